@@ -1,0 +1,63 @@
+// What helpers see of the vCPU: state, linear memory and the few things outside it that instructions can reach.
+// Helpers (cpu/helpers) are written once against this and serve the interpreter, the JIT and the evaluator.
+import type { CpuState } from "./cpu-state.ts";
+
+/** An architectural exception. Helpers throw it; the tier that called the helper turns it into a pending exception. */
+export class CpuException extends Error {
+  readonly vector: number;
+  readonly errorCode: number | undefined;
+
+  constructor(vector: number, errorCode?: number) {
+    super(`exception ${vector}${errorCode === undefined ? "" : ` (${errorCode})`}`);
+    this.vector = vector;
+    this.errorCode = errorCode;
+  }
+}
+
+export type AccessKind = "read" | "write" | "execute";
+
+/** Linear memory through the page tables of the current address space. Throws CpuException (#PF, #GP) where the processor would fault. */
+export interface LinearMemory {
+  /** Zero-extended. `supervisor`: implicit system access (descriptor tables, TSS) whatever CPL is. */
+  read(address: bigint, size: 1 | 2 | 4 | 8, supervisor?: boolean): bigint;
+  write(address: bigint, size: 1 | 2 | 4 | 8, value: bigint, supervisor?: boolean): void;
+  readBytes(address: bigint, target: Uint8Array): void;
+  writeBytes(address: bigint, source: Uint8Array): void;
+  /** Drops all cached translations (`keepGlobal`: except global pages, if the implementation tells them apart). */
+  flush(keepGlobal: boolean): void;
+  invalidatePage(address: bigint): void;
+}
+
+/** The machine around the vCPU as instructions see it. */
+export interface Platform {
+  readPort(port: number, size: 1 | 2 | 4): number;
+  writePort(port: number, size: 1 | 2 | 4, value: number): void;
+  /** Time-stamp counter before the vCPU's offset is added. */
+  readTsc(): bigint;
+  random(bytes: Uint8Array): void;
+  /** Task priority in the local APIC, CR8's other face. */
+  readTaskPriority(): number;
+  writeTaskPriority(value: number): void;
+  /** IA32_APIC_BASE changed. */
+  setApicBase(value: bigint): void;
+}
+
+export interface CpuContext {
+  readonly state: CpuState;
+  readonly memory: LinearMemory;
+  readonly platform: Platform;
+  /** CPUID model of this machine. */
+  readonly model: CpuModel;
+  /** To be called after CS, CPL, CR0, CR4, EFER or SS changed: recomputes codeMode, stackMask and the TLB in use. */
+  modeChanged(): void;
+  /** HLT: sleep until an interrupt. */
+  halt(): void;
+}
+
+export interface CpuModel {
+  /** CPUID leaf and subleaf to EAX, EBX, ECX, EDX (unsigned). */
+  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
+}
+
+/** A helper: i64 operands in, i64 result out. */
+export type Helper = (cpu: CpuContext, ...args: bigint[]) => bigint;

@@ -1,0 +1,138 @@
+// The one declaration of where CPU state lives in memory 0 of the core's Wasm instance.
+// Every tier, helper, saved state and debugger view takes its offsets from here; nobody types one by hand.
+//
+//   0x0000  general registers (16 x 8), pseudo registers, RIP, flags, system registers, pending event
+//   0x0800  vector registers (16 x 32, the upper half reserved for AVX)
+//   0x0A00  x87 registers (8 x 16) and control words
+//   0x1000  end of the CPU state; the TLB, the page flags and the operation cache follow (cpu/mmu, cpu/interpreter)
+
+import type { StateSlot } from "../ir/nodes.ts";
+
+/** Byte offset of general register n (RAX=0 ... R15=15): 8 bytes each. AH..BH are byte 1 of registers 0..3. */
+export const GPR_OFFSET = 0x000;
+export const GPR_COUNT = 16;
+
+/**
+ * Pseudo registers continue the general register file, so that an effective address is always
+ * `file[base] + (file[index] << scale) + disp`, without a branch for what is absent.
+ */
+export const PSEUDO_REGISTERS = {
+  /** Always zero: the base or index that is not there. */
+  ZERO: 0x080,
+  /** Linear address (offset in CS) of the first instruction of the current block; the base of RIP-relative operands. */
+  BLOCK_RIP: 0x088,
+  /** Effective address computed by a preceding address operation (segment override, 16/32-bit addressing). */
+  ADDRESS: 0x090,
+} as const;
+
+const u16 = (offset: number): StateSlot => ({ offset, type: "u16" });
+const u32 = (offset: number): StateSlot => ({ offset, type: "u32" });
+const u64 = (offset: number): StateSlot => ({ offset, type: "u64" });
+
+/** Segment registers in encoding order; each occupies SEGMENT_STRIDE bytes from SEGMENT_OFFSET. */
+export const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
+export type SegmentName = (typeof SEGMENTS)[number];
+export const SEGMENT_OFFSET = 0x200;
+export const SEGMENT_STRIDE = 0x20;
+/** Fields of one segment's descriptor cache, relative to its start. `attributes` = descriptor bits 40..55 (SDM 3A 3.4.5). */
+export const SEGMENT_FIELDS = {
+  base: u64(0x00),
+  limit: u32(0x08),
+  attributes: u16(0x0c),
+  selector: u16(0x0e),
+} as const;
+
+export const VECTOR_OFFSET = 0x800;
+/** Bytes between vector registers: YMM-sized, so that AVX can be added without moving anything. */
+export const VECTOR_STRIDE = 32;
+export const X87_OFFSET = 0xa00;
+/** Bytes between x87 registers: 80-bit values in 16-byte slots, physical (not stack-relative) order. */
+export const X87_STRIDE = 16;
+
+/**
+ * Arithmetic flags are lazy: three slots determine all six whatever operation set them.
+ *   ZF = flagResult == 0 (result sign-extended from the operand size to 64 bits)
+ *   SF = bit 63 of flagResult, inverted if flagAux bit 8 is set
+ *   PF = even parity of the low byte of flagResult, inverted if flagAux bit 9 is set
+ *   CF = bit 63 of flagCarry       (the carry-out vector, shifted left by 64 - size)
+ *   OF = bit 63 ^ bit 62 of flagCarry
+ *   AF = bit (flagAux & 63) of flagCarry   (67 - size for add and subtract)
+ * The inversion bits exist so that POPF, SAHF and IRET can make combinations that no result has.
+ */
+export const STATE = {
+  rip: u64(0x0a0),
+  flagResult: u64(0x0a8),
+  flagCarry: u64(0x0b0),
+  flagAux: u32(0x0b8),
+  /** RFLAGS without the six arithmetic flags (they read as zero here); bit 1 is always set. */
+  systemFlags: u32(0x0bc),
+
+  cr0: u64(0x0c0),
+  cr2: u64(0x0c8),
+  cr3: u64(0x0d0),
+  cr4: u64(0x0d8),
+  cr8: u64(0x0e0),
+  efer: u64(0x0e8),
+  dr0: u64(0x0f0),
+  dr1: u64(0x0f8),
+  dr2: u64(0x100),
+  dr3: u64(0x108),
+  dr6: u64(0x110),
+  dr7: u64(0x118),
+  gdtBase: u64(0x120),
+  idtBase: u64(0x128),
+  gdtLimit: u32(0x130),
+  idtLimit: u32(0x134),
+  /** LDTR and TR descriptor caches, laid out as SEGMENT_FIELDS. */
+  ldtr: u64(0x140),
+  tr: u64(0x160),
+  star: u64(0x180),
+  lstar: u64(0x188),
+  cstar: u64(0x190),
+  fmask: u64(0x198),
+  kernelGsBase: u64(0x1a0),
+  sysenterCs: u64(0x1a8),
+  sysenterEsp: u64(0x1b0),
+  sysenterEip: u64(0x1b8),
+  pat: u64(0x1c0),
+  tscOffset: u64(0x1c8),
+  tscAux: u64(0x1d0),
+  apicBase: u64(0x1d8),
+  miscEnable: u64(0x1e0),
+
+  /** Pending exception: vector + 1 (0 = none), error code, and whether it has one. Set where it is raised, delivered by the vCPU loop. */
+  exceptionVector: u32(0x2d0),
+  exceptionErrorCode: u32(0x2d4),
+  exceptionHasErrorCode: u32(0x2d8),
+  /** Non-zero when the loop must leave Wasm at the next block end (interrupt line, NMI, INIT, stop request). */
+  eventPending: u32(0x2dc),
+  /** Non-zero while interrupts are inhibited for one instruction (STI, MOV SS). */
+  interruptShadow: u32(0x2e0),
+  /** Code mode of the current CS: 2 = 16-bit, 4 = 32-bit, 8 = 64-bit. Part of the block key. */
+  codeMode: u32(0x2e4),
+  cpl: u32(0x2e8),
+  /** Mask applied to SP for stack accesses outside 64-bit mode: 0xFFFF or 0xFFFFFFFF (all ones in 64-bit mode). */
+  stackMask: u64(0x2f0),
+  /** Instructions retired since reset; the virtual time base of instruction-count mode. */
+  instructionCount: u64(0x2f8),
+  /** The run loop returns to the vCPU when instructionCount reaches this. */
+  instructionDeadline: u64(0x300),
+  /** Generation of linear-to-physical mappings; bumped by every TLB flush, checked by cached block links. */
+  mappingGeneration: u32(0x308),
+
+  mxcsr: u32(0x320),
+  x87Control: u16(0x330),
+  x87Status: u16(0x332),
+  x87Tag: u16(0x334),
+  x87Opcode: u16(0x336),
+  x87Ip: u64(0x338),
+  x87Dp: u64(0x340),
+} as const satisfies Record<string, StateSlot>;
+
+export type StateName = keyof typeof STATE;
+
+export const STATE_SIZE = 0x1000;
+
+export function segmentOffset(segment: SegmentName): number {
+  return SEGMENT_OFFSET + SEGMENTS.indexOf(segment) * SEGMENT_STRIDE;
+}
