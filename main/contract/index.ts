@@ -1,0 +1,204 @@
+// The control contract: every command of the app, once. GUI, CLI and OpenAPI call the same entries; both sides validate.
+// Transports: MessagePort (Electron) and WebSocket or HTTP (Node host), see main/web-host and main/desktop.
+import { eventIterator, oc } from "@orpc/contract";
+import { z } from "zod";
+import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import {
+  appEventSchema,
+  failureSchema,
+  hostInfoSchema,
+  logEntrySchema,
+  machineDetailsSchema,
+  machineIdSchema,
+  machineSummarySchema,
+  snapshotIdSchema,
+  snapshotSchema,
+  snapshotTreeSchema,
+  taskSchema,
+} from "./schemas.ts";
+
+/** All expected failures travel as one typed error whose data is the failure. */
+const base = oc.errors({
+  FAILURE: { status: 422, message: "The request could not be carried out", data: failureSchema },
+});
+
+const byMachine = z.object({ id: machineIdSchema });
+const nothing = z.object({});
+
+/** A new disk (`sizeMiB`) or an existing image, which is used where it is. */
+const newDiskSchema = z.union([
+  z.strictObject({
+    sizeMiB: z
+      .int()
+      .min(1)
+      .max(2 * 1024 * 1024),
+  }),
+  z.strictObject({ file: z.string().min(1).max(4096) }),
+]);
+
+export const contract = {
+  host: {
+    info: base.route({ method: "GET", path: "/host" }).output(hostInfoSchema),
+    /** Ends the host: refused while machines run unless `stopMachines` says how to stop them. */
+    shutdown: base
+      .route({ method: "POST", path: "/host/shutdown" })
+      .input(z.object({ stopMachines: z.enum(["refuse", "save", "power-off"]).default("refuse") }))
+      .output(nothing),
+  },
+  events: {
+    /** Changes from now on. */
+    subscribe: base.route({ method: "GET", path: "/events" }).output(eventIterator(appEventSchema)),
+  },
+  machines: {
+    list: base.route({ method: "GET", path: "/machines" }).output(z.array(machineSummarySchema)),
+    get: base.route({ method: "GET", path: "/machines/{id}" }).input(byMachine).output(machineDetailsSchema),
+    /** Starter Linux with its persistent disk; the name is made unique when it is left out. */
+    createStarter: base
+      .route({ method: "POST", path: "/machines/starter" })
+      .input(z.object({ name: z.string().optional(), memoryMiB: z.int().optional() }))
+      .output(machineDetailsSchema),
+    create: base
+      .route({ method: "POST", path: "/machines" })
+      .input(
+        z.object({
+          name: z.string(),
+          description: z.string().default(""),
+          memoryMiB: z.int().default(256),
+          kernel: z.string(),
+          initrd: z.string().nullable().default(null),
+          commandLine: z.string().default(""),
+          disks: z.array(newDiskSchema).default([]),
+        }),
+      )
+      .output(machineDetailsSchema),
+    /** Replaces the configuration; fields that may not change in the present state are refused by name. */
+    configure: base
+      .route({ method: "PUT", path: "/machines/{id}/config" })
+      .input(byMachine.extend({ config: machineConfigSchema }))
+      .output(machineDetailsSchema),
+    /** Adds a disk to a machine that is off. */
+    addDisk: base
+      .route({ method: "POST", path: "/machines/{id}/disks" })
+      .input(byMachine.extend({ disk: newDiskSchema }))
+      .output(machineDetailsSchema),
+    /** Full copy of the machine that is off or saved, or of one of its snapshots. */
+    clone: base
+      .route({ method: "POST", path: "/machines/{id}/clone" })
+      .input(byMachine.extend({ name: z.string(), snapshotId: snapshotIdSchema.nullable().default(null) }))
+      .output(machineDetailsSchema),
+    /** Moves the machine's folder to the trash of the data folder (or deletes it with `keepFiles: false`). */
+    remove: base
+      .route({ method: "DELETE", path: "/machines/{id}" })
+      .input(byMachine.extend({ permanently: z.boolean().default(false) }))
+      .output(nothing),
+    /** Brings back a machine that `remove` moved to the trash. */
+    undoRemove: base
+      .route({ method: "POST", path: "/machines/{id}/undo-remove" })
+      .input(byMachine)
+      .output(machineDetailsSchema),
+
+    start: base.route({ method: "POST", path: "/machines/{id}/start" }).input(byMachine).output(nothing),
+    pause: base.route({ method: "POST", path: "/machines/{id}/pause" }).input(byMachine).output(nothing),
+    resume: base.route({ method: "POST", path: "/machines/{id}/resume" }).input(byMachine).output(nothing),
+    reset: base.route({ method: "POST", path: "/machines/{id}/reset" }).input(byMachine).output(nothing),
+    stop: base
+      .route({ method: "POST", path: "/machines/{id}/stop" })
+      .input(byMachine.extend({ how: z.enum(["acpi", "save", "power-off"]) }))
+      .output(nothing),
+    /** Throws a saved state away. */
+    discardSavedState: base.route({ method: "POST", path: "/machines/{id}/discard" }).input(byMachine).output(nothing),
+
+    /** PNG of the screen: live while running, else the last one kept. */
+    screenshot: base
+      .route({ method: "GET", path: "/machines/{id}/screenshot" })
+      .input(byMachine.extend({ thumbnail: z.boolean().default(false) }))
+      .output(z.object({ pngBase64: z.string(), width: z.int(), height: z.int() })),
+    /** Types text into a serial port. */
+    sendText: base
+      .route({ method: "POST", path: "/machines/{id}/serial/{port}" })
+      .input(
+        byMachine.extend({
+          port: z.coerce.number<number>().int().min(0).max(1).default(0),
+          text: z.string().max(65536),
+        }),
+      )
+      .output(nothing),
+    /** Waits until the serial output since power-on (or since `fromOffset`) matches; the offset after the match comes back. */
+    waitForOutput: base
+      .route({ method: "POST", path: "/machines/{id}/serial/{port}/wait" })
+      .input(
+        byMachine.extend({
+          port: z.coerce.number<number>().int().min(0).max(1).default(0),
+          pattern: z.string().max(4096),
+          timeoutMs: z.number().min(0).max(86_400_000),
+          fromOffset: z.number().default(0),
+        }),
+      )
+      .output(z.object({ match: z.string(), groups: z.array(z.string()), offset: z.number() })),
+    log: base
+      .route({ method: "GET", path: "/machines/{id}/log" })
+      .input(byMachine.extend({ limit: z.coerce.number<number>().int().min(1).max(10_000).default(1000) }))
+      .output(z.array(logEntrySchema)),
+  },
+  snapshots: {
+    tree: base.route({ method: "GET", path: "/machines/{id}/snapshots" }).input(byMachine).output(snapshotTreeSchema),
+    take: base
+      .route({ method: "POST", path: "/machines/{id}/snapshots" })
+      .input(byMachine.extend({ name: z.string().max(128).optional(), description: z.string().max(65536).default("") }))
+      .output(snapshotSchema),
+    /** Back to a snapshot; a running machine is stopped first and starts again when the snapshot has memory. `keepCurrent` takes one of now before. */
+    restore: base
+      .route({ method: "POST", path: "/snapshots/{snapshotId}/restore" })
+      .input(
+        z.object({
+          snapshotId: snapshotIdSchema,
+          keepCurrent: z.boolean().default(false),
+          start: z.boolean().optional(),
+        }),
+      )
+      .output(nothing),
+    /** Children are kept: the deleted snapshot's data is merged into them. */
+    delete: base
+      .route({ method: "DELETE", path: "/snapshots/{snapshotId}" })
+      .input(z.object({ snapshotId: snapshotIdSchema }))
+      .output(nothing),
+    update: base
+      .route({ method: "PATCH", path: "/snapshots/{snapshotId}" })
+      .input(
+        z.object({
+          snapshotId: snapshotIdSchema,
+          name: z.string().min(1).max(128).optional(),
+          description: z.string().max(65536).optional(),
+        }),
+      )
+      .output(snapshotSchema),
+    thumbnail: base
+      .route({ method: "GET", path: "/snapshots/{snapshotId}/thumbnail" })
+      .input(z.object({ snapshotId: snapshotIdSchema }))
+      .output(z.object({ pngBase64: z.string() }).nullable()),
+  },
+  tasks: {
+    list: base.route({ method: "GET", path: "/tasks" }).output(z.array(taskSchema)),
+    cancel: base
+      .route({ method: "POST", path: "/tasks/{taskId}/cancel" })
+      .input(z.object({ taskId: z.string() }))
+      .output(nothing),
+  },
+  files: {
+    /** Server-side file picker: one folder of the host. Only names, kinds and sizes; never content. */
+    browse: base
+      .route({ method: "GET", path: "/files" })
+      .input(z.object({ folder: z.string().nullable() }))
+      .output(
+        z.object({
+          folder: z.string(),
+          parent: z.string().nullable(),
+          entries: z.array(
+            z.object({ name: z.string(), path: z.string(), kind: z.enum(["folder", "file"]), sizeBytes: z.number() }),
+          ),
+        }),
+      ),
+  },
+};
+
+export type Contract = typeof contract;

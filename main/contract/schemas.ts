@@ -1,0 +1,145 @@
+// The nouns of the control contract, as the renderer, the CLI and scripts see them.
+
+import { z } from "zod";
+import { ERROR_CODES } from "../../native-core/common/errors.ts";
+import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { engineCapabilitiesSchema, vmMetricsSchema } from "../../native-core/protocol/engine.ts";
+
+/** Bumped with every incompatible change; checked when a client connects. */
+export const CONTRACT_VERSION = 1;
+
+export const MACHINE_STATES = [
+  "powered-off",
+  "saved",
+  "aborted",
+  "running",
+  "paused",
+  "starting",
+  "stopping",
+  "saving",
+  "restoring",
+  "snapshotting",
+] as const;
+export const machineStateSchema = z.enum(MACHINE_STATES);
+export type MachineState = z.infer<typeof machineStateSchema>;
+
+/** Failures as data: cause, consequence and remedy, with the file and field they are about. */
+export const failureSchema = z.object({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  file: z.string().optional(),
+  field: z.string().optional(),
+  consequence: z.string().optional(),
+  remedy: z.string().optional(),
+});
+export type Failure = z.infer<typeof failureSchema>;
+
+export const machineIdSchema = z.string().regex(/^[0-9a-f]{12}$/, "a machine id");
+export const snapshotIdSchema = z.string().regex(/^[0-9a-f]{12}$/, "a snapshot id");
+
+export const machineSummarySchema = z.object({
+  id: machineIdSchema,
+  name: z.string(),
+  osType: z.string(),
+  state: machineStateSchema,
+  /** Name of the snapshot that the current state descends from. */
+  currentSnapshotName: z.string().nullable(),
+  /** Why the machine is `aborted`, or what the last start failed with. */
+  lastFailure: failureSchema.nullable(),
+  createdAtMs: z.number(),
+  /** Increments with every change of the machine's record, so that a client can tell stale answers. */
+  revision: z.int(),
+});
+export type MachineSummary = z.infer<typeof machineSummarySchema>;
+
+export const machineDetailsSchema = machineSummarySchema.extend({
+  config: machineConfigSchema,
+  folder: z.string(),
+  capabilities: engineCapabilitiesSchema.nullable(),
+  metrics: vmMetricsSchema.nullable(),
+  startedAtMs: z.number().nullable(),
+  /** Disks with what they hold now. */
+  disks: z.array(
+    z.object({
+      id: z.string(),
+      file: z.string(),
+      format: z.enum(["qcow2", "raw"]),
+      readOnly: z.boolean(),
+      sizeBytes: z.number(),
+      usedBytes: z.number(),
+    }),
+  ),
+});
+export type MachineDetails = z.infer<typeof machineDetailsSchema>;
+
+export const snapshotSchema = z.object({
+  id: snapshotIdSchema,
+  machineId: machineIdSchema,
+  parentId: snapshotIdSchema.nullable(),
+  name: z.string(),
+  description: z.string(),
+  takenAtMs: z.number(),
+  withMemory: z.boolean(),
+  /** Bytes on the host that only this snapshot holds. */
+  ownBytes: z.number(),
+  hasThumbnail: z.boolean(),
+  pauseMs: z.number().nullable(),
+});
+export type Snapshot = z.infer<typeof snapshotSchema>;
+
+export const snapshotTreeSchema = z.object({
+  snapshots: z.array(snapshotSchema),
+  /** The snapshot under "Current State". */
+  currentId: snapshotIdSchema.nullable(),
+  /** Whether the machine differs from that snapshot. */
+  currentChanged: z.boolean(),
+});
+export type SnapshotTree = z.infer<typeof snapshotTreeSchema>;
+
+export const TASK_STATES = ["running", "succeeded", "failed", "cancelled"] as const;
+export const taskSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  machineId: machineIdSchema.nullable(),
+  state: z.enum(TASK_STATES),
+  /** 0..1, or null while unknown. */
+  progress: z.number().nullable(),
+  cancellable: z.boolean(),
+  failure: failureSchema.nullable(),
+  startedAtMs: z.number(),
+  endedAtMs: z.number().nullable(),
+});
+export type Task = z.infer<typeof taskSchema>;
+
+/** What changed; a client refetches or patches. Sent in order; `sequence` has no gaps within a connection. */
+export const appEventSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("machine"), sequence: z.int(), machine: machineSummarySchema }),
+  z.object({ kind: z.literal("machineRemoved"), sequence: z.int(), id: machineIdSchema }),
+  z.object({ kind: z.literal("snapshots"), sequence: z.int(), machineId: machineIdSchema }),
+  z.object({ kind: z.literal("task"), sequence: z.int(), task: taskSchema }),
+  z.object({ kind: z.literal("metrics"), sequence: z.int(), machineId: machineIdSchema, metrics: vmMetricsSchema }),
+]);
+export type AppEvent = z.infer<typeof appEventSchema>;
+
+export const hostInfoSchema = z.object({
+  contractVersion: z.int(),
+  appVersion: z.string(),
+  platform: z.string(),
+  cpuModel: z.string(),
+  cpuCount: z.int(),
+  memoryBytes: z.number(),
+  freeMemoryBytes: z.number(),
+  freeDiskBytes: z.number(),
+  home: z.string(),
+  starterAvailable: z.boolean(),
+  /** Entries the list was rebuilt from or that reconciliation repaired at this start, for the user to know. */
+  notices: z.array(z.string()),
+});
+export type HostInfo = z.infer<typeof hostInfoSchema>;
+
+export const logEntrySchema = z.object({
+  atMs: z.number(),
+  level: z.enum(["info", "warn", "error"]),
+  message: z.string(),
+});
+export type LogEntry = z.infer<typeof logEntrySchema>;

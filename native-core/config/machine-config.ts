@@ -1,0 +1,172 @@
+// The configuration of a machine, declared once. It is what `machine.json` holds, what the GUI and CLI edit and what an engine gets.
+// Identity, state and snapshots are not configuration: they live in the store (main/store) and in the machine record.
+import { z } from "zod";
+import { field } from "./field.ts";
+
+export const CONFIG_VERSION = 1;
+
+export const MEMORY_MIN_MIB = 64;
+export const MEMORY_MAX_MIB = 3072;
+export const DISKS_MAX = 8;
+
+export const OS_TYPES = ["linux", "other"] as const;
+
+/** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
+const bootFile = z.string().min(1, "a file is needed").max(4096);
+
+export const diskSchema = z.strictObject({
+  /** Stable id within the machine: `disk0`. Names the virtio-blk device. */
+  id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
+  /** Image file: relative to the machine folder, or absolute for an image elsewhere. Always the top layer. */
+  file: z.string().min(1).max(4096),
+  format: z.enum(["qcow2", "raw"]),
+  readOnly: z.boolean(),
+});
+export type DiskConfig = z.infer<typeof diskSchema>;
+
+export const serialPortSchema = z.strictObject({
+  /** `console`: shown in the app, kept as scroll-back. `none`: the port is there, nothing is attached. */
+  mode: z.enum(["console", "none"]),
+  /** Also append everything the guest prints to `logs/ttySn.log`. */
+  log: z.boolean(),
+});
+
+export const machineConfigSchema = z.strictObject({
+  version: z.literal(CONFIG_VERSION),
+  name: field(
+    z
+      .string()
+      .trim()
+      .min(1, "a name is needed")
+      .max(128, "at most 128 characters")
+      .regex(/^[^/\\\p{Cc}]*$/u, "no slashes or control characters"),
+    {
+      label: "Name",
+      help: "Shown in the list; unique among your machines.",
+      page: "general",
+      change: "running",
+      example: "Test bench",
+    },
+  ),
+  description: field(z.string().max(65536), {
+    label: "Description",
+    help: "Notes for yourself.",
+    page: "general",
+    change: "running",
+    control: "multiline",
+    example: "Used for the release tests.",
+  }),
+  osType: field(z.enum(OS_TYPES), {
+    label: "Operating system",
+    help: "Chooses the icon and sensible defaults.",
+    page: "general",
+    change: "running",
+    control: "select",
+    example: "other",
+  }),
+  memoryMiB: field(
+    z.int().min(MEMORY_MIN_MIB, `at least ${MEMORY_MIN_MIB} MiB`).max(MEMORY_MAX_MIB, `at most ${MEMORY_MAX_MIB} MiB`),
+    {
+      label: "Memory",
+      help: "RAM the guest sees. The host gives it out page by page, as the guest touches it.",
+      page: "system",
+      change: "off",
+      unit: "MiB",
+      control: "slider",
+      example: 512,
+    },
+  ),
+  cpuCount: field(z.literal(1), {
+    label: "Processors",
+    help: "The embedded engine has one virtual processor for now.",
+    page: "system",
+    change: "off",
+    control: "number",
+    example: 1,
+  }),
+  engine: field(z.enum(["embedded"]), {
+    label: "Engine",
+    help: "What runs the guest. The embedded engine works on every host without installation or rights.",
+    page: "system",
+    change: "off",
+    control: "select",
+    example: "embedded",
+  }),
+  boot: z.strictObject({
+    kernel: field(bootFile, {
+      label: "Kernel",
+      help: "A 64-bit Linux kernel (bzImage) that is started directly.",
+      page: "boot",
+      change: "off",
+      control: "file",
+      example: "/boot/vmlinuz",
+    }),
+    initrd: field(bootFile.nullable(), {
+      label: "Initial RAM disk",
+      help: "Loaded next to the kernel; may be left out.",
+      page: "boot",
+      change: "off",
+      control: "file",
+      example: "/boot/initrd.img",
+    }),
+    commandLine: field(z.string().max(2047, "at most 2047 characters"), {
+      label: "Command line",
+      help: "Parameters for the kernel, such as root=/dev/vda console=ttyS0.",
+      page: "boot",
+      change: "off",
+      example: "console=ttyS0 quiet",
+    }),
+  }),
+  display: z.strictObject({
+    videoMemoryMiB: field(z.int().min(4, "at least 4 MiB").max(64, "at most 64 MiB"), {
+      label: "Video memory",
+      help: "16 MiB is enough for 2560x1600 in full colour.",
+      page: "display",
+      change: "off",
+      unit: "MiB",
+      control: "slider",
+      example: 32,
+    }),
+  }),
+  disks: field(z.array(diskSchema).max(DISKS_MAX, `at most ${DISKS_MAX} disks`), {
+    label: "Disks",
+    help: "virtio disks, in the order the guest sees them (vda, vdb, ...).",
+    page: "storage",
+    change: "off",
+    control: "list",
+    example: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false }],
+  }),
+  serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
+    label: "Serial ports",
+    help: "ttyS0 and ttyS1 in a Linux guest.",
+    page: "serial",
+    change: "off",
+    control: "list",
+    example: [
+      { mode: "console", log: true },
+      { mode: "console", log: true },
+    ],
+  }),
+});
+
+export type MachineConfig = z.infer<typeof machineConfigSchema>;
+
+/** Defaults of everything but what each machine must say itself. */
+export function defaultMachineConfig(name: string, boot: MachineConfig["boot"]): MachineConfig {
+  return {
+    version: CONFIG_VERSION,
+    name,
+    description: "",
+    osType: "linux",
+    memoryMiB: 256,
+    cpuCount: 1,
+    engine: "embedded",
+    boot,
+    display: { videoMemoryMiB: 16 },
+    disks: [],
+    serial: [
+      { mode: "console", log: true },
+      { mode: "none", log: false },
+    ],
+  };
+}

@@ -1,0 +1,150 @@
+// The contract between main and one VM process, whatever engine runs in it (embedded core, QEMU, ...).
+//
+//   main --fork--> VM process
+//     control:  requests and replies below, over the process's message channel; both sides validate with these schemas
+//     data:     a local socket per machine (DATA CHANNELS below), so that frames and console bytes never pass through main's objects
+//
+// The engine knows nothing of the store: it gets file paths, and main records what came of it.
+import { z } from "zod";
+import { machineConfigSchema } from "../config/machine-config.ts";
+
+/** Both sides must have the same number; the hello message carries it. */
+export const ENGINE_PROTOCOL_VERSION = 1;
+
+export const engineCapabilitiesSchema = z.object({
+  engine: z.string(),
+  liveSnapshots: z.boolean(),
+  saveState: z.boolean(),
+  acpiShutdown: z.boolean(),
+  screenshots: z.boolean(),
+  maxCpus: z.int(),
+  memoryMinMiB: z.int(),
+  memoryMaxMiB: z.int(),
+});
+export type EngineCapabilities = z.infer<typeof engineCapabilitiesSchema>;
+
+/** What the guest is doing, as the engine sees it. The machine's life-cycle state is main's (see main/contract). */
+export const RUN_STATES = ["starting", "running", "paused", "stopped"] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+export const STOP_REASONS = ["guest-shutdown", "power-off", "saved", "triple-fault", "failed"] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** Everything an engine needs; paths are absolute and resolved. */
+export const startRequestSchema = z.strictObject({
+  machineId: z.string(),
+  config: machineConfigSchema,
+  /** The machine's own folder. */
+  folder: z.string(),
+  kernelFile: z.string(),
+  initrdFile: z.string().nullable(),
+  disks: z.array(
+    z.strictObject({ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() }),
+  ),
+  /** Content-addressed memory chunks shared by all machines of the store. */
+  chunkFolder: z.string(),
+  /** Folder for logs/ttySn.log and vm.log. */
+  logFolder: z.string(),
+  /** Path (POSIX) or pipe name (Windows) of the data socket to listen on. */
+  dataSocket: z.string(),
+  /** A saved state or snapshot memory folder to continue from instead of booting. */
+  restoreFrom: z.string().nullable(),
+  startPaused: z.boolean(),
+});
+export type StartRequest = z.infer<typeof startRequestSchema>;
+
+/** Writes machine state into `folder` (made by the engine, complete or absent) and freezes disk layers in the same instant. */
+export const snapshotRequestSchema = z.strictObject({
+  folder: z.string(),
+  /** State folder whose pages are the base of this one, if it is still there. */
+  parentFolder: z.string().nullable(),
+  /** For each writable disk the new overlay file that becomes its top layer; the old one is frozen. */
+  overlays: z.array(z.strictObject({ diskId: z.string(), file: z.string() })),
+});
+export type SnapshotRequest = z.infer<typeof snapshotRequestSchema>;
+
+export const snapshotResultSchema = z.object({
+  /** How long the guest stood still. */
+  pauseMs: z.number(),
+  /** Bytes newly written to disk for memory and device state. */
+  writtenBytes: z.number(),
+  /** Guest memory pages stored newly, and all non-zero ones. */
+  newPages: z.int(),
+  totalPages: z.int(),
+  /** PNG of the screen, 16:10, at most 320 pixels wide; null when the display is blank. */
+  thumbnailPng: z.instanceof(Uint8Array).nullable(),
+});
+export type SnapshotResult = z.infer<typeof snapshotResultSchema>;
+
+export const saveStateRequestSchema = z.strictObject({ folder: z.string(), parentFolder: z.string().nullable() });
+
+export const vmMetricsSchema = z.object({
+  /** Instructions retired per second, in millions, over the last sample. */
+  mips: z.number(),
+  /** Share of one host core used by this process, 0..1. */
+  cpuShare: z.number(),
+  residentBytes: z.number(),
+  guestBytes: z.number(),
+  diskReadBytes: z.number(),
+  diskWrittenBytes: z.number(),
+});
+export type VmMetrics = z.infer<typeof vmMetricsSchema>;
+
+/** Requests from main: name to [argument, result]. */
+export const ENGINE_REQUESTS = {
+  start: [startRequestSchema, z.object({ capabilities: engineCapabilitiesSchema, startMs: z.number() })],
+  pause: [z.null(), z.null()],
+  resume: [z.null(), z.null()],
+  reset: [z.null(), z.null()],
+  acpiShutdown: [z.null(), z.null()],
+  /** Stops at once; the process exits by itself after its reply. */
+  powerOff: [z.null(), z.null()],
+  /** Saves memory and devices, then stops. */
+  saveState: [saveStateRequestSchema, snapshotResultSchema],
+  takeSnapshot: [snapshotRequestSchema, snapshotResultSchema],
+  /** Full-size PNG of the screen. */
+  screenshot: [
+    z.strictObject({ thumbnail: z.boolean() }),
+    z.object({ png: z.instanceof(Uint8Array), width: z.int(), height: z.int() }),
+  ],
+  sendText: [z.strictObject({ port: z.int().min(0).max(1), text: z.string().max(65536) }), z.null()],
+  metrics: [z.null(), vmMetricsSchema],
+} as const satisfies Record<string, readonly [z.ZodType, z.ZodType]>;
+
+export type EngineRequestName = keyof typeof ENGINE_REQUESTS;
+export type EngineArgument<N extends EngineRequestName> = z.infer<(typeof ENGINE_REQUESTS)[N][0]>;
+export type EngineResult<N extends EngineRequestName> = z.infer<(typeof ENGINE_REQUESTS)[N][1]>;
+
+const errorSchema = z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.string()) });
+
+/** Messages main to VM process. */
+export const engineInboundSchema = z.strictObject({ id: z.int(), request: z.string(), argument: z.unknown() });
+
+/** Messages VM process to main. */
+export const engineOutboundSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("hello"), protocol: z.int(), pid: z.int() }),
+  z.strictObject({ kind: z.literal("reply"), id: z.int(), result: z.unknown() }),
+  z.strictObject({ kind: z.literal("failure"), id: z.int(), error: errorSchema }),
+  z.strictObject({
+    kind: z.literal("runState"),
+    state: z.enum(RUN_STATES),
+    reason: z.enum(STOP_REASONS).nullable(),
+    message: z.string().nullable(),
+  }),
+  z.strictObject({ kind: z.literal("reset") }),
+  z.strictObject({ kind: z.literal("log"), level: z.enum(["info", "warn", "error"]), message: z.string() }),
+]);
+export type EngineOutbound = z.infer<typeof engineOutboundSchema>;
+
+/**
+ * DATA CHANNELS. A client connects to the data socket and sends one line naming the channel; raw bytes follow in both directions.
+ *   `rfb\n`            RFB 3.8, server speaks first
+ *   `console N\n`      serial port N: the kept scroll-back first, then live bytes; input is typed into the port
+ *   `console N tail\n` the same without scroll-back
+ * An unknown line closes the connection.
+ */
+export const DATA_CHANNELS = ["rfb", "console 0", "console 1", "console 0 tail", "console 1 tail"] as const;
+export type DataChannel = (typeof DATA_CHANNELS)[number];
+
+/** Bytes of serial scroll-back kept per port. */
+export const CONSOLE_SCROLLBACK_BYTES = 1 << 20;
