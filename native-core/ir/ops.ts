@@ -1,18 +1,26 @@
 // The pure operations of the IR: one table. A name is WebAssembly's own, so lowering is a look-up; `evaluate` is the oracle.
-import type { Value, ValueNode, ValueType } from "./nodes.ts";
+// The few that are not single Wasm instructions: `mul_high_u/s`, and `select`, which Wasm does not name by type.
+import type { Value, ValueNode } from "./nodes.ts";
+import { FLOATING_POINT_OPS } from "./ops/floating-point.ts";
+import { INTEGER_OPS } from "./ops/integer.ts";
+import type { Constant, PureOp } from "./ops/types.ts";
+import { VECTOR_FLOAT_OPS } from "./ops/vector-float.ts";
+import { VECTOR_INTEGER_OPS } from "./ops/vector-integer.ts";
+import { VECTOR_SHAPE_OPS } from "./ops/vector-shape.ts";
 
-/** i32 and i64 as two's complement bigint of their width, f32/f64 as number, v128 as unsigned 128-bit bigint (lane 0 lowest). */
-export type Constant = bigint | number;
+export type { Constant, PureOp } from "./ops/types.ts";
 
-export interface PureOp {
-  readonly params: readonly ValueType[];
-  readonly result: ValueType;
-  readonly evaluate: (args: readonly Constant[], immediate: readonly number[]) => Constant;
-}
+const TABLE = {
+  ...INTEGER_OPS,
+  ...FLOATING_POINT_OPS,
+  ...VECTOR_INTEGER_OPS,
+  ...VECTOR_FLOAT_OPS,
+  ...VECTOR_SHAPE_OPS,
+};
 
-export const PURE_OPS = {} as const satisfies Record<string, PureOp>;
+export type PureOpName = keyof typeof TABLE;
 
-export type PureOpName = keyof typeof PURE_OPS;
+export const PURE_OPS: Readonly<Record<PureOpName, PureOp>> = TABLE;
 
 export function isConstant(value: Value): boolean {
   return value.node.op === "const";
@@ -20,9 +28,19 @@ export function isConstant(value: Value): boolean {
 
 /** The constant that a pure operation over constants yields, as a node; undefined where it would trap. */
 export function foldPure(
-  _name: PureOpName,
-  _args: readonly Value[],
-  _immediate?: readonly number[],
+  name: PureOpName,
+  args: readonly Value[],
+  immediate: readonly number[] = [],
 ): ValueNode | undefined {
-  return undefined;
+  const constants: Constant[] = [];
+  for (const arg of args) {
+    if (arg.node.op !== "const") return undefined;
+    constants.push(arg.node.value);
+  }
+  try {
+    return { op: "const", value: PURE_OPS[name].evaluate(constants, immediate) };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
