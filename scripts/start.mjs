@@ -1,0 +1,4 @@
+// `npm start`
+import { handOver } from "./bootstrap.mjs";
+
+handOver("launch.ts");

@@ -1,0 +1,4 @@
+// `npm test`
+import { handOver } from "./bootstrap.mjs";
+
+handOver("test-all.ts");
