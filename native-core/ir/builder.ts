@@ -46,6 +46,11 @@ export class IrBuilder {
     return this.#value("f64", { op: "const", value });
   }
 
+  /** Lane 0 lowest. */
+  v128(value: bigint): Value {
+    return this.#value("v128", { op: "const", value: BigInt.asUintN(128, value) });
+  }
+
   /** Any pure operation, by its WebAssembly name. `immediate` holds lane indices and shuffle masks. */
   pure(name: PureOpName, args: readonly Value[], immediate?: readonly number[]): Value {
     const op = PURE_OPS[name];

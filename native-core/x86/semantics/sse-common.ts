@@ -1,0 +1,96 @@
+// What all SSE rows share: the enable checks, immediate and lane helpers. Rows live in one sse-*.ts file per family.
+import type { Size, Value } from "../../ir/nodes.ts";
+import type { PureOpName } from "../../ir/ops.ts";
+import type { InstructionBuilder } from "../instruction-builder.ts";
+import type { RowTraits, Semantics } from "../row.ts";
+import { STATE } from "../state-layout.ts";
+
+const CR0_EM = 0x4;
+const CR0_TS = 0x8;
+const CR4_OSFXSR = 0x200;
+
+export const VECTOR_UD = 6;
+export const VECTOR_NM = 7;
+export const VECTOR_GP = 13;
+
+export const SSE: RowTraits = { feature: "sse" };
+export const SSE2: RowTraits = { feature: "sse2" };
+
+/**
+ * An SSE instruction: #UD if CR0.EM = 1 or CR4.OSFXSR = 0, #NM if CR0.TS = 1 (SDM 3A 13.1, table 2-21), before anything else happens.
+ * One test of three bits on the fast path.
+ */
+export function sseInstruction(body: Semantics): Semantics {
+  return (i) => {
+    const cr0 = i.and(i.readState(STATE.cr0), i.i64(CR0_EM | CR0_TS));
+    const cr4 = i.and(i.xor(i.readState(STATE.cr4), i.i64(CR4_OSFXSR)), i.i64(CR4_OSFXSR));
+    const blocked = i.or(cr0, cr4);
+    i.if(i.isNonZero(blocked), () => {
+      i.if(
+        i.isNonZero(i.and(blocked, i.i64(CR0_EM | CR4_OSFXSR))),
+        () => i.raise(VECTOR_UD),
+        () => i.raise(VECTOR_NM),
+      );
+    });
+    body(i);
+  };
+}
+
+/** destination = operation(destination, source), on whole vectors; a memory source must be aligned. */
+export function vectorBinary(operation: (i: InstructionBuilder, a: Value, b: Value) => Value): Semantics {
+  return sseInstruction((i) => {
+    const source = i.readVector(1, true);
+    i.writeVector(0, operation(i, i.readVector(0), source));
+  });
+}
+
+/** As `vectorBinary`, for what is one Wasm operation. */
+export function vectorOperation(name: PureOpName): Semantics {
+  return vectorBinary((i, a, b) => i.pure(name, [a, b]));
+}
+
+/** The imm8 of an instruction, zero-extended. */
+export function immediate8(i: InstructionBuilder): Value {
+  return i.and(i.field("imm"), i.i64(0xff));
+}
+
+/** Size of general operand n. */
+export function generalSize(i: InstructionBuilder, n: number): Size {
+  const operand = i.operand(n);
+  if (operand.kind === "general") return operand.size;
+  if (operand.kind === "memory") return operand.size as Size;
+  throw new Error(`operand ${n} is not a general register or memory`);
+}
+
+/** A v128 constant from its lanes, lowest first. */
+export function lanes(i: InstructionBuilder, laneBits: 8 | 16 | 32 | 64, values: readonly (number | bigint)[]): Value {
+  let constant = 0n;
+  values.forEach((value, n) => {
+    constant |= BigInt.asUintN(laneBits, BigInt(value)) << BigInt(n * laneBits);
+  });
+  return i.v128(constant);
+}
+
+/** i64 lane 0 (low) or 1 (high) of a vector. */
+export function quad(i: InstructionBuilder, vector: Value, lane: 0 | 1): Value {
+  return i.pure("i64x2.extract_lane", [vector], [lane]);
+}
+
+/** A vector from its two i64 halves. */
+export function fromQuads(i: InstructionBuilder, low: Value, high: Value): Value {
+  return i.pure("i64x2.replace_lane", [i.pure("i64x2.splat", [low]), high], [1]);
+}
+
+/** `low` zero-extended to a vector. */
+export function zeroExtend(i: InstructionBuilder, low: Value): Value {
+  return i.pure("i64x2.replace_lane", [i.v128(0n), low], [0]);
+}
+
+/** The low 8 bytes of `low` and the high 8 bytes of `high`. */
+export function mergeHalves(i: InstructionBuilder, low: Value, high: Value): Value {
+  return i.pure("i8x16.shuffle", [low, high], [0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31]);
+}
+
+export function allOnes(i: InstructionBuilder): Value {
+  return i.v128((1n << 128n) - 1n);
+}
