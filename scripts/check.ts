@@ -1,7 +1,7 @@
 // `npm run check`: what a change must pass before it is committed. Under a minute: format, lint, types, dead code, layers, unit tests.
 import { spawn } from "node:child_process";
-import { PROJECT } from "./setup/build.ts";
 import { seconds } from "./setup/progress.ts";
+import { PROJECT } from "./setup/project.ts";
 
 const BIN = "node_modules/.bin";
 const CHECKS: readonly (readonly [title: string, command: string, ...args: string[]])[] = [

@@ -8,10 +8,11 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCheck } from "./check-run.ts";
 import { appWindowArguments, findBrowser, hasDisplay } from "./setup/browser.ts";
-import { buildAll, PROJECT } from "./setup/build.ts";
+import { buildAll } from "./setup/build.ts";
 import { findElectron } from "./setup/electron.ts";
 import { startHost } from "./setup/host.ts";
 import { SetupError, seconds } from "./setup/progress.ts";
+import { PROJECT } from "./setup/project.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { buildAll, PROJECT } from "./setup/build.ts";
+import { buildAll } from "./setup/build.ts";
 import { requireTools, TEST_TOOLS } from "./setup/debian.ts";
 import { SetupError } from "./setup/progress.ts";
+import { PROJECT } from "./setup/project.ts";
 
 const REPORT = join(PROJECT, "out/test-report.json");
 

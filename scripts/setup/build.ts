@@ -1,14 +1,13 @@
 // Builds what the app needs to run and is not there or out of date: interpreter, renderer, Starter Linux. Cheap when all is current.
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { buildStarter, recipeDigest } from "../starter/build.ts";
 import { step } from "./progress.ts";
+import { PROJECT } from "./project.ts";
 import { runProgram } from "./run-program.ts";
-
-export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 export async function buildAll(): Promise<void> {
   await buildInterpreter();

@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { PROJECT } from "./build.ts";
 import { step } from "./progress.ts";
+import { PROJECT } from "./project.ts";
 
 const run = promisify(execFile);
 

@@ -1,8 +1,8 @@
 // Starts the Node host (main/server.ts) as a process of its own and waits until it answers.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { PROJECT } from "./build.ts";
 import { SetupError } from "./progress.ts";
+import { PROJECT } from "./project.ts";
 
 export interface RunningHost {
   /** Address with its one-time token. */

@@ -1,8 +1,7 @@
 // Runs a program of the set-up in the project's folder; its output is shown only when it fails.
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 
-const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+import { spawn } from "node:child_process";
+import { PROJECT } from "./project.ts";
 
 /** Resolves when the program ends with 0; rejects with the end of what it printed otherwise. */
 export function runProgram(

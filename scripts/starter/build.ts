@@ -3,6 +3,7 @@
 //   initrd.img            busybox, the drivers for the disk, and stage 1
 //   disk-template.qcow2   a 1 GiB ext4 disk (a few MB on the host); each machine starts from a copy
 // Needs no root: archives and file systems are written as files, packages only unpacked.
+
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -20,13 +21,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { note, SetupError } from "../setup/progress.ts";
+import { PROJECT } from "../setup/project.ts";
 import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "./cpio.ts";
 import { rawToQcow2 } from "./disk.ts";
 import { dependencyOf, unpackedPackage } from "./packages.ts";
 import { INITRAMFS_INIT, MODULES, ROOT_FILES, ROOT_FOLDERS } from "./root-files.ts";
 
 const run = promisify(execFile);
-const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 const DISK_SIZE_BYTES = 1024 * 1024 * 1024;
 

@@ -1,0 +1,82 @@
+// A machine under test: a child process whose standard output is the guest's first serial port.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { PROJECT } from "../../scripts/setup/project.ts";
+
+export interface GuestOptions {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
+  readonly memoryMiB: number;
+  /** qcow2 image of a virtio disk. */
+  readonly disk?: string;
+}
+
+export interface Peer {
+  readonly name: string;
+  /** Version as shown in the table. */
+  version(): Promise<string>;
+  /** Whether it can run here; the reason if not. */
+  missing(): Promise<string | undefined>;
+  /** Program and arguments that boot the guest with its serial port on stdio. */
+  command(options: GuestOptions): readonly [string, ...string[]];
+}
+
+/** Times in milliseconds since the process was started, by marker: `init`, `begin ash`, `end ash`, ... */
+export type Marks = ReadonlyMap<string, number>;
+
+export interface RunningGuest {
+  readonly process: ChildProcess;
+  readonly marks: Map<string, number>;
+  /** Resolves when the marker line arrives; rejects when the guest ends or the time is up before. */
+  waitFor(mark: string, timeoutMs: number): Promise<number>;
+  kill(): void;
+}
+
+export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
+  const [program, ...args] = peer.command(options);
+  const start = performance.now();
+  const child = spawn(program, args, { cwd: PROJECT, stdio: ["pipe", "pipe", "pipe"] });
+  const marks = new Map<string, number>();
+  const waiting = new Map<string, (at: number) => void>();
+  const failures = new Set<(error: Error) => void>();
+  let tail = "";
+  const keep = (text: string): void => {
+    tail = (tail + text).slice(-2000);
+  };
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    keep(`${line}\n`);
+    const mark = /MARK (.+?)\s*$/.exec(line)?.[1];
+    if (!mark) return;
+    const at = performance.now() - start;
+    marks.set(mark, at);
+    waiting.get(mark)?.(at);
+  });
+  child.stderr.on("data", (chunk: Buffer) => keep(chunk.toString()));
+  const fail = (reason: string): void => {
+    for (const reject of failures) reject(new Error(`${peer.name}: ${reason}\n${tail}`));
+  };
+  child.on("exit", (code) => fail(`the guest ended (exit code ${code})`));
+  child.on("error", (error) => fail(error.message));
+  return {
+    process: child,
+    marks,
+    kill: () => void child.kill("SIGKILL"),
+    waitFor(mark, timeoutMs) {
+      const seen = marks.get(mark);
+      if (seen !== undefined) return Promise.resolve(seen);
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error(`${peer.name}: no '${mark}' within ${timeoutMs} ms\n${tail}`)),
+          timeoutMs,
+        );
+        failures.add(reject);
+        waiting.set(mark, (at) => {
+          clearTimeout(timer);
+          failures.delete(reject);
+          resolve(at);
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,41 @@
+// `npm run bench -- SUITE [--rounds N] [--json FILE]`: side-by-side measurements against the peers. Benchmarks are never tests.
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { buildAll } from "../scripts/setup/build.ts";
+import { BENCH_TOOLS, requireTools } from "../scripts/setup/debian.ts";
+import { diskSuite } from "./suites/disk.ts";
+import { guestSuite } from "./suites/guest.ts";
+import { idleSuite } from "./suites/idle.ts";
+import { microSuite } from "./suites/micro.ts";
+import { snapshotSuite } from "./suites/snapshot.ts";
+import { markdown, type Report } from "./table.ts";
+
+const SUITES: Record<string, (rounds: number, progress: (text: string) => void) => Promise<Report>> = {
+  guest: guestSuite,
+  micro: microSuite,
+  idle: idleSuite,
+  snapshot: snapshotSuite,
+  disk: diskSuite,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "3" }, json: { type: "string" } },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(SUITES);
+const unknown = names.filter((name) => !SUITES[name]);
+if (unknown.length > 0) {
+  process.stderr.write(`unknown suite ${unknown.join(", ")}; there are ${Object.keys(SUITES).join(", ")}\n`);
+  process.exit(2);
+}
+// A peer that cannot be installed is named in the table instead.
+await requireTools(BENCH_TOOLS).catch((error: Error) => process.stderr.write(`${error.message}\n`));
+await buildAll();
+const reports: Report[] = [];
+for (const name of names) {
+  const report = await SUITES[name]?.(Number(values.rounds), (text) => process.stderr.write(`  ${name}: ${text}\n`));
+  if (!report) continue;
+  reports.push(report);
+  process.stdout.write(`\n${markdown(report)}\n`);
+}
+if (values.json) await writeFile(values.json, `${JSON.stringify(reports, null, 2)}\n`);
