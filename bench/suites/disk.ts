@@ -1,0 +1,93 @@
+// Suite `disk`: virtio-blk on qcow2 on the same host file system; sequential read, write with fsync, and 4 KiB reads.
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { PROJECT } from "../../scripts/setup/project.ts";
+import { amd64Image, kernelModules } from "../guests/images.ts";
+import { type Marks, startGuest } from "../peers/peer.ts";
+import { QEMU } from "../peers/qemu.ts";
+import { TERRARIUM } from "../peers/terrarium.ts";
+import { median, type Report } from "../table.ts";
+
+const run = promisify(execFile);
+const MODULES = ["virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"];
+
+const STEPS = [
+  {
+    name: "write",
+    title: "write 256 MB in 1 MiB blocks, then fsync",
+    megabytes: 256,
+    script: "dd if=/dev/zero of=/dev/vda bs=1M count=256 conv=fsync",
+  },
+  {
+    name: "read",
+    title: "read 256 MB in 1 MiB blocks, direct",
+    megabytes: 256,
+    script: "dd if=/dev/vda of=/dev/null bs=1M count=256 iflag=direct",
+  },
+  {
+    name: "read4k",
+    title: "read 32 MB in 4 KiB blocks, direct",
+    megabytes: 32,
+    script: "dd if=/dev/vda of=/dev/null bs=4k count=8192 iflag=direct",
+  },
+] as const;
+
+const INIT = `#!/bin/busybox sh
+B=/bin/busybox
+$B mount -t devtmpfs dev /dev
+$B --install -s /bin
+export PATH=/bin
+for m in ${MODULES.join(" ")}; do insmod /modules/$m.ko; done
+while [ ! -b /dev/vda ]; do usleep 10000; done
+${STEPS.map(({ name, script }) => `echo "MARK begin ${name}"\n${script} 2>/dev/null\necho "MARK end ${name}"`).join("\n")}
+echo "MARK done"
+poweroff -f
+`;
+
+export async function diskSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
+  const image = await amd64Image("disk", INIT, await kernelModules(MODULES));
+  const folder = join(PROJECT, "out/bench");
+  await mkdir(folder, { recursive: true });
+  const template = join(folder, "disk.qcow2");
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", template, "1G"]);
+  const versions: Record<string, string> = {};
+  const missing: Record<string, string> = {};
+  const results = new Map<string, Marks[]>();
+  for (let round = 1; round <= rounds; round++) {
+    for (const peer of [TERRARIUM, QEMU]) {
+      const reason = await peer.missing();
+      if (reason) {
+        missing[peer.name] = reason;
+        continue;
+      }
+      versions[peer.name] = await peer.version();
+      progress(`round ${round}: ${peer.name}`);
+      const disk = join(folder, "disk-run.qcow2");
+      await copyFile(template, disk);
+      const guest = startGuest(peer, {
+        kernel: image.kernel,
+        initrd: image.initrd,
+        commandLine: "console=ttyS0 quiet panic=-1",
+        memoryMiB: 256,
+        disk,
+      });
+      await guest.waitFor("done", 300_000);
+      guest.kill();
+      results.set(peer.name, [...(results.get(peer.name) ?? []), guest.marks]);
+      await rm(disk);
+    }
+  }
+  const rows = STEPS.map(({ name, title, megabytes }) => ({
+    what: title,
+    unit: "MB/s",
+    values: Object.fromEntries(
+      [...results].map(([peer, runs]) => [peer, median(runs.map((marks) => megabytes / duration(marks, name)))]),
+    ),
+  }));
+  return { suite: "disk", versions, missing, rounds, rows, notes: [] };
+}
+
+const duration = (marks: Marks, name: string): number =>
+  ((marks.get(`end ${name}`) ?? Number.NaN) - (marks.get(`begin ${name}`) ?? Number.NaN)) / 1000;

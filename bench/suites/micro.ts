@@ -1,0 +1,91 @@
+// Suite `micro`: single loops in a static program, one per thing that translators differ in.
+import { execFile } from "node:child_process";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { PROJECT } from "../../scripts/setup/project.ts";
+import { file } from "../../scripts/starter/cpio.ts";
+import { amd64Image } from "../guests/images.ts";
+import { type Marks, startGuest } from "../peers/peer.ts";
+import { QEMU } from "../peers/qemu.ts";
+import { TERRARIUM } from "../peers/terrarium.ts";
+import { median, type Report } from "../table.ts";
+
+const run = promisify(execFile);
+
+const LOOPS = [
+  "30 M integer steps",
+  "3 M random accesses in 64 MB",
+  "4 M indirect calls",
+  "200,000 system calls",
+  "5 M double mul/add/div",
+  "10 M unpredictable branches",
+  "400 MB rep movsq",
+] as const;
+
+/** The loops as PID 1's children, between markers. */
+const INIT = `#!/bin/busybox sh
+echo "MARK init"
+${LOOPS.map((_, i) => `echo "MARK begin ${i}"\n/bin/micro ${i}\necho "MARK end ${i}"`).join("\n")}
+echo "MARK done"
+/bin/busybox poweroff -f
+`;
+
+export async function microSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
+  const program = await assemble();
+  const image = await amd64Image("micro", INIT, [file("bin/micro", await readFile(program), true)]);
+  const versions: Record<string, string> = {};
+  const missing: Record<string, string> = {};
+  const results = new Map<string, Marks[]>();
+  for (let round = 1; round <= rounds; round++) {
+    for (const peer of [TERRARIUM, QEMU]) {
+      const reason = await peer.missing();
+      if (reason) {
+        missing[peer.name] = reason;
+        continue;
+      }
+      versions[peer.name] = await peer.version();
+      progress(`round ${round}: ${peer.name}`);
+      const guest = startGuest(peer, {
+        kernel: image.kernel,
+        initrd: image.initrd,
+        commandLine: "console=ttyS0 quiet panic=-1",
+        memoryMiB: 256,
+      });
+      await guest.waitFor("done", 300_000);
+      guest.kill();
+      results.set(peer.name, [...(results.get(peer.name) ?? []), guest.marks]);
+    }
+    progress(`round ${round}: native`);
+    results.set("native", [...(results.get("native") ?? []), await native(program)]);
+  }
+  const rows = LOOPS.map((what, i) => ({
+    what,
+    unit: "s",
+    values: Object.fromEntries(
+      [...results].map(([name, runs]) => [name, median(runs.map((marks) => seconds(marks, i)))]),
+    ),
+  }));
+  return { suite: "micro", versions, missing, rounds, rows, notes: [] };
+}
+
+async function assemble(): Promise<string> {
+  const out = join(PROJECT, "out/bench");
+  await mkdir(out, { recursive: true });
+  await run("as", ["--64", "-o", join(out, "micro.o"), join(PROJECT, "bench/guests/micro.s")]);
+  await run("ld", ["-static", "-o", join(out, "micro"), join(out, "micro.o")]);
+  return join(out, "micro");
+}
+
+async function native(program: string): Promise<Marks> {
+  const marks = new Map<string, number>();
+  for (let i = 0; i < LOOPS.length; i++) {
+    marks.set(`begin ${i}`, performance.now());
+    await run(program, [String(i)]);
+    marks.set(`end ${i}`, performance.now());
+  }
+  return marks;
+}
+
+const seconds = (marks: Marks, i: number): number =>
+  ((marks.get(`end ${i}`) ?? Number.NaN) - (marks.get(`begin ${i}`) ?? Number.NaN)) / 1000;
