@@ -1,0 +1,161 @@
+// The chipset's identity and odds and ends: i440FX host bridge (00:00.0) and PIIX3 ISA bridge (00:01.0) as PCI functions
+// (Intel 82441FX and 82371SB data sheets), the PIRQ routing registers, port 0x92 and the reset control register 0xCF9.
+import { z } from "zod";
+import { byteWide } from "../bus.ts";
+import type { Device, InterruptLine, IoBus } from "../device.ts";
+import { PciFunction, type PciFunctionState } from "../pci/pci-function.ts";
+import type { PowerControl } from "../power.ts";
+import { arrayOf, flag, u8 } from "../state-schema.ts";
+
+export const HOST_BRIDGE_SLOT = 0;
+export const ISA_BRIDGE_SLOT = 1;
+
+const SYSTEM_CONTROL_A_PORT = 0x92;
+const SYSTEM_CONTROL_A = { RESET: 0x01, A20: 0x02 } as const;
+/** Interrupt delay port of the POST: a write takes a microsecond on real buses, and guests use it to wait. */
+const POST_PORT = 0x80;
+const RESET_CONTROL = { SYSTEM_RESET: 0x02, RESET_CPU: 0x04, FULL: 0x08 } as const;
+
+/** PIIX3 PIRQRC[A:D]: bit 7 = not routed, else the ISA interrupt. */
+export const PIRQ_ROUTE = 0x60;
+const PIRQ_OFF = 0x80;
+export const PIRQ_COUNT = 4;
+/** ISA interrupts a PIRQ may be steered to (82371SB 2.3.3.5). */
+const ROUTABLE = 0b1101_1110_1111_1000;
+
+interface ChipsetState {
+  hostBridge: PciFunctionState;
+  isaBridge: PciFunctionState;
+  systemControlA: number;
+  resetControl: number;
+  wires: boolean[];
+}
+
+export interface ChipsetParts {
+  bus: IoBus;
+  power: PowerControl;
+  /** Input of the 8259 pair for an ISA interrupt. */
+  isaLine(irq: number): InterruptLine;
+}
+
+export class Chipset implements Device<ChipsetState> {
+  readonly name = "chipset";
+  readonly stateVersion = 1;
+  readonly hostBridge = new PciFunction({ vendorId: 0x8086, deviceId: 0x1237, classCode: 0x060000, revision: 2 });
+  readonly isaBridge = new PciFunction({
+    vendorId: 0x8086,
+    deviceId: 0x7000,
+    classCode: 0x060100,
+    multifunction: true,
+  });
+  readonly stateSchema: z.ZodType<ChipsetState>;
+  readonly #power: PowerControl;
+  readonly #isaLines: readonly InterruptLine[];
+  readonly #wires = new Array<boolean>(PIRQ_COUNT).fill(false);
+  #systemControlA: number = SYSTEM_CONTROL_A.A20;
+  #resetControl = 0;
+  /** ISA interrupts driven from here; others belong to ISA devices and are left alone. */
+  #driven = 0;
+
+  constructor(parts: ChipsetParts) {
+    this.#power = parts.power;
+    this.#isaLines = Array.from({ length: 16 }, (_, irq) => parts.isaLine(irq));
+    for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE + wire, 1, PIRQ_OFF, 0x8f);
+    this.isaBridge.onConfigWrite = (offset, size) => {
+      if (offset < PIRQ_ROUTE + PIRQ_COUNT && offset + size > PIRQ_ROUTE) this.#route();
+    };
+    this.stateSchema = z.strictObject({
+      hostBridge: this.hostBridge.stateSchema,
+      isaBridge: this.isaBridge.stateSchema,
+      systemControlA: u8,
+      resetControl: u8,
+      wires: arrayOf(flag, PIRQ_COUNT),
+    });
+    parts.bus.mapPorts(
+      SYSTEM_CONTROL_A_PORT,
+      1,
+      byteWide(
+        () => this.#systemControlA,
+        (_, value) => {
+          if ((value & ~this.#systemControlA & SYSTEM_CONTROL_A.RESET) !== 0) this.#power.requestReset();
+          this.#systemControlA = value & (SYSTEM_CONTROL_A.RESET | SYSTEM_CONTROL_A.A20);
+        },
+      ),
+    );
+    parts.bus.mapPorts(
+      POST_PORT,
+      1,
+      byteWide(
+        () => 0,
+        () => {},
+      ),
+    );
+  }
+
+  /** PIRQ wire 0..3 as it reaches the 8259 pair; the I/O APIC has it on a pin of its own. */
+  pirqLine(wire: number): InterruptLine {
+    return {
+      set: (level) => {
+        if (this.#wires[wire] === level) return;
+        this.#wires[wire] = level;
+        this.#route();
+      },
+    };
+  }
+
+  /** Register 0xCF9, which the host bridge finds inside CONFIG_ADDRESS. */
+  readonly resetControl = {
+    read: (): number => this.#resetControl,
+    write: (value: number): void => {
+      const rising = value & ~this.#resetControl & RESET_CONTROL.RESET_CPU;
+      this.#resetControl = value & (RESET_CONTROL.SYSTEM_RESET | RESET_CONTROL.FULL | RESET_CONTROL.RESET_CPU);
+      if (rising) this.#power.requestReset();
+    },
+  };
+
+  reset(): void {
+    this.hostBridge.reset();
+    this.isaBridge.reset();
+    this.#systemControlA = SYSTEM_CONTROL_A.A20;
+    this.#resetControl = 0;
+    this.#wires.fill(false);
+    this.#route();
+  }
+
+  save(): ChipsetState {
+    return {
+      hostBridge: this.hostBridge.save(),
+      isaBridge: this.isaBridge.save(),
+      systemControlA: this.#systemControlA,
+      resetControl: this.#resetControl,
+      wires: [...this.#wires],
+    };
+  }
+
+  restore(state: ChipsetState): void {
+    this.hostBridge.restore(state.hostBridge);
+    this.isaBridge.restore(state.isaBridge);
+    this.#systemControlA = state.systemControlA & (SYSTEM_CONTROL_A.RESET | SYSTEM_CONTROL_A.A20);
+    this.#resetControl =
+      state.resetControl & (RESET_CONTROL.SYSTEM_RESET | RESET_CONTROL.FULL | RESET_CONTROL.RESET_CPU);
+    for (let wire = 0; wire < PIRQ_COUNT; wire++) this.#wires[wire] = state.wires[wire] ?? false;
+    this.#route();
+  }
+
+  /** Drives every steerable ISA interrupt with the OR of the wires that are routed to it. */
+  #route(): void {
+    let routed = 0;
+    let asserted = 0;
+    for (let wire = 0; wire < PIRQ_COUNT; wire++) {
+      const route = this.isaBridge.configBytes[PIRQ_ROUTE + wire] ?? PIRQ_OFF;
+      if ((route & PIRQ_OFF) !== 0) continue;
+      routed |= 1 << route;
+      if (this.#wires[wire]) asserted |= 1 << route;
+    }
+    const known = routed | this.#driven;
+    for (let irq = 0; irq < 16; irq++) {
+      if ((known & ROUTABLE & (1 << irq)) !== 0) this.#isaLines[irq]?.set((asserted & (1 << irq)) !== 0);
+    }
+    this.#driven = routed;
+  }
+}
