@@ -33,9 +33,14 @@ export interface FormInfo {
   readonly addressSize: 2 | 4 | 8;
   /** REP/REPE (F3) or REPNE (F2) where the row is repeatable. */
   readonly repeat: "none" | "rep" | "repne";
-  /** Segment of string sources: DS unless overridden (index into SEGMENTS). Only FS and GS have a base in 64-bit mode. */
+  /** Segment of string sources: SEGMENT_DEFAULT or SEGMENT_IN_FIELD. */
   readonly segment: number;
 }
+
+/** DS: no base in 64-bit mode; outside it, the segment whose number is in field `reg` (DS unless overridden). */
+export const SEGMENT_DEFAULT = 3;
+/** 64-bit mode with an FS or GS override: the segment's number is in field `reg`. */
+export const SEGMENT_IN_FIELD = 4;
 
 const SIZE_MASK: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
 

@@ -52,6 +52,16 @@ export interface RowTraits {
   readonly size64?: "f64" | "d64";
   /** Rare or large: the interpreter keeps its handler out of the main function. */
   readonly cold?: boolean;
+  /** Operand size follows the prefixes though no operand shows it (RET, IRET, CBW, PUSHF ...). */
+  readonly sized?: boolean;
+  /** Address size matters though there is no memory operand (LOOP, JCXZ). String operands X and Y imply it. */
+  readonly addressSized?: boolean;
+  /** 64-bit code and 16/32-bit code need different semantics (implicit stack or string operands, RIP). `endsBlock` implies it. */
+  readonly modal?: boolean;
+  /** What becomes of a memory operand: only its offset without segment is used (LEA), or nothing at all (NOP, PREFETCH). */
+  readonly addressing?: "offset" | "unused";
+  /** POP to memory: an RSP-based address is computed after RSP was incremented (SDM 2B, POP). */
+  readonly popsFirst?: boolean;
   /** May not run natively as user code (the conformance generator skips it). */
   readonly system?: boolean;
 }
@@ -63,9 +73,13 @@ export interface InstructionRow extends RowTraits {
    * Opcode in the manual's notation, hexadecimal bytes with an optional mandatory prefix and /reg:
    * `00`, `0F AF`, `83 /0`, `66 0F 6F`, `F3 0F 10`, `0F 01 F8` (a fixed ModRM byte), `50+r`.
    * `NP` as first word: no 66/F3/F2 prefix allowed. `W0`/`W1` as last word: REX.W must be 0/1.
+   * Empty for pseudo rows, which only the decoder makes (address operations, NEXT, UD).
    */
   readonly opcode: string;
-  /** Comma-separated operand codes of appendix A: `Eb,Gb`, `Ev,Iz`, `Vdq,Wdq`, `Jz`, `Zv` (register in opcode), `rAX`, `CL`, `1`, `M`, `Ob`, `Xb`, `Yb`. */
+  /**
+   * Comma-separated operand codes of appendix A: `Eb,Gb`, `Ev,Iz`, `Vdq,Wdq`, `Jz`, `Zv` (register in opcode), `rAX`, `CL`, `1`, `M`, `Ob`, `Xb`, `Yb`;
+   * besides `Ibs` (a byte sign-extended to the operand size) and `Rv/Mw` (one code for a register, another for memory). See operands.ts.
+   */
   readonly operands: string;
   readonly semantics: Semantics;
 }

@@ -1,0 +1,31 @@
+// The instruction set: all rows, by family.
+import type { InstructionRow } from "./row.ts";
+import { PSEUDO_ROWS } from "./semantics/address.ts";
+import { ARITHMETIC_ROWS } from "./semantics/arithmetic.ts";
+import { BIT_ROWS } from "./semantics/bit.ts";
+import { CONTROL_FLOW_ROWS } from "./semantics/control-flow.ts";
+import { DATA_MOVEMENT_ROWS } from "./semantics/data-movement.ts";
+import { FLAG_ROWS } from "./semantics/flag.ts";
+import { LEGACY_ROWS } from "./semantics/legacy.ts";
+import { MULTIPLY_ROWS } from "./semantics/multiply.ts";
+import { SHIFT_ROWS } from "./semantics/shift.ts";
+import { SSE_ROWS } from "./semantics/sse.ts";
+import { STACK_ROWS } from "./semantics/stack.ts";
+import { STRING_ROWS } from "./semantics/string.ts";
+import { SYSTEM_ROWS } from "./semantics/system.ts";
+
+export const ROWS: readonly InstructionRow[] = [
+  ...Object.values(PSEUDO_ROWS),
+  ...DATA_MOVEMENT_ROWS,
+  ...ARITHMETIC_ROWS,
+  ...MULTIPLY_ROWS,
+  ...SHIFT_ROWS,
+  ...BIT_ROWS,
+  ...STACK_ROWS,
+  ...CONTROL_FLOW_ROWS,
+  ...STRING_ROWS,
+  ...FLAG_ROWS,
+  ...SYSTEM_ROWS,
+  ...LEGACY_ROWS,
+  ...SSE_ROWS,
+];

@@ -1,0 +1,236 @@
+// System instructions: descriptor tables, control and debug registers, MSRs, ports, TLB, identification. What they do beyond a few
+// moves is in cpu/helpers; here are privilege checks, operand access and how the block goes on.
+import type { Size, Value } from "../../ir/nodes.ts";
+import type { InstructionBuilder } from "../instruction-builder.ts";
+import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
+import { SEGMENT_FIELDS, STATE } from "../state-layout.ts";
+import { leaveToNext } from "./control-flow.ts";
+import { GPR } from "./registers.ts";
+
+const INVALID_OPCODE = 6;
+const GENERAL_PROTECTION = 13;
+const VM = 0x2_0000;
+
+/** #GP(0) unless CPL is 0. */
+function requireSupervisor(i: InstructionBuilder): void {
+  i.if(i.isNonZero(i.readState(STATE.cpl)), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+}
+
+/** #UD in real and virtual-8086 mode. */
+function requireProtectedMode(i: InstructionBuilder): void {
+  if (i.form.mode === "64") return;
+  const protection = i.and(i.readState(STATE.cr0), i.i64(1));
+  const virtual8086 = i.and(i.readState(STATE.systemFlags), i.i64(VM));
+  i.if(i.pure("i32.or", [i.isZero(protection), i.isNonZero(virtual8086)]), () => i.raise(INVALID_OPCODE));
+}
+
+/** A register destination takes the whole operand size, memory 16 bits. */
+function storeSelector(slot: { readonly offset: number }): Semantics {
+  const selector = { offset: slot.offset + SEGMENT_FIELDS.selector.offset, type: "u16" as const };
+  return (i) => {
+    requireProtectedMode(i);
+    i.write(0, i.readState(selector));
+  };
+}
+
+function loadSystemSegment(helper: string): Semantics {
+  return (i) => {
+    requireProtectedMode(i);
+    requireSupervisor(i);
+    i.callHelper(helper, [i.read(0)]);
+  };
+}
+
+function storeTable(base: typeof STATE.gdtBase, limit: typeof STATE.gdtLimit): Semantics {
+  return (i) => {
+    const address = i.address(0);
+    const size: Size = i.form.mode === "64" ? 8 : 4;
+    i.store(2, address, i.readState(limit));
+    i.store(size, i.add(address, i.i64(2)), i.readState(base));
+  };
+}
+
+/** With a 16-bit operand only 24 bits of the base are used (SDM 2A, LGDT). */
+function loadTable(base: typeof STATE.gdtBase, limit: typeof STATE.gdtLimit): Semantics {
+  return (i) => {
+    requireSupervisor(i);
+    const address = i.address(0);
+    const length = i.load(2, address);
+    const size: Size = i.form.mode === "64" ? 8 : 4;
+    let start = i.load(size, i.add(address, i.i64(2)));
+    if (i.form.mode === "64") {
+      const canonical = i.shrS(i.shl(start, i.i64(16)), i.i64(16));
+      i.if(i.ne(canonical, start), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+    } else if (i.size === 2) start = i.and(start, i.i64(0xff_ffff));
+    i.writeState(base, start);
+    i.writeState(limit, length);
+  };
+}
+
+const storeMachineStatus: Semantics = (i) => i.write(0, i.readState(STATE.cr0));
+
+const loadMachineStatus: Semantics = (i) => {
+  requireSupervisor(i);
+  i.callHelper("loadMachineStatus", [i.read(0)]);
+  leaveToNext(i);
+};
+
+const clearTaskSwitched: Semantics = (i) => {
+  requireSupervisor(i);
+  i.callHelper("clearTaskSwitched");
+  i.leave({ to: "next" });
+};
+
+const invalidatePage: Semantics = (i) => {
+  requireSupervisor(i);
+  i.callHelper("invalidatePage", [i.address(0)]);
+  leaveToNext(i);
+};
+
+/** Number of the control or debug register, which the decoder left in a field. */
+function registerNumber(i: InstructionBuilder, n: number): Value {
+  const operand = i.operand(n);
+  if (!("selector" in operand) || operand.selector.kind !== "field") throw new Error("register is not in a field");
+  return i.field(operand.selector.field);
+}
+
+function readSpecial(helper: string): Semantics {
+  return (i) => {
+    requireSupervisor(i);
+    i.write(0, i.callHelper(helper, [registerNumber(i, 1)]));
+  };
+}
+
+function writeSpecial(helper: string): Semantics {
+  return (i) => {
+    requireSupervisor(i);
+    i.callHelper(helper, [registerNumber(i, 0), i.read(1)]);
+    leaveToNext(i);
+  };
+}
+
+function writePair(i: InstructionBuilder, value: Value): void {
+  i.writeGeneral(GPR.RAX, value, 4);
+  i.writeGeneral(GPR.RDX, i.shrU(value, i.i64(32)), 4);
+}
+
+const readMsr: Semantics = (i) => {
+  requireSupervisor(i);
+  writePair(i, i.callHelper("readMsr", [i.readGeneral(GPR.RCX, 4)]));
+};
+
+const writeMsr: Semantics = (i) => {
+  requireSupervisor(i);
+  const value = i.or(i.shl(i.readGeneral(GPR.RDX, 4), i.i64(32)), i.readGeneral(GPR.RAX, 4));
+  i.callHelper("writeMsr", [i.readGeneral(GPR.RCX, 4), value]);
+  i.leave({ to: "next" });
+};
+
+const readTsc: Semantics = (i) => writePair(i, i.callHelper("readTsc"));
+
+const readTscAndAux: Semantics = (i) => {
+  writePair(i, i.callHelper("readTsc"));
+  i.writeGeneral(GPR.RCX, i.readState(STATE.tscAux), 4);
+};
+
+const identify: Semantics = (i) => {
+  i.callHelper("cpuid");
+};
+
+const swapGs: Semantics = (i) => {
+  requireSupervisor(i);
+  i.callHelper("swapGs");
+};
+
+const halt: Semantics = (i) => {
+  requireSupervisor(i);
+  i.callHelper("halt");
+  i.leave({ to: "next" });
+};
+
+const flushCaches: Semantics = (i) => requireSupervisor(i);
+
+function portNumber(i: InstructionBuilder, n: number): Value {
+  return i.mask(i.read(n), i.operand(n).kind === "immediate" ? 1 : 2);
+}
+
+const input: Semantics = (i) => {
+  const port = portNumber(i, 1);
+  i.callHelper("checkPort", [port, i.i64(i.size)]);
+  i.write(0, i.callHelper("readPort", [port, i.i64(i.size)]));
+};
+
+const output: Semantics = (i) => {
+  const port = portNumber(i, 0);
+  i.callHelper("checkPort", [port, i.i64(i.size)]);
+  i.callHelper("writePort", [port, i.i64(i.size), i.read(1)]);
+};
+
+/** LAR and LSL: the helper yields -1 for a selector that may not be looked at. */
+function inspect(helper: string): Semantics {
+  return (i) => {
+    requireProtectedMode(i);
+    const value = i.callHelper(helper, [i.mask(i.read(1), 2)]);
+    const valid = i.ne(value, i.i64(-1));
+    i.if(valid, () => i.write(0, value));
+    i.writeFlag("ZF", valid);
+  };
+}
+
+function verify(helper: string): Semantics {
+  return (i) => {
+    requireProtectedMode(i);
+    i.writeFlag("ZF", i.isNonZero(i.callHelper(helper, [i.read(0)])));
+  };
+}
+
+const probe: Semantics = (i) => {
+  i.load(1, i.address(0));
+};
+
+const SYSTEM: RowTraits = { system: true, cold: true };
+const PRIVILEGED: RowTraits = { system: true, cold: true, privileged: true };
+const PRIVILEGED_END: RowTraits = { ...PRIVILEGED, endsBlock: true };
+const CONTROL: RowTraits = { ...PRIVILEGED, size64: "f64" };
+
+export const SYSTEM_ROWS: readonly InstructionRow[] = [
+  row("SLDT", "0F 00 /0", "Rv/Mw", storeSelector(STATE.ldtr), { ...SYSTEM, modal: true }),
+  row("STR", "0F 00 /1", "Rv/Mw", storeSelector(STATE.tr), { ...SYSTEM, modal: true }),
+  row("LLDT", "0F 00 /2", "Ew", loadSystemSegment("loadLdt"), { ...PRIVILEGED, modal: true }),
+  row("LTR", "0F 00 /3", "Ew", loadSystemSegment("loadTask"), { ...PRIVILEGED, modal: true }),
+  row("VERR", "0F 00 /4", "Ew", verify("verifyRead"), { ...SYSTEM, modal: true, writes: ["ZF"] }),
+  row("VERW", "0F 00 /5", "Ew", verify("verifyWrite"), { ...SYSTEM, modal: true, writes: ["ZF"] }),
+  row("SGDT", "0F 01 /0", "M", storeTable(STATE.gdtBase, STATE.gdtLimit), { ...SYSTEM, modal: true }),
+  row("SIDT", "0F 01 /1", "M", storeTable(STATE.idtBase, STATE.idtLimit), { ...SYSTEM, modal: true }),
+  row("LGDT", "0F 01 /2", "M", loadTable(STATE.gdtBase, STATE.gdtLimit), { ...PRIVILEGED, modal: true, sized: true }),
+  row("LIDT", "0F 01 /3", "M", loadTable(STATE.idtBase, STATE.idtLimit), { ...PRIVILEGED, modal: true, sized: true }),
+  row("SMSW", "0F 01 /4", "Rv/Mw", storeMachineStatus, SYSTEM),
+  row("LMSW", "0F 01 /6", "Ew", loadMachineStatus, PRIVILEGED_END),
+  row("INVLPG", "0F 01 /7", "M", invalidatePage, PRIVILEGED_END),
+  row("SWAPGS", "0F 01 F8", "", swapGs, { system: true, privileged: true, mode: "64" }),
+  row("RDTSCP", "0F 01 F9", "", readTscAndAux, { ...SYSTEM, feature: "rdtscp" }),
+  row("LAR", "0F 02", "Gv,Rv/Mw", inspect("accessRights"), { ...SYSTEM, modal: true, writes: ["ZF"] }),
+  row("LSL", "0F 03", "Gv,Rv/Mw", inspect("segmentLimit"), { ...SYSTEM, modal: true, writes: ["ZF"] }),
+  row("CLTS", "0F 06", "", clearTaskSwitched, PRIVILEGED_END),
+  row("INVD", "0F 08", "", flushCaches, PRIVILEGED),
+  row("WBINVD", "0F 09", "", flushCaches, PRIVILEGED),
+  row("MOV", "0F 20", "Ry,Cy", readSpecial("readControl"), CONTROL),
+  row("MOV", "0F 21", "Ry,Dy", readSpecial("readDebug"), CONTROL),
+  row("MOV", "0F 22", "Cy,Ry", writeSpecial("writeControl"), { ...CONTROL, endsBlock: true }),
+  row("MOV", "0F 23", "Dy,Ry", writeSpecial("writeDebug"), { ...CONTROL, endsBlock: true }),
+  row("WRMSR", "0F 30", "", writeMsr, PRIVILEGED_END),
+  row("RDTSC", "0F 31", "", readTsc, SYSTEM),
+  row("RDMSR", "0F 32", "", readMsr, PRIVILEGED),
+  row("CPUID", "0F A2", "", identify, SYSTEM),
+  row("CLFLUSH", "NP 0F AE /7", "M", probe, { feature: "clflush" }),
+  row("HLT", "F4", "", halt, PRIVILEGED_END),
+  row("IN", "E4", "AL,Ib", input, SYSTEM),
+  row("IN", "E5", "eAX,Ib", input, SYSTEM),
+  row("OUT", "E6", "Ib,AL", output, SYSTEM),
+  row("OUT", "E7", "Ib,eAX", output, SYSTEM),
+  row("IN", "EC", "AL,DX", input, SYSTEM),
+  row("IN", "ED", "eAX,DX", input, SYSTEM),
+  row("OUT", "EE", "DX,AL", output, SYSTEM),
+  row("OUT", "EF", "DX,eAX", output, SYSTEM),
+  row("RSM", "0F AA", "", (i) => i.raise(INVALID_OPCODE), PRIVILEGED_END), // outside SMM
+];
