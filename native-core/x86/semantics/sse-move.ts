@@ -38,8 +38,6 @@ const quadFromVector = sseInstruction((i) => {
   else i.writeVector(0, zeroExtend(i, value));
 });
 
-const storeGeneral = sseInstruction((i) => i.write(0, i.read(1)));
-
 const moveMask = (name: "i8x16.bitmask" | "i32x4.bitmask" | "i64x2.bitmask"): Semantics =>
   sseInstruction((i) => i.write(0, i.widen(i.pure(name, [i.readVector(1)]))));
 
@@ -89,7 +87,6 @@ export const SSE_MOVE_ROWS: readonly InstructionRow[] = [
   row("MOVNTPS", "NP 0F 2B", "Mdq,Vps", aligned, SSE),
   row("MOVNTPD", "66 0F 2B", "Mdq,Vpd", aligned, SSE2),
   row("MOVNTDQ", "66 0F E7", "Mdq,Vdq", aligned, SSE2),
-  row("MOVNTI", "NP 0F C3", "My,Gy", storeGeneral, SSE2),
   row("MASKMOVDQU", "66 0F F7", "Vdq,Udq", maskedStore, { ...SSE2, cold: true, modal: true, addressSized: true }),
 
   row("MOVD", "66 0F 6E", "Vdq,Ey", generalToVector, SSE2),
