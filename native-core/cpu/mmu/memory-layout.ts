@@ -1,0 +1,131 @@
+// What memory 0 holds: the CPU state, the TLB, the block cache and what is known about each page of guest memory.
+// Memory 1 holds guest memory: RAM from guest physical 0, then video memory. A "host address" is an address in memory 1.
+//
+//   0x000_0000  CPU state (x86/state-layout.ts)
+//   0x000_1000  cells: scalars of the MMU and the block cache
+//   0x000_2000  log of TLB entries that a flush of non-global pages must drop
+//   0x001_0000  privilege area of the supervisor (TLBs, RIP hash), then that of user mode
+//   0x010_0000  page flags, one byte per host page
+//   0x020_0000  code map, 64 bits per host page: which 64-byte granules hold translated code
+//   0x0A0_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
+//   0x1A0_0000  physical block hash
+//   0x1B0_0000  operation cache, to the end
+// Pages of memory 0 that nothing touches cost no host memory.
+import { STATE_SIZE } from "../../x86/state-layout.ts";
+
+export const PAGE_SIZE = 4096;
+export const PAGE_SHIFT = 12;
+
+/** RAM and video memory together: 3 GiB and 256 MiB. */
+export const MAX_HOST_PAGES = 0xd_0000;
+
+/** Guest physical window of legacy video memory and option ROM of devices: never RAM. */
+export const MMIO_HOLE = { start: 0xa_0000, end: 0xc_0000 } as const;
+
+/** Physical address width told to the guest in CPUID 8000_0008; bits above are reserved in page tables. */
+export const PHYSICAL_ADDRESS_BITS = 40;
+
+/** Scalars, by address. u32 unless said otherwise. */
+export const CELLS = {
+  /** Always zero: a block link that compares this cell with 0 is always valid. */
+  zero: STATE_SIZE,
+  /** Generations of linear mappings: links and hash entries to non-global and to global pages hold the one they were made in. */
+  localGeneration: STATE_SIZE + 0x04,
+  globalGeneration: STATE_SIZE + 0x08,
+  /** Operation that is in a slow path now: an exception takes its RIP from it. */
+  currentOperation: STATE_SIZE + 0x0c,
+  /** Bumped when the operation cache is emptied: pointers into it are void. */
+  cacheEpoch: STATE_SIZE + 0x10,
+  /** Bytes of RAM; u64 base and bytes of the video memory window in guest physical space. */
+  ramBytes: STATE_SIZE + 0x14,
+  vramBase: STATE_SIZE + 0x18,
+  vramBytes: STATE_SIZE + 0x20,
+  tlbLogLength: STATE_SIZE + 0x24,
+  /** u64: physical address of the last translation, where it is not RAM. */
+  physicalAddress: STATE_SIZE + 0x28,
+  /** Attributes of the last page walk: PAGE_GLOBAL, PAGE_LARGE, PAGE_WRITABLE. */
+  walkAttributes: STATE_SIZE + 0x30,
+  /** Address of the privilege area in use. */
+  area: STATE_SIZE + 0x34,
+  /** A translation came from a page of 1 GiB since the last flush. */
+  hugeSeen: STATE_SIZE + 0x38,
+  /** u64: RIP that a block is wanted for; u32 its host address and its context (code mode, user). */
+  wantedRip: STATE_SIZE + 0x40,
+  wantedHost: STATE_SIZE + 0x48,
+  wantedContext: STATE_SIZE + 0x4c,
+  /** Set by JavaScript when the block it made spans two pages: valid for one mapping generation only. */
+  blockSpansPages: STATE_SIZE + 0x50,
+} as const;
+
+/** 4096 bits each, indexed by bits 21..32 or 12..23 of a linear address. */
+export const FILTERS = {
+  /** Regions of 2 MiB of which a large page was cached: INVLPG must drop the whole region. */
+  largePages: STATE_SIZE + 0x200,
+  /** Pages that a block was looked up in: INVLPG of another page leaves links alone. */
+  executedPages: STATE_SIZE + 0x400,
+} as const;
+export const FILTER_BYTES = 0x200;
+
+export const TLB_LOG = { address: 0x2000, capacity: 2048 } as const;
+
+/** A TLB entry: i64 negated linear page, i32 host address of the page, i32 attributes. */
+export const TLB_ENTRIES = 2048;
+export const TLB_ENTRY = { size: 16, negatedTag: 0, hostPage: 8, attributes: 12 } as const;
+export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY.size;
+/** Selects an entry's offset out of a linear address shifted right by 8 (page number times 16). */
+export const TLB_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY.size;
+
+export const PAGE_ATTRIBUTES = { global: 1, large: 2 } as const;
+
+/** An entry of the RIP hash: i64 RIP, i32 block, i32 cell and i32 its value while the entry is valid. */
+export const RIP_HASH = { entries: 8192, entrySize: 32, rip: 0, block: 8, cell: 12, check: 16 } as const;
+
+/** A privilege area: everything whose meaning depends on whether the CPL is 3. */
+export const AREA = {
+  supervisor: 0x1_0000,
+  user: 0x7_0000,
+  size: 0x6_0000,
+  read: 0,
+  write: TLB_BYTES,
+  execute: TLB_BYTES * 2,
+  ripHash: TLB_BYTES * 3,
+} as const;
+
+export const PAGE_FLAGS = { address: 0x10_0000 } as const;
+export const PAGE_FLAG = {
+  /** Written since the flag was last cleared. */
+  dirty: 1,
+  /** Holds translated code: never has a write TLB entry. */
+  code: 2,
+  /** Content not here yet: fetched at first touch (lazy restore). */
+  missing: 4,
+  /** The content is being saved: a write needs a copy first (live snapshot). */
+  protected: 8,
+} as const;
+
+export const CODE_MAP = { address: 0x20_0000, entrySize: 8, granuleShift: 6 } as const;
+
+/** i64 linear page, i32 cell, i32 check: void unless the cell still has the value of check. */
+export const PAGE_ALIASES = { address: 0xa0_0000, entrySize: 16, page: 0, cell: 8, check: 12 } as const;
+
+/** Direct-mapped: i32 host address, i32 context, i32 block. */
+export const BLOCK_HASH = {
+  address: 0x1a0_0000,
+  entries: 65536,
+  entrySize: 16,
+  host: 0,
+  context: 4,
+  block: 8,
+} as const;
+
+export const OPERATION_CACHE = { address: 0x1b0_0000, size: 24 * 1024 * 1024 } as const;
+
+export const MEMORY0_BYTES = OPERATION_CACHE.address + OPERATION_CACHE.size;
+
+export const WASM_PAGE = 65536;
+
+/** Access rights asked of a translation: the bits of a page-fault error code (SDM 3A 4.7). */
+export const ACCESS = { write: 2, user: 4, fetch: 16 } as const;
+
+/** A block's context: code mode in bytes (2, 4, 8), and whether the CPL is 3. */
+export const CONTEXT_USER = 16;

@@ -1,0 +1,278 @@
+// The soft TLB (memory-layout.ts draws an entry): look-up, fill, flush.
+//
+// A hit is one compare: `offset = linear + negatedTag` is below 4096 only in the tagged page, and an access of n bytes fits if
+// `offset <=u 4096 - n`. An empty entry holds the tag of a page that belongs to another index, so nothing can hit it.
+//
+// Filling a write entry is the only place where a page becomes dirty (besides writes that cannot use an entry, which go through
+// `prepareWrite` one by one), and the only place where the content of a missing page is fetched.
+import {
+  add32,
+  add64,
+  and32,
+  and64,
+  block,
+  br,
+  brIf,
+  type Code,
+  call,
+  eq32,
+  eq64,
+  fill,
+  get,
+  i32,
+  i64,
+  load,
+  loop,
+  ne32,
+  not32,
+  op,
+  or32,
+  ret,
+  select,
+  seq,
+  set,
+  shl32,
+  shrU64,
+  store,
+  sub64,
+  tee,
+  test32,
+  unlikely,
+  when,
+  wrap,
+} from "../../wasm/code.ts";
+import type { ModuleWriter } from "../../wasm/module-writer.ts";
+import type { FunctionReference, Local } from "../../wasm/types.ts";
+import { exceptionPending, readCell, readCell64, writeCell, writeCell64 } from "./cells.ts";
+import {
+  ACCESS,
+  AREA,
+  CELLS,
+  FILTER_BYTES,
+  FILTERS,
+  PAGE_ATTRIBUTES,
+  PAGE_FLAG,
+  PAGE_SIZE,
+  TLB_BYTES,
+  TLB_ENTRIES,
+  TLB_ENTRY,
+  TLB_LOG,
+  TLB_MASK,
+} from "./memory-layout.ts";
+import { type PhysicalFunctions, readPageFlags } from "./physical.ts";
+
+export interface TlbFunctions {
+  /**
+   * (linear: i64, access: i32, size: i32) -> i32: host address of bytes within one page, ready to be read or written.
+   * -1: an exception is pending, or there is no RAM (CELLS.physicalAddress then tells where; exceptionPending is 0).
+   */
+  readonly translate: FunctionReference;
+  /** (keepGlobal: i32) */
+  readonly flush: FunctionReference;
+  /** (linear: i64) */
+  readonly invalidatePage: FunctionReference;
+  /** Voids all links and RIP hash entries. */
+  readonly bumpGenerations: FunctionReference;
+}
+
+const TABLES = [AREA.read, AREA.write, AREA.execute] as const;
+
+/** An empty entry for index 0 must not look like page 0, so it carries page 1; all other indices carry page 0. */
+const EMPTY_TAG_OF_0 = -BigInt(PAGE_SIZE);
+
+export const entryOffset = (linear: Code): Code => and32(op("i32.shr_u", wrap(linear), i32(8)), i32(TLB_MASK));
+
+export function declareTlb(
+  module: ModuleWriter,
+  physical: PhysicalFunctions,
+  pageWalk: FunctionReference,
+): TlbFunctions {
+  const functions: TlbFunctions = {
+    translate: module.declare("translate", ["i64", "i32", "i32"], ["i32"]),
+    flush: module.declare("flush", ["i32"]),
+    invalidatePage: module.declare("invalidatePage", ["i64"]),
+    bumpGenerations: module.declare("bumpGenerations", []),
+  };
+  defineTranslate(module, functions.translate, physical, pageWalk);
+  defineFlush(module, functions);
+  defineInvalidatePage(module, functions);
+  const f = module.define(functions.bumpGenerations);
+  for (const cell of [CELLS.localGeneration, CELLS.globalGeneration]) writeCell(cell, add32(readCell(cell), i32(1)))(f);
+  fill(0, i32(FILTERS.executedPages), i32(0), i32(FILTER_BYTES))(f);
+  return functions;
+}
+
+function defineTranslate(
+  module: ModuleWriter,
+  reference: FunctionReference,
+  physical: PhysicalFunctions,
+  pageWalk: FunctionReference,
+): void {
+  const f = module.define(reference);
+  const [linear, access, size] = f.params as [Local, Local, Local];
+  const entry = f.local("i32");
+  const offset = f.local("i64");
+  const address = f.local("i64");
+  const host = f.local("i32");
+
+  set(
+    entry,
+    add32(
+      add32(entryOffset(get(linear)), select(test32(get(access), ACCESS.user), i32(AREA.user), i32(AREA.supervisor))),
+      select(
+        test32(get(access), ACCESS.fetch),
+        i32(AREA.execute),
+        select(test32(get(access), ACCESS.write), i32(AREA.write), i32(AREA.read)),
+      ),
+    ),
+  )(f);
+  set(offset, add64(get(linear), load("i64.load", get(entry), TLB_ENTRY.negatedTag)))(f);
+  when(op("i64.lt_u", get(offset), i64(PAGE_SIZE)), [
+    ret(add32(wrap(get(offset)), load("i32.load", get(entry), TLB_ENTRY.hostPage))),
+  ])(f);
+
+  set(address, call(pageWalk, get(linear), get(access)))(f);
+  unlikely(exceptionPending, [ret(i32(-1))])(f);
+  unlikely(eq32(tee(host, call(physical.hostAddress, get(address))), i32(-1)), [
+    writeCell64(CELLS.physicalAddress, get(address)),
+    ret(i32(-1)),
+  ])(f);
+  call(physical.touch, get(host))(f);
+  block((filled) => [
+    when(test32(get(access), ACCESS.write), [
+      call(physical.prepareWrite, get(host), get(size)),
+      // A page with translated code gets no write entry: every store must come this way.
+      brIf(filled, test32(readPageFlags(op("i32.shr_u", get(host), i32(12))), PAGE_FLAG.code)),
+    ]),
+    fillEntry(entry, linear, host),
+  ])(f);
+  get(host)(f);
+}
+
+function fillEntry(entry: Local, linear: Local, host: Local): Code {
+  const logged = readCell(CELLS.tlbLogLength);
+  return seq(
+    store("i64.store", get(entry), sub64(i64(0), and64(get(linear), i64(-PAGE_SIZE))), TLB_ENTRY.negatedTag),
+    store("i32.store", get(entry), and32(get(host), i32(-PAGE_SIZE)), TLB_ENTRY.hostPage),
+    store("i32.store", get(entry), readCell(CELLS.walkAttributes), TLB_ENTRY.attributes),
+    when(test32(readCell(CELLS.walkAttributes), PAGE_ATTRIBUTES.large), [
+      setFilterBit(FILTERS.largePages, shrU64(get(linear), 21)),
+    ]),
+    when(not32(test32(readCell(CELLS.walkAttributes), PAGE_ATTRIBUTES.global)), [
+      // Over capacity the length keeps its last value + 1: a flush then empties the tables.
+      when(
+        op("i32.lt_u", logged, i32(TLB_LOG.capacity)),
+        [
+          store("i32.store", shl32(logged, 2), get(entry), TLB_LOG.address),
+          writeCell(CELLS.tlbLogLength, add32(logged, i32(1))),
+        ],
+        [writeCell(CELLS.tlbLogLength, i32(TLB_LOG.capacity + 1))],
+      ),
+    ]),
+  );
+}
+
+/** Byte address within a filter, and the mask of its bit, for a number of which the low 12 bits count. */
+const filterByte = (number: Code): Code => and32(op("i32.shr_u", wrap(number), i32(3)), i32(FILTER_BYTES - 1));
+const filterMask = (number: Code): Code => op("i32.shl", i32(1), and32(wrap(number), i32(7)));
+
+export const setFilterBit = (filter: number, number: Code): Code =>
+  store(
+    "i32.store8",
+    filterByte(number),
+    or32(load("i32.load8_u", filterByte(number), filter), filterMask(number)),
+    filter,
+  );
+
+const filterBit = (filter: number, number: Code): Code =>
+  and32(load("i32.load8_u", filterByte(number), filter), filterMask(number));
+
+/** Empties the entry at an address: whichever index it has, it gets the right empty tag. */
+const emptyEntry = (entry: Code): Code =>
+  store(
+    "i64.store",
+    entry,
+    select(and32(sub(entry), i32(TLB_BYTES - 1)), i64(0), i64(EMPTY_TAG_OF_0)),
+    TLB_ENTRY.negatedTag,
+  );
+
+/** Offset of an entry within its table, modulo the size of a table (areas and tables are aligned to AREA.supervisor). */
+const sub = (entry: Code): Code => op("i32.sub", entry, i32(AREA.supervisor));
+
+function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
+  const f = module.define(functions.flush);
+  const [keepGlobal] = f.params as [Local];
+  const position = f.local("i32");
+  const end = f.local("i32");
+  when(
+    and32(get(keepGlobal), op("i32.le_u", readCell(CELLS.tlbLogLength), i32(TLB_LOG.capacity))),
+    [
+      set(end, shl32(readCell(CELLS.tlbLogLength), 2)),
+      block((done) => [
+        loop((next) => [
+          brIf(done, op("i32.ge_u", get(position), get(end))),
+          emptyEntry(load("i32.load", get(position), TLB_LOG.address)),
+          set(position, add32(get(position), i32(4))),
+          br(next),
+        ]),
+      ]),
+      writeCell(CELLS.localGeneration, add32(readCell(CELLS.localGeneration), i32(1))),
+    ],
+    [
+      ...[AREA.supervisor, AREA.user].flatMap((area) => [
+        fill(0, i32(area), i32(0), i32(TLB_BYTES * TABLES.length)),
+        ...TABLES.map((table) => store("i64.store", i32(area + table), i64(EMPTY_TAG_OF_0), TLB_ENTRY.negatedTag)),
+      ]),
+      fill(0, i32(FILTERS.largePages), i32(0), i32(FILTER_BYTES)),
+      writeCell(CELLS.hugeSeen, i32(0)),
+      call(functions.bumpGenerations),
+    ],
+  )(f);
+  writeCell(CELLS.tlbLogLength, i32(0))(f);
+}
+
+function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): void {
+  const f = module.define(functions.invalidatePage);
+  const [linear] = f.params as [Local];
+  const entry = f.local("i32");
+  const position = f.local("i32");
+  const negated = f.local("i64");
+  const tables = [AREA.supervisor, AREA.user].flatMap((area) => TABLES.map((table) => area + table));
+
+  when(readCell(CELLS.hugeSeen), [call(functions.flush, i32(0)), ret()])(f);
+  when(
+    filterBit(FILTERS.largePages, shrU64(get(linear), 21)),
+    [
+      // All entries of the region of 2 MiB: 512 consecutive ones in each table.
+      set(negated, sub64(i64(0), and64(get(linear), i64(-0x20_0000)))),
+      ...tables.map((table) =>
+        seq(
+          set(position, entryOffset(and64(get(linear), i64(-0x20_0000)))),
+          loop((next) => [
+            when(
+              op(
+                "i64.lt_u",
+                sub64(get(negated), load("i64.load", get(position), table + TLB_ENTRY.negatedTag)),
+                i64(0x20_0000),
+              ),
+              [emptyEntry(add32(get(position), i32(table)))],
+            ),
+            set(position, add32(get(position), i32(TLB_ENTRY.size))),
+            brIf(next, and32(get(position), i32(511 * TLB_ENTRY.size))),
+          ]),
+        ),
+      ),
+      call(functions.bumpGenerations),
+    ],
+    [
+      set(negated, sub64(i64(0), and64(get(linear), i64(-PAGE_SIZE)))),
+      ...tables.map((table) =>
+        seq(
+          set(entry, add32(entryOffset(get(linear)), i32(table))),
+          when(eq64(load("i64.load", get(entry), TLB_ENTRY.negatedTag), get(negated)), [emptyEntry(get(entry))]),
+        ),
+      ),
+      when(filterBit(FILTERS.executedPages, shrU64(get(linear), 12)), [call(functions.bumpGenerations)]),
+    ],
+  )(f);
+}
