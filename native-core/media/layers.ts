@@ -1,0 +1,133 @@
+// Operations on the layers of a disk: new overlay, merging a layer away, full copy. Used for snapshots and clones.
+//
+// Deleting a snapshot removes one layer S of a chain  base <- S <- child:
+//   mergeUp    copies what S holds and the child lacks into the child, then names S's own backing file in the child. The child may
+//              be open read-only elsewhere meanwhile: what it reads as never changes.
+//   mergeDown  writes what the child holds into S, which then replaces the child. For a child much smaller than S; S must have no
+//              other child.
+// Both can be killed at any point and run again: until the last step the chain reads the same with and without the work done.
+import { AppError } from "../common/errors.ts";
+import { isAllZero } from "../common/zero.ts";
+import type { DiskImage } from "./disk-image.ts";
+import type { ImageFile } from "./image-file.ts";
+import { createQcow2 } from "./qcow2/create.ts";
+import type { BackingReference } from "./qcow2/header-writer.ts";
+import { Qcow2Image } from "./qcow2/image.ts";
+
+const STEP_BYTES = 2 << 20;
+/** Zeroes are looked for in pieces of one cluster. */
+const SPARSE_GRAIN = 64 << 10;
+
+/** Cancelling and progress of a long operation. An AbortSignal fits `cancellation`. */
+export interface WorkOptions {
+  readonly cancellation?: { readonly aborted: boolean } | undefined;
+  /** Share done, 0..1. */
+  readonly onProgress?: ((share: number) => void) | undefined;
+}
+
+/** Makes the empty file `newFile` the layer above `top`, which `backing` names as seen from the new file's folder. */
+export async function overlay(top: DiskImage, newFile: ImageFile, backing: BackingReference): Promise<void> {
+  await createQcow2(newFile, top.sizeBytes, backing);
+}
+
+/**
+ * Pulls the layer right below `child` up into it. `below` is what lies under that layer: named in the child's header and open as
+ * an image; undefined when that layer stands alone. On return the child no longer refers to the merged layer.
+ */
+export async function mergeUp(
+  child: Qcow2Image,
+  below: (BackingReference & { image: DiskImage }) | undefined,
+  options: WorkOptions = {},
+): Promise<void> {
+  const layer = child.backing;
+  if (!layer) throw new AppError("INVALID_STATE", "the image has no layer below it to merge");
+  const pull = async (offset: number, length: number, kind: "data" | "zero") => {
+    if (kind === "data") {
+      const data = new Uint8Array(length);
+      await layer.read(offset, data);
+      await child.fill(offset, data);
+    } else await child.writeZeroes(offset, length, true);
+  };
+  const size = Math.min(layer.sizeBytes, child.sizeBytes);
+  await eachStep(size, options, async (offset, length) => {
+    const own = await child.extentAt(offset, length);
+    if (own.kind !== "absent") return own.length;
+    const extent = await layer.extentAt(offset, own.length);
+    if (extent.kind !== "absent") await pull(offset, extent.length, extent.kind);
+    return extent.length;
+  });
+  // Where the merged layer was shorter than the child, its end read as zeroes; what lies below may be longer.
+  if (below && below.image.sizeBytes > size && child.sizeBytes > size) {
+    await eachStep(child.sizeBytes - size, {}, async (offset, length) => {
+      const own = await child.extentAt(size + offset, length);
+      if (own.kind === "absent") await pull(size + offset, own.length, "zero");
+      return own.length;
+    });
+  }
+  await child.setBacking(below);
+}
+
+/** Writes everything `child` holds into `target`, the layer right below it, which reads like the child afterwards. */
+export async function mergeDown(child: DiskImage, target: DiskImage, options: WorkOptions = {}): Promise<void> {
+  if (target.sizeBytes < child.sizeBytes) {
+    throw new AppError("UNSUPPORTED", "the layer below is smaller than the one to merge into it");
+  }
+  await eachStep(child.sizeBytes, options, async (offset, length) => {
+    const extent = await child.extentAt(offset, length);
+    if (extent.kind === "zero") await target.writeZeroes(offset, extent.length, true);
+    if (extent.kind === "data") {
+      const data = new Uint8Array(extent.length);
+      await child.read(offset, data);
+      await target.write(offset, data);
+    }
+    return extent.length;
+  });
+  await target.flush();
+}
+
+/** Writes what `source` reads as, through all its layers, into the new and empty `target`; ranges of zeroes take no space. */
+export async function copyDisk(source: DiskImage, target: DiskImage, options: WorkOptions = {}): Promise<void> {
+  await eachStep(source.sizeBytes, options, async (offset, length) => {
+    const kind = await visibleExtent(source, offset, length);
+    if (kind.kind === "data") {
+      const data = new Uint8Array(kind.length);
+      await source.read(offset, data);
+      await writeSparse(target, offset, data);
+    }
+    return kind.length;
+  });
+  await target.flush();
+}
+
+/** Writes `data` but for whole grains of zeroes. */
+async function writeSparse(target: DiskImage, offset: number, data: Uint8Array): Promise<void> {
+  for (let start = 0; start < data.length; ) {
+    let end = start;
+    while (end < data.length && !isAllZero(data.subarray(end, end + SPARSE_GRAIN))) end += SPARSE_GRAIN;
+    if (end > start) await target.write(offset + start, data.subarray(start, end));
+    start = end > start ? end : start + SPARSE_GRAIN;
+  }
+}
+
+/** The extent at `offset` looking through layers that say nothing. */
+async function visibleExtent(disk: DiskImage, offset: number, length: number) {
+  const extent = await disk.extentAt(offset, length);
+  if (extent.kind !== "absent") return extent;
+  const below = disk instanceof Qcow2Image ? disk.backing : undefined;
+  if (!below || offset >= below.sizeBytes) return { kind: "zero" as const, length: extent.length };
+  return visibleExtent(below, offset, Math.min(extent.length, below.sizeBytes - offset));
+}
+
+async function eachStep(
+  size: number,
+  options: WorkOptions,
+  step: (offset: number, length: number) => Promise<number>,
+): Promise<void> {
+  for (let offset = 0; offset < size; ) {
+    if (options.cancellation?.aborted) {
+      throw new AppError("CANCELLED", "the operation was cancelled", { consequence: "The disk is as it was." });
+    }
+    offset += await step(offset, Math.min(STEP_BYTES, size - offset));
+    options.onProgress?.(offset / size);
+  }
+}
