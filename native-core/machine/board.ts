@@ -1,0 +1,191 @@
+// The board: devices on their buses, and the interrupt wiring between them.
+//
+//   ISA device --> irq n --+--> 8259 pair --> LINT0 --> local APIC --> vCPU
+//                          +--> I/O APIC pin (0 becomes 2, others n) --> local APIC
+//   PCI INTx --> PIRQ wire --+--> PIIX3 routing --> 8259 pair
+//                            +--> I/O APIC pin 16..19
+//   MSI-X, IPI --> local APIC
+//
+// Both paths are live as on real boards; the guest masks the one it does not use.
+import { ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
+import { SystemBus } from "../devices/bus.ts";
+import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
+import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
+import { IoApic } from "../devices/ioapic/ioapic.ts";
+import { Lapic } from "../devices/lapic/lapic.ts";
+import { PciBus } from "../devices/pci/pci-bus.ts";
+import type { PciFunction } from "../devices/pci/pci-function.ts";
+import { Pic } from "../devices/pic/pic.ts";
+import { Pit } from "../devices/pit/pit.ts";
+import type { PowerControl } from "../devices/power.ts";
+import { Ps2Controller } from "../devices/ps2/ps2.ts";
+import { PS2_KEYBOARD_IRQ, PS2_MOUSE_IRQ } from "../devices/ps2/registers.ts";
+import { RTC_IRQ } from "../devices/rtc/registers.ts";
+import { Rtc } from "../devices/rtc/rtc.ts";
+import { type ByteSink, Uart } from "../devices/uart/uart.ts";
+import type { MachineClock } from "./clock.ts";
+
+const PIT_IRQ = 0;
+/** Input of the I/O APIC that ISA interrupt 0 is wired to; the MADT tells guests. */
+const PIT_IOAPIC_PIN = 2;
+const FIRST_PIRQ_PIN = 16;
+
+/** What a plugged-in device may use. */
+export interface BoardServices {
+  readonly bus: SystemBus;
+  readonly clock: MachineClock;
+  readonly memory: GuestMemory;
+  readonly inputs: Inputs;
+  readonly power: PowerControl;
+  /** Input `irq` (0..15) of both interrupt controllers. Devices on one input share it. */
+  isaLine(irq: number): InterruptLine;
+  /** Brings the result of host work into the machine at a defined point (machine/inputs.ts). */
+  deliver(apply: () => void): void;
+  /** Guest misbehaviour worth a line in the log. Rate-limited. */
+  warn(message: string): void;
+}
+
+/** A device on the PCI bus. The device's state holds that of its function. */
+export interface PciDevice extends Device {
+  readonly pci: PciFunction;
+}
+
+/** Makes one device; `slot` undefined takes the next free one. */
+export interface PciCard {
+  slot?: number;
+  create(services: BoardServices): PciDevice;
+}
+
+export interface BoardParts {
+  services: Omit<BoardServices, "isaLine">;
+  memoryBytes: number;
+  serial: readonly [ByteSink, ByteSink];
+  cards: readonly PciCard[];
+  /** The vCPU's interrupt input and NMI pin. */
+  processor: { interruptChanged(): void; requestNmi(): void };
+}
+
+export class Board {
+  readonly lapic: Lapic;
+  readonly ioapic: IoApic;
+  readonly pic: Pic;
+  readonly pci: PciBus;
+  readonly uarts: readonly [Uart, Uart];
+  readonly ps2: Ps2Controller;
+  readonly acpi: AcpiPm;
+  /** In order of restoring: interrupt controllers last, so that what lines did meanwhile does not count. */
+  readonly devices: readonly Device[];
+
+  constructor(parts: BoardParts) {
+    const { bus, clock, inputs, power } = parts.services;
+    this.lapic = new Lapic({
+      bus,
+      clock,
+      changed: () => parts.processor.interruptChanged(),
+      nmi: () => parts.processor.requestNmi(),
+      broadcastEoi: (vector) => this.ioapic.endOfInterrupt(vector),
+      acknowledgeExtInt: () => this.pic.acknowledge(),
+    });
+    this.pic = new Pic(bus, { set: (level) => this.lapic.setExtInt(level) });
+    this.ioapic = new IoApic(bus, this.lapic);
+    const isaInputs = Array.from({ length: 16 }, (_, irq) => this.#isaInput(irq));
+    const services: BoardServices = { ...parts.services, isaLine: (irq) => (isaInputs[irq] as SharedInput).line() };
+    const { isaLine } = services;
+
+    const chipset = new Chipset({ bus, power, isaLine: (irq) => this.pic.line(irq) });
+    this.pci = new PciBus({
+      bus,
+      messages: this.lapic,
+      wires: Array.from({ length: PIRQ_COUNT }, (_, wire) =>
+        both(chipset.pirqLine(wire), this.ioapic.line(FIRST_PIRQ_PIN + wire)),
+      ),
+      ramEnd: parts.memoryBytes,
+      resetControl: chipset.resetControl,
+    });
+    this.pci.attach(HOST_BRIDGE_SLOT, 0, chipset.hostBridge);
+    this.pci.attach(ISA_BRIDGE_SLOT, 0, chipset.isaBridge);
+
+    const pit = new Pit(bus, clock, isaLine(PIT_IRQ));
+    const rtc = new Rtc({ bus, clock, inputs, irq: isaLine(RTC_IRQ), memoryBytes: parts.memoryBytes });
+    this.acpi = new AcpiPm({ bus, clock, sci: isaLine(ACPI_SCI_IRQ), power });
+    this.ps2 = new Ps2Controller({
+      bus,
+      keyboardIrq: isaLine(PS2_KEYBOARD_IRQ),
+      mouseIrq: isaLine(PS2_MOUSE_IRQ),
+      power,
+    });
+    this.uarts = [
+      new Uart(0, bus, isaLine(Uart.irq(0)), parts.serial[0]),
+      new Uart(1, bus, isaLine(Uart.irq(1)), parts.serial[1]),
+    ];
+    const cards = this.#plugIn(parts.cards, services);
+    this.devices = [
+      chipset,
+      this.pci,
+      pit,
+      rtc,
+      this.acpi,
+      this.ps2,
+      ...this.uarts,
+      ...cards,
+      this.pic,
+      this.ioapic,
+      this.lapic,
+    ];
+  }
+
+  dispose(): void {
+    for (const device of [...this.devices].reverse()) device.dispose?.();
+  }
+
+  #isaInput(irq: number): SharedInput {
+    const pin = irq === PIT_IRQ ? PIT_IOAPIC_PIN : irq;
+    return new SharedInput(both(this.pic.line(irq), this.ioapic.line(pin)));
+  }
+
+  #plugIn(cards: readonly PciCard[], services: BoardServices): PciDevice[] {
+    const taken = new Set([HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, ...cards.map((card) => card.slot ?? -1)]);
+    let next = ISA_BRIDGE_SLOT;
+    return cards.map((card) => {
+      let slot = card.slot;
+      if (slot === undefined) {
+        do next++;
+        while (taken.has(next));
+        slot = next;
+      }
+      const device = card.create(services);
+      this.pci.attach(slot, 0, device.pci);
+      return device;
+    });
+  }
+}
+
+/** One input that several devices drive: high while any of them is. */
+class SharedInput {
+  readonly #input: InterruptLine;
+  #drivers = 0;
+  #asserted = 0;
+
+  constructor(input: InterruptLine) {
+    this.#input = input;
+  }
+
+  line(): InterruptLine {
+    const bit = 1 << this.#drivers++;
+    return {
+      set: (level) => {
+        this.#asserted = level ? this.#asserted | bit : this.#asserted & ~bit;
+        this.#input.set(this.#asserted !== 0);
+      },
+    };
+  }
+}
+
+function both(first: InterruptLine, second: InterruptLine): InterruptLine {
+  return {
+    set(level) {
+      first.set(level);
+      second.set(level);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+// The processor's part of a saved state, by architectural name, not as an image of the layout: a later version may move its slots.
+import { z } from "zod";
+import type { SegmentPart } from "../cpu/cpu-state.ts";
+import { CpuState } from "../cpu/cpu-state.ts";
+import { arrayOf, bytes, u64 } from "../devices/state-schema.ts";
+import {
+  GPR_COUNT,
+  SEGMENT_FIELDS,
+  SEGMENTS,
+  STATE,
+  type StateName,
+  X87_OFFSET,
+  X87_STRIDE,
+} from "../x86/state-layout.ts";
+
+const VECTOR_COUNT = 16;
+const X87_COUNT = 8;
+
+/** Slots that follow from others or belong to the running loop; `modeChanged` and the loop set them anew. */
+const DERIVED: ReadonlySet<StateName> = new Set<StateName>([
+  "flagResult",
+  "flagCarry",
+  "flagAux",
+  "systemFlags",
+  "ldtr",
+  "tr",
+  "eventPending",
+  "instructionDeadline",
+  "mappingGeneration",
+]);
+const SLOTS = (Object.keys(STATE) as StateName[]).filter((name) => !DERIVED.has(name));
+const PARTS = Object.keys(SEGMENT_FIELDS) as SegmentPart[];
+
+const segmentSchema = z.strictObject({ base: u64, limit: u64, attributes: u64, selector: u64 });
+type SavedSegment = z.infer<typeof segmentSchema>;
+
+export const cpuSavedStateSchema = z.strictObject({
+  general: arrayOf(u64, GPR_COUNT),
+  flags: u64,
+  registers: z.strictObject(Object.fromEntries(SLOTS.map((name) => [name, u64])) as Record<StateName, typeof u64>),
+  segments: arrayOf(segmentSchema, SEGMENTS.length),
+  ldtr: segmentSchema,
+  tr: segmentSchema,
+  vectors: arrayOf(bytes(16), VECTOR_COUNT),
+  x87: arrayOf(bytes(X87_STRIDE), X87_COUNT),
+});
+export type CpuSavedState = z.infer<typeof cpuSavedStateSchema>;
+
+export function saveCpu(state: CpuState): CpuSavedState {
+  return {
+    general: Array.from({ length: GPR_COUNT }, (_, register) => state.general(register)),
+    flags: state.flags,
+    registers: Object.fromEntries(SLOTS.map((name) => [name, state.get(STATE[name])])) as CpuSavedState["registers"],
+    segments: SEGMENTS.map((segment) => readSegment((part) => state.segment(segment, part))),
+    ldtr: readSegment((part) => state.get(tableSlot("ldtr", part))),
+    tr: readSegment((part) => state.get(tableSlot("tr", part))),
+    vectors: Array.from({ length: VECTOR_COUNT }, (_, register) => {
+      const value = new Uint8Array(16);
+      const view = new DataView(value.buffer);
+      const vector = state.vector(register);
+      view.setBigUint64(0, vector & 0xffffffffffffffffn, true);
+      view.setBigUint64(8, vector >> 64n, true);
+      return value;
+    }),
+    x87: Array.from({ length: X87_COUNT }, (_, register) => {
+      const offset = X87_OFFSET + register * X87_STRIDE;
+      return state.bytes.slice(offset, offset + X87_STRIDE);
+    }),
+  };
+}
+
+export function restoreCpu(state: CpuState, saved: CpuSavedState): void {
+  for (const [register, value] of saved.general.entries()) state.setGeneral(register, value);
+  for (const name of SLOTS) state.set(STATE[name], saved.registers[name]);
+  state.flags = saved.flags;
+  for (const [index, segment] of saved.segments.entries()) {
+    for (const part of PARTS) state.setSegment(index, part, segment[part]);
+  }
+  for (const part of PARTS) {
+    state.set(tableSlot("ldtr", part), saved.ldtr[part]);
+    state.set(tableSlot("tr", part), saved.tr[part]);
+  }
+  for (const [register, value] of saved.vectors.entries()) {
+    const view = new DataView(value.buffer, value.byteOffset, value.length);
+    state.setVector(register, view.getBigUint64(0, true) | (view.getBigUint64(8, true) << 64n));
+  }
+  for (const [register, value] of saved.x87.entries()) state.bytes.set(value, X87_OFFSET + register * X87_STRIDE);
+}
+
+function tableSlot(table: "ldtr" | "tr", part: SegmentPart) {
+  const field = SEGMENT_FIELDS[part];
+  return { offset: STATE[table].offset + field.offset, type: field.type };
+}
+
+function readSegment(read: (part: SegmentPart) => bigint): SavedSegment {
+  return { base: read("base"), limit: read("limit"), attributes: read("attributes"), selector: read("selector") };
+}

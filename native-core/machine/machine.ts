@@ -1,0 +1,352 @@
+// A PC: RAM, one vCPU, the board, and the loop that runs them in slices. Host-neutral; the VM process (native-core/host) drives it:
+//
+//   const machine = createMachine(parts);
+//   machine.powerOn();  machine.resume();
+//   for (;;) { const slice = machine.runSlice(5_000_000n); ... sleep until slice.nextDeadlineNs or an input when halted }
+import { z } from "zod";
+import { assert } from "../common/assert.ts";
+import { AppError } from "../common/errors.ts";
+import type { Platform } from "../cpu/context.ts";
+import type { InterruptSource, Vcpu } from "../cpu/vcpu-contract.ts";
+import { SystemBus } from "../devices/bus.ts";
+import type { GuestMemory, Inputs } from "../devices/device.ts";
+import { timeNs } from "../devices/state-schema.ts";
+import type { ByteSink } from "../devices/uart/uart.ts";
+import { STATE } from "../x86/state-layout.ts";
+import { Board, type PciCard } from "./board.ts";
+import { Budget } from "./budget.ts";
+import { MachineClock } from "./clock.ts";
+import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
+import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
+import { MEMORY_MAP } from "./memory-map.ts";
+import { RateLimit } from "./rate-limit.ts";
+
+export const MACHINE_STATE_VERSION = 1;
+
+/** What the processor and its memory must provide; made by cpu/ (see ProcessorFactory). */
+export interface Processor {
+  readonly vcpu: Vcpu;
+  readonly memory: GuestMemory;
+}
+
+export interface ProcessorOptions {
+  memoryBytes: number;
+  platform: Platform;
+  interrupts: InterruptSource;
+  bus: SystemBus;
+}
+
+export type ProcessorFactory = (options: ProcessorOptions) => Processor;
+
+/** What runs first after power-on and reset: puts code into RAM and the processor into a state to run it. */
+export interface Firmware {
+  start(target: FirmwareTarget): void;
+}
+
+export interface FirmwareTarget {
+  readonly vcpu: Vcpu;
+  readonly memory: GuestMemory;
+  readonly bus: SystemBus;
+  readonly board: Board;
+}
+
+export interface MachineParts {
+  memoryBytes: number;
+  createProcessor: ProcessorFactory;
+  firmware: Firmware;
+  /** Host inputs; undefined runs in instruction time, one nanosecond each, fully determined by the machine's state. */
+  inputs?: Inputs;
+  serial: readonly [ByteSink, ByteSink];
+  cards?: readonly PciCard[];
+  log?: (message: string) => void;
+}
+
+export type SliceState = "running" | "halted" | "shutdown" | "reset" | "poweroff";
+
+export interface Slice {
+  state: SliceState;
+  /** While halted: virtual time at which the machine wants to run again by itself. */
+  nextDeadlineNs: bigint | undefined;
+}
+
+const deviceStateSchema = z.strictObject({ version: z.int().min(1), state: z.unknown() });
+export const machineStateSchema = z.strictObject({
+  version: z.literal(MACHINE_STATE_VERSION),
+  memoryBytes: z.int(),
+  nowNs: timeNs,
+  cpu: cpuSavedStateSchema,
+  devices: z.record(z.string().max(64), deviceStateSchema),
+});
+/** Everything but the contents of RAM, which are saved page by page (GuestMemory). Plain data. */
+export type MachineState = z.infer<typeof machineStateSchema>;
+
+export class Machine {
+  readonly clock: MachineClock;
+  readonly inputs: InputQueue;
+  readonly bus = new SystemBus();
+  readonly board: Board;
+  readonly vcpu: Vcpu;
+  readonly memory: GuestMemory;
+  readonly memoryBytes: number;
+  readonly #firmware: Firmware;
+  readonly #budget: Budget;
+  readonly #instructionTime: boolean;
+  #request: "reset" | "poweroff" | undefined;
+
+  constructor(parts: MachineParts) {
+    const { memoryBytes } = parts;
+    assert(
+      memoryBytes >= MEMORY_MAP.RAM_MIN_BYTES && memoryBytes <= MEMORY_MAP.RAM_MAX_BYTES && memoryBytes % 4096 === 0,
+      "memory size in range",
+    );
+    this.memoryBytes = memoryBytes;
+    this.#firmware = parts.firmware;
+    this.#instructionTime = parts.inputs === undefined;
+    this.inputs = new InputQueue((event) => this.#apply(event));
+    // Closures below look at `this.vcpu` when they run, not now: processor and board need each other.
+    const inputs = parts.inputs ?? deterministicInputs(() => this.vcpu.state.get(STATE.instructionCount));
+    this.clock = new MachineClock(() => inputs.monotonicNs());
+    const wallInputs = parts.inputs ?? deterministicInputs(() => this.clock.nowNs());
+    this.clock.onEarlierDeadline = () => this.vcpu.requestExit();
+    const processor = parts.createProcessor({
+      memoryBytes,
+      bus: this.bus,
+      platform: this.#platform(wallInputs),
+      interrupts: {
+        hasInterrupt: () => this.board.lapic.hasInterrupt(),
+        acknowledge: () => this.board.lapic.acknowledge(),
+      },
+    });
+    this.vcpu = processor.vcpu;
+    this.memory = processor.memory;
+    const limit = new RateLimit(20);
+    this.board = new Board({
+      services: {
+        bus: this.bus,
+        clock: this.clock,
+        memory: this.memory,
+        inputs: wallInputs,
+        power: {
+          requestReset: () => this.#requestPower("reset"),
+          requestPowerOff: () => this.#requestPower("poweroff"),
+        },
+        deliver: (apply) => this.inputs.deliver(apply),
+        warn: (message) => {
+          if (limit.allows(this.clock.nowNs())) parts.log?.(message);
+        },
+      },
+      memoryBytes,
+      serial: parts.serial,
+      cards: parts.cards ?? [],
+      processor: {
+        interruptChanged: () => this.vcpu.interruptChanged(),
+        requestNmi: () => this.vcpu.requestNmi(),
+      },
+    });
+    this.#budget = new Budget(this.#instructionTime);
+  }
+
+  /** Resets everything and starts the firmware. The clock stays as it is: paused in a new machine. */
+  powerOn(): void {
+    this.reset();
+  }
+
+  /** Hard reset: devices, processor, firmware. RAM keeps what firmware does not overwrite, as on hardware. */
+  reset(): void {
+    this.#request = undefined;
+    for (const device of this.board.devices) device.reset();
+    this.vcpu.reset();
+    this.#firmware.start({ vcpu: this.vcpu, memory: this.memory, bus: this.bus, board: this.board });
+    this.vcpu.interruptChanged();
+  }
+
+  pause(): void {
+    this.clock.pause();
+  }
+
+  resume(): void {
+    this.clock.resume();
+  }
+
+  /** What a user does; applied when the next slice starts. */
+  post(event: InputEvent): void {
+    this.inputs.post(event);
+  }
+
+  /** Presses the power button; the guest decides what comes of it. */
+  powerButton(): void {
+    this.post({ kind: "power-button" });
+  }
+
+  /** Runs for about `maxNs` of virtual time, or until the machine halts or wants something of the host. */
+  runSlice(maxNs: bigint): Slice {
+    assert(!this.clock.paused, "a paused machine does not run");
+    const endNs = this.clock.nowNs() + maxNs;
+    for (;;) {
+      this.inputs.drain();
+      this.clock.fireDue();
+      if (this.#request !== undefined) return { state: this.#request, nextDeadlineNs: undefined };
+      const nowNs = this.clock.nowNs();
+      if (nowNs >= endNs) return { state: "running", nextDeadlineNs: undefined };
+      const nextNs = this.#earliest(endNs);
+      const before = this.#instructions;
+      const exit = this.vcpu.run(this.#budget.instructions(nextNs - nowNs));
+      if (exit === "shutdown") return { state: "shutdown", nextDeadlineNs: undefined };
+      if (exit === "halted") {
+        if (!this.#canSleep()) continue;
+        const deadlineNs = this.clock.nextDeadlineNs;
+        if (!this.#instructionTime || deadlineNs === undefined) return { state: "halted", nextDeadlineNs: deadlineNs };
+        // In instruction time a sleep takes no time of the host.
+        this.clock.setNowNs(deadlineNs < endNs ? deadlineNs : endNs);
+      } else {
+        this.#budget.observe(this.#instructions - before, this.clock.nowNs() - nowNs);
+      }
+    }
+  }
+
+  /** Call between slices. Pending inputs are applied first, so that none is lost. */
+  save(): MachineState {
+    this.inputs.drain();
+    const devices: MachineState["devices"] = {};
+    for (const device of this.board.devices) {
+      devices[device.name] = { version: device.stateVersion, state: device.save() };
+    }
+    return {
+      version: MACHINE_STATE_VERSION,
+      memoryBytes: this.memoryBytes,
+      nowNs: this.clock.nowNs(),
+      cpu: saveCpu(this.vcpu.state),
+      devices,
+    };
+  }
+
+  /**
+   * Takes over a saved state, which may be hostile; RAM must have been restored or made to come by itself. The machine is paused
+   * afterwards. Throws AppError INVALID_FILE or VERSION_MISMATCH naming the field; nothing has changed then.
+   */
+  restore(untrusted: unknown): void {
+    const state = this.#check(untrusted);
+    const checked = this.board.devices.map((device) => [device, this.#checkDevice(state, device.name)] as const);
+    this.pause();
+    this.#request = undefined;
+    this.clock.setNowNs(state.nowNs);
+    restoreCpu(this.vcpu.state, state.cpu as CpuSavedState);
+    for (const [device, deviceState] of checked) device.restore(deviceState);
+    this.vcpu.invalidateAll();
+    this.vcpu.interruptChanged();
+  }
+
+  dispose(): void {
+    this.board.dispose();
+  }
+
+  get #instructions(): bigint {
+    return this.vcpu.state.get(STATE.instructionCount);
+  }
+
+  #platform(inputs: Inputs): Platform {
+    return {
+      readPort: (port, size) => this.bus.readPort(port, size),
+      writePort: (port, size, value) => this.bus.writePort(port, size, value),
+      readTsc: () => this.clock.nowNs(),
+      random: (bytes) => inputs.random(bytes),
+      readTaskPriority: () => this.board.lapic.taskPriority,
+      writeTaskPriority: (value) => {
+        this.board.lapic.taskPriority = value;
+      },
+      setApicBase: (value) => this.board.lapic.setApicBase(value),
+    };
+  }
+
+  #apply(event: InputEvent): void {
+    switch (event.kind) {
+      case "key":
+        this.board.ps2.key(event.key, event.down);
+        break;
+      case "mouse":
+        this.board.ps2.move(event.dx, event.dy, event.wheel, event.buttons);
+        break;
+      case "serial":
+        this.board.uarts[event.port].receive(event.bytes);
+        break;
+      case "power-button":
+        this.board.acpi.pressPowerButton();
+        break;
+    }
+  }
+
+  #requestPower(request: "reset" | "poweroff"): void {
+    this.#request ??= request;
+    this.vcpu.requestExit();
+  }
+
+  #earliest(endNs: bigint): bigint {
+    const deadlineNs = this.clock.nextDeadlineNs;
+    return deadlineNs !== undefined && deadlineNs < endNs ? deadlineNs : endNs;
+  }
+
+  /** Nothing to do before the next deadline or input. */
+  #canSleep(): boolean {
+    if (this.#request !== undefined || !this.inputs.isEmpty) return false;
+    const deadlineNs = this.clock.nextDeadlineNs;
+    return deadlineNs === undefined || deadlineNs > this.clock.nowNs();
+  }
+
+  #check(untrusted: unknown): MachineState {
+    const version = (untrusted as { version?: unknown } | null | undefined)?.version;
+    if (typeof version === "number" && version > MACHINE_STATE_VERSION) {
+      throw new AppError(
+        "VERSION_MISMATCH",
+        `the saved state has version ${version}, this program knows up to ${MACHINE_STATE_VERSION}`,
+        {
+          field: "version",
+          remedy: "Open it with the newer version of Terrarium that made it.",
+        },
+      );
+    }
+    const parsed = machineStateSchema.safeParse(untrusted);
+    if (!parsed.success) throw invalidState("", parsed.error);
+    if (parsed.data.memoryBytes !== this.memoryBytes) {
+      throw new AppError("INVALID_FILE", "the saved state belongs to a machine with another memory size", {
+        field: "memoryBytes",
+        remedy: "Set the machine's memory back to the size it had when the state was saved.",
+      });
+    }
+    return parsed.data;
+  }
+
+  #checkDevice(state: MachineState, name: string): unknown {
+    const device = this.board.devices.find((candidate) => candidate.name === name);
+    const saved = Object.hasOwn(state.devices, name) ? state.devices[name] : undefined;
+    assert(device, "device is on the board");
+    if (!saved) {
+      throw new AppError("INVALID_FILE", `the saved state has no device ${name}`, {
+        field: `devices.${name}`,
+        remedy: "Give the machine the devices it had when the state was saved.",
+      });
+    }
+    if (saved.version > device.stateVersion) {
+      throw new AppError("VERSION_MISMATCH", `device ${name} was saved by a newer version of Terrarium`, {
+        field: `devices.${name}.version`,
+        remedy: "Open it with the version that made it.",
+      });
+    }
+    const parsed = device.stateSchema.safeParse(saved.state);
+    if (!parsed.success) throw invalidState(`devices.${name}.state`, parsed.error);
+    return parsed.data;
+  }
+}
+
+export function createMachine(parts: MachineParts): Machine {
+  return new Machine(parts);
+}
+
+function invalidState(prefix: string, error: z.ZodError): AppError {
+  const issue = error.issues[0];
+  const path = [prefix, ...(issue?.path ?? []).map(String)].filter((part) => part !== "").join(".");
+  return new AppError("INVALID_FILE", `the saved state is damaged: ${path}: ${issue?.message ?? "invalid"}`, {
+    field: path,
+    consequence: "The machine was not changed.",
+    remedy: "Restore an older snapshot, or start the machine afresh.",
+  });
+}
