@@ -26,7 +26,7 @@ const byMachine = z.object({ id: machineIdSchema });
 const nothing = z.object({});
 
 /** A new disk (`sizeMiB`) or an existing image, which is used where it is. */
-const newDiskSchema = z.union([
+export const newDiskSchema = z.union([
   z.strictObject({
     sizeMiB: z
       .int()

@@ -1,0 +1,153 @@
+// The contract's implementation: one line per command. Everything with substance is in services/.
+import { implement } from "@orpc/server";
+import { AppError } from "../../native-core/common/errors.ts";
+import { contract } from "../contract/index.ts";
+import type { App } from "../services/app.ts";
+import { browse } from "../services/host/file-browser.ts";
+import { hostInfo } from "../services/host/host-info.ts";
+import { cloneMachine } from "../services/machines/clone.ts";
+import { addDisk, configure } from "../services/machines/configuration.ts";
+import { createCustom, createStarter } from "../services/machines/creation.ts";
+import { machineDetails } from "../services/machines/details.ts";
+import type { Machine } from "../services/machines/machine.ts";
+import { removeMachine, undoRemove } from "../services/machines/removal.ts";
+import { screenshot } from "../services/machines/screen.ts";
+import { sendText, waitForOutput } from "../services/machines/serial.ts";
+import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
+import { restoreSnapshot } from "../services/snapshots/restore.ts";
+import { takeSnapshot } from "../services/snapshots/take.ts";
+import { snapshotTree, snapshotView, thumbnail } from "../services/snapshots/tree.ts";
+import { reportFailures } from "./failure-middleware.ts";
+
+export type AppRouter = ReturnType<typeof createRouter>;
+
+export function createRouter(app: App) {
+  const { context, lifecycle } = app;
+  const { registry, tasks, events } = context;
+  const os = implement(contract).use(reportFailures);
+  const details = (machine: Machine) => machineDetails(context, machine);
+
+  return os.router({
+    host: {
+      info: os.host.info.handler(() => hostInfo(context, app.notices)),
+      shutdown: os.host.shutdown.handler(({ input }) => shutdown(app, input.stopMachines)),
+    },
+    events: {
+      // Subscribed when the call is answered, so that what a client fetches afterwards is never older than its first event.
+      subscribe: os.events.subscribe.handler(({ signal }) => events.subscribe(signal)),
+    },
+    machines: {
+      list: os.machines.list.handler(() => registry.list().map((machine) => machine.summary())),
+      get: os.machines.get.handler(({ input }) => details(registry.get(input.id))),
+      createStarter: os.machines.createStarter.handler(async ({ input }) =>
+        details(await createStarter(context, input)),
+      ),
+      create: os.machines.create.handler(async ({ input }) => details(await createCustom(context, input))),
+      configure: os.machines.configure.handler(async ({ input }) => {
+        const machine = registry.get(input.id);
+        await configure(context, machine, input.config);
+        return details(machine);
+      }),
+      addDisk: os.machines.addDisk.handler(async ({ input }) => {
+        const machine = registry.get(input.id);
+        await addDisk(context, machine, input.disk);
+        return details(machine);
+      }),
+      clone: os.machines.clone.handler(async ({ input }) => {
+        const source = registry.get(input.id);
+        const snapshot = input.snapshotId === null ? null : snapshotOf(source, input.snapshotId);
+        return details(await cloneMachine(context, source, input.name, snapshot));
+      }),
+      remove: os.machines.remove.handler(async ({ input }) => {
+        await removeMachine(context, registry.get(input.id), input.permanently);
+        return {};
+      }),
+      undoRemove: os.machines.undoRemove.handler(async ({ input }) => details(await undoRemove(context, input.id))),
+      start: os.machines.start.handler(async ({ input }) => {
+        await lifecycle.start(registry.get(input.id));
+        return {};
+      }),
+      pause: os.machines.pause.handler(async ({ input }) => {
+        await lifecycle.pause(registry.get(input.id));
+        return {};
+      }),
+      resume: os.machines.resume.handler(async ({ input }) => {
+        await lifecycle.resume(registry.get(input.id));
+        return {};
+      }),
+      reset: os.machines.reset.handler(async ({ input }) => {
+        await lifecycle.reset(registry.get(input.id));
+        return {};
+      }),
+      stop: os.machines.stop.handler(async ({ input }) => {
+        await lifecycle.stop(registry.get(input.id), input.how);
+        return {};
+      }),
+      discardSavedState: os.machines.discardSavedState.handler(async ({ input }) => {
+        await lifecycle.discardSavedState(registry.get(input.id));
+        return {};
+      }),
+      screenshot: os.machines.screenshot.handler(({ input }) => screenshot(registry.get(input.id), input.thumbnail)),
+      sendText: os.machines.sendText.handler(async ({ input }) => {
+        await sendText(registry.get(input.id), input.port, input.text);
+        return {};
+      }),
+      waitForOutput: os.machines.waitForOutput.handler(({ input, signal }) =>
+        waitForOutput(registry.get(input.id), input, signal),
+      ),
+      log: os.machines.log.handler(({ input }) => registry.get(input.id).log.read(input.limit)),
+    },
+    snapshots: {
+      tree: os.snapshots.tree.handler(({ input }) => snapshotTree(registry.get(input.id))),
+      take: os.snapshots.take.handler(async ({ input }) => {
+        const machine = registry.get(input.id);
+        return snapshotView(machine, await takeSnapshot(context, machine, input));
+      }),
+      restore: os.snapshots.restore.handler(async ({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        await restoreSnapshot(context, lifecycle, machine, snapshot, input);
+        return {};
+      }),
+      delete: os.snapshots.delete.handler(async ({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        await deleteSnapshot(context, machine, snapshot);
+        return {};
+      }),
+      update: os.snapshots.update.handler(async ({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return snapshotView(machine, await updateSnapshot(machine, snapshot, input));
+      }),
+      thumbnail: os.snapshots.thumbnail.handler(({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return thumbnail(machine, snapshot);
+      }),
+    },
+    tasks: {
+      list: os.tasks.list.handler(() => tasks.list()),
+      cancel: os.tasks.cancel.handler(({ input }) => {
+        tasks.cancel(input.taskId);
+        return {};
+      }),
+    },
+    files: { browse: os.files.browse.handler(({ input }) => browse(input.folder)) },
+  });
+}
+
+function snapshotOf(machine: Machine, snapshotId: string) {
+  const snapshot = machine.record.snapshots.find((each) => each.id === snapshotId);
+  if (snapshot) return snapshot;
+  throw new AppError("NOT_FOUND", `"${machine.name}" has no snapshot ${snapshotId}`, { field: "snapshotId" });
+}
+
+async function shutdown(app: App, mode: "refuse" | "save" | "power-off"): Promise<Record<string, never>> {
+  const running = app.running();
+  if (mode === "refuse" && running.length > 0) {
+    throw new AppError("INVALID_STATE", `${running.map((machine) => `"${machine.name}"`).join(", ")} still running`, {
+      field: "stopMachines",
+      consequence: "The host goes on.",
+      remedy: "Say how to stop them: save or power-off.",
+    });
+  }
+  app.requestShutdown(mode === "power-off" ? "power-off" : "save");
+  return {};
+}

@@ -1,0 +1,126 @@
+// The app without a shell: opens the data folder, builds the services, and closes everything in order. Electron and the Node host
+// (and tests) each make one.
+
+import { defaultEngines, type EngineRegistry } from "../engines/index.ts";
+import { openDataFolder } from "../store/data-folder.ts";
+import { acquireHostLock, type HostLock } from "../store/host-lock.ts";
+import { Store } from "../store/store.ts";
+import type { VmLauncher } from "../supervisor/launcher.ts";
+import { launchNodeProcess } from "../supervisor/node-launcher.ts";
+import { DEFAULT_TIMEOUTS, type VmTimeouts } from "../supervisor/vm-client.ts";
+import type { ServiceContext } from "./context.ts";
+import { mediaImages } from "./disks/media-images.ts";
+import { EventHub } from "./events.ts";
+import { failureOf } from "./failures.ts";
+import { Resources } from "./host/resources.ts";
+import { Lifecycle } from "./machines/lifecycle.ts";
+import { Machine } from "./machines/machine.ts";
+import { MetricsPoller } from "./machines/metrics.ts";
+import { MachineRegistry } from "./machines/registry.ts";
+import { scheduleCleanup } from "./snapshots/cleanup.ts";
+import { TaskService } from "./tasks.ts";
+
+export interface AppOptions {
+  /** Absolute path of the data folder. */
+  readonly home: string;
+  readonly starterFolder?: string;
+  readonly engines?: EngineRegistry;
+  readonly launcher?: VmLauncher;
+  readonly timeouts?: VmTimeouts;
+}
+
+/** How running machines are stopped when the app ends. */
+export type StopAll = "save" | "power-off";
+
+export class App {
+  readonly context: ServiceContext;
+  readonly lifecycle: Lifecycle;
+  /** What was repaired at this start. */
+  readonly notices: readonly string[];
+  /** Set by the shell, which then closes the app and itself. */
+  onShutdownRequested: ((mode: StopAll) => void) | null = null;
+  readonly #lock: HostLock;
+  readonly #metrics: MetricsPoller;
+  #closing: Promise<void> | null = null;
+
+  private constructor(context: ServiceContext, lock: HostLock, notices: readonly string[]) {
+    this.context = context;
+    this.notices = notices;
+    this.#lock = lock;
+    this.#metrics = new MetricsPoller(context);
+    this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine));
+  }
+
+  /** @throws AppError HOST_RUNNING, PERMISSION_DENIED, VERSION_MISMATCH, ... naming the file. */
+  static async open(options: AppOptions): Promise<App> {
+    const data = await openDataFolder(options.home);
+    const lock = acquireHostLock(data);
+    try {
+      const { store, records, notices } = await Store.open(data);
+      const events = new EventHub();
+      const registry = new MachineRegistry();
+      for (const record of records) registry.add(new Machine(record, store, events));
+      const context: ServiceContext = {
+        store,
+        events,
+        registry,
+        tasks: new TaskService(events),
+        engines: options.engines ?? defaultEngines(),
+        launcher: options.launcher ?? launchNodeProcess,
+        timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
+        images: mediaImages(data.machines),
+        resources: new Resources(options.starterFolder),
+      };
+      const app = new App(context, lock, notices);
+      for (const machine of registry.list()) scheduleCleanup(context, machine);
+      return app;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Machines that have a VM process. */
+  running(): Machine[] {
+    return this.context.registry.list().filter((machine) => machine.vm !== null);
+  }
+
+  /** Lets the answer to whoever asked get out first. */
+  requestShutdown(mode: StopAll): void {
+    setImmediate(() => this.onShutdownRequested?.(mode));
+  }
+
+  /** Stops the machines, then releases the data folder. A machine that can't be saved is shut down hard rather than left alone. */
+  close(mode: StopAll = "save"): Promise<void> {
+    this.#closing ??= this.#close(mode);
+    return this.#closing;
+  }
+
+  async #close(mode: StopAll): Promise<void> {
+    this.#metrics.dispose();
+    await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
+    for (const machine of this.context.registry.list()) {
+      machine.cleanup?.abort();
+      await machine.operations.run(async () => undefined);
+      await machine.log.flush();
+    }
+    this.context.events.close();
+    await this.context.store.close();
+    this.#lock.release();
+  }
+
+  async #stopForClose(machine: Machine, mode: StopAll): Promise<void> {
+    const canSave = machine.vm?.capabilities?.saveState !== false;
+    if (mode === "save" && canSave) {
+      try {
+        await this.lifecycle.stop(machine, "save");
+        return;
+      } catch (error) {
+        await machine.log.write("error", `Saving at the end of Terrarium failed: ${failureOf(error).message}`);
+      }
+    }
+    const { vm } = machine;
+    if (vm === null) return;
+    await this.lifecycle.stop(machine, "power-off").catch(() => vm.client.kill());
+  }
+}

@@ -1,0 +1,31 @@
+// What the services ask of disk images. The formats themselves are native-core/media's; tests may bring others.
+
+export interface ImageFacts {
+  readonly format: "qcow2" | "raw";
+  /** What the guest sees. */
+  readonly sizeBytes: number;
+  /** What it takes on the host. */
+  readonly usedBytes: number;
+}
+
+export interface CopyProgress {
+  readonly signal?: AbortSignal;
+  progress?(share: number): void;
+}
+
+/** All paths are absolute. Files that are made are complete and on disk (fsync) when the promise settles, or not there at all. */
+export interface DiskImages {
+  /** Opens the image with everything it stands on. @throws AppError INVALID_FILE, UNSUPPORTED, NOT_FOUND naming the file. */
+  inspect(file: string, format?: "qcow2" | "raw"): Promise<ImageFacts>;
+  create(file: string, sizeBytes: number): Promise<void>;
+  /** An empty layer on `backingFile`, which is named relative to the overlay when both are in one folder. */
+  createOverlay(file: string, backing: { readonly file: string; readonly format: "qcow2" | "raw" }): Promise<void>;
+  /** Takes over what `file` lacks from the layer below and then stands on that layer's own base. The layer below stays as it is. */
+  pullFromBacking(file: string, options: CopyProgress): Promise<void>;
+  /** One image without layers that reads like `source` now. */
+  flatten(
+    source: { readonly file: string; readonly format: "qcow2" | "raw" },
+    target: string,
+    options: CopyProgress,
+  ): Promise<void>;
+}

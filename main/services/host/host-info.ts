@@ -1,0 +1,38 @@
+// Facts about this host for its clients.
+import { readFileSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import os from "node:os";
+import { CONTRACT_VERSION, type HostInfo } from "../../contract/schemas.ts";
+import type { ServiceContext } from "../context.ts";
+
+export async function hostInfo(context: ServiceContext, notices: readonly string[]): Promise<HostInfo> {
+  const cpus = os.cpus();
+  const { root } = context.store.data;
+  const freeDiskBytes = await statfs(root).then(
+    (found) => found.bavail * found.bsize,
+    () => 0,
+  );
+  return {
+    contractVersion: CONTRACT_VERSION,
+    appVersion: appVersion(),
+    platform: `${process.platform} ${process.arch}`,
+    cpuModel: cpus[0]?.model.trim() ?? "unknown",
+    cpuCount: cpus.length,
+    memoryBytes: os.totalmem(),
+    freeMemoryBytes: os.freemem(),
+    freeDiskBytes,
+    home: root,
+    starterAvailable: await context.resources.starterAvailable(),
+    notices: [...notices],
+  };
+}
+
+let version: string | null = null;
+
+export function appVersion(): string {
+  if (version === null) {
+    const content: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+    version = (content as { version: string }).version;
+  }
+  return version;
+}

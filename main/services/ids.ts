@@ -1,0 +1,6 @@
+// Identities: 48 random bits as twelve hexadecimal digits, short enough for a command line and unique enough for one data folder.
+import { randomBytes } from "node:crypto";
+
+export function newId(): string {
+  return randomBytes(6).toString("hex");
+}

@@ -1,0 +1,61 @@
+// Full copies: disks without layers, memory if the source has a saved state, and an identity of their own.
+import { cp } from "node:fs/promises";
+import path from "node:path";
+import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
+import { crashPoint } from "../../store/crash-points.ts";
+import type { MachinePaths } from "../../store/data-folder.ts";
+import type { SnapshotRecord } from "../../store/machine-record.ts";
+import type { ServiceContext } from "../context.ts";
+import { cancelled } from "../failures.ts";
+import { newId } from "../ids.ts";
+import type { TaskHandle } from "../tasks.ts";
+import { makeMachine, type NewMachineParts, validConfig } from "./creation.ts";
+import type { Machine } from "./machine.ts";
+import { requireState } from "./states.ts";
+
+/** Of the machine's present, or of `snapshot`. The source has to be at rest for the former only. */
+export async function cloneMachine(
+  context: ServiceContext,
+  source: Machine,
+  name: string,
+  snapshot: SnapshotRecord | null,
+): Promise<Machine> {
+  return source.operate(async () => {
+    if (snapshot === null) requireState(source.name, source.state, ["powered-off", "saved", "aborted"], "cloned");
+    const from = {
+      config: snapshot?.config ?? source.record.config,
+      memory: snapshot === null ? source.record.savedState : snapshot.memory,
+    };
+    const config = validConfig({ ...from.config, name, disks: [] });
+    const title = `Cloning ${source.name}`;
+    return context.tasks.run({ title, machineId: source.id, cancellable: true }, (task) =>
+      makeMachine(context, config, (paths) => copyParts(context, source, from.config.disks, from.memory, paths, task)),
+    );
+  });
+}
+
+async function copyParts(
+  context: ServiceContext,
+  source: Machine,
+  disks: readonly DiskConfig[],
+  memory: string | null,
+  target: MachinePaths,
+  task: TaskHandle,
+): Promise<NewMachineParts> {
+  const copies: DiskConfig[] = [];
+  for (const [index, disk] of disks.entries()) {
+    if (task.signal.aborted) throw cancelled("Cloning");
+    const file = `disks/${disk.id}.qcow2`;
+    const layer = { file: path.resolve(source.paths.folder, disk.file), format: disk.format };
+    await context.images.flatten(layer, path.join(target.folder, file), {
+      signal: task.signal,
+      progress: (share) => task.progress((index + share) / disks.length),
+    });
+    copies.push({ ...disk, file, format: "qcow2" });
+  }
+  crashPoint("clone:files-copied");
+  if (memory === null) return { disks: copies };
+  const savedState = `saved-state/${newId()}`;
+  await cp(path.join(source.paths.folder, memory), path.join(target.folder, savedState), { recursive: true });
+  return { disks: copies, savedState };
+}

@@ -1,0 +1,87 @@
+// Changing a configuration: what may change in the present state is declared with each setting, not here.
+import type { z } from "zod";
+import { AppError } from "../../../native-core/common/errors.ts";
+import { changedFields } from "../../../native-core/config/changes.ts";
+import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
+import type { newDiskSchema } from "../../contract/index.ts";
+import type { ServiceContext } from "../context.ts";
+import { checkBoot, makeDisk, validConfig } from "./creation.ts";
+import type { Machine } from "./machine.ts";
+import { isStill, requireState, STATE_NAMES } from "./states.ts";
+
+export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<void> {
+  const config = validConfig(wanted);
+  const reservation = context.registry.reserveName(config.name, machine);
+  try {
+    const changes = changedFields(machine.record.config, config);
+    for (const change of changes) {
+      const allowed =
+        change.change === "running" ||
+        (isStill(machine.state) && (machine.state !== "saved" || change.change === "saved"));
+      if (allowed) continue;
+      throw new AppError(
+        "INVALID_STATE",
+        `"${change.label}" can't be changed while the machine is ${STATE_NAMES[machine.state]}`,
+        {
+          field: change.path,
+          consequence: "Nothing was changed.",
+          remedy:
+            machine.state === "saved"
+              ? "Start it and shut it down, or discard the saved state."
+              : "Shut the machine down first.",
+        },
+      );
+    }
+    if (changes.some((change) => change.path.startsWith("boot."))) await checkBoot(context, config);
+    if (changes.some((change) => change.path === "disks")) await checkDisks(context, machine, config);
+    if (changes.length === 0) return;
+    // Renaming a machine or describing it does not make it differ from its snapshot.
+    const substantial = changes.some((change) => change.change !== "running");
+    await machine.update((record) => ({
+      config,
+      changedSinceSnapshot: record.changedSinceSnapshot || substantial,
+    }));
+  } finally {
+    reservation.dispose();
+  }
+}
+
+/** Disks may be reordered, removed or set read-only; an image that is new has to be a usable one. */
+async function checkDisks(context: ServiceContext, machine: Machine, config: MachineConfig): Promise<void> {
+  const ids = new Set<string>();
+  const known = new Set(machine.record.config.disks.map((disk) => disk.file));
+  for (const [index, disk] of config.disks.entries()) {
+    const field = `disks.${index}`;
+    if (ids.has(disk.id)) {
+      throw new AppError("INVALID_CONFIG", `Two disks have the id ${disk.id}`, {
+        field: `${field}.id`,
+        remedy: "Give each its own.",
+      });
+    }
+    ids.add(disk.id);
+    if (known.has(disk.file)) continue;
+    await makeDisk(context, machine.paths, { file: disk.file }, disk.id, field);
+  }
+}
+
+export async function addDisk(
+  context: ServiceContext,
+  machine: Machine,
+  wanted: z.infer<typeof newDiskSchema>,
+): Promise<void> {
+  await machine.operate(async () => {
+    requireState(machine.name, machine.state, ["powered-off", "aborted"], "given a disk");
+    const disk = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
+    const config = validConfig({ ...machine.record.config, disks: [...machine.record.config.disks, disk] });
+    await machine.update(() => ({ config, changedSinceSnapshot: true }));
+  });
+}
+
+/** Not used by the machine nor by any of its snapshots, so that files and devices are never mixed up. */
+function freeDiskId(machine: Machine): string {
+  const used = new Set(machine.record.config.disks.map((disk) => disk.id));
+  for (const snapshot of machine.record.snapshots) for (const layer of snapshot.layers) used.add(layer.diskId);
+  let number = 0;
+  while (used.has(`disk${number}`)) number += 1;
+  return `disk${number}`;
+}

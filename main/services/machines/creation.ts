@@ -1,0 +1,196 @@
+// Making machines. Everything is prepared in a temporary folder that becomes the machine's folder by one rename: until then there is
+// no machine, afterwards there is a whole one.
+import { constants, copyFile, mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import type { z } from "zod";
+import { AppError } from "../../../native-core/common/errors.ts";
+import {
+  type DiskConfig,
+  defaultMachineConfig,
+  type MachineConfig,
+  machineConfigSchema,
+} from "../../../native-core/config/machine-config.ts";
+import type { newDiskSchema } from "../../contract/index.ts";
+import { moveIntoPlace, syncFile, syncFolder, temporaryName } from "../../store/atomic-file.ts";
+import { crashPoint } from "../../store/crash-points.ts";
+import { type MachinePaths, machinePathsIn } from "../../store/data-folder.ts";
+import { withIoFailures } from "../../store/io-error.ts";
+import { type MachineRecord, RECORD_VERSION } from "../../store/machine-record.ts";
+import { writeRecordFile } from "../../store/record-file.ts";
+import type { ServiceContext } from "../context.ts";
+import { STARTER_PREFIX } from "../host/resources.ts";
+import { newId } from "../ids.ts";
+import { checkInitrd, checkKernel } from "./boot-files.ts";
+import { Machine } from "./machine.ts";
+
+export type NewDisk = z.infer<typeof newDiskSchema>;
+
+const MIB = 1024 * 1024;
+
+const STARTER_COMMAND_LINE = "console=tty1 console=ttyS0 quiet loglevel=3";
+
+export interface CustomMachine {
+  readonly name: string;
+  readonly description: string;
+  readonly memoryMiB: number;
+  readonly kernel: string;
+  readonly initrd: string | null;
+  readonly commandLine: string;
+  readonly disks: readonly NewDisk[];
+}
+
+export async function createStarter(
+  context: ServiceContext,
+  options: { readonly name?: string | undefined; readonly memoryMiB?: number | undefined },
+): Promise<Machine> {
+  await context.resources.requireStarter();
+  const boot = {
+    kernel: `${STARTER_PREFIX}vmlinuz`,
+    initrd: `${STARTER_PREFIX}initrd.img`,
+    commandLine: STARTER_COMMAND_LINE,
+  };
+  const name = options.name ?? context.registry.freeName("Starter Linux");
+  const config = validConfig({
+    ...defaultMachineConfig(name, boot),
+    ...(options.memoryMiB !== undefined && { memoryMiB: options.memoryMiB }),
+  });
+  return makeMachine(context, config, async (paths) => {
+    const file = path.join(paths.disks, "disk0.qcow2");
+    // A reflink where the file system can: then the copy takes no time and no space.
+    await copyFile(context.resources.starterFile("disk-template.qcow2"), file, constants.COPYFILE_FICLONE);
+    await syncFile(file);
+    return { disks: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false }] };
+  });
+}
+
+export async function createCustom(context: ServiceContext, options: CustomMachine): Promise<Machine> {
+  const { kernel, initrd, commandLine } = options;
+  const config = validConfig({
+    ...defaultMachineConfig(options.name, { kernel, initrd, commandLine }),
+    description: options.description,
+    memoryMiB: options.memoryMiB,
+  });
+  await checkBoot(context, config);
+  return makeMachine(context, config, async (paths) => {
+    const disks: DiskConfig[] = [];
+    for (const [index, disk] of options.disks.entries()) {
+      disks.push(await makeDisk(context, paths, disk, `disk${index}`, `disks.${index}`));
+    }
+    return { disks };
+  });
+}
+
+/** The boot files of a configuration: there, readable and of the right kind. */
+export async function checkBoot(context: ServiceContext, config: MachineConfig): Promise<void> {
+  await checkKernel(context.resources.resolve(config.boot.kernel, "boot.kernel"));
+  if (config.boot.initrd !== null) await checkInitrd(context.resources.resolve(config.boot.initrd, "boot.initrd"));
+}
+
+/** Makes a new image in the machine's folder, or takes an existing one where it is. */
+export async function makeDisk(
+  context: ServiceContext,
+  paths: MachinePaths,
+  disk: NewDisk,
+  id: string,
+  field: string,
+): Promise<DiskConfig> {
+  if ("sizeMiB" in disk) {
+    const file = `disks/${id}.qcow2`;
+    await context.images.create(path.join(paths.folder, file), disk.sizeMiB * MIB);
+    return { id, file, format: "qcow2", readOnly: false };
+  }
+  const file = path.resolve(disk.file);
+  if (file !== path.normalize(disk.file)) {
+    throw new AppError("INVALID_FILE", `The path has to be absolute: ${disk.file}`, {
+      file: disk.file,
+      field,
+      remedy: "Give the whole path of the image.",
+    });
+  }
+  try {
+    const { format } = await context.images.inspect(file);
+    return { id, file, format, readOnly: false };
+  } catch (error) {
+    throw withField(error, field);
+  }
+}
+
+function withField(error: unknown, field: string): unknown {
+  if (!(error instanceof AppError) || error.details.field?.startsWith(field)) return error;
+  return new AppError(error.code, error.message, { ...error.details, field }, { cause: error });
+}
+
+/** @throws AppError INVALID_CONFIG naming the first wrong field. */
+export function validConfig(config: unknown): MachineConfig {
+  const parsed = machineConfigSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join(".") ?? "";
+  const unknown = issue?.code === "unrecognized_keys" ? [field, issue.keys[0]].filter(Boolean).join(".") : null;
+  throw new AppError("INVALID_CONFIG", unknown ? `There is no setting "${unknown}"` : `${field}: ${issue?.message}`, {
+    field: unknown ?? field,
+    consequence: "Nothing was changed.",
+    remedy: unknown ? "Leave it out, or check its spelling." : "Correct the value of this setting.",
+  });
+}
+
+export interface NewMachineParts {
+  readonly disks: DiskConfig[];
+  /** A memory state to continue from, inside the machine's folder. */
+  readonly savedState?: string;
+}
+
+/** Reserves the name, lets `fill` put files into the new folder, and puts the machine into the list. */
+export async function makeMachine(
+  context: ServiceContext,
+  config: MachineConfig,
+  fill: (paths: MachinePaths) => Promise<NewMachineParts>,
+): Promise<Machine> {
+  const reservation = context.registry.reserveName(config.name);
+  const id = newId();
+  const final = context.store.paths(id);
+  const building = machinePathsIn(temporaryName(final.folder));
+  try {
+    await withIoFailures(final.folder, { consequence: "The machine was not created." }, async () => {
+      await mkdir(building.disks, { recursive: true, mode: 0o700 });
+      await mkdir(building.snapshots);
+      await mkdir(building.savedState);
+      await mkdir(building.logs);
+    });
+    const parts = await withIoFailures(final.folder, { consequence: "The machine was not created." }, () =>
+      fill(building),
+    );
+    const record = newRecord(id, { ...config, disks: parts.disks }, parts.savedState ?? null);
+    await writeRecordFile(building.record, record);
+    await syncFolder(building.disks);
+    crashPoint("create:files-made");
+    await moveIntoPlace(building.folder, final.folder);
+    crashPoint("create:folder-in-place");
+    await context.store.adopt(record);
+    const machine = new Machine(record, context.store, context.events);
+    context.registry.add(machine);
+    machine.publish();
+    void machine.log.write("info", "The machine was created");
+    return machine;
+  } finally {
+    await rm(building.folder, { recursive: true, force: true });
+    reservation.dispose();
+  }
+}
+
+function newRecord(id: string, config: MachineConfig, savedState: string | null): MachineRecord {
+  return {
+    recordVersion: RECORD_VERSION,
+    id,
+    revision: 1,
+    createdAtMs: Date.now(),
+    config,
+    state: savedState === null ? "powered-off" : "saved",
+    savedState,
+    currentSnapshotId: null,
+    changedSinceSnapshot: false,
+    lastFailure: null,
+    pending: null,
+    snapshots: [],
+  };
+}

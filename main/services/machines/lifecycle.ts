@@ -1,0 +1,283 @@
+// Starting, pausing, stopping: the operations that have a VM process. Each runs alone on its machine; state changes follow states.ts.
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { AppError } from "../../../native-core/common/errors.ts";
+import type { StartRequest } from "../../../native-core/protocol/engine.ts";
+import type { MachineState } from "../../contract/schemas.ts";
+import { engineNamed } from "../../engines/index.ts";
+import { crashPoint } from "../../store/crash-points.ts";
+import { dataSocketPath } from "../../store/data-folder.ts";
+import { recoverPending } from "../../store/recover.ts";
+import type { ProcessExit } from "../../supervisor/launcher.ts";
+import { RunningVm, type VmOutcome } from "../../supervisor/running-vm.ts";
+import { VmClient } from "../../supervisor/vm-client.ts";
+import type { ServiceContext } from "../context.ts";
+import { failureOf } from "../failures.ts";
+import { newId } from "../ids.ts";
+import { checkBoot } from "./creation.ts";
+import type { Machine } from "./machine.ts";
+import { requireState } from "./states.ts";
+
+export type StopMode = "acpi" | "save" | "power-off";
+
+export class Lifecycle {
+  readonly #context: ServiceContext;
+  /** What to do with a machine that has come to rest (disk clean-up). */
+  readonly #onStill: (machine: Machine) => void;
+
+  constructor(context: ServiceContext, onStill: (machine: Machine) => void) {
+    this.#context = context;
+    this.#onStill = onStill;
+  }
+
+  start(machine: Machine): Promise<void> {
+    return machine.operate(() => this.startNow(machine));
+  }
+
+  /** For callers that hold the machine's operations already. */
+  async startNow(machine: Machine): Promise<void> {
+    requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "started");
+    const from = machine.state;
+    const request = await this.#startRequest(machine);
+    const restoring = request.restoreFrom !== null;
+    machine.transition(restoring ? "restoring" : "starting");
+    let client: VmClient | null = null;
+    try {
+      const engine = engineNamed(this.#context.engines, machine.record.config.engine);
+      await rm(request.dataSocket, { force: true });
+      client = await VmClient.connect(this.#context.launcher(engine.module), this.#context.timeouts);
+      const vm = new RunningVm(client, request.dataSocket);
+      vm.onLog((line) => void machine.log.write(line.level, line.message));
+      machine.vm = vm;
+      // Before the guest can write: should everything end now, the disks count as touched. A saved state stays valid until the
+      // engine has it, because the guest does not run before `resume`.
+      if (!restoring) await machine.update(() => ({ state: "running", lastFailure: null, changedSinceSnapshot: true }));
+      const started = await client.request("start", request);
+      vm.capabilities = started.capabilities;
+      vm.memoryBase = request.restoreFrom;
+      if (restoring) {
+        await machine.update(() => ({
+          state: "running",
+          savedState: null,
+          lastFailure: null,
+          changedSinceSnapshot: true,
+        }));
+        await client.request("resume", null);
+      }
+      machine.transition("running");
+      void machine.log.write(
+        "info",
+        `The machine ${restoring ? "continues" : "started"} (${Math.round(started.startMs)} ms)`,
+      );
+      void client.exited.then((exit) => this.#ended(machine, vm, exit));
+    } catch (error) {
+      await client?.kill();
+      machine.vm = null;
+      await this.#startFailed(machine, from, error);
+      throw error;
+    }
+  }
+
+  pause(machine: Machine): Promise<void> {
+    return machine.operate(async () => {
+      requireState(machine.name, machine.state, ["running"], "paused");
+      await vmOf(machine).client.request("pause", null);
+      machine.transition("paused");
+    });
+  }
+
+  resume(machine: Machine): Promise<void> {
+    return machine.operate(async () => {
+      requireState(machine.name, machine.state, ["paused"], "resumed");
+      await vmOf(machine).client.request("resume", null);
+      machine.transition("running");
+    });
+  }
+
+  reset(machine: Machine): Promise<void> {
+    return machine.operate(async () => {
+      requireState(machine.name, machine.state, ["running", "paused"], "reset");
+      const vm = vmOf(machine);
+      await vm.client.request("reset", null);
+      // After a reset the memory has nothing in common with the state it came from.
+      vm.memoryBase = null;
+      if (machine.state === "paused") await vm.client.request("resume", null);
+      machine.transition("running");
+      void machine.log.write("info", "Reset by the user");
+    });
+  }
+
+  async stop(machine: Machine, how: StopMode): Promise<void> {
+    // Power-off is the way out of anything that hangs, so it does not queue behind it.
+    if (how === "power-off" && machine.operations.busy && machine.vm !== null) {
+      machine.vm.outcome = { kind: "off" };
+      await machine.vm.client.kill();
+      return;
+    }
+    await machine.operate(async () => {
+      if (how === "acpi") await this.#acpiShutdown(machine);
+      else if (how === "save") await this.#save(machine);
+      else await this.powerOffNow(machine);
+    });
+  }
+
+  async powerOffNow(machine: Machine): Promise<void> {
+    requireState(machine.name, machine.state, ["running", "paused"], "powered off");
+    const vm = vmOf(machine);
+    machine.transition("stopping");
+    vm.outcome = { kind: "off" };
+    try {
+      await vm.client.request("powerOff", null);
+      await vm.client.end();
+    } catch {
+      // An engine that does not answer is ended by force; the disks are as after a power failure, which is what was asked for.
+      await vm.client.kill();
+    }
+    await vm.ended;
+  }
+
+  async discardSavedState(machine: Machine): Promise<void> {
+    await machine.operate(async () => {
+      requireState(machine.name, machine.state, ["saved"], "discarded");
+      await machine.update(() => ({ state: "powered-off", savedState: null, changedSinceSnapshot: true }));
+      machine.transition("powered-off");
+      void machine.log.write("info", "The saved state was discarded");
+    });
+    this.#onStill(machine);
+  }
+
+  async #acpiShutdown(machine: Machine): Promise<void> {
+    requireState(machine.name, machine.state, ["running"], "shut down");
+    const vm = vmOf(machine);
+    if (vm.capabilities?.acpiShutdown === false) {
+      throw new AppError("UNSUPPORTED", "The engine has no power button", { remedy: "Power the machine off instead." });
+    }
+    await vm.client.request("acpiShutdown", null);
+    void machine.log.write("info", "The power button was pressed");
+  }
+
+  async #save(machine: Machine): Promise<void> {
+    requireState(machine.name, machine.state, ["running", "paused"], "saved");
+    const vm = vmOf(machine);
+    const from = machine.state;
+    const folder = `saved-state/${newId()}`;
+    await mkdir(machine.paths.savedState, { recursive: true });
+    machine.transition("saving");
+    try {
+      await machine.update(() => ({ pending: { kind: "save", folder } }));
+      crashPoint("save:intent-recorded");
+      await this.#context.tasks.run(
+        { title: `Saving ${machine.name}`, machineId: machine.id, cancellable: false },
+        () =>
+          vm.client.request("saveState", {
+            folder: path.join(machine.paths.folder, folder),
+            parentFolder: existing(vm.memoryBase),
+          }),
+      );
+      crashPoint("save:state-written");
+    } catch (error) {
+      if (!vm.client.hasExited) {
+        await machine.update(() => ({ pending: null }));
+        machine.transition(from);
+      } else {
+        await vm.ended;
+      }
+      void machine.log.write("error", `Saving failed: ${failureOf(error).message}`);
+      throw error;
+    }
+    vm.outcome = { kind: "saved", folder };
+    await vm.client.end();
+    await vm.ended;
+  }
+
+  /** The one place where a machine with a VM process comes to rest, however it came to that. */
+  async #ended(machine: Machine, vm: RunningVm, exit: ProcessExit): Promise<void> {
+    let outcome = vm.explain(exit);
+    machine.vm = null;
+    machine.metrics = null;
+    try {
+      await rm(vm.dataSocket, { force: true });
+      if (machine.record.pending !== null) outcome = await this.#settlePending(machine, outcome);
+      await recordOutcome(machine, outcome);
+    } catch (error) {
+      outcome = { kind: "failed", failure: failureOf(error) };
+    }
+    const to: MachineState = outcome.kind === "off" ? "powered-off" : outcome.kind === "saved" ? "saved" : "aborted";
+    machine.transition(to);
+    const message =
+      outcome.kind === "failed" ? `Aborted: ${outcome.failure.message}` : `The machine is ${to.replace("-", " ")}`;
+    void machine.log.write(outcome.kind === "failed" ? "error" : "info", message);
+    vm.settleEnded();
+    this.#onStill(machine);
+  }
+
+  /** The process ended in the middle of saving or of a snapshot: what it finished counts, as after a crash of the host. */
+  async #settlePending(machine: Machine, outcome: VmOutcome): Promise<VmOutcome> {
+    const { pending } = machine.record;
+    if (pending === null) return outcome;
+    const settled = await recoverPending(machine.paths, machine.record, pending, []);
+    if (pending.kind === "save") {
+      await machine.update(() => ({ pending: null }));
+      return settled.state === "saved" ? { kind: "saved", folder: pending.folder } : outcome;
+    }
+    const { config, snapshots, currentSnapshotId, changedSinceSnapshot } = settled;
+    await machine.update(() => ({ pending: null, config, snapshots, currentSnapshotId, changedSinceSnapshot }));
+    machine.publishSnapshots();
+    return outcome;
+  }
+
+  async #startFailed(machine: Machine, from: MachineState, error: unknown): Promise<void> {
+    const failure = failureOf(error);
+    // The guest never ran, so the machine is what it was before; `from` is one of the still states.
+    const state = from === "saved" ? "saved" : "powered-off";
+    await machine.update(() => ({ state, lastFailure: failure })).catch(() => undefined);
+    machine.transition(state);
+    void machine.log.write("error", `The start failed: ${failure.message}`);
+  }
+
+  async #startRequest(machine: Machine): Promise<StartRequest> {
+    const { config, savedState } = machine.record;
+    const { resources, store, images } = this.#context;
+    await checkBoot(this.#context, config);
+    const disks = config.disks.map((disk) => ({ ...disk, file: path.resolve(machine.paths.folder, disk.file) }));
+    for (const disk of disks) await images.inspect(disk.file, disk.format);
+    await mkdir(machine.paths.logs, { recursive: true });
+    return {
+      machineId: machine.id,
+      config,
+      folder: machine.paths.folder,
+      kernelFile: resources.resolve(config.boot.kernel, "boot.kernel"),
+      initrdFile: config.boot.initrd === null ? null : resources.resolve(config.boot.initrd, "boot.initrd"),
+      disks,
+      chunkFolder: store.data.chunks,
+      logFolder: machine.paths.logs,
+      dataSocket: await dataSocketPath(store.data, machine.id),
+      restoreFrom: savedState === null ? null : path.join(machine.paths.folder, savedState),
+      startPaused: savedState !== null,
+    };
+  }
+}
+
+async function recordOutcome(machine: Machine, outcome: VmOutcome): Promise<void> {
+  switch (outcome.kind) {
+    case "off":
+      return machine.update(() => ({ state: "powered-off", lastFailure: null }));
+    case "saved":
+      return machine.update(() => ({ state: "saved", savedState: outcome.folder, pending: null, lastFailure: null }));
+    case "failed":
+      return machine.update(() => ({ state: "aborted", lastFailure: outcome.failure }));
+  }
+}
+
+export function vmOf(machine: Machine): RunningVm {
+  if (machine.vm !== null) return machine.vm;
+  throw new AppError("INVALID_STATE", `"${machine.name}" is not running`, {
+    field: "state",
+    remedy: "Start it first.",
+  });
+}
+
+export function existing(folder: string | null): string | null {
+  return folder !== null && existsSync(folder) ? folder : null;
+}

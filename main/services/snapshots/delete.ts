@@ -1,0 +1,51 @@
+// Deleting a snapshot: its children move up to its parent and keep reading what they read before. What it alone held is freed by the
+// clean-up once the machine is at rest.
+import { AppError } from "../../../native-core/common/errors.ts";
+import { crashPoint } from "../../store/crash-points.ts";
+import type { SnapshotRecord } from "../../store/machine-record.ts";
+import type { ServiceContext } from "../context.ts";
+import type { Machine } from "../machines/machine.ts";
+import { isStill } from "../machines/states.ts";
+import { scheduleCleanup } from "./cleanup.ts";
+
+export async function deleteSnapshot(
+  context: ServiceContext,
+  machine: Machine,
+  snapshot: SnapshotRecord,
+): Promise<void> {
+  await machine.operate(async () => {
+    if (!machine.record.snapshots.some((each) => each.id === snapshot.id)) {
+      throw new AppError("NOT_FOUND", `There is no snapshot ${snapshot.id}`, { field: "snapshotId" });
+    }
+    await machine.update((record) => ({
+      snapshots: record.snapshots
+        .filter((each) => each.id !== snapshot.id)
+        .map((each) => (each.parentId === snapshot.id ? { ...each, parentId: snapshot.parentId } : each)),
+      currentSnapshotId: record.currentSnapshotId === snapshot.id ? snapshot.parentId : record.currentSnapshotId,
+      changedSinceSnapshot: record.currentSnapshotId === snapshot.id ? true : record.changedSinceSnapshot,
+    }));
+    crashPoint("delete:recorded");
+    machine.publishSnapshots();
+    void machine.log.write("info", `Snapshot "${snapshot.name}" was deleted`);
+  });
+  if (isStill(machine.state)) scheduleCleanup(context, machine);
+}
+
+export async function updateSnapshot(
+  machine: Machine,
+  snapshot: SnapshotRecord,
+  change: { readonly name?: string | undefined; readonly description?: string | undefined },
+): Promise<SnapshotRecord> {
+  const name = change.name?.trim();
+  if (name === "")
+    throw new AppError("INVALID_ARGUMENT", "A snapshot needs a name", { field: "name", remedy: "Enter a name." });
+  const patch = {
+    ...(name !== undefined && { name }),
+    ...(change.description !== undefined && { description: change.description }),
+  };
+  await machine.update((record) => ({
+    snapshots: record.snapshots.map((each) => (each.id === snapshot.id ? { ...each, ...patch } : each)),
+  }));
+  machine.publishSnapshots();
+  return { ...snapshot, ...patch };
+}

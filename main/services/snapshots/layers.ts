@@ -1,0 +1,100 @@
+// Disk layers: which file stands on which. A snapshot freezes the top layer of every writable disk; a new overlay becomes the top.
+//
+//     disk0.qcow2 (frozen by A) <- disk0-1f..qcow2 (frozen by B) <- disk0-9c..qcow2 (top, the guest writes here)
+//                               <- disk0-e2..qcow2 (frozen by C, after a restore of A)
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
+import { syncFolder } from "../../store/atomic-file.ts";
+import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
+import { readBacking } from "../../store/qcow2-header.ts";
+import type { ServiceContext } from "../context.ts";
+import { newId } from "../ids.ts";
+import type { Machine } from "../machines/machine.ts";
+
+/** The layers that a snapshot taken now freezes. Read-only disks never change and need none. */
+export function topLayers(disks: readonly DiskConfig[]): Layer[] {
+  return disks
+    .filter((disk) => !disk.readOnly)
+    .map((disk) => ({ diskId: disk.id, file: disk.file, format: disk.format }));
+}
+
+/** A name for the next top layer of each of `layers`. */
+export function overlaysFor(layers: readonly Layer[]): Layer[] {
+  return layers.map((layer) => ({
+    diskId: layer.diskId,
+    file: `disks/${layer.diskId}-${newId()}.qcow2`,
+    format: "qcow2",
+  }));
+}
+
+/** Makes the overlay files on their layers; on failure none of them stays. */
+export async function makeOverlays(
+  context: ServiceContext,
+  machine: Machine,
+  layers: readonly Layer[],
+  overlays: readonly Layer[],
+): Promise<void> {
+  const { folder } = machine.paths;
+  try {
+    for (const [index, overlay] of overlays.entries()) {
+      const layer = layers[index];
+      if (!layer) continue;
+      const backing = { file: path.resolve(folder, layer.file), format: layer.format };
+      await context.images.createOverlay(path.join(folder, overlay.file), backing);
+    }
+    await syncFolder(machine.paths.disks);
+  } catch (error) {
+    await removeFiles(machine, overlays);
+    throw error;
+  }
+}
+
+export function withTops(disks: readonly DiskConfig[], overlays: readonly Layer[]): DiskConfig[] {
+  return disks.map((disk) => {
+    const overlay = overlays.find((layer) => layer.diskId === disk.id);
+    return overlay ? { ...disk, file: overlay.file, format: overlay.format } : disk;
+  });
+}
+
+/** Deletes layers that nothing refers to any more. Images outside the machine's folder are never touched. */
+export async function removeFiles(machine: Machine, layers: readonly Layer[]): Promise<void> {
+  for (const layer of layers) {
+    if (isOwn(machine, layer.file)) await rm(path.join(machine.paths.folder, layer.file), { force: true });
+  }
+}
+
+export function isOwn(machine: Machine, file: string): boolean {
+  return !path.isAbsolute(file) && path.join(machine.paths.folder, file).startsWith(machine.paths.disks + path.sep);
+}
+
+/** Child layer to its backing layer, for all layers that the machine stands on; absolute paths. */
+export async function backingLinks(machine: Machine): Promise<Map<string, string>> {
+  const links = new Map<string, string>();
+  const { config, snapshots } = machine.record;
+  const seen = new Set<string>();
+  for (const top of [...config.disks, ...snapshots.flatMap((snapshot) => snapshot.layers)]) {
+    let file = path.resolve(machine.paths.folder, top.file);
+    let format: string = top.format;
+    while (!seen.has(file)) {
+      seen.add(file);
+      const backing = await readBacking(file, format);
+      if (!backing?.file) break;
+      links.set(file, backing.file);
+      file = backing.file;
+      format = "qcow2";
+    }
+  }
+  return links;
+}
+
+/** Absolute paths of layers that the machine's present or a snapshot names itself. */
+export function namedLayers(machine: Machine, except?: SnapshotRecord): Set<string> {
+  const { config, snapshots } = machine.record;
+  const named = new Set(config.disks.map((disk) => path.resolve(machine.paths.folder, disk.file)));
+  for (const snapshot of snapshots) {
+    if (snapshot.id === except?.id) continue;
+    for (const layer of snapshot.layers) named.add(path.resolve(machine.paths.folder, layer.file));
+  }
+  return named;
+}

@@ -1,0 +1,75 @@
+// Going back: new overlays on the layers that the snapshot froze, its configuration, its memory. The snapshot itself is not touched,
+// so it can be restored any number of times.
+
+import path from "node:path";
+import { crashPoint } from "../../store/crash-points.ts";
+import type { SnapshotRecord } from "../../store/machine-record.ts";
+import type { ServiceContext } from "../context.ts";
+import type { Lifecycle } from "../machines/lifecycle.ts";
+import type { Machine } from "../machines/machine.ts";
+import { requireState } from "../machines/states.ts";
+import { makeOverlays, namedLayers, overlaysFor, removeFiles, topLayers, withTops } from "./layers.ts";
+import { takeSnapshotNow } from "./take.ts";
+
+export interface RestoreOptions {
+  readonly keepCurrent: boolean;
+  /** Default: start again when the machine was running and the snapshot has memory. */
+  readonly start?: boolean | undefined;
+}
+
+export async function restoreSnapshot(
+  context: ServiceContext,
+  lifecycle: Lifecycle,
+  machine: Machine,
+  snapshot: SnapshotRecord,
+  options: RestoreOptions,
+): Promise<void> {
+  await machine.operate(async () => {
+    requireState(machine.name, machine.state, ["powered-off", "saved", "aborted", "running", "paused"], "restored");
+    if (options.keepCurrent) {
+      await takeSnapshotNow(context, machine, {
+        name: `Before restoring ${snapshot.name}`.slice(0, 128),
+        description: "",
+      });
+    }
+    const wasRunning = machine.vm !== null;
+    if (wasRunning) await lifecycle.powerOffNow(machine);
+    await goBack(context, machine, snapshot);
+    if (options.start ?? (wasRunning && snapshot.memory !== null)) await lifecycle.startNow(machine);
+  });
+}
+
+async function goBack(context: ServiceContext, machine: Machine, snapshot: SnapshotRecord): Promise<void> {
+  const from = machine.state;
+  const previousTops = topLayers(machine.record.config.disks);
+  const overlays = overlaysFor(snapshot.layers);
+  machine.transition("restoring");
+  try {
+    await makeOverlays(context, machine, snapshot.layers, overlays);
+    crashPoint("restore:overlays-made");
+    await machine.update((record) => ({
+      // The machine keeps the name and the notes it has today.
+      config: {
+        ...snapshot.config,
+        name: record.config.name,
+        description: record.config.description,
+        disks: withTops(snapshot.config.disks, overlays),
+      },
+      state: snapshot.memory === null ? "powered-off" : "saved",
+      savedState: snapshot.memory,
+      currentSnapshotId: snapshot.id,
+      changedSinceSnapshot: false,
+      lastFailure: null,
+    }));
+    crashPoint("restore:recorded");
+  } catch (error) {
+    machine.transition(from === "saved" ? "saved" : from === "aborted" ? "aborted" : "powered-off");
+    throw error;
+  }
+  machine.transition(snapshot.memory === null ? "powered-off" : "saved");
+  machine.publishSnapshots();
+  void machine.log.write("info", `Snapshot "${snapshot.name}" was restored`);
+  const named = namedLayers(machine);
+  const superseded = previousTops.filter((layer) => !named.has(path.resolve(machine.paths.folder, layer.file)));
+  await removeFiles(machine, superseded);
+}

@@ -1,0 +1,165 @@
+// Taking a snapshot: live, with the guest's memory, or of a machine at rest.
+//
+// The intent is recorded first: from the moment an overlay exists the guest writes to it, and a crash must not forget that file.
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { AppError } from "../../../native-core/common/errors.ts";
+import { syncFolder, writeFileAtomic } from "../../store/atomic-file.ts";
+import { crashPoint } from "../../store/crash-points.ts";
+import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
+import { recoverPending } from "../../store/recover.ts";
+import type { ServiceContext } from "../context.ts";
+import { newId } from "../ids.ts";
+import { existing, vmOf } from "../machines/lifecycle.ts";
+import type { Machine } from "../machines/machine.ts";
+import { requireState } from "../machines/states.ts";
+import { makeOverlays, overlaysFor, topLayers, withTops } from "./layers.ts";
+
+export interface SnapshotOptions {
+  readonly name?: string | undefined;
+  readonly description: string;
+}
+
+const TAKE_STATES = ["powered-off", "saved", "aborted", "running", "paused"] as const;
+
+export async function takeSnapshot(
+  context: ServiceContext,
+  machine: Machine,
+  options: SnapshotOptions,
+): Promise<SnapshotRecord> {
+  return machine.operate(() => takeSnapshotNow(context, machine, options));
+}
+
+/** For callers that hold the machine's operations already. */
+export async function takeSnapshotNow(
+  context: ServiceContext,
+  machine: Machine,
+  options: SnapshotOptions,
+): Promise<SnapshotRecord> {
+  requireState(machine.name, machine.state, TAKE_STATES, "snapshotted");
+  const draft = draftSnapshot(machine, options);
+  const overlays = overlaysFor(draft.layers);
+  const from = machine.state;
+  const title = `Taking snapshot "${draft.name}" of ${machine.name}`;
+  machine.transition("snapshotting");
+  try {
+    await mkdir(path.join(machine.paths.snapshots, draft.id), { recursive: true });
+    await syncFolder(machine.paths.snapshots);
+    return await context.tasks.run({ title, machineId: machine.id, cancellable: false }, async () => {
+      const taken =
+        machine.vm === null
+          ? await takeStill(context, machine, draft, overlays)
+          : await takeLive(machine, { ...draft, memory: `snapshots/${draft.id}/memory` }, overlays);
+      void machine.log.write("info", `Snapshot "${taken.name}" was taken`);
+      return taken;
+    });
+  } finally {
+    // A VM process that ended meanwhile has put the machine into its state already.
+    if (machine.state === "snapshotting") machine.transition(from);
+    machine.publishSnapshots();
+  }
+}
+
+function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotRecord {
+  const { record } = machine;
+  const name = options.name?.trim() || freeSnapshotName(record.snapshots);
+  if (name.length > 128)
+    throw new AppError("INVALID_ARGUMENT", "The name is too long", {
+      field: "name",
+      remedy: "At most 128 characters.",
+    });
+  return {
+    id: newId(),
+    parentId: record.currentSnapshotId,
+    name,
+    description: options.description,
+    takenAtMs: Date.now(),
+    config: record.config,
+    layers: topLayers(record.config.disks),
+    memory: null,
+    pauseMs: null,
+    writtenBytes: 0,
+    hasThumbnail: false,
+  };
+}
+
+function freeSnapshotName(snapshots: readonly SnapshotRecord[]): string {
+  const taken = new Set(snapshots.map((snapshot) => snapshot.name));
+  let number = snapshots.length + 1;
+  while (taken.has(`Snapshot ${number}`)) number += 1;
+  return `Snapshot ${number}`;
+}
+
+async function takeStill(
+  context: ServiceContext,
+  machine: Machine,
+  draft: SnapshotRecord,
+  overlays: readonly Layer[],
+): Promise<SnapshotRecord> {
+  await makeOverlays(context, machine, draft.layers, overlays);
+  crashPoint("snapshot:layers-frozen");
+  // A saved machine's snapshot has memory too: the saved state, which from now on belongs to both.
+  const snapshot = { ...draft, memory: machine.record.savedState };
+  await machine.update((record) => ({
+    snapshots: [...record.snapshots, snapshot],
+    currentSnapshotId: snapshot.id,
+    changedSinceSnapshot: false,
+    config: { ...record.config, disks: withTops(record.config.disks, overlays) },
+  }));
+  crashPoint("snapshot:recorded");
+  return snapshot;
+}
+
+async function takeLive(machine: Machine, draft: SnapshotRecord, overlays: readonly Layer[]): Promise<SnapshotRecord> {
+  const vm = vmOf(machine);
+  const { folder } = machine.paths;
+  const memory = path.join(folder, draft.memory ?? "");
+  await machine.update(() => ({ pending: { kind: "snapshot", snapshot: draft, overlays: [...overlays] } }));
+  crashPoint("snapshot:intent-recorded");
+  try {
+    const result = await vm.client.request("takeSnapshot", {
+      folder: memory,
+      parentFolder: existing(vm.memoryBase),
+      overlays: overlays.map((layer) => ({ diskId: layer.diskId, file: path.join(folder, layer.file) })),
+    });
+    crashPoint("snapshot:layers-frozen");
+    const hasThumbnail = result.thumbnailPng !== null && (await keepThumbnail(machine, draft.id, result.thumbnailPng));
+    const snapshot = { ...draft, pauseMs: result.pauseMs, writtenBytes: result.writtenBytes, hasThumbnail };
+    await machine.update((record) => ({
+      pending: null,
+      snapshots: [...record.snapshots, snapshot],
+      currentSnapshotId: snapshot.id,
+      changedSinceSnapshot: true,
+      config: { ...record.config, disks: withTops(record.config.disks, overlays) },
+    }));
+    vm.memoryBase = memory;
+    crashPoint("snapshot:recorded");
+    return snapshot;
+  } catch (error) {
+    // Overlays that exist are in use by the guest and stay; the snapshot itself did not come about.
+    if (vm.client.hasExited) await vm.ended;
+    else await forgetPending(machine);
+    throw error;
+  }
+}
+
+async function forgetPending(machine: Machine): Promise<void> {
+  const { pending } = machine.record;
+  if (pending === null) return;
+  const settled = await recoverPending(machine.paths, machine.record, pending, []);
+  await machine.update(() => ({ pending: null, config: settled.config }));
+}
+
+export function thumbnailFile(machine: Machine, snapshotId: string): string {
+  return path.join(machine.paths.snapshots, snapshotId, "thumbnail.png");
+}
+
+/** A thumbnail is a comfort: without one the snapshot is as good. */
+async function keepThumbnail(machine: Machine, snapshotId: string, png: Uint8Array): Promise<boolean> {
+  try {
+    await writeFileAtomic(thumbnailFile(machine, snapshotId), png);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,72 @@
+// The snapshot tree as clients see it, with the bytes that each snapshot alone holds.
+import { readdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
+import type { SnapshotRecord } from "../../store/machine-record.ts";
+import type { Machine } from "../machines/machine.ts";
+import { isOwn } from "./layers.ts";
+import { thumbnailFile } from "./take.ts";
+
+export async function snapshotTree(machine: Machine): Promise<SnapshotTree> {
+  const { record } = machine;
+  return {
+    snapshots: await Promise.all(record.snapshots.map((snapshot) => snapshotView(machine, snapshot))),
+    currentId: record.currentSnapshotId,
+    currentChanged: record.currentSnapshotId !== null && record.changedSinceSnapshot,
+  };
+}
+
+export async function snapshotView(machine: Machine, snapshot: SnapshotRecord): Promise<Snapshot> {
+  return {
+    id: snapshot.id,
+    machineId: machine.id,
+    parentId: snapshot.parentId,
+    name: snapshot.name,
+    description: snapshot.description,
+    takenAtMs: snapshot.takenAtMs,
+    withMemory: snapshot.memory !== null,
+    ownBytes: await ownBytes(machine, snapshot),
+    hasThumbnail: snapshot.hasThumbnail,
+    pauseMs: snapshot.pauseMs,
+  };
+}
+
+/** Its memory, and its disk layers unless another snapshot froze the same ones. */
+async function ownBytes(machine: Machine, snapshot: SnapshotRecord): Promise<number> {
+  const others = new Set(
+    machine.record.snapshots
+      .filter((each) => each.id !== snapshot.id)
+      .flatMap((each) => each.layers.map((layer) => layer.file)),
+  );
+  let bytes = snapshot.writtenBytes;
+  for (const layer of snapshot.layers) {
+    if (isOwn(machine, layer.file) && !others.has(layer.file))
+      bytes += await usedBytes(path.join(machine.paths.folder, layer.file));
+  }
+  if (snapshot.memory !== null) bytes += await folderBytes(path.join(machine.paths.folder, snapshot.memory));
+  return bytes;
+}
+
+/** What the file takes on the host; sparse parts count nothing. Windows reports no blocks. */
+export async function usedBytes(file: string): Promise<number> {
+  return stat(file).then(
+    (found) => (process.platform === "win32" ? found.size : found.blocks * 512),
+    () => 0,
+  );
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (entry.isFile()) bytes += await usedBytes(path.join(folder, entry.name));
+  }
+  return bytes;
+}
+
+export async function thumbnail(machine: Machine, snapshot: SnapshotRecord): Promise<{ pngBase64: string } | null> {
+  if (!snapshot.hasThumbnail) return null;
+  return readFile(thumbnailFile(machine, snapshot.id)).then(
+    (png) => ({ pngBase64: png.toString("base64") }),
+    () => null,
+  );
+}

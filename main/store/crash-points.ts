@@ -1,0 +1,30 @@
+// Places where a crash would be worst. Tests end the process there as `kill -9` would and then check that nothing was lost.
+// In normal operation each is one comparison with an environment variable that is not set.
+
+export const CRASH_POINTS = [
+  "create:files-made",
+  "create:folder-in-place",
+  "commit:before-record",
+  "commit:record-written",
+  "commit:done",
+  "snapshot:intent-recorded",
+  "snapshot:layers-frozen",
+  "snapshot:recorded",
+  "restore:overlays-made",
+  "restore:recorded",
+  "delete:recorded",
+  "merge:data-copied",
+  "merge:backing-switched",
+  "save:intent-recorded",
+  "save:state-written",
+  "clone:files-copied",
+  "remove:folder-moved",
+  "undo:folder-moved",
+] as const;
+export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+const CRASH_AT = process.env["TERRARIUM_CRASH_AT"];
+
+export function crashPoint(name: CrashPoint): void {
+  if (CRASH_AT !== undefined && CRASH_AT === name) process.kill(process.pid, "SIGKILL");
+}

@@ -1,0 +1,72 @@
+// What Terrarium knows of a machine besides the bytes of its disks: `machine.json` beside them, and rows in the database.
+// Paths are relative to the machine's folder, so that a folder can be moved, copied or restored from a backup as it is.
+import { z } from "zod";
+import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { failureSchema, machineIdSchema, snapshotIdSchema } from "../contract/schemas.ts";
+
+export const RECORD_VERSION = 1;
+
+/** A path inside the machine's folder: never absolute, never upwards. */
+const innerPath = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^(?!\/)(?![A-Za-z]:)(?!.*(?:^|[\\/])\.\.(?:[\\/]|$)).*$/, "a path inside the machine's folder");
+
+export const layerSchema = z.strictObject({
+  diskId: z.string(),
+  /** As in the configuration: inside the folder, or absolute for an image used where it is. */
+  file: z.string().min(1).max(4096),
+  format: z.enum(["qcow2", "raw"]),
+});
+export type Layer = z.infer<typeof layerSchema>;
+
+export const snapshotRecordSchema = z.strictObject({
+  id: snapshotIdSchema,
+  parentId: snapshotIdSchema.nullable(),
+  name: z.string().min(1).max(128),
+  description: z.string().max(65536),
+  takenAtMs: z.number(),
+  /** The configuration of that moment; restoring brings it back, with new top layers. */
+  config: machineConfigSchema,
+  /** The disk layers it froze. They are never written again while a snapshot or another layer stands on them. */
+  layers: z.array(layerSchema),
+  /** The engine's state folder, or null for a snapshot of a machine that was off. */
+  memory: innerPath.nullable(),
+  pauseMs: z.number().nullable(),
+  writtenBytes: z.number(),
+  hasThumbnail: z.boolean(),
+});
+export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
+
+/** Recorded before an engine is asked for something that can't be undone by forgetting it; read by reconciliation. */
+export const pendingSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("snapshot"),
+    snapshot: snapshotRecordSchema,
+    /** New top layers. Once one exists, the guest may have written to it. */
+    overlays: z.array(layerSchema),
+  }),
+  z.strictObject({ kind: z.literal("save"), folder: innerPath }),
+]);
+export type Pending = z.infer<typeof pendingSchema>;
+
+export const DURABLE_STATES = ["powered-off", "saved", "aborted", "running"] as const;
+
+export const machineRecordSchema = z.strictObject({
+  recordVersion: z.literal(RECORD_VERSION),
+  id: machineIdSchema,
+  /** Grows with every change; of two versions the higher one is the newer. */
+  revision: z.int().min(0),
+  createdAtMs: z.number(),
+  config: machineConfigSchema,
+  /** `running` means that a VM process may have written to the disks since. */
+  state: z.enum(DURABLE_STATES),
+  savedState: innerPath.nullable(),
+  currentSnapshotId: snapshotIdSchema.nullable(),
+  changedSinceSnapshot: z.boolean(),
+  lastFailure: failureSchema.nullable(),
+  pending: pendingSchema.nullable(),
+  snapshots: z.array(snapshotRecordSchema),
+});
+export type MachineRecord = z.infer<typeof machineRecordSchema>;

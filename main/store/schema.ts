@@ -1,0 +1,52 @@
+// The tables as kysely sees them. The statements that make them are in migrations/.
+import type { Generated } from "kysely";
+
+export interface MachineTable {
+  id: string;
+  name: string;
+  state: string;
+  revision: number;
+  created_at_ms: number;
+  /** JSON documents; the shapes are in machine-record.ts. */
+  config: string;
+  saved_state: string | null;
+  current_snapshot_id: string | null;
+  changed_since_snapshot: number;
+  last_failure: string | null;
+  pending: string | null;
+}
+
+export interface SnapshotTable {
+  id: string;
+  machine_id: string;
+  parent_id: string | null;
+  name: string;
+  description: string;
+  taken_at_ms: number;
+  config: string;
+  memory: string | null;
+  pause_ms: number | null;
+  written_bytes: number;
+  has_thumbnail: number;
+}
+
+export interface SnapshotLayerTable {
+  snapshot_id: string;
+  disk_id: string;
+  file: string;
+  format: string;
+}
+
+/** What happened to the store itself: repairs, rebuilds, migrations that a user may ask about later. */
+export interface StoreEventTable {
+  id: Generated<number>;
+  at_ms: number;
+  message: string;
+}
+
+export interface StoreTables {
+  machine: MachineTable;
+  snapshot: SnapshotTable;
+  snapshot_layer: SnapshotLayerTable;
+  store_event: StoreEventTable;
+}

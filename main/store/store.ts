@@ -1,0 +1,93 @@
+// The store: machine records in machine.json files and in SQLite, kept in step.
+//
+// A change is committed by the rename of machine.json; the database follows in one transaction. Should the process end between the
+// two, the higher revision of machine.json wins at the next start (reconcile.ts).
+import type { Kysely } from "kysely";
+import { crashPoint } from "./crash-points.ts";
+import type { DataFolder, MachinePaths } from "./data-folder.ts";
+import { machinePaths } from "./data-folder.ts";
+import { openDatabase } from "./database.ts";
+import type { MachineRecord } from "./machine-record.ts";
+import { deleteRecord, writeRecord } from "./machine-rows.ts";
+import { reconcile } from "./reconcile.ts";
+import { writeRecordFile } from "./record-file.ts";
+import type { StoreTables } from "./schema.ts";
+
+export class Store {
+  readonly data: DataFolder;
+  readonly #database: Kysely<StoreTables>;
+  /** Machines whose row is behind because the database refused the write; tried again with the next change. */
+  readonly #behind = new Map<string, MachineRecord>();
+
+  private constructor(data: DataFolder, database: Kysely<StoreTables>) {
+    this.data = data;
+    this.#database = database;
+  }
+
+  /** Opens and reconciles. `notices` say what was repaired, in words for the user. */
+  static async open(data: DataFolder): Promise<{ store: Store; records: MachineRecord[]; notices: string[] }> {
+    const { database, movedAside } = await openDatabase(data.database);
+    const notices: string[] = [];
+    if (movedAside !== null) {
+      notices.push(
+        `The database was damaged. It was moved to ${movedAside} and the list rebuilt from the machine folders.`,
+      );
+    }
+    const found = await reconcile(data, database);
+    notices.push(...found.notices);
+    const store = new Store(data, database);
+    for (const notice of notices) await store.#recordEvent(notice);
+    return { store, records: found.records, notices };
+  }
+
+  paths(id: string): MachinePaths {
+    return machinePaths(this.data, id);
+  }
+
+  /**
+   * Makes `record` the machine's durable state. When it rejects, the old state stands, in memory and on disk.
+   * A database that refuses the write does not undo the commit: the record file is what counts.
+   */
+  async commit(record: MachineRecord): Promise<void> {
+    crashPoint("commit:before-record");
+    await writeRecordFile(this.paths(record.id).record, record);
+    crashPoint("commit:record-written");
+    this.#behind.set(record.id, record);
+    await this.catchUp();
+    crashPoint("commit:done");
+  }
+
+  /** Takes in a machine whose folder and machine.json are in place already. */
+  async adopt(record: MachineRecord): Promise<void> {
+    this.#behind.set(record.id, record);
+    await this.catchUp();
+  }
+
+  /** Brings rows that are behind up to date; true when none is left. */
+  async catchUp(): Promise<boolean> {
+    for (const [id, record] of this.#behind) {
+      try {
+        await writeRecord(this.#database, record);
+        if (this.#behind.get(id) === record) this.#behind.delete(id);
+      } catch {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Forgets a machine whose folder has left machines/. */
+  async forget(id: string): Promise<void> {
+    this.#behind.delete(id);
+    await deleteRecord(this.#database, id);
+  }
+
+  async close(): Promise<void> {
+    await this.catchUp();
+    await this.#database.destroy();
+  }
+
+  async #recordEvent(message: string): Promise<void> {
+    await this.#database.insertInto("store_event").values({ at_ms: Date.now(), message }).execute();
+  }
+}
