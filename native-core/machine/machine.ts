@@ -12,13 +12,14 @@ import { SystemBus } from "../devices/bus.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
 import { timeNs } from "../devices/state-schema.ts";
 import type { ByteSink } from "../devices/uart/uart.ts";
+import type { Firmware } from "../firmware/firmware.ts";
+import { MEMORY_MAP } from "../firmware/memory-map.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { Board, type PciCard } from "./board.ts";
 import { Budget } from "./budget.ts";
 import { MachineClock } from "./clock.ts";
 import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
-import { MEMORY_MAP } from "./memory-map.ts";
 import { RateLimit } from "./rate-limit.ts";
 
 export const MACHINE_STATE_VERSION = 1;
@@ -37,18 +38,6 @@ export interface ProcessorOptions {
 }
 
 export type ProcessorFactory = (options: ProcessorOptions) => Processor;
-
-/** What runs first after power-on and reset: puts code into RAM and the processor into a state to run it. */
-export interface Firmware {
-  start(target: FirmwareTarget): void;
-}
-
-export interface FirmwareTarget {
-  readonly vcpu: Vcpu;
-  readonly memory: GuestMemory;
-  readonly bus: SystemBus;
-  readonly board: Board;
-}
 
 export interface MachineParts {
   memoryBytes: number;
@@ -156,7 +145,7 @@ export class Machine {
     this.#request = undefined;
     for (const device of this.board.devices) device.reset();
     this.vcpu.reset();
-    this.#firmware.start({ vcpu: this.vcpu, memory: this.memory, bus: this.bus, board: this.board });
+    this.#firmware.start({ vcpu: this.vcpu, memory: this.memory, bus: this.bus, pci: this.board.pci });
     this.vcpu.interruptChanged();
   }
 
