@@ -42,7 +42,7 @@ export async function runCheck(): Promise<number> {
     await timed("Starter Linux is created", () => terrarium("create", NAME, "--starter").then(() => ""));
     await timed("it boots to its shell", async () => {
       await terrarium("start", NAME, "--headless");
-      await terrarium("wait", NAME, "--for", "starter:~# ", "--timeout", "180");
+      await terrarium("wait", NAME, "--for", "starter:\\S*# ", "--timeout", "180");
     });
     await timed("a command runs in it", () => inGuest("uname -srm"));
     await timed("a file is written to its disk", () => inGuest("echo before >/root/state; sync; cat /root/state"));

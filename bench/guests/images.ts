@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { note } from "../../scripts/setup/progress.ts";
 import { PROJECT } from "../../scripts/setup/project.ts";
 import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "../../scripts/starter/cpio.ts";
+import { type KernelModule, modulesInLoadOrder } from "../../scripts/starter/modules.ts";
 import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts";
 
 const run = promisify(execFile);
@@ -50,22 +51,15 @@ export async function i386Image(name: string, init: string): Promise<GuestImage 
   }
 }
 
-/** A driver of the amd64 cloud kernel as an entry `modules/NAME.ko`. */
-export async function kernelModules(names: readonly string[]): Promise<CpioEntry[]> {
+/** Drivers of the amd64 cloud kernel and what they depend on, in load order. */
+export async function kernelModules(names: readonly string[]): Promise<KernelModule[]> {
   const kernelPackage = await dependencyOf("linux-image-cloud-amd64");
   const folder = join(
     await unpackedPackage(kernelPackage, CACHE),
     "lib/modules",
     kernelPackage.replace("linux-image-", ""),
   );
-  const { stdout } = await run("find", [folder, "-name", "*.ko"]);
-  const paths = stdout.split("\n");
-  const entries: CpioEntry[] = [directory("modules")];
-  for (const name of names) {
-    const path = paths.find((candidate) => candidate.endsWith(`/${name}.ko`));
-    if (path) entries.push(file(`modules/${name}.ko`, await readFile(path)));
-  }
-  return entries;
+  return modulesInLoadOrder(folder, names);
 }
 
 async function initrd(name: string, busybox: string, init: string, extra: readonly CpioEntry[]): Promise<string> {

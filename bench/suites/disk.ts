@@ -4,6 +4,7 @@ import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { PROJECT } from "../../scripts/setup/project.ts";
+import { directory, file } from "../../scripts/starter/cpio.ts";
 import { amd64Image, kernelModules } from "../guests/images.ts";
 import { type Marks, startGuest } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";
@@ -11,7 +12,6 @@ import { TERRARIUM } from "../peers/terrarium.ts";
 import { median, type Report } from "../table.ts";
 
 const run = promisify(execFile);
-const MODULES = ["virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"];
 
 const STEPS = [
   {
@@ -34,12 +34,12 @@ const STEPS = [
   },
 ] as const;
 
-const INIT = `#!/bin/busybox sh
+const init = (modules: readonly string[]): string => `#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t devtmpfs dev /dev
 $B --install -s /bin
 export PATH=/bin
-for m in ${MODULES.join(" ")}; do insmod /modules/$m.ko; done
+for m in ${modules.join(" ")}; do insmod /modules/$m.ko; done
 while [ ! -b /dev/vda ]; do usleep 10000; done
 ${STEPS.map(({ name, script }) => `echo "MARK begin ${name}"\n${script} 2>/dev/null\necho "MARK end ${name}"`).join("\n")}
 echo "MARK done"
@@ -47,7 +47,11 @@ poweroff -f
 `;
 
 export async function diskSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
-  const image = await amd64Image("disk", INIT, await kernelModules(MODULES));
+  const modules = await kernelModules(["virtio_pci", "virtio_blk"]);
+  const image = await amd64Image("disk", init(modules.map(({ name }) => name)), [
+    directory("modules"),
+    ...modules.map(({ name, data }) => file(`modules/${name}.ko`, data)),
+  ]);
   const folder = join(PROJECT, "out/bench");
   await mkdir(folder, { recursive: true });
   const template = join(folder, "disk.qcow2");

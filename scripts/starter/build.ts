@@ -24,8 +24,9 @@ import { note, SetupError } from "../setup/progress.ts";
 import { PROJECT } from "../setup/project.ts";
 import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "./cpio.ts";
 import { rawToQcow2 } from "./disk.ts";
+import { type KernelModule, modulesInLoadOrder } from "./modules.ts";
 import { dependencyOf, unpackedPackage } from "./packages.ts";
-import { INITRAMFS_INIT, MODULES, ROOT_FILES, ROOT_FOLDERS } from "./root-files.ts";
+import { initramfsInit, MODULES, ROOT_FILES, ROOT_FOLDERS } from "./root-files.ts";
 
 const run = promisify(execFile);
 
@@ -50,7 +51,7 @@ export async function buildStarter(
   await rm(building, { recursive: true, force: true });
   await mkdir(building, { recursive: true });
   await copyFile(join(kernel, "boot", `vmlinuz-${version}`), join(building, "vmlinuz"));
-  const modules = await findModules(join(kernel, "lib/modules", version));
+  const modules = await modulesInLoadOrder(join(kernel, "lib/modules", version), MODULES);
   const busyboxProgram = await readFile(join(busybox, "bin/busybox"));
   await writeFile(join(building, "initrd.img"), cpioArchive(initramfs(busyboxProgram, modules)));
   note("making the disk");
@@ -65,30 +66,19 @@ export async function buildStarter(
 /** Changes when this recipe does, so that a later start rebuilds. */
 export async function recipeDigest(): Promise<string> {
   const hash = createHash("sha256");
-  for (const name of ["build.ts", "cpio.ts", "disk.ts", "packages.ts", "root-files.ts"])
+  for (const name of ["build.ts", "cpio.ts", "disk.ts", "modules.ts", "packages.ts", "root-files.ts"])
     hash.update(await readFile(new URL(name, import.meta.url)));
   return hash.digest("hex");
 }
 
-/** Module name to content; modules that the kernel has built in are not there and not needed. */
-async function findModules(folder: string): Promise<Map<string, Uint8Array>> {
-  const found = new Map<string, Uint8Array>();
-  const files = await readdir(folder, { recursive: true });
-  for (const name of MODULES) {
-    const path = files.find((candidate) => candidate.endsWith(`/${name}.ko`));
-    if (path) found.set(name, await readFile(join(folder, path)));
-  }
-  return found;
-}
-
-function initramfs(busybox: Uint8Array, modules: Map<string, Uint8Array>): CpioEntry[] {
+function initramfs(busybox: Uint8Array, modules: readonly KernelModule[]): CpioEntry[] {
   return [
     ...["bin", "dev", "proc", "sys", "modules", "new"].map(directory),
     // The kernel opens /dev/console before PID 1 runs; devtmpfs is mounted over it afterwards.
     characterDevice("dev/console", 5, 1),
     file("bin/busybox", busybox, true),
-    file("init", new TextEncoder().encode(INITRAMFS_INIT), true),
-    ...[...modules].map(([name, data]) => file(`modules/${name}.ko`, data)),
+    file("init", new TextEncoder().encode(initramfsInit(modules.map(({ name }) => name))), true),
+    ...modules.map(({ name, data }) => file(`modules/${name}.ko`, data)),
   ];
 }
 

@@ -1,29 +1,24 @@
 // The files of Starter Linux that are ours: what runs in the initial RAM disk and the small system on its disk.
 
-/** Modules, in load order, that the initial RAM disk needs to find its disk, plus what makes the machine pleasant. Names without `.ko`. */
+/** Drivers for the disk, and what makes the machine pleasant; what they depend on is found from the modules themselves. */
 export const MODULES = [
-  "virtio",
-  "virtio_ring",
-  "virtio_pci_modern_dev",
-  "virtio_pci_legacy_dev",
   "virtio_pci",
   "virtio_blk",
-  "virtio-rng",
+  "virtio_rng",
   "virtio_console",
   "button",
   "evdev",
-  "mousedev",
   "psmouse",
 ] as const;
 
 /** PID 1 of the initial RAM disk: loads the disk driver, mounts the disk and hands over. */
-export const INITRAMFS_INIT = `#!/bin/busybox sh
+export const initramfsInit = (modules: readonly string[]): string => `#!/bin/busybox sh
 # Starter Linux, stage 1: find the disk and continue there.
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sys /sys
-for module in ${MODULES.join(" ")}; do
-  [ -f /modules/$module.ko ] && /bin/busybox insmod /modules/$module.ko
+for module in ${modules.join(" ")}; do
+  /bin/busybox insmod /modules/$module.ko
 done
 tries=0
 while [ ! -b /dev/vda ] && [ $tries -lt 50 ]; do

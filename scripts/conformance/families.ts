@@ -1,0 +1,56 @@
+// Which rows are recorded together in one vector file, and which rows no user-mode case can be made of.
+import type { InstructionRow } from "../../native-core/x86/row.ts";
+import { ARITHMETIC_ROWS } from "../../native-core/x86/semantics/arithmetic.ts";
+import { BIT_ROWS } from "../../native-core/x86/semantics/bit.ts";
+import { CONTROL_FLOW_ROWS } from "../../native-core/x86/semantics/control-flow.ts";
+import { DATA_MOVEMENT_ROWS } from "../../native-core/x86/semantics/data-movement.ts";
+import { FLAG_ROWS } from "../../native-core/x86/semantics/flag.ts";
+import { LEGACY_ROWS } from "../../native-core/x86/semantics/legacy.ts";
+import { MULTIPLY_ROWS } from "../../native-core/x86/semantics/multiply.ts";
+import { SHIFT_ROWS } from "../../native-core/x86/semantics/shift.ts";
+import { SSE_ARITHMETIC_ROWS } from "../../native-core/x86/semantics/sse-arithmetic.ts";
+import { SSE_COMPARE_ROWS } from "../../native-core/x86/semantics/sse-compare.ts";
+import { SSE_CONVERT_ROWS } from "../../native-core/x86/semantics/sse-convert.ts";
+import { SSE_INTEGER_ROWS } from "../../native-core/x86/semantics/sse-integer.ts";
+import { SSE_MOVE_ROWS } from "../../native-core/x86/semantics/sse-move.ts";
+import { SSE_SHIFT_ROWS } from "../../native-core/x86/semantics/sse-shift.ts";
+import { SSE_SHUFFLE_ROWS } from "../../native-core/x86/semantics/sse-shuffle.ts";
+import { SSE_STATE_ROWS } from "../../native-core/x86/semantics/sse-state.ts";
+import { STACK_ROWS } from "../../native-core/x86/semantics/stack.ts";
+import { STRING_ROWS } from "../../native-core/x86/semantics/string.ts";
+
+export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
+  "data-movement": DATA_MOVEMENT_ROWS,
+  arithmetic: ARITHMETIC_ROWS,
+  multiply: MULTIPLY_ROWS,
+  shift: SHIFT_ROWS,
+  bit: BIT_ROWS,
+  stack: STACK_ROWS,
+  "control-flow": CONTROL_FLOW_ROWS,
+  string: STRING_ROWS,
+  flag: FLAG_ROWS,
+  legacy: LEGACY_ROWS,
+  "sse-move": SSE_MOVE_ROWS,
+  "sse-shuffle": SSE_SHUFFLE_ROWS,
+  "sse-integer": SSE_INTEGER_ROWS,
+  "sse-shift": SSE_SHIFT_ROWS,
+  "sse-arithmetic": SSE_ARITHMETIC_ROWS,
+  "sse-compare": SSE_COMPARE_ROWS,
+  "sse-convert": SSE_CONVERT_ROWS,
+  "sse-state": SSE_STATE_ROWS,
+};
+
+export function rowKey(row: InstructionRow): string {
+  return `${row.mnemonic}|${row.opcode}|${row.operands}`;
+}
+
+const SEGMENT_OPERANDS = ["Sw", "ES", "CS", "SS", "DS", "FS", "GS"];
+
+/** Why a row has no vectors; undefined if it has. */
+export function skipReason(row: InstructionRow): string | undefined {
+  if (row.system || row.privileged) return "system instruction";
+  if (row.operands.split(",").some((operand) => SEGMENT_OPERANDS.includes(operand))) return "segment register";
+  if (row.mnemonic === "FXSAVE" || row.mnemonic === "FXRSTOR")
+    return "image differs between processors (unit test instead)";
+  return undefined;
+}

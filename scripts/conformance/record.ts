@@ -1,0 +1,59 @@
+// Records conformance vectors: makes cases of every user-mode row, runs them on this machine's processor, writes tests/conformance/vectors.
+//   node scripts/conformance/record.ts [family ...]
+// Needs an x86-64 Linux host and binutils. Seeds are per form, so re-recording changes only what changed.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { casesOf, formChoices } from "./cases.ts";
+import { FAMILIES, rowKey, skipReason } from "./families.ts";
+import { type NativeCase, NativeRunner } from "./native.ts";
+import { background, difference, encodeOutcome, type Mode, packGroups, type VectorGroup } from "./vector-format.ts";
+
+const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
+const MODES: readonly Mode[] = ["64", "legacy"];
+/** Vectors per form; 32-bit code repeats what 64-bit code shows, so it gets fewer. */
+const COUNT: Record<Mode, number> = { "64": 20, legacy: 5 };
+/** Families with few forms and many special values. */
+const DENSE = /^sse-(arithmetic|compare|convert)|^x87/;
+
+const wanted = process.argv.slice(2);
+const runner = new NativeRunner();
+mkdirSync(VECTORS, { recursive: true });
+let total = 0;
+let bytes = 0;
+try {
+  for (const [family, rows] of Object.entries(FAMILIES)) {
+    if (wanted.length > 0 && !wanted.includes(family)) continue;
+    const groups: VectorGroup[] = [];
+    const cases: { readonly group: VectorGroup; readonly one: NativeCase }[] = [];
+    for (const mode of MODES) {
+      for (const row of rows) {
+        if (skipReason(row) || (row.mode !== undefined && row.mode !== mode)) continue;
+        if (mode === "legacy" && family.startsWith("sse")) continue;
+        const group: VectorGroup = { row: rowKey(row), mode, vectors: [] };
+        groups.push(group);
+        const density = DENSE.test(family) ? 4 : 1;
+        const count = (row.mode === "legacy" ? COUNT["64"] : COUNT[mode]) * density;
+        for (const choice of formChoices(row, mode)) {
+          for (const one of casesOf(choice, count)) cases.push({ group, one });
+        }
+      }
+    }
+    const outcomes = runner.run(cases.map(({ one }) => one));
+    outcomes.forEach((outcome, n) => {
+      const { group, one } = cases[n] as (typeof cases)[number];
+      const input = difference(background(one.mode), one.input);
+      const output = encodeOutcome(one.input, outcome, one.code.length);
+      group.vectors.push([Buffer.from(one.code).toString("hex"), input, output]);
+    });
+    const file = packGroups(groups);
+    writeFileSync(new URL(`${family}.jsonl.gz`, VECTORS), file);
+    total += cases.length;
+    bytes += file.length;
+    const undefinedOpcodes = outcomes.filter((outcome) => outcome.fault?.vector === 6).length;
+    console.log(
+      `${family.padEnd(16)} ${String(cases.length).padStart(6)} vectors ${String(file.length).padStart(8)} bytes, ${undefinedOpcodes} #UD`,
+    );
+  }
+} finally {
+  runner.dispose();
+}
+console.log(`${"total".padEnd(16)} ${String(total).padStart(6)} vectors ${String(bytes).padStart(8)} bytes`);

@@ -1,0 +1,153 @@
+// What particular instructions need around them to do something interesting: implicit registers, branch targets, counts, stacks.
+import type { Size } from "../../native-core/ir/nodes.ts";
+import type { InstructionRow } from "../../native-core/x86/row.ts";
+import type { Random } from "./random.ts";
+import { CODE_ADDRESS, type Mode, SLOT_ADDRESS, type TestState, WINDOW_ADDRESS, WINDOW_SIZE } from "./vector-format.ts";
+
+export interface Situation {
+  readonly row: InstructionRow;
+  readonly mode: Mode;
+  readonly size: Size;
+  readonly memory: boolean;
+  readonly state: TestState;
+  readonly random: Random;
+  readonly values: (bigint | undefined)[];
+  /** Of the memory operand in the window. */
+  readonly offset: number;
+  readonly memoryBytes: number;
+}
+
+const [RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+
+/** Adjusts a case whose explicit operands are already random. */
+export function prepare(s: Situation): void {
+  const { row, random } = s;
+  const { mnemonic } = row;
+  if (/^(MUL|IMUL|CBW|CWD|LAHF|SAHF|DAA|DAS|AAA|AAS|AAM|AAD|SALC)$/.test(mnemonic)) randomize(s, RAX, RDX);
+  if (/^I?DIV$/.test(mnemonic)) prepareDivision(s);
+  if (/^CMPXCHG/.test(mnemonic)) prepareCompareExchange(s);
+  if (/^BT[SRC]?$/.test(mnemonic) && s.memory && row.operands === "Ev,Gv") limitBitOffset(s);
+  if (/^LOOP|^JCXZ/.test(mnemonic))
+    setGeneral(s, RCX, random.pick([0n, 1n, 2n, 0x10000n, 0x1_0000_0000n, 0x1_0000_0001n, 0x10001n]));
+  if (/^(MOVS|CMPS|STOS|LODS|SCAS|XLAT)$/.test(mnemonic)) prepareString(s);
+  if (/^(PUSH|POP|PUSHA|POPA|PUSHF|POPF|CALL|RET|ENTER|LEAVE)$/.test(mnemonic)) prepareStack(s);
+  if (/^(CALL|JMP)$/.test(mnemonic)) prepareIndirect(s);
+  if (mnemonic === "MASKMOVDQU") setGeneral(s, RDI, WINDOW_ADDRESS + BigInt(300 + random.below(100)));
+  if (/^(LDMXCSR)$/.test(mnemonic))
+    write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
+  if (mnemonic === "BOUND") prepareBound(s);
+}
+
+function setGeneral({ state, mode }: Situation, register: number, value: bigint): void {
+  state.general[register] = BigInt.asUintN(mode === "64" ? 64 : 32, value);
+}
+
+function randomize(s: Situation, ...registers: number[]): void {
+  for (const register of registers) setGeneral(s, register, s.random.integer(s.mode === "64" ? 64 : 32));
+}
+
+function write({ state }: Situation, offset: number, bytes: number, value: bigint): void {
+  for (let n = 0; n < bytes && offset + n < WINDOW_SIZE; n++) {
+    state.window[offset + n] = Number((value >> BigInt(8 * n)) & 0xffn);
+  }
+}
+
+/** Random dividends overflow nearly always, so most get a high half that fits. */
+function prepareDivision(s: Situation): void {
+  randomize(s, RAX, RDX);
+  const { random, state, size } = s;
+  const bits = BigInt(size * 8);
+  const low = BigInt.asUintN(size * 8, state.general[RAX] ?? 0n);
+  if (random.chance(25)) return;
+  const negative = (low >> (bits - 1n)) & 1n;
+  const high = random.pick([0n, negative ? -1n : 0n, 1n, BigInt(random.below(100))]);
+  if (size === 1) setGeneral(s, RAX, ((state.general[RAX] ?? 0n) & ~0xff00n) | (BigInt.asUintN(8, high) << 8n));
+  else setGeneral(s, RDX, high);
+}
+
+function prepareCompareExchange(s: Situation): void {
+  const { random, state, row } = s;
+  randomize(s, RAX, RDX);
+  if (row.mnemonic === "CMPXCHG") {
+    if (s.memory && random.chance(50)) write(s, s.offset, s.memoryBytes, state.general[RAX] ?? 0n);
+    return;
+  }
+  randomize(s, RBX, RCX);
+  if (random.chance(60)) {
+    const half = s.memoryBytes / 2;
+    write(s, s.offset, half, state.general[RAX] ?? 0n);
+    write(s, s.offset + half, half, state.general[RDX] ?? 0n);
+  }
+}
+
+/** The bit offset of a memory form reaches far: keep it inside the window. Every register that may be the operand gets a small value. */
+function limitBitOffset({ state, random, size }: Situation): void {
+  const small = BigInt(random.below(1600) - 800);
+  state.general.forEach((value, n) => {
+    const isAddress = n >= RSP;
+    if (!isAddress) state.general[n] = small;
+    else if (value === random.integer(size * 8)) state.general[n] = small;
+  });
+}
+
+function prepareString(s: Situation): void {
+  const { random, state, row } = s;
+  if (row.mnemonic === "XLAT") {
+    setGeneral(s, RBX, WINDOW_ADDRESS + BigInt(random.below(700)));
+    randomize(s, RAX);
+    return;
+  }
+  if (random.chance(40)) state.flags |= 0x400n;
+  randomize(s, RAX);
+  const place = (): bigint =>
+    WINDOW_ADDRESS + BigInt(random.chance(8) ? WINDOW_SIZE - random.below(24) : 300 + random.below(400));
+  const source = place();
+  setGeneral(s, RSI, source);
+  setGeneral(s, RDI, random.chance(25) ? source + BigInt(random.below(16)) : place());
+  setGeneral(s, RCX, BigInt(random.pick([0, 1, 2, 3, 5, 9, 17])));
+  // Runs of equal bytes, so that REPE does not always stop at once.
+  if (random.chance(60)) state.window.fill(Number((state.general[RAX] ?? 0n) & 0xffn), 300 + random.below(200), 600);
+}
+
+function prepareStack(s: Situation): void {
+  const { random, state, row, mode } = s;
+  if (row.mnemonic === "ENTER") {
+    s.values[0] = BigInt(random.below(64));
+    s.values[1] = BigInt(random.pick([0, 0, 1, 2, 3, 33]));
+    setGeneral(s, RBP, WINDOW_ADDRESS + 600n);
+  }
+  if (row.mnemonic === "LEAVE")
+    setGeneral(s, RBP, WINDOW_ADDRESS + BigInt(random.chance(10) ? WINDOW_SIZE - 3 : 400 + random.below(100)));
+  if (row.mnemonic === "RET") {
+    if (s.values.length > 0) s.values[0] = BigInt(random.below(100));
+    write(s, Number((state.general[RSP] ?? 0n) - WINDOW_ADDRESS), mode === "64" ? 8 : 4, codeTarget(random));
+  }
+  if (row.mnemonic === "POPF") {
+    const flags = (BigInt(random.bits32()) & 0x24_4cd5n) | 0x202n;
+    write(s, Number((state.general[RSP] ?? 0n) - WINDOW_ADDRESS), 8, flags);
+  }
+}
+
+/** Indirect branches: every candidate operand holds an address in the code page. */
+function prepareIndirect(s: Situation): void {
+  const { random, state, row, memory } = s;
+  if (row.operands !== "Ev") return;
+  if (memory) write(s, s.offset, 8, codeTarget(random));
+  else
+    state.general.forEach((_, n) => {
+      if (n !== RSP) setGeneral(s, n, codeTarget(random));
+    });
+  if (memory && s.mode === "legacy") write(s, s.offset, 4, codeTarget(random));
+}
+
+function prepareBound(s: Situation): void {
+  const { random, size } = s;
+  write(s, s.offset, size, random.integer(size * 8));
+  write(s, s.offset + size, size, random.integer(size * 8));
+}
+
+/** A place in the code page to branch to. */
+function codeTarget(random: Random): bigint {
+  const target = CODE_ADDRESS + BigInt(random.below(4000));
+  return target >= SLOT_ADDRESS - 1n && target < SLOT_ADDRESS + 16n ? target + 64n : target;
+}
