@@ -86,7 +86,7 @@ export const contract = {
       .route({ method: "POST", path: "/machines/{id}/clone" })
       .input(byMachine.extend({ name: z.string(), snapshotId: snapshotIdSchema.nullable().default(null) }))
       .output(machineDetailsSchema),
-    /** Moves the machine's folder to the trash of the data folder (or deletes it with `keepFiles: false`). */
+    /** Moves the machine's folder to the trash of the data folder (or deletes it with `permanently`). */
     remove: base
       .route({ method: "DELETE", path: "/machines/{id}" })
       .input(byMachine.extend({ permanently: z.boolean().default(false) }))
@@ -115,20 +115,20 @@ export const contract = {
       .output(z.object({ pngBase64: z.string(), width: z.int(), height: z.int() })),
     /** Types text into a serial port. */
     sendText: base
-      .route({ method: "POST", path: "/machines/{id}/serial/{port}" })
+      .route({ method: "POST", path: "/machines/{id}/serial" })
       .input(
         byMachine.extend({
-          port: z.coerce.number<number>().int().min(0).max(1).default(0),
+          port: z.int().min(0).max(1).default(0),
           text: z.string().max(65536),
         }),
       )
       .output(nothing),
     /** Waits until the serial output since power-on (or since `fromOffset`) matches; the offset after the match comes back. */
     waitForOutput: base
-      .route({ method: "POST", path: "/machines/{id}/serial/{port}/wait" })
+      .route({ method: "POST", path: "/machines/{id}/serial/wait" })
       .input(
         byMachine.extend({
-          port: z.coerce.number<number>().int().min(0).max(1).default(0),
+          port: z.int().min(0).max(1).default(0),
           pattern: z.string().max(4096),
           timeoutMs: z.number().min(0).max(86_400_000),
           fromOffset: z.number().default(0),
@@ -137,7 +137,7 @@ export const contract = {
       .output(z.object({ match: z.string(), groups: z.array(z.string()), offset: z.number() })),
     log: base
       .route({ method: "GET", path: "/machines/{id}/log" })
-      .input(byMachine.extend({ limit: z.coerce.number<number>().int().min(1).max(10_000).default(1000) }))
+      .input(byMachine.extend({ limit: z.int().min(1).max(10_000).default(1000) }))
       .output(z.array(logEntrySchema)),
   },
   snapshots: {

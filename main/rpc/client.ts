@@ -1,0 +1,83 @@
+// A client of the contract over a WebSocket, for programs (CLI, tests). It checks what it sends and what it gets, and refuses a host of
+// another contract version.
+import { createORPCClient, ORPCError } from "@orpc/client";
+import { RPCLink } from "@orpc/client/websocket";
+import type { ContractRouterClient } from "@orpc/contract";
+import { RequestValidationPlugin, ResponseValidationPlugin } from "@orpc/contract/plugins";
+import { WebSocket } from "ws";
+import { AppError } from "../../native-core/common/errors.ts";
+import { type Contract, contract } from "../contract/index.ts";
+import { CONTRACT_VERSION, failureSchema } from "../contract/schemas.ts";
+
+export type RpcClient = ContractRouterClient<Contract>;
+
+export interface RpcConnection {
+  readonly client: RpcClient;
+  close(): void;
+}
+
+/** Plug-ins for any link: both sides of the contract validate. */
+export function validationPlugins() {
+  return [new RequestValidationPlugin(contract), new ResponseValidationPlugin(contract)];
+}
+
+/** @throws AppError PERMISSION_DENIED when the host refuses, IO_ERROR when it can't be reached, VERSION_MISMATCH. */
+export async function connectRpc(address: { readonly port: number; readonly token: string }): Promise<RpcConnection> {
+  const socket = new WebSocket(`ws://127.0.0.1:${address.port}/rpc`, {
+    headers: { Authorization: `Bearer ${address.token}` },
+  });
+  await opened(socket);
+  const link = new RPCLink({ websocket: socket as never, plugins: validationPlugins() });
+  const client = createORPCClient<RpcClient>(link);
+  try {
+    requireSameVersion((await client.host.info()).contractVersion);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  return { client, close: () => socket.close() };
+}
+
+export function requireSameVersion(theirs: number): void {
+  if (theirs === CONTRACT_VERSION) return;
+  throw new AppError(
+    "VERSION_MISMATCH",
+    `The running host speaks contract ${theirs}, this program ${CONTRACT_VERSION}`,
+    {
+      consequence: "The command was not carried out.",
+      remedy: "End the running host and start it again: `terrarium host stop`, `terrarium host start`.",
+    },
+  );
+}
+
+function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("open", () => resolve());
+    socket.once("unexpected-response", (request, response) => {
+      request.destroy();
+      reject(new AppError("PERMISSION_DENIED", `The host refused the connection (${response.statusCode})`));
+    });
+    socket.once("error", (error) => reject(new AppError("IO_ERROR", `The host can't be reached: ${error.message}`)));
+  });
+}
+
+/** A rejected command as the failure it stands for; other errors pass through. */
+export function toAppError(error: unknown): unknown {
+  if (!(error instanceof ORPCError)) return error;
+  const parsed = failureSchema.safeParse(error.data);
+  if (!parsed.success) return new AppError("INVALID_ARGUMENT", firstIssue(error.data) ?? error.message);
+  const { code, message, file, field, consequence, remedy } = parsed.data;
+  return new AppError(code, message, {
+    ...(file !== undefined && { file }),
+    ...(field !== undefined && { field }),
+    ...(consequence !== undefined && { consequence }),
+    ...(remedy !== undefined && { remedy }),
+  });
+}
+
+function firstIssue(data: unknown): string | null {
+  const issues = (data as { issues?: readonly { message?: string; path?: readonly unknown[] }[] } | undefined)?.issues;
+  const issue = issues?.[0];
+  if (!issue) return null;
+  return `${issue.path?.join(".") ?? ""}: ${issue.message ?? "not valid"}`;
+}
