@@ -1,0 +1,38 @@
+// The window: connection first, then the work.
+import { useTranslation } from "react-i18next";
+import { connection } from "../api/index.ts";
+import { useStore } from "../api/store.ts";
+import { ConnectionBanner } from "../features/connection/connection-banner.tsx";
+import { ConnectionProblem } from "../features/connection/connection-problem.tsx";
+import { Toasts } from "../features/notifications/toasts.tsx";
+import { Dialogs } from "./dialogs.tsx";
+import { useHotkeys } from "./hotkeys.ts";
+import { useApplyTheme } from "./theme.ts";
+import { Workbench } from "./workbench.tsx";
+import "./app.css";
+
+export function App() {
+  const { t } = useTranslation();
+  useApplyTheme();
+  useHotkeys();
+  const state = useStore(connection.state);
+  const everOpen = useStore(connection.everOpen);
+  if (state.kind === "denied" || state.kind === "mismatch") return <ConnectionProblem state={state} />;
+  if (!everOpen) {
+    return (
+      <main className="app-connecting" aria-busy="true">
+        <p className="muted" role="status">
+          {t("connection.connecting")}
+        </p>
+      </main>
+    );
+  }
+  return (
+    <>
+      {state.kind === "lost" && <ConnectionBanner />}
+      <Workbench />
+      <Dialogs />
+      <Toasts />
+    </>
+  );
+}

@@ -1,0 +1,35 @@
+// The one dialog that may be open.
+import { lazy, Suspense } from "react";
+import { closeDialog, useDialog } from "./navigation.ts";
+
+const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-dialog.tsx"));
+const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.tsx"));
+const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
+const AboutDialog = lazy(() => import("../features/about/about-dialog.tsx"));
+const CommandPalette = lazy(() => import("../features/palette/command-palette.tsx"));
+
+function OpenDialog() {
+  const dialog = useDialog();
+  switch (dialog?.kind) {
+    case "new-machine":
+      return <NewMachineDialog onClose={closeDialog} />;
+    case "settings":
+      return <SettingsDialog machineId={dialog.machineId} focusField={dialog.field} onClose={closeDialog} />;
+    case "clone":
+      return <CloneDialog machineId={dialog.machineId} snapshotId={dialog.snapshotId} onClose={closeDialog} />;
+    case "about":
+      return <AboutDialog onClose={closeDialog} />;
+    case "palette":
+      return <CommandPalette onClose={closeDialog} />;
+    default:
+      return null;
+  }
+}
+
+export function Dialogs() {
+  return (
+    <Suspense fallback={null}>
+      <OpenDialog />
+    </Suspense>
+  );
+}

@@ -1,0 +1,67 @@
+// The views of one machine as tabs. Display and console bring large libraries and are loaded when first looked at.
+import { type KeyboardEvent, lazy, Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import type { MachineSummary } from "../../main/contract/schemas.ts";
+import { DetailsPane } from "../features/details/details-pane.tsx";
+import { LogsPane } from "../features/logs/logs-pane.tsx";
+import { SnapshotsPane } from "../features/snapshots/snapshots-pane.tsx";
+import { PANES, type Pane, showPane, usePane } from "./navigation.ts";
+
+const DisplayPane = lazy(() => import("../features/display/display-pane.tsx"));
+const ConsolePane = lazy(() => import("../features/console/console-pane.tsx"));
+
+function PaneContent({ pane, machine }: { readonly pane: Pane; readonly machine: MachineSummary }) {
+  switch (pane) {
+    case "details":
+      return <DetailsPane machine={machine} />;
+    case "display":
+      return <DisplayPane machine={machine} />;
+    case "console":
+      return <ConsolePane machine={machine} />;
+    case "snapshots":
+      return <SnapshotsPane machine={machine} />;
+    case "logs":
+      return <LogsPane machine={machine} />;
+  }
+}
+
+export function Panes({ machine }: { readonly machine: MachineSummary }) {
+  const { t } = useTranslation();
+  const pane = usePane();
+
+  const onKey = (event: KeyboardEvent<HTMLElement>) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    const next = PANES.at((PANES.indexOf(pane) + step) % PANES.length) ?? "details";
+    showPane(next);
+    document.getElementById(`tab-${next}`)?.focus();
+    event.preventDefault();
+  };
+
+  return (
+    <>
+      <div className="pane-tabs" role="tablist" aria-label={t("pane.label", { name: machine.name })} onKeyDown={onKey}>
+        {PANES.map((name) => (
+          <button
+            key={name}
+            type="button"
+            role="tab"
+            id={`tab-${name}`}
+            className="pane-tab"
+            aria-selected={name === pane}
+            aria-controls={name === pane ? "pane" : undefined}
+            tabIndex={name === pane ? 0 : -1}
+            onClick={() => showPane(name)}
+          >
+            {t(`pane.${name}`)}
+          </button>
+        ))}
+      </div>
+      <div className="pane" id="pane" role="tabpanel" aria-labelledby={`tab-${pane}`}>
+        <Suspense fallback={null}>
+          <PaneContent pane={pane} machine={machine} />
+        </Suspense>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,52 @@
+// Keeps this window in step with the host for as long as it is open: connection, events, tasks, notices.
+
+import { followEvents } from "../api/events.ts";
+import { toFailure } from "../api/failure.ts";
+import { client, connection, queryClient } from "../api/index.ts";
+import { forgetMetrics } from "../api/metrics.ts";
+import { dropConsole } from "../features/console/sessions.ts";
+import { followTask, forgetTasks, notify, notifyFailure } from "../features/notifications/model.ts";
+import { i18n } from "../i18n/index.ts";
+
+const told = new Set<string>();
+
+/** What the host repaired at its start is told once, however often the connection is made anew. */
+function tellHostNotices(): void {
+  const state = connection.state.get();
+  if (state.kind !== "open") return;
+  for (const notice of state.host.notices) {
+    if (told.has(notice)) continue;
+    told.add(notice);
+    notify({ kind: "info", title: i18n.t("notices.hostNotice"), detail: notice });
+  }
+}
+
+function cancelTask(taskId: string): void {
+  client.tasks.cancel({ taskId }).catch((error: unknown) => {
+    notifyFailure(i18n.t("failure.generic"), toFailure(error));
+  });
+}
+
+async function followHost(): Promise<void> {
+  const events = followEvents(client, queryClient, {
+    onTask: (task) => followTask(task, cancelTask),
+    onMachineRemoved: (id) => {
+      forgetMetrics(id);
+      dropConsole(id);
+    },
+  });
+  // Subscribed first, read afterwards: nothing that happens in between is missed.
+  void queryClient.invalidateQueries();
+  const tasks = await client.tasks.list();
+  for (const task of tasks) if (task.state === "running") followTask(task, cancelTask);
+  await events;
+}
+
+export function startSession(): void {
+  void connection.run(() => {
+    forgetTasks();
+    tellHostNotices();
+    // A broken event stream means a lost connection; the connection itself notices and starts over.
+    followHost().catch(() => undefined);
+  });
+}

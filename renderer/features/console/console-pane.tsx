@@ -1,0 +1,116 @@
+// Console: the machine's serial ports as terminals.
+import { useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { useMachine } from "../../api/queries.ts";
+import { setPreference, usePreference } from "../../app/preferences.ts";
+import { useDarkTheme } from "../../app/theme.ts";
+import { isLive } from "../machines/rules.ts";
+import { ConsoleBar } from "./console-bar.tsx";
+import { ConsoleSession } from "./console-session.ts";
+import { openSession } from "./sessions.ts";
+import "./console.css";
+
+type Port = 0 | 1;
+
+const FONT_MIN = 9;
+const FONT_MAX = 28;
+
+function zoom(current: number, by: number): void {
+  setPreference("consoleFontSize", Math.min(FONT_MAX, Math.max(FONT_MIN, current + by)));
+}
+
+/** Keys that belong to the terminal's frame, not to the guest. True when handled. */
+function handleFrameKey(event: KeyboardEvent, session: ConsoleSession, focusSearch: () => void): boolean {
+  if (event.type !== "keydown" || !event.ctrlKey) return false;
+  const fontSize = session.terminal.options.fontSize ?? 13;
+  if (event.shiftKey && event.code === "KeyC") void navigator.clipboard.writeText(session.terminal.getSelection());
+  else if (event.shiftKey && event.code === "KeyF") focusSearch();
+  else if (event.code === "Equal" || event.code === "NumpadAdd") zoom(fontSize, 1);
+  else if (event.code === "Minus" && !event.shiftKey) zoom(fontSize, -1);
+  else return false;
+  event.preventDefault();
+  return true;
+}
+
+interface TerminalProps {
+  readonly session: ConsoleSession;
+  readonly machine: MachineSummary;
+  readonly run: number | null;
+  onSearch(): void;
+}
+
+function TerminalView({ session, machine, run, onSearch }: TerminalProps) {
+  const { t } = useTranslation();
+  const frame = useRef<HTMLDivElement>(null);
+  const dark = useDarkTheme();
+  const fontSize = usePreference("consoleFontSize");
+  const live = isLive(machine.state);
+
+  useEffect(() => {
+    const parent = frame.current;
+    if (!parent) return;
+    session.attach(parent);
+    session.terminal.attachCustomKeyEventHandler((event) => !handleFrameKey(event, session, onSearch));
+    const observer = new ResizeObserver(() => session.fit());
+    observer.observe(parent);
+    session.terminal.focus();
+    return () => {
+      observer.disconnect();
+      session.detach();
+    };
+  }, [session, onSearch]);
+
+  useEffect(() => {
+    session.setLook(dark, fontSize);
+    session.fit();
+  }, [session, dark, fontSize]);
+
+  useEffect(() => session.follow(live, run), [session, live, run]);
+
+  return (
+    <section
+      ref={frame}
+      className="terminal"
+      data-captures-keyboard=""
+      aria-label={t("console.label", { name: machine.name })}
+    />
+  );
+}
+
+export default function ConsolePane({ machine }: { readonly machine: MachineSummary }) {
+  const { t } = useTranslation();
+  const details = useMachine(machine.id).data;
+  const [port, setPort] = useState<Port>(0);
+  const search = useRef<HTMLInputElement>(null);
+  const [focusSearch] = useState(() => () => search.current?.select());
+  const key = `${machine.id}/${port}`;
+  const session = openSession(key, () => new ConsoleSession(machine.id, port));
+  const attached = details?.config.serial[port].mode !== "none";
+  return (
+    <>
+      <ConsoleBar
+        session={session}
+        machine={machine}
+        port={port}
+        searchRef={search}
+        onPort={setPort}
+        onZoom={(by) => zoom(session.terminal.options.fontSize ?? 13, by)}
+      />
+      {attached ? (
+        // The details say when the machine was started; connecting before would mistake one run for another.
+        details && (
+          <TerminalView
+            key={key}
+            session={session}
+            machine={machine}
+            run={details.startedAtMs}
+            onSearch={focusSearch}
+          />
+        )
+      ) : (
+        <p className="pane-message muted">{t("console.notAttached")}</p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,171 @@
+// One serial port's terminal: xterm.js on one side, the host's console channel on the other. Lives on while it is not shown.
+import { FitAddon } from "@xterm/addon-fit";
+import { SearchAddon } from "@xterm/addon-search";
+import { WebglAddon } from "@xterm/addon-webgl";
+import { Terminal } from "@xterm/xterm";
+import { createStore } from "../../api/store.ts";
+import { i18n } from "../../i18n/index.ts";
+import { platform } from "../../platform/index.ts";
+import type { DataSocket } from "../../platform/platform.ts";
+import { ReplayGuard } from "./replay-guard.ts";
+import { matchColours, terminalTheme } from "./terminal-theme.ts";
+
+export interface ConsoleState {
+  readonly link: "off" | "connecting" | "open";
+  readonly columns: number;
+  readonly rows: number;
+  /** Results of the search; index -1 when there are too many to count. */
+  readonly matches: { readonly index: number; readonly count: number } | null;
+}
+
+const SCROLLBACK_LINES = 20_000;
+const RETRY_MS = 500;
+
+export class ConsoleSession {
+  readonly state = createStore<ConsoleState>({ link: "off", columns: 80, rows: 24, matches: null });
+  readonly terminal: Terminal;
+  readonly element = document.createElement("div");
+  readonly #machineId: string;
+  readonly #port: 0 | 1;
+  readonly #fit = new FitAddon();
+  readonly #search = new SearchAddon();
+  readonly #guard = new ReplayGuard();
+  #socket: DataSocket | null = null;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #live = false;
+  /** Which run of the machine the shown output belongs to. */
+  #run: number | null = null;
+  #dark = false;
+
+  constructor(machineId: string, port: 0 | 1) {
+    this.#machineId = machineId;
+    this.#port = port;
+    this.element.className = "terminal-host";
+    this.terminal = new Terminal({
+      allowProposedApi: true,
+      cursorBlink: true,
+      fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
+      scrollback: SCROLLBACK_LINES,
+    });
+    this.terminal.loadAddon(this.#fit);
+    this.terminal.loadAddon(this.#search);
+    this.terminal.onData((data) => this.#guard.allows(data) && this.send(data));
+    this.terminal.onBinary((data) => this.#socket?.send(Uint8Array.from(data, (byte) => byte.charCodeAt(0))));
+    this.terminal.onResize(({ cols, rows }) => this.state.set((state) => ({ ...state, columns: cols, rows })));
+    this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>
+      this.state.set((state) => ({ ...state, matches: { index: resultIndex, count: resultCount } })),
+    );
+  }
+
+  /** Puts the terminal into the page; the first time xterm.js is opened there. */
+  attach(parent: HTMLElement): void {
+    parent.append(this.element);
+    if (this.terminal.element) return;
+    this.terminal.open(this.element);
+    try {
+      const webgl = new WebglAddon();
+      webgl.onContextLoss(() => webgl.dispose());
+      this.terminal.loadAddon(webgl);
+    } catch {
+      // Without WebGL xterm.js draws with the DOM.
+    }
+  }
+
+  detach(): void {
+    this.element.remove();
+  }
+
+  fit(): void {
+    this.#fit.fit();
+  }
+
+  setLook(dark: boolean, fontSize: number): void {
+    this.#dark = dark;
+    this.terminal.options.theme = terminalTheme(dark);
+    this.terminal.options.fontSize = fontSize;
+  }
+
+  /** Follows the machine: connects while it is up. `run` tells one start from the next. */
+  follow(live: boolean, run: number | null): void {
+    this.#live = live;
+    if (!live) return;
+    if (this.#socket && run === this.#run) return;
+    this.#connect(run);
+  }
+
+  #connect(run: number | null): void {
+    clearTimeout(this.#retry);
+    this.#close();
+    this.state.set((state) => ({ ...state, link: "connecting" }));
+    const socket = platform.openDataChannel(this.#machineId, `console/${this.#port}`);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#beginOutput(run);
+      this.state.set((state) => ({ ...state, link: "open" }));
+    };
+    socket.onmessage = (event: MessageEvent<ArrayBuffer | string>) => {
+      this.#guard.arrived();
+      this.terminal.write(typeof event.data === "string" ? event.data : new Uint8Array(event.data));
+    };
+    socket.onclose = () => {
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      this.state.set((state) => ({ ...state, link: "off" }));
+      if (this.#live) this.#retry = setTimeout(() => this.#live && this.#connect(this.#run), RETRY_MS);
+    };
+  }
+
+  /** The host replays all it kept. Of the same run that replaces what is shown; a new run goes below the old one. */
+  #beginOutput(run: number | null): void {
+    const shown = this.terminal.buffer.normal.length > this.terminal.rows || this.terminal.buffer.normal.cursorY > 0;
+    if (run === this.#run || !shown) this.terminal.reset();
+    else this.terminal.write(`\x1b[0m\x1b[?25h\r\n\x1b[2m── ${i18n.t("console.restarted")} ──\x1b[0m\r\n`);
+    this.#run = run;
+    this.#guard.begin();
+  }
+
+  send(text: string): void {
+    if (this.state.get().link === "open") this.#socket?.send(new TextEncoder().encode(text));
+  }
+
+  /** Empties the search when `text` is empty. */
+  find(text: string, direction: "next" | "previous", incremental: boolean): void {
+    if (!text) {
+      this.#search.clearDecorations();
+      this.state.set((state) => ({ ...state, matches: null }));
+      return;
+    }
+    const options = { decorations: matchColours(this.#dark), incremental };
+    if (direction === "next") this.#search.findNext(text, options);
+    else this.#search.findPrevious(text, options);
+  }
+
+  /** Everything that is kept, as plain text without trailing blanks. */
+  text(): string {
+    const buffer = this.terminal.buffer.normal;
+    let text = "";
+    for (let row = 0; row < buffer.length; row++) {
+      const line = buffer.getLine(row);
+      const wraps = buffer.getLine(row + 1)?.isWrapped ?? false;
+      text += line?.translateToString(!wraps) ?? "";
+      if (!wraps) text += "\n";
+    }
+    return `${text.trimEnd()}\n`;
+  }
+
+  #close(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  dispose(): void {
+    this.#live = false;
+    clearTimeout(this.#retry);
+    this.#guard.dispose();
+    this.#close();
+    this.detach();
+    this.terminal.dispose();
+  }
+}

@@ -1,0 +1,73 @@
+// Display: the machine's screen, as large as it gets; when the machine is off, its last picture with the way to start it.
+import { useCallback, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { setPreference, usePreference } from "../../app/preferences.ts";
+import { isLive } from "../machines/rules.ts";
+import { DisplayBar } from "./display-bar.tsx";
+import { DisplayStatus } from "./display-status.tsx";
+import { nextScaleMode, runHostCommand } from "./host-commands.ts";
+import { listenForHostKey } from "./host-key.ts";
+import { OffScreen } from "./off-screen.tsx";
+import { scaleFactor } from "./scaling.ts";
+import { useElementSize } from "./use-element-size.ts";
+import { useFullScreen } from "./use-full-screen.ts";
+import { useScreen } from "./use-screen.ts";
+import "./display.css";
+
+export default function DisplayPane({ machine }: { readonly machine: MachineSummary }) {
+  const { t } = useTranslation();
+  const frame = useRef<HTMLDivElement>(null);
+  const target = useRef<HTMLDivElement>(null);
+  const [stage, setStage] = useState<HTMLDivElement | null>(null);
+  const mode = usePreference("scaleMode");
+  const live = isLive(machine.state);
+  const screen = useScreen(target, machine.id, live, t("display.label", { name: machine.name }));
+  const pane = useElementSize(stage);
+  const [fullScreen, toggleFullScreen] = useFullScreen(frame);
+  const factor = screen.size && pane ? scaleFactor(mode, screen.size, pane, window.devicePixelRatio) : 1;
+
+  const { rfb } = screen;
+  const release = useCallback(() => {
+    rfb.current?.blur();
+    document.getElementById("tab-display")?.focus();
+  }, [rfb]);
+
+  // The handlers see the machine as it is now, without listening anew for each change.
+  const command = useRef((_code: string) => {});
+  useEffect(() => {
+    command.current = (code) => {
+      if (code === "KeyF") toggleFullScreen();
+      else if (code === "KeyC") setPreference("scaleMode", nextScaleMode(mode));
+      else runHostCommand(code, machine);
+    };
+  }, [machine, mode, toggleFullScreen]);
+  useEffect(() => {
+    if (!stage) return;
+    const listener = listenForHostKey(stage, { release, command: (code) => command.current(code) });
+    return () => listener.dispose();
+  }, [stage, release]);
+
+  const sized = screen.size && { width: screen.size.width * factor, height: screen.size.height * factor };
+  return (
+    <div ref={frame} className="display" data-full-screen={fullScreen || undefined}>
+      <DisplayBar machine={machine} screen={screen} fullScreen={fullScreen} onFullScreen={toggleFullScreen} />
+      <div
+        ref={setStage}
+        className="display-stage"
+        data-mode={mode}
+        data-captures-keyboard=""
+        data-focused={screen.focused || undefined}
+      >
+        <div ref={target} className="display-target" hidden={!live} style={sized ?? undefined} />
+        {live && screen.link !== "open" && (
+          <p className="display-message" role="status">
+            {t(screen.link === "reconnecting" ? "display.reconnecting" : "display.connecting")}
+          </p>
+        )}
+        {!live && <OffScreen machine={machine} />}
+      </div>
+      <DisplayStatus machine={machine} screen={screen} factor={factor} />
+    </div>
+  );
+}

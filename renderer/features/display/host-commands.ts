@@ -1,0 +1,27 @@
+// What the Host key does together with other keys.
+import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import type { ScaleMode } from "../../app/preferences.ts";
+import { isAllowed, type MachineCommand } from "../machines/rules.ts";
+import { runCommand } from "../machines/run-command.ts";
+import { saveScreenshot } from "./screenshot.ts";
+
+export const SCALE_MODES: readonly ScaleMode[] = ["fit", "sharp", "actual"];
+
+export function nextScaleMode(mode: ScaleMode): ScaleMode {
+  return SCALE_MODES[(SCALE_MODES.indexOf(mode) + 1) % SCALE_MODES.length] ?? "fit";
+}
+
+const COMMANDS: Readonly<Record<string, MachineCommand>> = {
+  KeyT: "takeSnapshot",
+  KeyS: "settings",
+  KeyR: "reset",
+  KeyH: "acpi",
+  // Closing keeps the work: the state is saved, nothing in the guest is lost.
+  KeyQ: "save",
+};
+
+export function runHostCommand(code: string, machine: MachineSummary): void {
+  if (code === "KeyE") void saveScreenshot(machine);
+  else if (code === "KeyP") void runCommand(isAllowed("resume", machine.state) ? "resume" : "pause", machine);
+  else if (COMMANDS[code]) void runCommand(COMMANDS[code], machine);
+}

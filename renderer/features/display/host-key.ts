@@ -1,0 +1,68 @@
+// The Host key: pressed alone it gives the keyboard back; with another key it is a command of the machine's window.
+// It sits in the capture phase, so that neither the Host key nor the key pressed with it reaches the guest.
+import { type Disposable, toDisposable } from "../../../native-core/common/disposable.ts";
+
+export const IS_MAC = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
+export const HOST_KEY_CODE = IS_MAC ? "MetaLeft" : "ControlRight";
+
+export interface HostKeyHandlers {
+  /** The Host key was pressed and released by itself. */
+  release(): void;
+  /** Host key with another key, by its code such as `KeyF`. */
+  command(code: string): void;
+}
+
+/** Follows the keys of one area. Pure logic apart from the listeners: `handle` returns whether the guest must not see the key. */
+export class HostKey {
+  readonly #handlers: HostKeyHandlers;
+  readonly #code: string;
+  #down = false;
+  #used = false;
+
+  constructor(handlers: HostKeyHandlers, code = HOST_KEY_CODE) {
+    this.#handlers = handlers;
+    this.#code = code;
+  }
+
+  handle(event: { readonly type: string; readonly code: string; readonly repeat: boolean }): boolean {
+    if (event.code === this.#code) {
+      if (event.type === "keydown") {
+        if (!event.repeat) this.#used = false;
+        this.#down = true;
+      } else {
+        if (this.#down && !this.#used) this.#handlers.release();
+        this.#down = false;
+      }
+      return true;
+    }
+    if (!this.#down) return false;
+    if (event.type === "keydown" && !event.repeat) {
+      this.#used = true;
+      this.#handlers.command(event.code);
+    }
+    return true;
+  }
+
+  /** The window lost the focus: the release of the key will never be seen. */
+  reset(): void {
+    this.#down = false;
+  }
+}
+
+export function listenForHostKey(area: HTMLElement, handlers: HostKeyHandlers): Disposable {
+  const hostKey = new HostKey(handlers);
+  const onKey = (event: KeyboardEvent) => {
+    if (!hostKey.handle(event)) return;
+    event.stopPropagation();
+    event.preventDefault();
+  };
+  const onBlur = () => hostKey.reset();
+  area.addEventListener("keydown", onKey, true);
+  area.addEventListener("keyup", onKey, true);
+  window.addEventListener("blur", onBlur);
+  return toDisposable(() => {
+    area.removeEventListener("keydown", onKey, true);
+    area.removeEventListener("keyup", onKey, true);
+    window.removeEventListener("blur", onBlur);
+  });
+}

@@ -1,0 +1,35 @@
+// One icon per command, the same wherever the command appears.
+import {
+  CameraIcon,
+  CogIcon,
+  DesktopIcon,
+  DuplicateIcon,
+  EditIcon,
+  FloppyDiskIcon,
+  OfflineIcon,
+  PauseIcon,
+  PlayIcon,
+  PowerIcon,
+  RefreshIcon,
+  TrashIcon,
+  UndoIcon,
+} from "@blueprintjs/icons";
+import type { ReactElement } from "react";
+import type { MachineCommand } from "./rules.ts";
+
+export const COMMAND_ICONS: Record<MachineCommand, ReactElement> = {
+  start: <PlayIcon />,
+  resume: <PlayIcon />,
+  show: <DesktopIcon />,
+  pause: <PauseIcon />,
+  reset: <RefreshIcon />,
+  acpi: <PowerIcon />,
+  save: <FloppyDiskIcon />,
+  powerOff: <OfflineIcon />,
+  discard: <UndoIcon />,
+  takeSnapshot: <CameraIcon />,
+  settings: <CogIcon />,
+  rename: <EditIcon />,
+  clone: <DuplicateIcon />,
+  remove: <TrashIcon />,
+};

@@ -1,0 +1,79 @@
+// Carries machine commands out. Failures become notifications with cause and remedy; nothing here throws.
+import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { toFailure } from "../../api/failure.ts";
+import { client } from "../../api/index.ts";
+import { openDialog, selectMachine, showPane, startRenaming } from "../../app/navigation.ts";
+import { i18n } from "../../i18n/index.ts";
+import { notify, notifyFailure } from "../notifications/model.ts";
+import { adoptMachine } from "./adopt.ts";
+import { isAllowed, type MachineCommand, primaryCommand } from "./rules.ts";
+
+async function remove(machine: MachineSummary): Promise<void> {
+  await client.machines.remove({ id: machine.id });
+  notify({
+    kind: "info",
+    title: i18n.t("notices.removed", { name: machine.name }),
+    actions: [{ label: i18n.t("common.undo"), run: () => void undoRemove(machine) }],
+  });
+}
+
+async function undoRemove(machine: MachineSummary): Promise<void> {
+  try {
+    adoptMachine(await client.machines.undoRemove({ id: machine.id }));
+    notify({ kind: "success", title: i18n.t("notices.restored", { name: machine.name }) });
+  } catch (error) {
+    notifyFailure(i18n.t("failure.generic"), toFailure(error));
+  }
+}
+
+async function takeSnapshot(machine: MachineSummary): Promise<void> {
+  const snapshot = await client.snapshots.take({ id: machine.id });
+  notify({ kind: "success", title: i18n.t("snapshots.taken_notice", { name: snapshot.name }) });
+}
+
+const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unknown> | void> = {
+  start: ({ id }) => client.machines.start({ id }),
+  resume: ({ id }) => client.machines.resume({ id }),
+  show: () => showPane("display"),
+  pause: ({ id }) => client.machines.pause({ id }),
+  reset: ({ id }) => client.machines.reset({ id }),
+  acpi: ({ id }) => client.machines.stop({ id, how: "acpi" }),
+  save: ({ id }) => client.machines.stop({ id, how: "save" }),
+  powerOff: ({ id }) => client.machines.stop({ id, how: "power-off" }),
+  discard: ({ id }) => client.machines.discardSavedState({ id }),
+  takeSnapshot,
+  settings: ({ id }) => openDialog({ kind: "settings", machineId: id }),
+  rename: ({ id }) => startRenaming(id),
+  clone: ({ id }) => openDialog({ kind: "clone", machineId: id, snapshotId: null }),
+  remove,
+};
+
+export async function runCommand(command: MachineCommand, machine: MachineSummary): Promise<void> {
+  if (!isAllowed(command, machine.state)) return;
+  try {
+    await HANDLERS[command](machine);
+  } catch (error) {
+    const name = machine.name;
+    const title =
+      command === "start"
+        ? i18n.t("failure.start", { name })
+        : i18n.t("failure.command", { command: i18n.t(`command.${command}`), name });
+    notifyFailure(title, toFailure(error));
+  }
+}
+
+/** Double click and Enter: start and look at it, or just look. */
+export function startOrShow(machine: MachineSummary): void {
+  selectMachine(machine.id);
+  showPane("display");
+  void runCommand(primaryCommand(machine.state), machine);
+}
+
+export async function renameMachine(id: string, name: string): Promise<void> {
+  try {
+    const { config } = await client.machines.get({ id });
+    if (config.name !== name) await client.machines.configure({ id, config: { ...config, name } });
+  } catch (error) {
+    notifyFailure(i18n.t("failure.generic"), toFailure(error));
+  }
+}

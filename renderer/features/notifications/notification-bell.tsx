@@ -1,0 +1,54 @@
+// The bell: everything that was reported lately, so that a toast that went away is not lost.
+import { Button, Popover } from "@blueprintjs/core";
+import { NotificationsIcon } from "@blueprintjs/icons";
+import { useTranslation } from "react-i18next";
+import { useStore } from "../../api/store.ts";
+import { clearNotices, notices } from "./model.ts";
+import { NoticeCard } from "./notice-card.tsx";
+
+function NoticeList() {
+  const { t } = useTranslation();
+  const all = useStore(notices);
+  return (
+    <div className="notice-list" role="region" aria-label={t("notices.label")}>
+      <div className="notice-list-head">
+        <h2>{t("notices.label")}</h2>
+        <Button
+          size="small"
+          variant="minimal"
+          text={t("notices.clear")}
+          disabled={all.length === 0}
+          onClick={clearNotices}
+        />
+      </div>
+      {all.length === 0 ? (
+        <p className="muted notice-list-empty">{t("notices.empty")}</p>
+      ) : (
+        <ul tabIndex={0} aria-label={t("notices.label")}>
+          {all.map((notice) => (
+            <li key={notice.id}>
+              <NoticeCard notice={notice} listed />
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+export function NotificationBell() {
+  const { t } = useTranslation();
+  const busy = useStore(notices, (all) => all.filter((notice) => notice.kind === "progress").length);
+  return (
+    <Popover content={<NoticeList />} placement="bottom-end" minimal>
+      <Button
+        className="bell"
+        variant="minimal"
+        icon={<NotificationsIcon />}
+        aria-label={t("toolbar.notifications")}
+        title={t("toolbar.notifications")}
+        data-busy={busy > 0 || undefined}
+      />
+    </Popover>
+  );
+}

@@ -1,0 +1,143 @@
+// The disks of a machine: what is attached, and what is to be added when the dialog is confirmed.
+import { Button, SegmentedControl, Switch, Tag } from "@blueprintjs/core";
+import { CrossIcon, PlusIcon } from "@blueprintjs/icons";
+import { useState } from "react";
+import { type Control, useFieldArray, useWatch } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+import type { MachineDetails } from "../../../main/contract/schemas.ts";
+import { DISKS_MAX, type MachineConfig } from "../../../native-core/config/machine-config.ts";
+import { Field } from "../../forms/field.tsx";
+import { FileField } from "../../forms/file-field.tsx";
+import { SizeField } from "../../forms/size-field.tsx";
+import { formatBytes, formatMiB } from "../../ui/format.ts";
+import type { NewDisk } from "./use-settings.ts";
+
+interface Props {
+  readonly control: Control<MachineConfig>;
+  readonly label: string;
+  readonly locked: string | undefined;
+  readonly machine: MachineDetails;
+  readonly newDisks: readonly NewDisk[];
+  onNewDisks(disks: readonly NewDisk[]): void;
+}
+
+function AddDisk({ onAdd, onCancel }: { onAdd(disk: NewDisk): void; onCancel(): void }) {
+  const { t } = useTranslation();
+  const [kind, setKind] = useState<"create" | "existing">("create");
+  const [sizeMiB, setSizeMiB] = useState(8192);
+  const [file, setFile] = useState("");
+  const valid = kind === "create" ? sizeMiB >= 1 : file.trim() !== "";
+  return (
+    <div className="card">
+      <SegmentedControl
+        aria-label={t("settings.addDisk")}
+        size="small"
+        options={[
+          { value: "create", label: t("settings.newDisk") },
+          { value: "existing", label: t("settings.existingDisk") },
+        ]}
+        value={kind}
+        onValueChange={(value) => setKind(value === "existing" ? "existing" : "create")}
+      />
+      {kind === "create" ? (
+        <Field label={t("settings.diskSize")}>
+          {(control) => <SizeField control={control} valueMiB={sizeMiB} onChange={setSizeMiB} />}
+        </Field>
+      ) : (
+        <Field label={t("settings.file")}>
+          {(control) => <FileField control={control} value={file} onChange={setFile} />}
+        </Field>
+      )}
+      <div className="card-head settings-add-actions">
+        <Button size="small" text={t("common.cancel")} onClick={onCancel} />
+        <Button
+          size="small"
+          intent="primary"
+          text={t("settings.addDisk")}
+          disabled={!valid}
+          onClick={() => onAdd(kind === "create" ? { sizeMiB } : { file: file.trim() })}
+        />
+      </div>
+    </div>
+  );
+}
+
+export function DisksEditor({ control, locked, machine, newDisks, onNewDisks }: Props) {
+  const { t } = useTranslation();
+  const [adding, setAdding] = useState(false);
+  const { fields, remove, update } = useFieldArray({ control, name: "disks", keyName: "key" });
+  const disks = useWatch({ control, name: "disks" });
+  const disabled = locked !== undefined;
+  const count = fields.length + newDisks.length;
+  return (
+    <div className="card-list" data-field="disks">
+      {locked && <p className="field-help">{locked}</p>}
+      {fields.map((field, index) => {
+        const disk = disks[index] ?? field;
+        const content = machine.disks.find((known) => known.id === disk.id);
+        return (
+          <div className="card" key={field.key}>
+            <div className="card-head">
+              <Tag minimal>{`vd${String.fromCharCode(97 + index)}`}</Tag>
+              <span className="card-title" title={disk.file}>
+                {disk.file.split(/[\\/]/).at(-1)}
+              </span>
+              {content && <span className="muted number">{formatBytes(content.sizeBytes)}</span>}
+              <Switch
+                label={t("settings.readOnly")}
+                checked={disk.readOnly}
+                disabled={disabled}
+                onChange={(event) => update(index, { ...disk, readOnly: event.currentTarget.checked })}
+              />
+              <Button
+                size="small"
+                variant="minimal"
+                icon={<CrossIcon />}
+                aria-label={t("settings.removeDisk", { disk: disk.id })}
+                title={t("settings.detachHint")}
+                disabled={disabled}
+                onClick={() => remove(index)}
+              />
+            </div>
+          </div>
+        );
+      })}
+      {newDisks.map((disk, index) => (
+        <div className="card" key={JSON.stringify([index, disk])}>
+          <div className="card-head">
+            <Tag minimal intent="primary">{`vd${String.fromCharCode(97 + fields.length + index)}`}</Tag>
+            <span className="card-title">
+              {"sizeMiB" in disk ? `${t("settings.newDisk")}, ${formatMiB(disk.sizeMiB)}` : disk.file}
+            </span>
+            <Button
+              size="small"
+              variant="minimal"
+              icon={<CrossIcon />}
+              aria-label={t("common.remove")}
+              onClick={() => onNewDisks(newDisks.filter((other) => other !== disk))}
+            />
+          </div>
+        </div>
+      ))}
+      {count === 0 && <p className="muted">{t("settings.noDisks")}</p>}
+      {adding ? (
+        <AddDisk
+          onCancel={() => setAdding(false)}
+          onAdd={(disk) => {
+            setAdding(false);
+            onNewDisks([...newDisks, disk]);
+          }}
+        />
+      ) : (
+        <div>
+          <Button
+            icon={<PlusIcon />}
+            text={t("settings.addDisk")}
+            disabled={disabled || count >= DISKS_MAX}
+            onClick={() => setAdding(true)}
+          />
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,59 @@
+// The two serial ports: where each leads, and whether its output is kept in a file.
+import { HTMLSelect, Switch } from "@blueprintjs/core";
+import { type Control, Controller } from "react-hook-form";
+import { useTranslation } from "react-i18next";
+import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
+import { Field } from "../../forms/field.tsx";
+
+interface Props {
+  readonly control: Control<MachineConfig>;
+  readonly label: string;
+  readonly help: string;
+  readonly locked: string | undefined;
+}
+
+const MODES = ["console", "none"] as const;
+
+export function SerialEditor({ control, help, locked }: Props) {
+  const { t } = useTranslation();
+  return (
+    <div className="card-list" data-field="serial">
+      <p className="field-help">{locked ?? help}</p>
+      {([0, 1] as const).map((port) => (
+        <Controller
+          key={port}
+          control={control}
+          name={`serial.${port}`}
+          render={({ field }) => (
+            <div className="card">
+              <div className="card-head">
+                <span className="card-title">{t(`console.ports.${port}`)}</span>
+              </div>
+              <Field label={t("settings.mode")}>
+                {(props) => (
+                  <HTMLSelect
+                    {...props}
+                    disabled={locked !== undefined}
+                    value={field.value.mode}
+                    options={MODES.map((value) => ({ value, label: t(`settings.modes.${value}`) }))}
+                    onChange={(event) => field.onChange({ ...field.value, mode: event.target.value })}
+                  />
+                )}
+              </Field>
+              <Field label={t("settings.logFile")}>
+                {(props) => (
+                  <Switch
+                    {...props}
+                    checked={field.value.log}
+                    disabled={locked !== undefined}
+                    onChange={(event) => field.onChange({ ...field.value, log: event.currentTarget.checked })}
+                  />
+                )}
+              </Field>
+            </div>
+          )}
+        />
+      ))}
+    </div>
+  );
+}

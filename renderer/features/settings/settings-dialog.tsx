@@ -1,0 +1,93 @@
+// Settings of one machine, generated from the configuration's declaration. What may not change now says why.
+import { Button, Dialog, DialogBody, DialogFooter, InputGroup } from "@blueprintjs/core";
+import { SearchIcon } from "@blueprintjs/icons";
+import { useTranslation } from "react-i18next";
+import type { MachineDetails } from "../../../main/contract/schemas.ts";
+import { useMachine } from "../../api/queries.ts";
+import { FailureText } from "../notifications/failure-text.tsx";
+import { SettingsForm } from "./settings-form.tsx";
+import { SettingsPages } from "./settings-pages.tsx";
+import { useSettings } from "./use-settings.ts";
+import "./settings.css";
+
+interface Props {
+  readonly machineId: string;
+  readonly focusField?: string | undefined;
+  onClose(): void;
+}
+
+interface BodyProps {
+  readonly machine: MachineDetails;
+  readonly focusField: string | undefined;
+  onClose(): void;
+}
+
+function SettingsBody({ machine, focusField, onClose }: BodyProps) {
+  const { t } = useTranslation();
+  const settings = useSettings(machine, focusField, onClose);
+  const { form, filter, failure, invalid } = settings;
+  return (
+    <form noValidate onSubmit={settings.submit} className="settings-body">
+      <DialogBody useOverflowScrollContainer={false}>
+        <div className="settings">
+          <div className="settings-nav">
+            <InputGroup
+              type="search"
+              leftElement={<SearchIcon />}
+              placeholder={t("settings.filter")}
+              aria-label={t("settings.filter")}
+              value={filter}
+              onChange={(event) => settings.setFilter(event.target.value)}
+            />
+            <SettingsPages page={settings.page} invalidPages={settings.invalidPages} onSelect={settings.openPage} />
+          </div>
+          <div className="settings-content" role="tabpanel" id="settings-content" tabIndex={-1}>
+            {failure && (
+              <div className="form-failure" role="alert">
+                <FailureText failure={failure} />
+              </div>
+            )}
+            <SettingsForm
+              form={form}
+              machine={machine}
+              fields={settings.shownFields}
+              newDisks={settings.newDisks}
+              onNewDisks={settings.setNewDisks}
+            />
+            {settings.shownFields.length === 0 && <p className="muted">{t("settings.noMatch", { filter })}</p>}
+          </div>
+        </div>
+      </DialogBody>
+      <DialogFooter
+        actions={
+          <>
+            <Button text={t("common.cancel")} onClick={onClose} />
+            <Button type="submit" intent="primary" text={t("common.ok")} loading={form.formState.isSubmitting} />
+          </>
+        }
+      >
+        {invalid > 0 && (
+          <span className="field-error" role="status">
+            {t("settings.invalid", { count: invalid })}
+          </span>
+        )}
+      </DialogFooter>
+    </form>
+  );
+}
+
+export default function SettingsDialog({ machineId, focusField, onClose }: Props) {
+  const { t } = useTranslation();
+  const machine = useMachine(machineId).data;
+  return (
+    <Dialog
+      isOpen
+      title={t("settings.title", { name: machine?.name ?? "" })}
+      onClose={onClose}
+      className="settings-dialog"
+      canOutsideClickClose={false}
+    >
+      {machine && <SettingsBody machine={machine} focusField={focusField} onClose={onClose} />}
+    </Dialog>
+  );
+}

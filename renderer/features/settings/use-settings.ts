@@ -1,0 +1,102 @@
+// State of the settings dialog: the edited document, the page, the filter, disks to add, and what the host refused.
+import { type FormEvent, useEffect, useState } from "react";
+import { type FieldErrors, type FieldPath, useForm } from "react-hook-form";
+import type { Failure, MachineDetails } from "../../../main/contract/schemas.ts";
+import { SETTINGS_PAGES, type SettingsPage } from "../../../native-core/config/field.ts";
+import { type MachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
+import { toFailure } from "../../api/failure.ts";
+import { client } from "../../api/index.ts";
+import { fieldsOfPage, MACHINE_FIELDS, matchesSetting, type SchemaField } from "../../forms/schema-fields.ts";
+import { zodResolver } from "../../forms/zod-resolver.ts";
+import { i18n } from "../../i18n/index.ts";
+import { notify } from "../notifications/model.ts";
+
+export type NewDisk = { sizeMiB: number } | { file: string };
+
+function valueAt(node: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], node);
+}
+
+export function hasError(errors: FieldErrors<MachineConfig>, path: string): boolean {
+  return valueAt(errors, path) !== undefined;
+}
+
+/** The setting that a failure names: `config.boot.kernel` and `disks.0.file` both find their declared field. */
+function fieldNamed(name: string | undefined): SchemaField | undefined {
+  const path = name?.replace(/^config\./, "").replace(/\[(\d+)\]/g, ".$1");
+  return MACHINE_FIELDS.find((field) => path === field.path || path?.startsWith(`${field.path}.`));
+}
+
+const firstPage = (focusField: string | undefined): SettingsPage => fieldNamed(focusField)?.meta.page ?? "general";
+
+/** The dialog edits one document from its opening to OK: what others change meanwhile does not pull the form away. */
+export function useSettings(machine: MachineDetails, focusField: string | undefined, onClose: () => void) {
+  const [page, setPage] = useState<SettingsPage>(() => firstPage(focusField));
+  const [filter, setFilter] = useState("");
+  const [newDisks, setNewDisks] = useState<readonly NewDisk[]>([]);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const form = useForm<MachineConfig>({
+    defaultValues: machine.config,
+    resolver: zodResolver(machineConfigSchema),
+    mode: "onTouched",
+  });
+  const { errors } = form.formState;
+  const wrong = MACHINE_FIELDS.filter((field) => hasError(errors, field.path));
+
+  useEffect(() => {
+    const selector = focusField ? `[data-field="${CSS.escape(focusField)}"] :is(input, textarea, select, button)` : "";
+    if (selector) document.querySelector<HTMLElement>(selector)?.focus();
+  }, [focusField]);
+
+  const openPage = (next: SettingsPage) => {
+    setFilter("");
+    setPage(next);
+  };
+
+  const showFailure = (cause: Failure) => {
+    const field = fieldNamed(cause.field);
+    if (!field) return setFailure(cause);
+    openPage(field.meta.page);
+    form.setError(field.path as FieldPath<MachineConfig>, {
+      message: [cause.message, cause.remedy].filter(Boolean).join(" "),
+    });
+  };
+
+  const save = async (config: MachineConfig) => {
+    setFailure(null);
+    try {
+      await client.machines.configure({ id: machine.id, config });
+      for (const [index, disk] of newDisks.entries()) {
+        await client.machines.addDisk({ id: machine.id, disk });
+        // What is done is not asked for again when a later disk fails.
+        setNewDisks(newDisks.slice(index + 1));
+      }
+      notify({ kind: "success", title: i18n.t("settings.saved", { name: config.name }) });
+      onClose();
+    } catch (error) {
+      showFailure(toFailure(error));
+    }
+  };
+
+  const showFirstError = (refused: FieldErrors<MachineConfig>) => {
+    const first = MACHINE_FIELDS.find((field) => hasError(refused, field.path));
+    if (first && first.meta.page !== page) openPage(first.meta.page);
+  };
+
+  return {
+    form,
+    page,
+    openPage,
+    filter,
+    setFilter,
+    newDisks,
+    setNewDisks,
+    failure,
+    invalid: wrong.length,
+    invalidPages: new Set(wrong.map((field) => field.meta.page)),
+    shownFields: filter.trim() ? MACHINE_FIELDS.filter((field) => matchesSetting(field, filter)) : fieldsOfPage(page),
+    submit: (event: FormEvent) => void form.handleSubmit(save, showFirstError)(event),
+  };
+}
+
+export const PAGES_WITH_FIELDS = SETTINGS_PAGES.filter((page) => fieldsOfPage(page).length > 0);

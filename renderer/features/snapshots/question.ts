@@ -1,0 +1,2 @@
+// The inline questions of the Snapshots pane.
+export type SnapshotQuestion = "take" | "restore" | "delete";

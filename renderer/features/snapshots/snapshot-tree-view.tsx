@@ -1,0 +1,99 @@
+// The tree: lanes at the left, one row per snapshot, "Current State" last. One tab stop; arrows, F2, Delete, Enter.
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { MachineSummary, SnapshotTree } from "../../../main/contract/schemas.ts";
+import { step } from "../machines/list-model.ts";
+import { isAllowed } from "../machines/rules.ts";
+import { CURRENT, layoutSnapshots } from "./graph-layout.ts";
+import type { SnapshotQuestion } from "./question.ts";
+import { renameSnapshot } from "./snapshot-actions.ts";
+import { graphWidth, SnapshotGraph } from "./snapshot-graph.tsx";
+import { CurrentRow, SnapshotRow, snapshotRowId } from "./snapshot-row.tsx";
+
+interface Props {
+  readonly machine: MachineSummary;
+  readonly tree: SnapshotTree;
+  readonly selectedId: string;
+  onSelect(id: string): void;
+  onAsk(question: SnapshotQuestion): void;
+}
+
+export function SnapshotTreeView({ machine, tree, selectedId, onSelect, onAsk }: Props) {
+  const { t } = useTranslation();
+  const [renamingId, setRenamingId] = useState<string | null>(null);
+  const rows = useRef<HTMLDivElement>(null);
+  const layout = useMemo(() => layoutSnapshots(tree), [tree]);
+  const byId = new Map(tree.snapshots.map((snapshot) => [snapshot.id, snapshot]));
+  const withMemory = new Set(tree.snapshots.filter((snapshot) => snapshot.withMemory).map((snapshot) => snapshot.id));
+
+  useEffect(() => {
+    document.getElementById(snapshotRowId(selectedId))?.scrollIntoView({ block: "nearest" });
+  }, [selectedId]);
+
+  const open = (id: string) => {
+    onSelect(id);
+    if (isAllowed("takeSnapshot", machine.state)) onAsk("restore");
+  };
+  const rename = (id: string, name: string | null) => {
+    setRenamingId(null);
+    rows.current?.focus();
+    if (name) void renameSnapshot(id, name);
+  };
+
+  const onKey = (event: KeyboardEvent) => {
+    const move = (by: number | "first" | "last") => {
+      const next = step(layout.nodes, selectedId, by);
+      if (next) onSelect(next.id);
+    };
+    const isSnapshot = selectedId !== CURRENT;
+    if (event.key === "ArrowDown") move(1);
+    else if (event.key === "ArrowUp") move(-1);
+    else if (event.key === "Home") move("first");
+    else if (event.key === "End") move("last");
+    else if (event.key === "Enter" && isSnapshot) open(selectedId);
+    else if (event.key === "F2" && isSnapshot) setRenamingId(selectedId);
+    else if (event.key === "Delete" && isSnapshot) onAsk("delete");
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <div className="snapshot-tree">
+      <div className="snapshot-columns" aria-hidden="true" style={{ paddingLeft: graphWidth(layout.lanes) }}>
+        <span className="snapshot-text">{t("snapshots.name")}</span>
+        <span className="snapshot-taken">{t("snapshots.taken")}</span>
+        <span className="snapshot-size">{t("snapshots.size")}</span>
+      </div>
+      <div className="snapshot-scroll">
+        <SnapshotGraph layout={layout} currentChanged={tree.currentChanged} withMemory={withMemory} />
+        <div
+          ref={rows}
+          role="tree"
+          tabIndex={0}
+          className="snapshot-rows"
+          aria-label={t("snapshots.label", { name: machine.name })}
+          aria-activedescendant={snapshotRowId(selectedId)}
+          style={{ paddingLeft: graphWidth(layout.lanes) }}
+          onKeyDown={onKey}
+        >
+          {layout.nodes.map((node) => {
+            const snapshot = byId.get(node.id);
+            const shared = { depth: node.depth, selected: node.id === selectedId, onSelect };
+            return snapshot ? (
+              <SnapshotRow
+                key={node.id}
+                {...shared}
+                snapshot={snapshot}
+                renaming={renamingId === node.id}
+                onOpen={open}
+                onRename={rename}
+              />
+            ) : (
+              <CurrentRow key={node.id} {...shared} state={machine.state} changed={tree.currentChanged} />
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

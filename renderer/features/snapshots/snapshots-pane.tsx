@@ -1,0 +1,61 @@
+// Snapshots of one machine: tool bar, inline questions, the tree with its lanes, and the selected snapshot's properties.
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { useSnapshots } from "../../api/queries.ts";
+import { CURRENT } from "./graph-layout.ts";
+import type { SnapshotQuestion } from "./question.ts";
+import { DeletePanel, RestorePanel, TakePanel } from "./snapshot-panels.tsx";
+import { SnapshotProperties } from "./snapshot-properties.tsx";
+import { SnapshotToolbar } from "./snapshot-toolbar.tsx";
+import { SnapshotTreeView } from "./snapshot-tree-view.tsx";
+import "./snapshots.css";
+
+export function SnapshotsPane({ machine }: { readonly machine: MachineSummary }) {
+  const { t } = useTranslation();
+  const tree = useSnapshots(machine.id).data;
+  const [selectedId, setSelectedId] = useState<string>(CURRENT);
+  const [question, setQuestion] = useState<SnapshotQuestion | null>(null);
+  if (!tree) return null;
+
+  const selected = tree.snapshots.find((snapshot) => snapshot.id === selectedId);
+  const select = (id: string) => {
+    setSelectedId(id);
+    if (question !== "take") setQuestion(null);
+  };
+  const close = () => setQuestion(null);
+  const defaultName = t("snapshots.defaultName", { number: tree.snapshots.length + 1 });
+
+  return (
+    <>
+      <SnapshotToolbar machine={machine} tree={tree} selected={selected} onAsk={setQuestion} />
+      {question === "take" && <TakePanel machine={machine} defaultName={defaultName} onClose={close} />}
+      {question === "restore" && selected && (
+        <RestorePanel
+          machine={machine}
+          snapshot={selected}
+          changed={tree.currentChanged || tree.currentId !== selected.id}
+          onClose={close}
+        />
+      )}
+      {question === "delete" && selected && <DeletePanel snapshot={selected} onClose={close} />}
+      <div className="snapshots">
+        {tree.snapshots.length === 0 ? (
+          <div className="pane-message">
+            <h2>{t("snapshots.empty")}</h2>
+            <p className="muted">{t("snapshots.emptyBody")}</p>
+          </div>
+        ) : (
+          <SnapshotTreeView
+            machine={machine}
+            tree={tree}
+            selectedId={selected?.id ?? CURRENT}
+            onSelect={select}
+            onAsk={setQuestion}
+          />
+        )}
+        {selected && <SnapshotProperties key={selected.id} snapshot={selected} />}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,85 @@
+// The tool bar over the panes: what can be done with the selected machine, most likely first.
+import { Button, Popover } from "@blueprintjs/core";
+import { CaretDownIcon, PlusIcon } from "@blueprintjs/icons";
+import { useTranslation } from "react-i18next";
+import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { openDialog } from "../../app/navigation.ts";
+import { COMMAND_ICONS } from "../machines/command-icons.tsx";
+import { StopMenu } from "../machines/machine-menu.tsx";
+import { isAllowed, type MachineCommand, primaryCommand } from "../machines/rules.ts";
+import { runCommand, startOrShow } from "../machines/run-command.ts";
+import { NotificationBell } from "../notifications/notification-bell.tsx";
+import { AppMenu } from "./app-menu.tsx";
+import "./toolbar.css";
+
+interface CommandButtonProps {
+  readonly command: MachineCommand;
+  readonly machine: MachineSummary;
+  readonly hint?: string;
+}
+
+function CommandButton({ command, machine, hint }: CommandButtonProps) {
+  const { t } = useTranslation();
+  return (
+    <Button
+      variant="minimal"
+      icon={COMMAND_ICONS[command]}
+      text={t(`command.${command}`)}
+      title={hint}
+      disabled={!isAllowed(command, machine.state)}
+      onClick={() => void runCommand(command, machine)}
+    />
+  );
+}
+
+function StopButton({ machine }: { readonly machine: MachineSummary }) {
+  const { t } = useTranslation();
+  const possible = (["acpi", "save", "powerOff"] as const).some((command) => isAllowed(command, machine.state));
+  return (
+    <Popover content={<StopMenu machine={machine} />} placement="bottom-start" minimal disabled={!possible}>
+      <Button
+        variant="minimal"
+        icon={COMMAND_ICONS.acpi}
+        endIcon={<CaretDownIcon />}
+        text={t("command.stop")}
+        disabled={!possible}
+      />
+    </Popover>
+  );
+}
+
+export function Toolbar({ machine }: { readonly machine: MachineSummary | undefined }) {
+  const { t } = useTranslation();
+  const primary = machine && primaryCommand(machine.state);
+  return (
+    <div className="toolbar" role="toolbar" aria-label={t("toolbar.label")}>
+      <Button
+        variant="minimal"
+        icon={<PlusIcon />}
+        text={t("command.new")}
+        onClick={() => openDialog({ kind: "new-machine" })}
+      />
+      {machine && primary && (
+        <>
+          <CommandButton command="settings" machine={machine} />
+          <CommandButton command="discard" machine={machine} hint={t("command.help.discard")} />
+          <span className="toolbar-line" />
+          <Button
+            intent="primary"
+            className="toolbar-primary"
+            icon={COMMAND_ICONS[primary]}
+            text={t(`command.${primary}`)}
+            disabled={!isAllowed(primary, machine.state)}
+            onClick={() => startOrShow(machine)}
+          />
+          <CommandButton command="pause" machine={machine} />
+          <CommandButton command="reset" machine={machine} hint={t("command.help.reset")} />
+          <StopButton machine={machine} />
+        </>
+      )}
+      <span className="toolbar-space" />
+      <NotificationBell />
+      <AppMenu />
+    </div>
+  );
+}

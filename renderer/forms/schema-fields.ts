@@ -1,0 +1,55 @@
+// Walks a configuration schema and lists its settings: path, metadata, schema. The settings form, its filter and the labels in
+// Details all read this list; nothing about a single setting is written down in the renderer.
+import { z } from "zod";
+import { type FieldMeta, fieldMeta, type SettingsPage } from "../../native-core/config/field.ts";
+import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+
+export interface SchemaField {
+  /** Dotted path within the document, such as `boot.kernel`. */
+  readonly path: string;
+  readonly meta: FieldMeta;
+  readonly schema: z.ZodType;
+}
+
+/** Settings in the order of their declaration. Objects without metadata are groups; anything else without it is not a setting. */
+export function schemaFields(schema: z.ZodType, prefix = ""): SchemaField[] {
+  const meta = fieldMeta(schema);
+  if (meta) return [{ path: prefix, meta, schema }];
+  if (!(schema instanceof z.ZodObject)) return [];
+  return Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([key, member]) =>
+    schemaFields(member, prefix ? `${prefix}.${key}` : key),
+  );
+}
+
+export const MACHINE_FIELDS: readonly SchemaField[] = schemaFields(machineConfigSchema);
+
+export function fieldsOfPage(page: SettingsPage): SchemaField[] {
+  return MACHINE_FIELDS.filter((field) => field.meta.page === page);
+}
+
+export function settingLabel(path: string): string {
+  return MACHINE_FIELDS.find((field) => field.path === path)?.meta.label ?? path;
+}
+
+/** Every word must occur in label, help, page or path. */
+export function matchesSetting(field: SchemaField, filter: string): boolean {
+  const text = `${field.meta.label} ${field.meta.help} ${field.meta.page} ${field.path}`.toLocaleLowerCase();
+  return filter
+    .trim()
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/** Limits of a whole-number setting, for sliders and spin buttons. */
+export function numberLimits(schema: z.ZodType): { min: number; max: number } {
+  const { minValue, maxValue } = schema as Partial<z.ZodNumber>;
+  return { min: minValue ?? 0, max: maxValue ?? Number.MAX_SAFE_INTEGER };
+}
+
+/** Choices of an enumeration or of fixed values; empty for anything else. */
+export function choices(schema: z.ZodType): string[] {
+  if (schema instanceof z.ZodEnum) return schema.options.map(String);
+  if (schema instanceof z.ZodLiteral) return [...schema.values].map(String);
+  return [];
+}
