@@ -1,0 +1,28 @@
+// What a display adapter offers to whoever shows its picture (RFB server, screenshots, thumbnails).
+//
+// The picture is pulled: nothing is drawn while nobody looks. There is one reader, which keeps the pixels and shares them.
+
+/** In pixels, from the top left corner. */
+export interface Rect {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface DisplaySize {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface DisplaySource {
+  /** Size of the picture now; the guest may change it at any time. */
+  size(): DisplaySize;
+  /**
+   * Brings `pixels` up to date and returns the rectangles that changed, without overlap.
+   *
+   * `pixels` is `width * height` of `size()`: R, G, B, A bytes, that is 0xAABBGGRR as a number on a little-endian host; A is 255.
+   * It holds what the last call left in it, unless `everything` is set: then all of it is drawn anew.
+   */
+  render(pixels: Uint32Array, everything: boolean): Rect[];
+}
