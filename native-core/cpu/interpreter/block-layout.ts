@@ -1,0 +1,24 @@
+// A translated block in the operation cache:
+//
+//   -16  header: u16 BLOCK_MARKER, u16 flags, u32 bytes of code, u32 length of operations and trailer in bytes
+//     0  operations of 16 bytes (x86/operation.ts); the last one ends the block
+//     n  trailer: two link slots (taken, next) and the number of instructions
+//
+// A link slot leads straight to the next block while the cell it names has the value it holds; CELLS.zero and 0 for ever.
+import { OPERATION_SIZE } from "../../x86/operation.ts";
+
+export const BLOCK_HEADER_SIZE = 16;
+export const BLOCK_HEADER = { marker: 0, flags: 2, codeBytes: 4, size: 8 } as const;
+/** No handler has this number: walking back over a block ends here. */
+export const BLOCK_MARKER = 0xffff;
+
+/** The block's only instruction crosses a page end: it is valid for one mapping generation. */
+export const BLOCK_SPANS_PAGES = 1;
+
+export const LINK_SLOT = { block: 0, cell: 4, check: 8, size: 12 } as const;
+
+/** Offsets from the block's last operation. */
+export const TAKEN_SLOT = OPERATION_SIZE;
+export const NEXT_SLOT = OPERATION_SIZE + LINK_SLOT.size;
+export const INSTRUCTION_COUNT = OPERATION_SIZE + 2 * LINK_SLOT.size;
+export const TRAILER_SIZE = 32;

@@ -1,0 +1,276 @@
+// The dispatch function: a loop around one big br_table, with a handler for each frequent form in line, and the tails that end a block.
+//
+//   loop dispatch
+//     br_table handler(pc)        every handler ends in pc += 16, or in one of the exits
+//     outlined  rare and large handlers are functions of their own
+//     checked   a block end that may have enabled interrupts
+//     linked    a block end with a direct target
+//     state     RIP and mode were changed by a helper
+//     indirect  a block end with a computed target
+//     probe     find the block for `target`
+//     repeat    the same operation again
+//     fault     an exception is pending: leave
+//
+// WebAssembly has no on-stack replacement: `run` must return now and then for optimized code to be entered. The deadline sees to it.
+import {
+  add32,
+  add64,
+  and32,
+  type Code,
+  call,
+  eq32,
+  eq64,
+  extendU,
+  get,
+  i32,
+  load,
+  ne32,
+  op,
+  ret,
+  select,
+  seq,
+  set,
+  tee,
+  test32,
+  unlikely,
+  when,
+} from "../../wasm/code.ts";
+import type { FunctionWriter } from "../../wasm/function-writer.ts";
+import type { ModuleWriter } from "../../wasm/module-writer.ts";
+import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
+import { OPERATION_SIZE } from "../../x86/operation.ts";
+import { STATE } from "../../x86/state-layout.ts";
+import { userAccess } from "../mmu/access.ts";
+import { readSlot, readSlot32, writeSlot, writeSlot32 } from "../mmu/cells.ts";
+import { AREA, RIP_HASH } from "../mmu/memory-layout.ts";
+import { INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
+import { BLOCK_RIP, type BlockFunctions, ripHashOffset } from "./blocks.ts";
+import type { LoweringTarget, Runtime } from "./target.ts";
+
+/** What `run` returns. */
+export const RUN_RESULT = { leave: 0, exception: 1 } as const;
+
+/** What an outlined handler returns; targets and slots are in globals. */
+export const OUTCOME = { next: 0, fault: 1, linked: 2, checked: 3, indirect: 4, state: 5, repeat: 6 } as const;
+
+const IF = 0x200;
+
+export interface OutcomeGlobals {
+  readonly target: number;
+  readonly slot: number;
+  readonly area: number;
+}
+
+/** A handler written into the dispatch function. */
+export interface InlineHandler {
+  readonly write: (target: LoweringTarget) => void;
+}
+
+/** `handlers[n]`: the inline handler of number n, or undefined where it is outlined (table slot n). */
+export function writeDispatch(
+  module: ModuleWriter,
+  reference: FunctionReference,
+  blocks: BlockFunctions,
+  runtime: Runtime,
+  globals: OutcomeGlobals,
+  handlers: readonly (InlineHandler | undefined)[],
+  resyncHandler: number,
+): void {
+  const f = module.define(reference);
+  const pc = f.local("i32");
+  const area = f.local("i32");
+  const slot = f.local("i32");
+  const target = f.local("i64");
+  const count = f.local("i64");
+  const outcome = f.local("i32");
+  const outlinedType = module.typeIndex({ params: ["i32"], results: ["i32"] });
+
+  const setArea = seq(set(area, select(userAccess, i32(AREA.user), i32(AREA.supervisor))), get(area), (w) =>
+    w.index("global.set", globals.area),
+  );
+  const setBlockRip: Code = (w) => {
+    w.i32(0);
+    w.get(target);
+    w.access("i64.store", 0, BLOCK_RIP);
+  };
+  const leave = ret(i32(RUN_RESULT.leave));
+  /** Adds what the block has retired; leaves at `target` when the deadline has come. */
+  const retire = seq(
+    writeSlot(
+      STATE.instructionCount,
+      tee(count, add64(readSlot(STATE.instructionCount), extendU(load("i32.load", get(pc), INSTRUCTION_COUNT)))),
+    ),
+    unlikely(op("i64.ge_u", get(count), readSlot(STATE.instructionDeadline)), [
+      writeSlot(STATE.rip, get(target)),
+      leave,
+    ]),
+  );
+  const interruptible = and32(
+    ne32(readSlot32(STATE.eventPending), i32(0)),
+    ne32(test32(readSlot32(STATE.systemFlags), IF), i32(0)),
+  );
+
+  setArea(f);
+  set(target, readSlot(STATE.rip))(f);
+  unlikely(op("i32.eqz", tee(pc, call(blocks.lookUp, get(target)))), [ret(i32(RUN_RESULT.exception))])(f);
+  setBlockRip(f);
+
+  const dispatch = f.open("loop");
+  const fault = f.open("block");
+  const repeat = f.open("block");
+  const probe = f.open("block");
+  const indirect = f.open("block");
+  const state = f.open("block");
+  const linked = f.open("block");
+  const checked = f.open("block");
+  const outlined = f.open("block");
+  const resync = f.open("block");
+
+  const jump = (label: Label, ...before: readonly Code[]): Code => seq(...before, (w) => w.br(label));
+  const inlineTarget: LoweringTarget = {
+    f,
+    runtime,
+    operation: pc,
+    area: get(area),
+    exits: {
+      linked: (to, offset, isChecked) =>
+        jump(isChecked ? checked : linked, set(target, to), set(slot, add32(get(pc), i32(offset)))),
+      indirect: (to) => jump(indirect, set(target, to)),
+      state: () => jump(state),
+      repeat: () => jump(repeat),
+      fault: () => jump(fault),
+    },
+  };
+  const advance = seq(set(pc, add32(get(pc), i32(OPERATION_SIZE))), (w) => w.br(dispatch));
+
+  writeHandlers(f, handlers, inlineTarget, pc, outlined, resync, resyncHandler, advance);
+  f.close(resync);
+  // The page of this block was written: go on in a fresh translation.
+  call(blocks.leaveAt, get(pc))(f);
+  set(target, readSlot(STATE.rip))(f);
+  f.br(probe);
+
+  f.close(outlined);
+  set(outcome, (w) => {
+    w.get(pc);
+    w.get(pc);
+    w.access("i32.load16_u", 0, 0);
+    w.callIndirect(outlinedType, 0);
+  })(f);
+  when(op("i32.eqz", get(outcome)), [advance])(f);
+  f.index("global.get", globals.target);
+  f.set(target);
+  f.index("global.get", globals.slot);
+  f.set(slot);
+  f.get(outcome);
+  f.brTable([dispatch, fault, linked, checked, indirect, state, repeat]);
+
+  f.close(checked);
+  unlikely(interruptible, [
+    writeSlot(
+      STATE.instructionCount,
+      add64(readSlot(STATE.instructionCount), extendU(load("i32.load", get(pc), INSTRUCTION_COUNT))),
+    ),
+    writeSlot(STATE.rip, get(target)),
+    leave,
+  ])(f);
+  // Nothing waits, so nothing has to be kept waiting for one instruction more.
+  writeSlot32(STATE.interruptShadow, i32(0))(f);
+
+  f.close(linked);
+  retire(f);
+  when(
+    eq32(load("i32.load", load("i32.load", get(slot), LINK_SLOT.cell)), load("i32.load", get(slot), LINK_SLOT.check)),
+    [set(pc, load("i32.load", get(slot), LINK_SLOT.block))],
+    [unlikely(op("i32.eqz", tee(pc, call(blocks.link, get(slot), get(target)))), [ret(i32(RUN_RESULT.exception))])],
+    true,
+  )(f);
+  setBlockRip(f);
+  f.br(dispatch);
+
+  f.close(state);
+  setArea(f);
+  set(target, readSlot(STATE.rip))(f);
+  retire(f);
+  unlikely(interruptible, [leave])(f);
+  writeSlot32(STATE.interruptShadow, i32(0))(f);
+  f.br(probe);
+
+  f.close(indirect);
+  retire(f);
+
+  f.close(probe);
+  writeProbe(f, blocks, target, area, slot, pc);
+  setBlockRip(f);
+  f.br(dispatch);
+
+  f.close(repeat);
+  // Every round counts as an instruction, so that the deadline also ends a long REP.
+  writeSlot(
+    STATE.instructionCount,
+    tee(
+      count,
+      add64(readSlot(STATE.instructionCount), (w) => w.i64(1n)),
+    ),
+  )(f);
+  unlikely(op("i32.or", op("i64.ge_u", get(count), readSlot(STATE.instructionDeadline)), interruptible), [
+    call(blocks.leaveAt, get(pc)),
+    leave,
+  ])(f);
+  f.br(dispatch);
+
+  f.close(fault);
+  call(blocks.leaveAt, get(pc))(f);
+  ret(i32(RUN_RESULT.exception))(f);
+  f.close(dispatch);
+  op("unreachable")(f);
+}
+
+function writeHandlers(
+  f: FunctionWriter,
+  handlers: readonly (InlineHandler | undefined)[],
+  target: LoweringTarget,
+  pc: Local,
+  outlined: Label,
+  resync: Label,
+  resyncHandler: number,
+  advance: Code,
+): void {
+  const labels: (Label | undefined)[] = [];
+  for (const handler of handlers.toReversed()) labels.unshift(handler ? f.open("block") : undefined);
+  const targets = labels.map((label, number) => label ?? (number === resyncHandler ? resync : outlined));
+  load("i32.load16_u", get(pc))(f);
+  f.brTable([...targets, resync]);
+  handlers.forEach((handler, number) => {
+    const label = labels[number];
+    if (!handler || !label) return;
+    f.close(label);
+    handler.write(target);
+    advance(f);
+  });
+}
+
+/** Leaves the block for `target` in `pc`: the RIP hash in line, the rest in lookUp. */
+function writeProbe(
+  f: FunctionWriter,
+  blocks: BlockFunctions,
+  target: Local,
+  area: Local,
+  entry: Local,
+  pc: Local,
+): void {
+  const at = (offset: number): number => AREA.ripHash + offset;
+  set(entry, add32(get(area), ripHashOffset(get(target), get(target))))(f);
+  when(
+    and32(
+      eq64(load("i64.load", get(entry), at(RIP_HASH.rip)), get(target)),
+      eq32(
+        load("i32.load", load("i32.load", get(entry), at(RIP_HASH.cell))),
+        load("i32.load", get(entry), at(RIP_HASH.check)),
+      ),
+    ),
+    [set(pc, load("i32.load", get(entry), at(RIP_HASH.block)))],
+    [unlikely(op("i32.eqz", tee(pc, call(blocks.lookUp, get(target)))), [ret(i32(RUN_RESULT.exception))])],
+    true,
+  )(f);
+}
