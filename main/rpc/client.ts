@@ -7,7 +7,8 @@ import { RequestValidationPlugin, ResponseValidationPlugin } from "@orpc/contrac
 import { WebSocket } from "ws";
 import { AppError } from "../../native-core/common/errors.ts";
 import { type Contract, contract } from "../contract/index.ts";
-import { CONTRACT_VERSION, failureSchema } from "../contract/schemas.ts";
+import { CONTRACT_VERSION, type Failure, failureSchema } from "../contract/schemas.ts";
+import { type ValidationIssue, validationFailure } from "./validation-failure.ts";
 
 export type RpcClient = ContractRouterClient<Contract>;
 
@@ -64,9 +65,7 @@ function opened(socket: WebSocket): Promise<void> {
 /** A rejected command as the failure it stands for; other errors pass through. */
 export function toAppError(error: unknown): unknown {
   if (!(error instanceof ORPCError)) return error;
-  const parsed = failureSchema.safeParse(error.data);
-  if (!parsed.success) return new AppError("INVALID_ARGUMENT", firstIssue(error.data) ?? error.message);
-  const { code, message, file, field, consequence, remedy } = parsed.data;
+  const { code, message, file, field, consequence, remedy } = failureOfRpc(error);
   return new AppError(code, message, {
     ...(file !== undefined && { file }),
     ...(field !== undefined && { field }),
@@ -75,9 +74,10 @@ export function toAppError(error: unknown): unknown {
   });
 }
 
-function firstIssue(data: unknown): string | null {
-  const issues = (data as { issues?: readonly { message?: string; path?: readonly unknown[] }[] } | undefined)?.issues;
-  const issue = issues?.[0];
-  if (!issue) return null;
-  return `${issue.path?.join(".") ?? ""}: ${issue.message ?? "not valid"}`;
+function failureOfRpc(error: ORPCError<string, unknown>): Failure {
+  const parsed = failureSchema.safeParse(error.data);
+  if (parsed.success) return parsed.data;
+  // Found wrong on this side, before it was sent.
+  const issues = (error.data as { issues?: readonly ValidationIssue[] } | undefined)?.issues;
+  return issues ? validationFailure(issues) : { code: "INVALID_ARGUMENT", message: error.message };
 }

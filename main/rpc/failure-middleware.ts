@@ -5,6 +5,7 @@ import { ValidationError } from "@orpc/contract";
 import { ORPCError, os } from "@orpc/server";
 import { failureOf } from "../services/failures.ts";
 import { log } from "../services/log.ts";
+import { validationFailure } from "./validation-failure.ts";
 
 export const reportFailures = os.errors({}).middleware(async ({ next, path }) => {
   try {
@@ -15,24 +16,15 @@ export const reportFailures = os.errors({}).middleware(async ({ next, path }) =>
 });
 
 export function asFailure(error: unknown, path: readonly string[]): unknown {
-  if (error instanceof ORPCError) return validationFailure(error) ?? error;
+  if (error instanceof ORPCError) return invalidArguments(error) ?? error;
   const failure = failureOf(error);
   if (failure.message.startsWith("Internal error"))
     log.error({ err: error, command: path.join(".") }, "command failed");
   return new ORPCError("FAILURE", { defined: true, status: 422, message: failure.message, data: failure });
 }
 
-/** What zod found wrong with the arguments, in the same shape as every other failure. */
-function validationFailure(error: ORPCError<string, unknown>): ORPCError<string, unknown> | null {
+function invalidArguments(error: ORPCError<string, unknown>): ORPCError<string, unknown> | null {
   if (!(error.cause instanceof ValidationError) || error.code !== "BAD_REQUEST") return null;
-  const issue = error.cause.issues[0];
-  const field = issue?.path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".") ?? "";
-  const data = {
-    code: "INVALID_ARGUMENT",
-    message: field ? `${field}: ${issue?.message}` : (issue?.message ?? "The arguments are not valid"),
-    ...(field && { field }),
-    consequence: "Nothing was changed.",
-    remedy: "Correct the named value.",
-  };
+  const data = validationFailure(error.cause.issues);
   return new ORPCError("FAILURE", { defined: true, status: 422, message: data.message, data });
 }

@@ -175,8 +175,11 @@ export function describeExit(exit: ProcessExit): string {
   return exit.code === null ? "it could not be started" : `exit code ${exit.code}`;
 }
 
+/** The line of a process's last words that says what was wrong: the newest error, else the last one that is not Node's signature. */
 export function lastLine(text: string): string {
-  return text.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  const lines = text.split("\n").map((line) => line.trim());
+  const telling = lines.filter((line) => line !== "" && !line.startsWith("Node.js v"));
+  return telling.findLast((line) => /^[A-Za-z]*Error\b/.test(line)) ?? telling.at(-1) ?? "";
 }
 
 function versionMismatch(theirs: number): AppError {
