@@ -1,0 +1,153 @@
+// Reading a state folder, which may be hostile or half gone: everything is checked before anything of the machine changes.
+import { open, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { AppError, isAppError } from "../../common/errors.ts";
+import { fileError } from "../file-error.ts";
+import {
+  MAX_PAGES,
+  MAX_STATE_JSON_BYTES,
+  PAGE_BYTES,
+  PAGES_FILE,
+  STATE_FILE,
+  STATE_FORMAT,
+  STATE_FORMAT_VERSION,
+} from "./format.ts";
+import { PageMap } from "./page-map.ts";
+import { decodeValue, encodeValue } from "./value-codec.ts";
+
+/** What must be the same in the machine that continues from a state. */
+export const machineShapeSchema = z.strictObject({
+  memoryMiB: z.int(),
+  videoMemoryMiB: z.int(),
+  disks: z.array(z.strictObject({ id: z.string(), sizeBytes: z.number(), readOnly: z.boolean() })),
+});
+export type MachineShape = z.infer<typeof machineShapeSchema>;
+
+const documentSchema = z.object({
+  format: z.literal(STATE_FORMAT),
+  version: z.literal(STATE_FORMAT_VERSION),
+  engine: z.literal("embedded"),
+  savedAtMs: z.number(),
+  shape: machineShapeSchema,
+  /** Checked by the machine itself. */
+  machine: z.unknown(),
+});
+
+export interface SavedState {
+  readonly folder: string;
+  readonly shape: MachineShape;
+  readonly machine: unknown;
+  readonly map: PageMap;
+}
+
+export function encodeState(shape: MachineShape, machine: unknown, savedAtMs: number): string {
+  return encodeValue({
+    format: STATE_FORMAT,
+    version: STATE_FORMAT_VERSION,
+    engine: "embedded",
+    savedAtMs,
+    shape,
+    machine,
+  });
+}
+
+/** Throws AppError naming file and field. Chunks are checked when they are read. */
+export async function readState(folder: string): Promise<SavedState> {
+  const file = join(folder, STATE_FILE);
+  const text = (await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8");
+  let untrusted: unknown;
+  try {
+    untrusted = decodeValue(text);
+  } catch (error) {
+    throw damaged(file, "document", error instanceof Error ? error.message : String(error));
+  }
+  const version = (untrusted as { version?: unknown } | null)?.version;
+  if (typeof version === "number" && version > STATE_FORMAT_VERSION) {
+    throw new AppError(
+      "VERSION_MISMATCH",
+      `${file} has version ${version}, this program knows ${STATE_FORMAT_VERSION}`,
+      {
+        file,
+        field: "version",
+        remedy: "Open it with the newer version of Terrarium that made it.",
+      },
+    );
+  }
+  const parsed = documentSchema.safeParse(untrusted);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw damaged(file, issue?.path.map(String).join(".") || "document", issue?.message ?? "is invalid");
+  }
+  const { shape, machine } = parsed.data;
+  const pagesFile = join(folder, PAGES_FILE);
+  const map = PageMap.decode(pagesFile, await readBounded(pagesFile, MAX_PAGES * 64));
+  const expected = ((shape.memoryMiB + shape.videoMemoryMiB) << 20) / PAGE_BYTES;
+  if (map.pages.length !== expected) throw damaged(pagesFile, "page count", `is ${map.pages.length}, not ${expected}`);
+  return { folder, shape, machine, map };
+}
+
+/** Throws AppError unless the machine has the shape the state was saved with. */
+export function checkShape(state: SavedState, actual: MachineShape): void {
+  const differ = (field: string, saved: unknown, now: unknown) => {
+    if (saved === now) return;
+    throw new AppError(
+      "INVALID_STATE",
+      `the state was saved with another configuration: ${field} was ${saved}, not ${now}`,
+      {
+        file: join(state.folder, STATE_FILE),
+        field,
+        consequence: "The machine was not started.",
+        remedy: "Set it back to what it was, or discard the saved state.",
+      },
+    );
+  };
+  differ("memoryMiB", state.shape.memoryMiB, actual.memoryMiB);
+  differ("videoMemoryMiB", state.shape.videoMemoryMiB, actual.videoMemoryMiB);
+  differ("disks", state.shape.disks.map((disk) => disk.id).join(" "), actual.disks.map((disk) => disk.id).join(" "));
+  for (const [index, disk] of state.shape.disks.entries()) {
+    differ(`disks.${disk.id}.sizeBytes`, disk.sizeBytes, actual.disks[index]?.sizeBytes);
+    differ(`disks.${disk.id}.readOnly`, disk.readOnly, actual.disks[index]?.readOnly);
+  }
+}
+
+/** Runs `restore` and puts the state's file into failures that name only a field. */
+export function inState<T>(state: SavedState, restore: () => T): T {
+  try {
+    return restore();
+  } catch (error) {
+    if (!isAppError(error) || error.details.file) throw error;
+    throw new AppError(
+      error.code,
+      error.message,
+      { ...error.details, file: join(state.folder, STATE_FILE) },
+      { cause: error },
+    );
+  }
+}
+
+async function readBounded(file: string, limit: number): Promise<Buffer> {
+  try {
+    if ((await stat(file)).size > limit) throw damaged(file, "size", "is out of range");
+    const handle = await open(file, "r");
+    try {
+      return await readFile(handle);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(error, file, {
+      consequence: "The state can't be restored; the machine was not changed.",
+      remedy: "Restore another snapshot, or start the machine afresh.",
+    });
+  }
+}
+
+function damaged(file: string, field: string, problem: string): AppError {
+  return new AppError("INVALID_FILE", `${file} is damaged: ${field}: ${problem}`, {
+    file,
+    field,
+    consequence: "The state can't be restored; the machine was not changed.",
+    remedy: "Restore another snapshot, or start the machine afresh.",
+  });
+}

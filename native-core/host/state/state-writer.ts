@@ -1,0 +1,124 @@
+// Writes one state folder: chunks as they come, then everything else, then the name. Synchronous; runs in a worker.
+//
+// Order: pack durable -> folder.tmp with links, page map and state.json durable -> rename -> parent folder durable. A kill leaves a
+// folder.tmp or a pack without links, both of which the next clean-up removes.
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { CHUNK_PAGES, PACKS_FOLDER, PAGES_FILE, packName, STATE_FILE } from "./format.ts";
+import { PackWriter } from "./pack-file.ts";
+import { type ChunkLocation, PageMap } from "./page-map.ts";
+
+export interface StateTarget {
+  readonly folder: string;
+  readonly chunkFolder: string;
+  /** Folder of the state whose pages are the base, in case the chunk folder has lost a pack of it. */
+  readonly baseFolder: string | null;
+}
+
+export interface StateSummary {
+  readonly map: PageMap;
+  readonly writtenBytes: number;
+}
+
+export class StateWriter {
+  readonly #target: StateTarget;
+  readonly #packs: PackWriter;
+  readonly #chunks: ReturnType<PackWriter["add"]>[] = [];
+  readonly #changes = new Map<number, number>();
+
+  constructor(target: StateTarget) {
+    this.#target = target;
+    mkdirSync(target.chunkFolder, { recursive: true, mode: 0o700 });
+    this.#packs = new PackWriter(target.chunkFolder);
+  }
+
+  /** Takes the contents of these pages, one after the other in `bytes`. */
+  addChunk(pages: readonly number[], bytes: Uint8Array): void {
+    const chunk = this.#chunks.length;
+    this.#chunks.push(this.#packs.add(bytes));
+    for (const [position, page] of pages.entries()) this.#changes.set(page, 1 + chunk * CHUNK_PAGES + position);
+  }
+
+  addZeroPages(pages: readonly number[]): void {
+    for (const page of pages) this.#changes.set(page, 0);
+  }
+
+  /** Completes the state: `base` holds all pages that were not added. */
+  finish(base: PageMap, stateJson: string): StateSummary {
+    let written = this.#packs.finish();
+    const added = this.#chunks.map((chunk) => ({ ...chunk, pack: chunk.pack ?? "" }) satisfies ChunkLocation);
+    const map = base.changed(added, this.#changes);
+    const { folder, chunkFolder, baseFolder } = this.#target;
+    const temporary = `${folder}.tmp`;
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(join(temporary, PACKS_FOLDER), { recursive: true, mode: 0o700 });
+    for (const pack of map.packs) {
+      const shared = join(chunkFolder, packName(pack));
+      const source = existsSync(shared) || !baseFolder ? shared : join(baseFolder, PACKS_FOLDER, packName(pack));
+      linkOrCopy(source, join(temporary, PACKS_FOLDER, packName(pack)));
+    }
+    const pages = map.encode();
+    const state = Buffer.from(stateJson);
+    writeDurably(join(temporary, PAGES_FILE), pages);
+    writeDurably(join(temporary, STATE_FILE), state);
+    syncFolder(join(temporary, PACKS_FOLDER));
+    syncFolder(temporary);
+    syncFolder(chunkFolder);
+    renameSync(temporary, folder);
+    syncFolder(dirname(folder));
+    written += pages.length + state.length;
+    return { map, writtenBytes: written };
+  }
+
+  /** Removes whatever was made. */
+  abort(): void {
+    this.#packs.abort();
+    rmSync(`${this.#target.folder}.tmp`, { recursive: true, force: true });
+  }
+}
+
+/** A file system without hard links costs space, not correctness. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "EXDEV", "EMLINK", "ENOSYS"].includes(code)) throw error;
+    copyFileSync(from, to);
+    const fd = openSync(to, "r+");
+    fsyncSync(fd);
+    closeSync(fd);
+  }
+}
+
+function writeDurably(file: string, bytes: Uint8Array): void {
+  const fd = openSync(file, "wx", 0o600);
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes names in a folder durable. Windows has no such call and needs none. */
+export function syncFolder(folder: string): void {
+  if (process.platform === "win32" || !existsSync(folder)) return;
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
