@@ -127,6 +127,13 @@ export const STATE = {
   x87Opcode: u16(0x336),
   x87Ip: u64(0x338),
   x87Dp: u64(0x340),
+
+  /** Memory type range registers: held for the guest, without effect (all RAM is cached alike). SDM 3A 12.11 */
+  mtrrDefaultType: u64(0x400),
+  /** IA32_MTRR_PHYSBASE0, PHYSMASK0, ... PHYSMASK7 in the order of their numbers: 16 of 8 bytes. */
+  mtrrVariable: u64(0x408),
+  /** The 11 fixed-range registers in the order of their numbers. */
+  mtrrFixed: u64(0x488),
 } as const satisfies Record<string, StateSlot>;
 
 export type StateName = keyof typeof STATE;

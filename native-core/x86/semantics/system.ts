@@ -1,9 +1,9 @@
 // System instructions: descriptor tables, control and debug registers, MSRs, ports, TLB, identification. What they do beyond a few
 // moves is in cpu/helpers; here are privilege checks, operand access and how the block goes on.
-import type { Size, Value } from "../../ir/nodes.ts";
+import type { Size, StateSlot, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
-import { SEGMENT_FIELDS, STATE } from "../state-layout.ts";
+import { SEGMENT_FIELDS, STATE, segmentOffset } from "../state-layout.ts";
 import { leaveToNext } from "./control-flow.ts";
 import { GPR } from "./registers.ts";
 
@@ -137,9 +137,14 @@ const identify: Semantics = (i) => {
   i.callHelper("cpuid");
 };
 
+const GS_BASE: StateSlot = { offset: segmentOffset("gs") + SEGMENT_FIELDS.base.offset, type: "u64" };
+
 const swapGs: Semantics = (i) => {
   requireSupervisor(i);
-  i.callHelper("swapGs");
+  const user = i.readState(GS_BASE);
+  const kernel = i.readState(STATE.kernelGsBase);
+  i.writeState(GS_BASE, kernel);
+  i.writeState(STATE.kernelGsBase, user);
 };
 
 const halt: Semantics = (i) => {

@@ -1,0 +1,165 @@
+// MOV to and from control and debug registers, LMSW, CLTS, INVLPG (SDM 3A 2.5, 17.2).
+import { CR0, CR4, EFER, VECTOR } from "../../x86/registers.ts";
+import { STATE } from "../../x86/state-layout.ts";
+import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { ATTRIBUTE } from "./descriptor.ts";
+import { is64BitCode, isLongMode } from "./mode.ts";
+import { CS } from "./segment-load.ts";
+
+const CR0_DEFINED = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
+/** Bits that this processor has, see cpuid.ts. */
+const CR4_DEFINED = CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT;
+/** Changing one of these makes cached translations wrong. */
+const CR0_PAGING = CR0.PG | CR0.WP | CR0.PE;
+const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE;
+/** Physical addresses have 40 bits (CPUID 80000008h). */
+const CR3_RESERVED = ~((1n << 40n) - 1n);
+/** DR6: bits that always read as one and those that can be written. */
+const DR6_ONES = 0xffff_0ff0n;
+const DR6_WRITABLE = 0xe00fn;
+const DR7_ONES = 0x400n;
+const DR7_WRITABLE = 0xffff_2bffn;
+
+const fault = (): CpuException => new CpuException(VECTOR.GP, 0);
+
+function writeCr0(cpu: CpuContext, value: bigint): void {
+  const { state } = cpu;
+  if (value >> 32n) throw fault();
+  const old = state.getNumber(STATE.cr0);
+  const next = ((Number(value) & CR0_DEFINED) | CR0.ET) >>> 0;
+  const has = (bit: number): boolean => (next & bit) !== 0;
+  if ((has(CR0.PG) && !has(CR0.PE)) || (has(CR0.NW) && !has(CR0.CD))) throw fault();
+  const efer = state.getNumber(STATE.efer);
+  const changed = old ^ next;
+  if (changed & CR0.PG) {
+    if (has(CR0.PG) && efer & EFER.LME) {
+      // Long mode is activated: needs PAE and must not start in a segment that would be 64-bit code at once.
+      const longCode = Number(state.segment(CS, "attributes")) & ATTRIBUTE.LONG;
+      if (!(state.getNumber(STATE.cr4) & CR4.PAE) || longCode) throw fault();
+      state.setNumber(STATE.efer, efer | EFER.LMA);
+    } else if (!has(CR0.PG) && efer & EFER.LMA) {
+      if (is64BitCode(cpu)) throw fault();
+      state.setNumber(STATE.efer, efer & ~EFER.LMA);
+    }
+  }
+  state.setNumber(STATE.cr0, next);
+  if (changed & CR0_PAGING) cpu.memory.flush(false);
+  cpu.modeChanged();
+}
+
+function writeCr3(cpu: CpuContext, value: bigint): void {
+  if (isLongMode(cpu) && value & CR3_RESERVED) throw fault();
+  cpu.state.set(STATE.cr3, value);
+  cpu.memory.flush(true);
+}
+
+function writeCr4(cpu: CpuContext, value: bigint): void {
+  const { state } = cpu;
+  if (value & ~BigInt(CR4_DEFINED)) throw fault();
+  const next = Number(value);
+  if (isLongMode(cpu) && !(next & CR4.PAE)) throw fault();
+  const changed = state.getNumber(STATE.cr4) ^ next;
+  state.setNumber(STATE.cr4, next);
+  if (changed & CR4_PAGING) cpu.memory.flush(false);
+  cpu.modeChanged();
+}
+
+/** (number) */
+const readControl: Helper = (cpu, number) => {
+  const { state } = cpu;
+  switch (Number(number)) {
+    case 0:
+      return state.get(STATE.cr0);
+    case 2:
+      return state.get(STATE.cr2);
+    case 3:
+      return state.get(STATE.cr3);
+    case 4:
+      return state.get(STATE.cr4);
+    case 8:
+      return BigInt(cpu.platform.readTaskPriority() & 15);
+    default:
+      throw new CpuException(VECTOR.UD);
+  }
+};
+
+/** (number, value) */
+const writeControl: Helper = (cpu, number, valueOperand) => {
+  const value = valueOperand ?? 0n;
+  switch (Number(number)) {
+    case 0:
+      writeCr0(cpu, value);
+      break;
+    case 2:
+      cpu.state.set(STATE.cr2, value);
+      break;
+    case 3:
+      writeCr3(cpu, value);
+      break;
+    case 4:
+      writeCr4(cpu, value);
+      break;
+    case 8:
+      if (value > 15n) throw fault();
+      cpu.state.set(STATE.cr8, value);
+      cpu.platform.writeTaskPriority(Number(value));
+      break;
+    default:
+      throw new CpuException(VECTOR.UD);
+  }
+  return 0n;
+};
+
+const DEBUG_ADDRESSES = [STATE.dr0, STATE.dr1, STATE.dr2, STATE.dr3] as const;
+
+/** DR4 and DR5 name DR6 and DR7 unless CR4.DE is set. */
+function debugNumber({ state }: CpuContext, number: bigint | undefined): number {
+  const n = Number(number);
+  const alias = n === 4 || n === 5;
+  if (n > 7 || (alias && state.getNumber(STATE.cr4) & CR4.DE)) throw new CpuException(VECTOR.UD);
+  return alias ? n + 2 : n;
+}
+
+const readDebug: Helper = (cpu, number) => {
+  const n = debugNumber(cpu, number);
+  const slot = DEBUG_ADDRESSES[n] ?? (n === 6 ? STATE.dr6 : STATE.dr7);
+  return cpu.state.get(slot);
+};
+
+const writeDebug: Helper = (cpu, number, valueOperand) => {
+  const n = debugNumber(cpu, number);
+  const value = valueOperand ?? 0n;
+  const slot = DEBUG_ADDRESSES[n];
+  if (slot) cpu.state.set(slot, value);
+  else if (value >> 32n) throw fault();
+  else if (n === 6) cpu.state.set(STATE.dr6, (value & DR6_WRITABLE) | DR6_ONES);
+  else cpu.state.set(STATE.dr7, (value & DR7_WRITABLE) | DR7_ONES);
+  return 0n;
+};
+
+/** Bits 3..0 of CR0; PE can be set but not cleared. */
+const loadMachineStatus: Helper = (cpu, value) => {
+  const old = cpu.state.get(STATE.cr0);
+  writeCr0(cpu, (old & ~0xen) | ((value ?? 0n) & 0xfn));
+  return 0n;
+};
+
+const clearTaskSwitched: Helper = ({ state }) => {
+  state.setNumber(STATE.cr0, (state.getNumber(STATE.cr0) & ~CR0.TS) >>> 0);
+  return 0n;
+};
+
+const invalidatePage: Helper = (cpu, address) => {
+  cpu.memory.invalidatePage(address ?? 0n);
+  return 0n;
+};
+
+export const CONTROL_REGISTER_HELPERS: Record<string, Helper> = {
+  readControl,
+  writeControl,
+  readDebug,
+  writeDebug,
+  loadMachineStatus,
+  clearTaskSwitched,
+  invalidatePage,
+};

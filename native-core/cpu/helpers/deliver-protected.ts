@@ -1,0 +1,93 @@
+// Delivery in 16- and 32-bit protected mode, and out of virtual-8086 mode (SDM 3A 6.12, 20.3). Task gates raise #GP.
+import { VECTOR } from "../../x86/registers.ts";
+import { SEGMENTS, STATE } from "../../x86/state-layout.ts";
+import { type CpuContext, CpuException } from "../context.ts";
+import type { PendingEvent } from "./deliver-event.ts";
+import {
+  ATTRIBUTE,
+  isCode,
+  isNull,
+  isPresent,
+  privilegeOf,
+  readSystemSegment,
+  requireDescriptor,
+  selectorError,
+  systemSlot,
+  systemType,
+} from "./descriptor.ts";
+import { checkGate, enterFlags, gateAddress } from "./gate.ts";
+import { isVirtual8086, privilegeLevel } from "./mode.ts";
+import { CS, checkStackSegment, SS, writeCodeSegment, writeSegment, writeStackSegment } from "./segment-load.ts";
+import { StackCursor, stackMaskOf } from "./stack.ts";
+
+const RSP = 4;
+/** Interrupt and trap gates of 16 and 32 bits; bit 3 tells them apart. */
+const GATES = [0x6, 0x7, 0xe, 0xf];
+const GATE_32 = 8;
+const DATA_SEGMENTS = ["gs", "fs", "ds", "es"] as const;
+
+export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
+  const { state, memory } = cpu;
+  const gate = memory.read(gateAddress(cpu, event, 8), 8, true);
+  const attributes = Number((gate >> 40n) & 0xffn);
+  checkGate(cpu, event, attributes, GATES);
+  const wide = (attributes & GATE_32) !== 0;
+  const size = wide ? 4 : 2;
+  const offset = (gate & 0xffffn) | (wide ? (gate >> 32n) & 0xffff_0000n : 0n);
+
+  const selector = Number((gate >> 16n) & 0xffffn);
+  if (isNull(selector)) throw new CpuException(VECTOR.GP, event.external);
+  const error = selectorError(selector) | event.external;
+  const code = requireDescriptor(cpu, selector);
+  const cpl = privilegeLevel(cpu);
+  if (!isCode(code.attributes) || privilegeOf(code.attributes) > cpl) throw new CpuException(VECTOR.GP, error);
+  if (!isPresent(code.attributes)) throw new CpuException(VECTOR.NP, error);
+  if (offset > BigInt(code.limit)) throw new CpuException(VECTOR.GP, event.external);
+  const level = code.attributes & ATTRIBUTE.CONFORMING ? cpl : privilegeOf(code.attributes);
+  const virtual = isVirtual8086(cpu);
+  if (virtual && level !== 0) throw new CpuException(VECTOR.GP, error);
+
+  if (level === cpl) {
+    const stack = StackCursor.current(cpu);
+    pushFrame(cpu, stack, size, event);
+    writeCodeSegment(cpu, selector, level, code);
+    stack.commit();
+  } else {
+    const { ss, esp } = readTssStack(cpu, level, event);
+    const segment = checkStackSegment(cpu, ss, level, VECTOR.TS);
+    const mask = stackMaskOf(segment.attributes);
+    const stack = new StackCursor(cpu, esp, segment.base, mask, level < 3);
+    if (virtual) for (const name of DATA_SEGMENTS) stack.push(size, state.segment(name, "selector"));
+    stack.push(size, state.segment(SS, "selector"));
+    stack.push(size, state.general(RSP));
+    pushFrame(cpu, stack, size, event);
+    if (virtual) for (const name of DATA_SEGMENTS) writeSegment(cpu, SEGMENTS.indexOf(name), 0, 0n, 0, 0);
+    writeCodeSegment(cpu, selector, level, code);
+    writeStackSegment(cpu, ss, segment);
+    state.setGeneral(RSP, stack.pointer & mask);
+  }
+  state.set(STATE.rip, offset);
+  enterFlags(cpu, attributes);
+  cpu.modeChanged();
+}
+
+function pushFrame(cpu: CpuContext, stack: StackCursor, size: 2 | 4, event: PendingEvent): void {
+  stack.push(size, event.flags);
+  stack.push(size, cpu.state.segment(CS, "selector"));
+  stack.push(size, event.returnRip);
+  if (event.errorCode !== undefined) stack.push(size, BigInt(event.errorCode));
+}
+
+/** SS:ESP for a privilege level from a 32-bit TSS (SDM 3A figure 8-2) or a 16-bit one (figure 8-10). */
+function readTssStack(cpu: CpuContext, level: number, event: PendingEvent): { ss: number; esp: bigint } {
+  const wide = (systemType(readSystemSegment(cpu, "tr", "attributes")) & 8) !== 0;
+  const offset = wide ? 4 + level * 8 : 2 + level * 4;
+  const length = wide ? 6 : 4;
+  if (offset + length - 1 > readSystemSegment(cpu, "tr", "limit")) {
+    throw new CpuException(VECTOR.TS, selectorError(readSystemSegment(cpu, "tr", "selector")) | event.external);
+  }
+  const address = cpu.state.get(systemSlot("tr", "base")) + BigInt(offset);
+  const esp = cpu.memory.read(address, wide ? 4 : 2, true);
+  const ss = Number(cpu.memory.read(address + (wide ? 4n : 2n), 2, true));
+  return { ss, esp };
+}

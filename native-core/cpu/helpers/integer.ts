@@ -1,0 +1,66 @@
+// Integer instructions too wide or too rare for IR: 128-bit division, nested ENTER, HLT.
+import { VECTOR } from "../../x86/registers.ts";
+import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { is64BitCode } from "./mode.ts";
+import { StackCursor } from "./stack.ts";
+
+const RAX = 0;
+const RDX = 2;
+const RBP = 5;
+
+function writeQuotient({ state }: CpuContext, quotient: bigint, remainder: bigint): bigint {
+  state.setGeneral(RAX, quotient);
+  state.setGeneral(RDX, remainder);
+  return 0n;
+}
+
+/** (divisor): RDX:RAX / divisor. The semantics have raised #DE for zero. */
+const divideUnsigned128: Helper = (cpu, divisorValue) => {
+  const { state } = cpu;
+  const divisor = BigInt.asUintN(64, divisorValue ?? 0n);
+  const dividend = (state.general(RDX) << 64n) | state.general(RAX);
+  const quotient = dividend / divisor;
+  if (quotient >> 64n) throw new CpuException(VECTOR.DE);
+  return writeQuotient(cpu, quotient, dividend % divisor);
+};
+
+const divideSigned128: Helper = (cpu, divisorValue) => {
+  const { state } = cpu;
+  const divisor = BigInt.asIntN(64, divisorValue ?? 0n);
+  const dividend = BigInt.asIntN(128, (state.general(RDX) << 64n) | state.general(RAX));
+  const quotient = dividend / divisor;
+  if (BigInt.asIntN(64, quotient) !== quotient) throw new CpuException(VECTOR.DE);
+  return writeQuotient(cpu, quotient, dividend % divisor);
+};
+
+/** (operand size, bytes to reserve, level 1..31): copies the enclosing frame pointers (SDM 2A, ENTER). */
+const enterNested: Helper = (cpu, sizeValue, bytes, levelValue) => {
+  const { state } = cpu;
+  const size = Number(sizeValue) as 2 | 4 | 8;
+  const level = Number(levelValue);
+  const stack = StackCursor.current(cpu);
+  const rbp = state.general(RBP);
+  stack.push(size, rbp);
+  const frame = stack.pointer;
+  const display = StackCursor.current(cpu);
+  for (let n = 1; n < level; n++) {
+    display.pointer = rbp - BigInt(n * size);
+    stack.push(size, display.pop(size));
+  }
+  stack.push(size, frame);
+  stack.pointer -= bytes ?? 0n;
+  stack.commit();
+  if (is64BitCode(cpu) && size === 8) state.setGeneral(RBP, frame);
+  else state.setGeneral(RBP, size === 2 ? (rbp & ~0xffffn) | (frame & 0xffffn) : frame & 0xffff_ffffn);
+  return 0n;
+};
+
+export const INTEGER_HELPERS: Record<string, Helper> = {
+  divideUnsigned128,
+  divideSigned128,
+  enterNested,
+  halt: (cpu) => {
+    cpu.halt();
+    return 0n;
+  },
+};

@@ -1,0 +1,109 @@
+// IRET in all modes (SDM 2A, IRET). Everything is read and checked before anything is written.
+import { RFLAGS, VECTOR } from "../../x86/registers.ts";
+import { STATE } from "../../x86/state-layout.ts";
+import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { isLong, requireCode, requireOffset } from "./code-target.ts";
+import { jumpReal } from "./far-transfer.ts";
+import { ioPrivilegeLevel, is64BitCode, isLongMode, isRealAddressing, isVirtual8086, privilegeLevel } from "./mode.ts";
+import { returnToOuter } from "./outer-return.ts";
+import { loadRealSegment, writeCodeSegment } from "./segment-load.ts";
+import { StackCursor } from "./stack.ts";
+
+type OperandSize = 2 | 4 | 8;
+
+const { CF, PF, AF, ZF, SF, TF, IF, DF, OF, IOPL, NT, RF, VM, AC, ID } = RFLAGS;
+const ALWAYS = CF | PF | AF | ZF | SF | TF | DF | OF | NT | RF | AC | ID;
+
+/** Flags taken from the stack image; `writable` as far as the operand size reaches. */
+function restoreFlags(cpu: CpuContext, image: bigint, size: OperandSize, writable: number): void {
+  const mask = BigInt(size === 2 ? writable & 0xffff : writable);
+  cpu.state.flags = (cpu.state.flags & ~mask) | (image & mask);
+}
+
+/** With the privilege before the return: IF needs CPL <= IOPL, IOPL needs CPL 0. */
+function writableFlags(cpu: CpuContext): number {
+  const cpl = privilegeLevel(cpu);
+  return ALWAYS | (cpl <= ioPrivilegeLevel(cpu) ? IF : 0) | (cpl === 0 ? IOPL : 0);
+}
+
+function returnReal(cpu: CpuContext, size: OperandSize): void {
+  const virtual = isVirtual8086(cpu);
+  if (virtual && ioPrivilegeLevel(cpu) < 3) throw new CpuException(VECTOR.GP, 0);
+  const stack = StackCursor.current(cpu);
+  const offset = stack.pop(size);
+  const selector = Number(stack.pop(size) & 0xffffn);
+  const image = stack.pop(size);
+  jumpReal(cpu, selector, offset);
+  restoreFlags(cpu, image, size, ALWAYS | IF | (virtual ? 0 : IOPL));
+  stack.commit();
+}
+
+/** 32-bit return to virtual-8086 mode: stack and data segments follow in the frame. */
+function returnToVirtual8086(
+  cpu: CpuContext,
+  stack: StackCursor,
+  offset: bigint,
+  selector: number,
+  image: bigint,
+): void {
+  const { state } = cpu;
+  const [esp, ss, es, ds, fs, gs] = Array.from({ length: 6 }, () => stack.pop(4)) as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ];
+  restoreFlags(cpu, image, 4, ALWAYS | IF | IOPL | VM);
+  state.setNumber(STATE.cpl, 3);
+  const selectors = [es, BigInt(selector), ss, ds, fs, gs];
+  selectors.forEach((value, segment) => loadRealSegment(cpu, segment, Number(value & 0xffffn)));
+  state.setGeneral(4, esp);
+  state.set(STATE.rip, offset & 0xffffn);
+  cpu.modeChanged();
+}
+
+function returnProtected(cpu: CpuContext, size: OperandSize): void {
+  const { state } = cpu;
+  // Task returns: not in long mode, and hardware task switching is not there yet outside it.
+  if (state.getNumber(STATE.systemFlags) & NT) throw new CpuException(VECTOR.GP, 0);
+  const stack = StackCursor.current(cpu);
+  const offset = stack.pop(size);
+  const selector = Number(stack.pop(size) & 0xffffn);
+  const image = stack.pop(size);
+  const cpl = privilegeLevel(cpu);
+  if (!isLongMode(cpu) && size === 4 && image & BigInt(VM) && cpl === 0) {
+    returnToVirtual8086(cpu, stack, offset, selector, image);
+    return;
+  }
+  const rpl = selector & 3;
+  const descriptor = requireCode(
+    cpu,
+    selector,
+    (dpl, conforming) => rpl >= cpl && (conforming ? dpl <= rpl : dpl === rpl),
+  );
+  requireOffset(cpu, descriptor, offset);
+  const writable = writableFlags(cpu);
+  if (rpl > cpl || is64BitCode(cpu)) {
+    const rsp = stack.pop(size);
+    const ss = Number(stack.pop(size) & 0xffffn);
+    returnToOuter(cpu, { selector, descriptor, offset, rsp, ss, nullStack: isLong(cpu, descriptor) });
+  } else {
+    stack.commit();
+    writeCodeSegment(cpu, selector, cpl, descriptor);
+    state.set(STATE.rip, offset);
+    cpu.modeChanged();
+  }
+  restoreFlags(cpu, image, size, writable);
+}
+
+/** (operand size) */
+const interruptReturn: Helper = (cpu, sizeValue) => {
+  const size = Number(sizeValue) as OperandSize;
+  if (isRealAddressing(cpu)) returnReal(cpu, size);
+  else returnProtected(cpu, size);
+  return 0n;
+};
+
+export const INTERRUPT_RETURN_HELPERS: Record<string, Helper> = { interruptReturn };

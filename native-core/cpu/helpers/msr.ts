@@ -1,0 +1,172 @@
+// RDMSR and WRMSR (SDM 4; for C001_xxxx the AMD BKDG of family 0Fh). One table; an unknown register raises #GP(0).
+import type { StateSlot } from "../../ir/nodes.ts";
+import { CR0, CR4, EFER, VECTOR } from "../../x86/registers.ts";
+import { SEGMENT_FIELDS, STATE, segmentOffset } from "../../x86/state-layout.ts";
+import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { isCanonical, privilegeLevel } from "./mode.ts";
+
+interface Msr {
+  readonly read: (cpu: CpuContext) => bigint;
+  readonly write: (cpu: CpuContext, value: bigint) => void;
+}
+
+const fault = (): CpuException => new CpuException(VECTOR.GP, 0);
+
+/** A register that holds what was written, within `mask`. */
+function stored(slot: StateSlot, mask = -1n): Msr {
+  return {
+    read: ({ state }) => state.get(slot),
+    write: ({ state }, value) => {
+      if (value & ~mask & 0xffff_ffff_ffff_ffffn) throw fault();
+      state.set(slot, value);
+    },
+  };
+}
+
+/** A linear address. */
+function address(slot: StateSlot): Msr {
+  return {
+    read: ({ state }) => state.get(slot),
+    write: ({ state }, value) => {
+      if (!isCanonical(value)) throw fault();
+      state.set(slot, value);
+    },
+  };
+}
+
+/** Reads as a constant, ignores writes: registers that drivers poke without a feature bit. */
+function constant(value: bigint): Msr {
+  return { read: () => value, write: () => {} };
+}
+
+function readOnly(value: bigint): Msr {
+  return {
+    read: () => value,
+    write: () => {
+      throw fault();
+    },
+  };
+}
+
+const segmentBase = (name: "fs" | "gs"): StateSlot => ({
+  offset: segmentOffset(name) + SEGMENT_FIELDS.base.offset,
+  type: "u64",
+});
+
+const EFER_WRITABLE = BigInt(EFER.SCE | EFER.LME | EFER.NXE);
+
+const efer: Msr = {
+  read: ({ state }) => state.get(STATE.efer),
+  write: (cpu, value) => {
+    const { state } = cpu;
+    const old = state.get(STATE.efer);
+    if (value & ~(EFER_WRITABLE | BigInt(EFER.LMA))) throw fault();
+    const lmeChanges = ((old ^ value) & BigInt(EFER.LME)) !== 0n;
+    if (lmeChanges && state.getNumber(STATE.cr0) & CR0.PG) throw fault();
+    state.set(STATE.efer, (value & EFER_WRITABLE) | (old & BigInt(EFER.LMA)));
+    if ((old ^ value) & BigInt(EFER.NXE)) cpu.memory.flush(false);
+    cpu.modeChanged();
+  },
+};
+
+/** The counter is the platform's plus an offset, so that a write moves the offset. */
+const timeStampCounter: Msr = {
+  read: (cpu) => readCounter(cpu),
+  write: (cpu, value) => cpu.state.set(STATE.tscOffset, value - cpu.platform.readTsc()),
+};
+
+function readCounter({ state, platform }: CpuContext): bigint {
+  return BigInt.asUintN(64, platform.readTsc() + state.get(STATE.tscOffset));
+}
+
+const APIC_BASE_WRITABLE = 0xff_ffff_f000n | 0x900n;
+/** BSP, set at reset. */
+const APIC_BASE_BSP = 0x100n;
+
+const apicBase: Msr = {
+  read: ({ state }) => state.get(STATE.apicBase),
+  write: (cpu, value) => {
+    if (value & ~APIC_BASE_WRITABLE) throw fault();
+    const next = (value & ~APIC_BASE_BSP) | (cpu.state.get(STATE.apicBase) & APIC_BASE_BSP);
+    cpu.state.set(STATE.apicBase, next);
+    cpu.platform.setApicBase(next);
+  },
+};
+
+/** Memory types 2, 3 and above 7 are reserved (SDM 3A table 12-10). */
+const pat: Msr = {
+  read: ({ state }) => state.get(STATE.pat),
+  write: ({ state }, value) => {
+    for (let n = 0n; n < 64n; n += 8n) {
+      const type = (value >> n) & 0xffn;
+      if (type > 7n || type === 2n || type === 3n) throw fault();
+    }
+    state.set(STATE.pat, value);
+  },
+};
+
+/** Eight variable ranges, fixed ranges and write-combining. */
+const MTRR_CAPABILITIES = 0x508n;
+const VARIABLE_MTRRS = 16;
+/** MTRRfix64K_00000, fix16K_80000, fix16K_A0000, fix4K_C0000 .. fix4K_F8000. */
+const FIXED_MTRRS = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+
+const element = (slot: StateSlot, n: number): StateSlot => ({ offset: slot.offset + n * 8, type: "u64" });
+
+const MSRS = new Map<number, Msr>([
+  [0x10, timeStampCounter],
+  [0x1b, apicBase],
+  [0x8b, constant(0n)], // IA32_BIOS_SIGN_ID: no microcode patch
+  [0xfe, readOnly(MTRR_CAPABILITIES)],
+  [0x174, stored(STATE.sysenterCs, 0xffff_ffffn)],
+  [0x175, address(STATE.sysenterEsp)],
+  [0x176, address(STATE.sysenterEip)],
+  [0x179, readOnly(0n)], // IA32_MCG_CAP: no banks
+  [0x17a, constant(0n)], // IA32_MCG_STATUS
+  [0x1a0, stored(STATE.miscEnable)],
+  [0x1d9, constant(0n)], // IA32_DEBUGCTL
+  [0x277, pat],
+  [0x2ff, stored(STATE.mtrrDefaultType, 0xcffn)],
+  [0xc000_0080, efer],
+  [0xc000_0081, stored(STATE.star)],
+  [0xc000_0082, address(STATE.lstar)],
+  [0xc000_0083, address(STATE.cstar)],
+  [0xc000_0084, stored(STATE.fmask, 0xffff_ffffn)],
+  [0xc000_0100, address(segmentBase("fs"))],
+  [0xc000_0101, address(segmentBase("gs"))],
+  [0xc000_0102, address(STATE.kernelGsBase)],
+  [0xc000_0103, stored(STATE.tscAux, 0xffff_ffffn)],
+  // AMD family 0Fh: what Linux reads or sets without asking CPUID.
+  [0xc001_0010, constant(0n)], // SYSCFG
+  [0xc001_0015, constant(0n)], // HWCR
+  [0xc001_001a, constant(0n)], // TOP_MEM
+  [0xc001_001d, constant(0n)], // TOP_MEM2
+  [0xc001_001f, constant(0n)], // NB_CFG
+  [0xc001_0055, constant(0n)], // INTERRUPT PENDING: no C1E
+  ...Array.from({ length: VARIABLE_MTRRS }, (_, n): [number, Msr] => [
+    0x200 + n,
+    stored(element(STATE.mtrrVariable, n)),
+  ]),
+  ...FIXED_MTRRS.map((number, n): [number, Msr] => [number, stored(element(STATE.mtrrFixed, n))]),
+]);
+
+export const MSR_HELPERS: Record<string, Helper> = {
+  /** (number) -> value */
+  readMsr: (cpu, number) => {
+    const msr = MSRS.get(Number(number));
+    if (!msr) throw fault();
+    return msr.read(cpu);
+  },
+  /** (number, value) */
+  writeMsr: (cpu, number, value) => {
+    const msr = MSRS.get(Number(number));
+    if (!msr) throw fault();
+    msr.write(cpu, BigInt.asUintN(64, value ?? 0n));
+    return 0n;
+  },
+  /** RDTSC: CR4.TSD reserves it to CPL 0. */
+  readTsc: (cpu) => {
+    if (cpu.state.getNumber(STATE.cr4) & CR4.TSD && privilegeLevel(cpu) > 0) throw fault();
+    return readCounter(cpu);
+  },
+};

@@ -1,0 +1,68 @@
+// A stack as helpers use it: values go to memory at once, RSP is written only when everything has succeeded.
+import { STATE } from "../../x86/state-layout.ts";
+import type { CpuContext } from "../context.ts";
+import { ATTRIBUTE } from "./descriptor.ts";
+import { is64BitCode } from "./mode.ts";
+import { SS } from "./segment-load.ts";
+
+const RSP = 4;
+const ALL_ONES = 0xffff_ffff_ffff_ffffn;
+
+export class StackCursor {
+  pointer: bigint;
+  readonly #cpu: CpuContext;
+  readonly #base: bigint;
+  readonly #mask: bigint;
+  readonly #supervisor: boolean;
+
+  /** `base` and `mask` are those of the stack segment; a flat 64-bit stack has base 0 and a mask of all ones. */
+  constructor(cpu: CpuContext, pointer: bigint, base: bigint, mask: bigint, supervisor: boolean) {
+    this.#cpu = cpu;
+    this.pointer = pointer;
+    this.#base = base;
+    this.#mask = mask;
+    this.#supervisor = supervisor;
+  }
+
+  /** The stack that is in use, accessed with the rights of the current privilege level. */
+  static current(cpu: CpuContext): StackCursor {
+    const { state } = cpu;
+    const rsp = state.general(RSP);
+    if (is64BitCode(cpu)) return new StackCursor(cpu, rsp, 0n, ALL_ONES, false);
+    return new StackCursor(cpu, rsp, state.segment(SS, "base"), state.get(STATE.stackMask), false);
+  }
+
+  /** A 64-bit stack at another privilege level. */
+  static flat(cpu: CpuContext, pointer: bigint, supervisor: boolean): StackCursor {
+    return new StackCursor(cpu, pointer, 0n, ALL_ONES, supervisor);
+  }
+
+  push(size: 2 | 4 | 8, value: bigint): void {
+    const pointer = this.pointer - BigInt(size);
+    this.#cpu.memory.write(this.#address(pointer), size, BigInt.asUintN(size * 8, value), this.#supervisor);
+    this.pointer = pointer;
+  }
+
+  pop(size: 2 | 4 | 8): bigint {
+    const value = this.#cpu.memory.read(this.#address(this.pointer), size, this.#supervisor);
+    this.pointer += BigInt(size);
+    return value;
+  }
+
+  #address(pointer: bigint): bigint {
+    if (this.#mask === ALL_ONES) return BigInt.asUintN(64, pointer);
+    return BigInt.asUintN(32, this.#base + (pointer & this.#mask));
+  }
+
+  /** Writes RSP; the bits that the stack does not use stay. */
+  commit(): void {
+    const { state } = this.#cpu;
+    const old = state.general(RSP);
+    state.setGeneral(RSP, (old & ~this.#mask) | (this.pointer & this.#mask));
+  }
+}
+
+/** Mask of the stack pointer for a stack segment outside 64-bit mode. */
+export function stackMaskOf(attributes: number): bigint {
+  return attributes & ATTRIBUTE.BIG ? 0xffff_ffffn : 0xffffn;
+}
