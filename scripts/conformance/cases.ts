@@ -109,7 +109,8 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
         return;
       }
       case "relative":
-        values[n] = BigInt(operand.encodedSize === 1 ? random.below(200) - 100 : random.below(3000) - 1500);
+        // Behind the instruction or well before it: never onto itself.
+        values[n] = BigInt(random.pick([1, -1]) * (20 + random.below(operand.encodedSize === 1 ? 100 : 1500)));
         return;
       case "offset":
         values[n] = WINDOW_ADDRESS + BigInt(offset);
@@ -125,7 +126,7 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   const prefixes: number[] = repeat === undefined ? [] : [repeat];
   if (row.lockable && memory && random.chance(25)) prefixes.push(0xf0);
   if (row.feature?.startsWith("sse")) state.mxcsr = randomMxcsr(random);
-  prepare({ row, mode, size, memory, state, random, values, offset, memoryBytes });
+  prepare({ row, mode, size, memory, state, random, register, values, offset, memoryBytes });
   const instance = { mode, size, prefixes, register, target, values, forceRex };
   return { mode, code: encode(encoding, instance), input: state };
 }

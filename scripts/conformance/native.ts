@@ -43,7 +43,7 @@ export class NativeRunner {
     writeFileSync(inputPath, records);
     const input = openSync(inputPath, "r");
     const output = openSync(outputPath, "w");
-    execFileSync(this.#program, [], { stdio: [input, output, "inherit"] });
+    execFileSync(this.#program, [], { stdio: [input, output, "inherit"], timeout: 60_000 });
     closeSync(input);
     closeSync(output);
     const results = readFileSync(outputPath);

@@ -11,6 +11,8 @@ export interface Situation {
   readonly memory: boolean;
   readonly state: TestState;
   readonly random: Random;
+  /** ModRM.reg. */
+  readonly register: number;
   readonly values: (bigint | undefined)[];
   /** Of the memory operand in the window. */
   readonly offset: number;
@@ -80,14 +82,9 @@ function prepareCompareExchange(s: Situation): void {
   }
 }
 
-/** The bit offset of a memory form reaches far: keep it inside the window. Every register that may be the operand gets a small value. */
-function limitBitOffset({ state, random, size }: Situation): void {
-  const small = BigInt(random.below(1600) - 800);
-  state.general.forEach((value, n) => {
-    const isAddress = n >= RSP;
-    if (!isAddress) state.general[n] = small;
-    else if (value === random.integer(size * 8)) state.general[n] = small;
-  });
+/** The bit offset of a memory form reaches far: keep it inside the window. */
+function limitBitOffset(s: Situation): void {
+  if (s.register !== RSP) setGeneral(s, s.register, BigInt(s.random.below(1600) - 800));
 }
 
 function prepareString(s: Situation): void {

@@ -162,7 +162,7 @@ export function decodeOutcome(input: TestState, delta: Delta, length: number): O
     rip: SLOT_ADDRESS + (typeof ip === "string" ? BigInt(ip) : BigInt(length)),
   };
   if (!Array.isArray(fault)) return outcome;
-  const [vector, errorCode, cr2] = fault as readonly [number, number, string?];
+  const [vector, errorCode, cr2] = fault as unknown as readonly [number, number, string?];
   return { ...outcome, fault: { vector, errorCode, cr2: cr2 === undefined ? 0n : fromHex(cr2) } };
 }
 
