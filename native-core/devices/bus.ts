@@ -20,6 +20,8 @@ export class SystemBus implements IoBus {
   /** Sorted by base, never overlapping. */
   #mmio: Mapping[] = [];
   #lastMmio: Mapping | undefined;
+  /** Told of every MMIO range that comes or goes, for what the vCPU reaches without calling the device. */
+  onMmioChange: ((base: number, handler: IoHandler, mapped: boolean) => void) | undefined;
 
   mapPorts(base: number, length: number, handler: IoHandler): IoMapping {
     assert(this.portsFree(base, length), `ports ${hex(base)}+${hex(length)} are free`);
@@ -41,10 +43,13 @@ export class SystemBus implements IoBus {
     assert(this.mmioFree(base, length), `addresses ${hex(base)}+${hex(length)} are free`);
     const mapping = { base, length, handler };
     this.#mmio = [...this.#mmio, mapping].sort((a, b) => a.base - b.base);
+    this.onMmioChange?.(base, handler, true);
     return {
       unmap: () => {
+        if (!this.#mmio.includes(mapping)) return;
         this.#mmio = this.#mmio.filter((other) => other !== mapping);
         if (this.#lastMmio === mapping) this.#lastMmio = undefined;
+        this.onMmioChange?.(base, handler, false);
       },
     };
   }

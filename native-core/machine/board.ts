@@ -23,6 +23,7 @@ import { PS2_KEYBOARD_IRQ, PS2_MOUSE_IRQ } from "../devices/ps2/registers.ts";
 import { RTC_IRQ } from "../devices/rtc/registers.ts";
 import { Rtc } from "../devices/rtc/rtc.ts";
 import { type ByteSink, Uart } from "../devices/uart/uart.ts";
+import type { Vram } from "../devices/vga/vram.ts";
 import type { MachineClock } from "./clock.ts";
 
 const PIT_IRQ = 0;
@@ -35,6 +36,8 @@ export interface BoardServices {
   readonly bus: SystemBus;
   readonly clock: MachineClock;
   readonly memory: GuestMemory;
+  /** Video memory that the vCPU reaches directly; undefined where the processor maps none. */
+  readonly videoMemory: Vram | undefined;
   readonly inputs: Inputs;
   readonly power: PowerControl;
   /** Input `irq` (0..15) of both interrupt controllers. Devices on one input share it. */

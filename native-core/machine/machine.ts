@@ -10,13 +10,18 @@ import type { Platform } from "../cpu/context.ts";
 import type { InterruptSource, Vcpu } from "../cpu/vcpu-contract.ts";
 import { SystemBus } from "../devices/bus.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
+import type { DisplaySource } from "../devices/display-source.ts";
 import { timeNs } from "../devices/state-schema.ts";
 import type { ByteSink } from "../devices/uart/uart.ts";
+import { VRAM_BYTES } from "../devices/vga/vga.ts";
+import { type Vram, VramAperture } from "../devices/vga/vram.ts";
+import type { VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import { MEMORY_MAP } from "../firmware/memory-map.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { Board, type PciCard } from "./board.ts";
 import { Budget } from "./budget.ts";
+import { type CardParts, StandardCards } from "./cards.ts";
 import { MachineClock } from "./clock.ts";
 import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
@@ -28,10 +33,16 @@ export const MACHINE_STATE_VERSION = 1;
 export interface Processor {
   readonly vcpu: Vcpu;
   readonly memory: GuestMemory;
+  /** Video memory in reach of the vCPU without calls into the device, `videoMemoryBytes` long. */
+  readonly videoMemory?: Vram;
+  /** Where in guest physical space it answers now; undefined: nowhere. */
+  mapVideoMemory?(base: number | undefined): void;
 }
 
 export interface ProcessorOptions {
   memoryBytes: number;
+  /** 0 in a machine without display. */
+  videoMemoryBytes: number;
   platform: Platform;
   interrupts: InterruptSource;
   bus: SystemBus;
@@ -39,14 +50,15 @@ export interface ProcessorOptions {
 
 export type ProcessorFactory = (options: ProcessorOptions) => Processor;
 
-export interface MachineParts {
+export interface MachineParts extends CardParts {
   memoryBytes: number;
   createProcessor: ProcessorFactory;
   firmware: Firmware;
   /** Host inputs; undefined runs in instruction time, one nanosecond each, fully determined by the machine's state. */
   inputs?: Inputs;
   serial: readonly [ByteSink, ByteSink];
-  cards?: readonly PciCard[];
+  /** Cards beside the standard ones. */
+  extraCards?: readonly PciCard[];
   log?: (message: string) => void;
 }
 
@@ -78,6 +90,7 @@ export class Machine {
   readonly memory: GuestMemory;
   readonly memoryBytes: number;
   readonly #firmware: Firmware;
+  readonly #cards: StandardCards;
   readonly #budget: Budget;
   readonly #instructionTime: boolean;
   #request: "reset" | "poweroff" | undefined;
@@ -99,6 +112,7 @@ export class Machine {
     this.clock.onEarlierDeadline = () => this.vcpu.requestExit();
     const processor = parts.createProcessor({
       memoryBytes,
+      videoMemoryBytes: parts.video ? VRAM_BYTES : 0,
       bus: this.bus,
       platform: this.#platform(wallInputs),
       interrupts: {
@@ -108,12 +122,17 @@ export class Machine {
     });
     this.vcpu = processor.vcpu;
     this.memory = processor.memory;
+    this.bus.onMmioChange = (base, handler, mapped) => {
+      if (handler instanceof VramAperture) processor.mapVideoMemory?.(mapped ? base : undefined);
+    };
+    this.#cards = new StandardCards(parts);
     const limit = new RateLimit(20);
     this.board = new Board({
       services: {
         bus: this.bus,
         clock: this.clock,
         memory: this.memory,
+        videoMemory: processor.videoMemory,
         inputs: wallInputs,
         power: {
           requestReset: () => this.#requestPower("reset"),
@@ -126,7 +145,7 @@ export class Machine {
       },
       memoryBytes,
       serial: parts.serial,
-      cards: parts.cards ?? [],
+      cards: [...this.#cards.cards, ...(parts.extraCards ?? [])],
       processor: {
         interruptChanged: () => this.vcpu.interruptChanged(),
         requestNmi: () => this.vcpu.requestNmi(),
@@ -227,6 +246,16 @@ export class Machine {
 
   dispose(): void {
     this.board.dispose();
+  }
+
+  /** What the guest shows; undefined without display adapter. */
+  get display(): DisplaySource | undefined {
+    return this.#cards.display;
+  }
+
+  /** The paravirtual console, if the machine has one. */
+  get console(): VirtioConsole | undefined {
+    return this.#cards.console;
   }
 
   get #instructions(): bigint {

@@ -54,7 +54,8 @@ export interface GuestOptions {
   createProcessor: ProcessorFactory;
   memoryMib?: number;
   commandLine?: string;
-  cards?: MachineParts["cards"];
+  /** Disks, display and so on. */
+  parts?: Partial<MachineParts>;
 }
 
 /** A machine in instruction time with everything it prints on COM1 at hand. */
@@ -81,7 +82,7 @@ export class LinuxGuest {
         createProcessor: options.createProcessor,
         firmware: new LinuxBoot({ kernel, initrd, commandLine, memoryBytes }),
         serial: [sink, { write: () => {} }],
-        ...(options.cards ? { cards: options.cards } : {}),
+        ...options.parts,
       }),
     );
     guest.machine.powerOn();

@@ -1,0 +1,77 @@
+// The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
+import type { BlockBackend } from "../devices/block-backend.ts";
+import type { DisplaySource } from "../devices/display-source.ts";
+import { Vga, VRAM_BYTES } from "../devices/vga/vga.ts";
+import { PlainVram } from "../devices/vga/vram.ts";
+import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
+import { type ConsolePortOptions, VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
+import type { VirtioModel } from "../devices/virtio/model.ts";
+import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
+import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
+import type { BoardServices, PciCard } from "./board.ts";
+
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, FIRST_DISK: 8 } as const;
+
+export interface DiskPart {
+  /** Names the device in saved states, and is its serial number: `disk0`. */
+  id: string;
+  backend: BlockBackend;
+  onError?: (request: string, error: unknown) => void;
+}
+
+export interface CardParts {
+  disks?: readonly DiskPart[];
+  /** A display adapter, with the monitor's preferred mode in pixels. */
+  video?: { monitor?: { width: number; height: number } };
+  /** Ports of a virtio console; the first is a terminal. */
+  consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
+}
+
+export class StandardCards {
+  readonly cards: readonly PciCard[];
+  /** The picture, if there is a display adapter. Like `console`, there once the board is made. */
+  display: DisplaySource | undefined;
+  console: VirtioConsole | undefined;
+
+  constructor(parts: CardParts) {
+    const { disks = [], video, consolePorts } = parts;
+    this.cards = [
+      ...(video ? [{ slot: SLOT.VGA, create: (services: BoardServices) => this.#vga(services, video) }] : []),
+      virtioCard(SLOT.RNG, "virtio-rng0", ({ inputs }) => new VirtioRng(inputs)),
+      ...(consolePorts
+        ? [virtioCard(SLOT.CONSOLE, "virtio-console0", () => (this.console = new VirtioConsole(consolePorts)))]
+        : []),
+      ...disks.map((disk, index) => virtioCard(SLOT.FIRST_DISK + index, `virtio-blk-${disk.id}`, diskModel(disk))),
+    ];
+  }
+
+  #vga({ bus, clock, videoMemory }: BoardServices, { monitor }: NonNullable<CardParts["video"]>): Vga {
+    const vga = new Vga({
+      bus,
+      clock,
+      vram: videoMemory ?? new PlainVram(VRAM_BYTES),
+      saveVram: videoMemory === undefined,
+      ...(monitor ? { monitor } : {}),
+    });
+    this.display = vga.display;
+    return vga;
+  }
+}
+
+function diskModel({ backend, id, onError }: DiskPart) {
+  return ({ deliver }: BoardServices) => new VirtioBlk({ backend, serial: id, deliver, onError });
+}
+
+function virtioCard(slot: number, name: string, createModel: (services: BoardServices) => VirtioModel): PciCard {
+  return {
+    slot,
+    create: (services) =>
+      new VirtioPciDevice({
+        name,
+        model: createModel(services),
+        memory: services.memory,
+        deliver: services.deliver,
+        warn: services.warn,
+      }),
+  };
+}
