@@ -1,0 +1,181 @@
+// Suite `snapshot`: a running 256 MB guest at a prompt. How long a snapshot stops it, what it writes, and how soon a restored one answers.
+// Ours through the app's own host and contract; QEMU through savevm and loadvm on qcow2.
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect as connectSocket, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { startHost } from "../../main/cli/host-process.ts";
+import { connectRpc } from "../../main/rpc/client.ts";
+import { amd64Image, type GuestImage } from "../guests/images.ts";
+import { QEMU } from "../peers/qemu.ts";
+import { TERRARIUM } from "../peers/terrarium.ts";
+import { median, type Report } from "../table.ts";
+
+const run = promisify(execFile);
+
+/** 64 MB of random bytes make memory that cannot be compressed away. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t tmpfs tmpfs /tmp
+/bin/busybox dd if=/dev/urandom of=/tmp/data bs=1M count=64 2>/dev/null
+echo "MARK idle"
+exec /bin/busybox sh
+`;
+const COMMAND_LINE = "console=ttyS0 quiet";
+const TIMEOUT_MS = 180_000;
+
+/** Milliseconds, and bytes where the name says so. */
+interface Sample {
+  firstPause: number;
+  secondPause: number;
+  firstTotal: number;
+  secondBytes: number;
+  restore: number;
+}
+
+export async function snapshotSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
+  const image = await amd64Image("snapshot", INIT);
+  const samples: Record<string, Partial<Sample>[]> = { [TERRARIUM.name]: [], [QEMU.name]: [] };
+  const versions: Record<string, string> = { [TERRARIUM.name]: await TERRARIUM.version() };
+  const missing: Record<string, string> = {};
+  const reason = await QEMU.missing();
+  if (reason) missing[QEMU.name] = reason;
+  else versions[QEMU.name] = await QEMU.version();
+  for (let round = 1; round <= rounds; round++) {
+    progress(`round ${round}: ${TERRARIUM.name}`);
+    samples[TERRARIUM.name]?.push(await ours(image));
+    if (reason) continue;
+    progress(`round ${round}: ${QEMU.name}`);
+    samples[QEMU.name]?.push(await qemu(image));
+  }
+  const row = (what: string, unit: string, pick: keyof Sample, scale = 1) => ({
+    what,
+    unit,
+    values: Object.fromEntries(
+      Object.entries(samples).flatMap(([name, all]) => {
+        const values = all.flatMap((sample) => (sample[pick] === undefined ? [] : [sample[pick] / scale]));
+        return values.length > 0 ? [[name, median(values)]] : [];
+      }),
+    ),
+  });
+  return {
+    suite: "snapshot",
+    versions,
+    missing,
+    rounds,
+    rows: [
+      row("first snapshot: guest stands still", "ms", "firstPause"),
+      row("first snapshot: until it is on disk", "ms", "firstTotal"),
+      row("second snapshot: guest stands still", "ms", "secondPause"),
+      row("second snapshot: written", "MiB", "secondBytes", 1 << 20),
+      row("restore to an answered command", "ms", "restore"),
+    ],
+    notes: [],
+  };
+}
+
+async function ours({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
+  const home = await mkdtemp(join(tmpdir(), "terrarium-bench-"));
+  const connection = await connectRpc(await startHost(home, 0));
+  const { client } = connection;
+  try {
+    const { id } = await client.machines.create({
+      name: "bench",
+      kernel,
+      initrd,
+      commandLine: COMMAND_LINE,
+      memoryMiB: 256,
+    });
+    await client.machines.start({ id });
+    await client.machines.waitForOutput({ id, pattern: "MARK idle", timeoutMs: TIMEOUT_MS });
+    const start = performance.now();
+    const first = await client.snapshots.take({ id });
+    const firstTotal = performance.now() - start;
+    const second = await client.snapshots.take({ id });
+    const restoreStart = performance.now();
+    await client.snapshots.restore({ snapshotId: first.id, start: true });
+    await client.machines.sendText({ id, text: "echo A$((40+2))\n" });
+    await client.machines.waitForOutput({ id, pattern: "A42", timeoutMs: TIMEOUT_MS });
+    return {
+      ...(first.pauseMs === null ? {} : { firstPause: first.pauseMs }),
+      ...(second.pauseMs === null ? {} : { secondPause: second.pauseMs }),
+      firstTotal,
+      secondBytes: second.ownBytes,
+      restore: performance.now() - restoreStart,
+    };
+  } finally {
+    await client.host.shutdown({ stopMachines: "power-off" }).catch(() => undefined);
+    connection.close();
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function qemu({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
+  const folder = await mkdtemp(join(tmpdir(), "terrarium-bench-"));
+  const disk = join(folder, "disk.qcow2");
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", disk, "4G"]);
+  const boot = (extra: readonly string[]) => bootQemu(folder, disk, kernel, initrd, extra);
+  try {
+    const running = await boot([]);
+    await running.output(/MARK idle/);
+    const timed = async (command: string): Promise<number> => {
+      const start = performance.now();
+      await running.monitor(command);
+      return performance.now() - start;
+    };
+    const firstPause = await timed("savevm one");
+    const secondPause = await timed("savevm two");
+    running.kill();
+    const restoreStart = performance.now();
+    const restored = await boot(["-loadvm", "one"]);
+    restored.type("echo A$((40+2))\n");
+    await restored.output(/A42/);
+    const restore = performance.now() - restoreStart;
+    restored.kill();
+    return { firstPause, firstTotal: firstPause, secondPause, restore };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function bootQemu(folder: string, disk: string, kernel: string, initrd: string, extra: readonly string[]) {
+  const socketPath = join(folder, "monitor");
+  const [program, ...args] = QEMU.command({ kernel, initrd, commandLine: COMMAND_LINE, memoryMiB: 256, disk });
+  const child = spawn(program, [...args, "-monitor", `unix:${socketPath},server=on,wait=off`, ...extra], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  let seen = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    seen += chunk.toString();
+  });
+  const until = async (done: () => boolean): Promise<void> => {
+    const deadline = performance.now() + TIMEOUT_MS;
+    while (!done()) {
+      if (performance.now() > deadline) throw new Error(`QEMU did not get there in time:\n${seen.slice(-500)}`);
+      await sleep(2);
+    }
+  };
+  let monitor: Socket | undefined;
+  let replies = "";
+  return {
+    output: (pattern: RegExp) => until(() => pattern.test(seen)),
+    type: (text: string) => void child.stdin.write(text),
+    kill: () => void child.kill("SIGKILL"),
+    /** Runs a command of QEMU's human monitor; it is done when the next prompt appears. */
+    async monitor(command: string): Promise<void> {
+      if (!monitor) {
+        monitor = connectSocket(socketPath);
+        monitor.on("data", (chunk: Buffer) => {
+          replies += chunk.toString();
+        });
+        await until(() => replies.includes("(qemu) "));
+      }
+      const from = replies.length;
+      monitor.write(`${command}\n`);
+      await until(() => replies.slice(from).includes("\n(qemu) "));
+    },
+  };
+}
