@@ -13,6 +13,7 @@ import { SSE_ROWS } from "./semantics/sse.ts";
 import { STACK_ROWS } from "./semantics/stack.ts";
 import { STRING_ROWS } from "./semantics/string.ts";
 import { SYSTEM_ROWS } from "./semantics/system.ts";
+import { X87_ROWS } from "./semantics/x87.ts";
 
 export const ROWS: readonly InstructionRow[] = [
   ...Object.values(PSEUDO_ROWS),
@@ -28,4 +29,5 @@ export const ROWS: readonly InstructionRow[] = [
   ...SYSTEM_ROWS,
   ...LEGACY_ROWS,
   ...SSE_ROWS,
+  ...X87_ROWS,
 ];

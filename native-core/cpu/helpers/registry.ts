@@ -12,6 +12,7 @@ import { SEGMENT_HELPERS } from "./segment-load.ts";
 import { SSE_HELPERS } from "./sse-float.ts";
 import { SYSTEM_CALL_HELPERS } from "./system-call.ts";
 import { SYSTEM_SEGMENT_HELPERS } from "./system-segment.ts";
+import { X87_HELPERS } from "./x87.ts";
 
 export const HELPERS: Readonly<Record<string, Helper>> = {
   ...INTEGER_HELPERS,
@@ -26,4 +27,5 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   ...CPUID_HELPERS,
   ...PORT_HELPERS,
   ...SSE_HELPERS,
+  ...X87_HELPERS,
 };
