@@ -41,10 +41,12 @@ export class App {
   onShutdownRequested: ((mode: StopAll) => void) | null = null;
   readonly #lock: HostLock;
   readonly #metrics: MetricsPoller;
+  readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
 
-  private constructor(context: ServiceContext, lock: HostLock, notices: readonly string[]) {
+  private constructor(context: ServiceContext, lock: HostLock, closing: AbortController, notices: readonly string[]) {
     this.context = context;
+    this.#closingSoon = closing;
     this.notices = notices;
     this.#lock = lock;
     this.#metrics = new MetricsPoller(context);
@@ -58,6 +60,7 @@ export class App {
     try {
       const { store, records, notices } = await Store.open(data);
       const events = new EventHub();
+      const closing = new AbortController();
       const registry = new MachineRegistry();
       for (const record of records) registry.add(new Machine(record, store, events));
       const context: ServiceContext = {
@@ -70,8 +73,9 @@ export class App {
         timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
         images: mediaImages(data.machines),
         resources: new Resources(options.starterFolder),
+        closing: closing.signal,
       };
-      const app = new App(context, lock, notices);
+      const app = new App(context, lock, closing, notices);
       for (const machine of registry.list()) scheduleCleanup(context, machine);
       return app;
     } catch (error) {
@@ -97,6 +101,7 @@ export class App {
   }
 
   async #close(mode: StopAll): Promise<void> {
+    this.#closingSoon.abort();
     this.#metrics.dispose();
     await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
     for (const machine of this.context.registry.list()) {

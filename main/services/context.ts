@@ -19,4 +19,6 @@ export interface ServiceContext {
   readonly timeouts: VmTimeouts;
   readonly images: DiskImages;
   readonly resources: Resources;
+  /** Aborted when the app ends: nothing is begun in the background any more. */
+  readonly closing: AbortSignal;
 }

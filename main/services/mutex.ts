@@ -11,12 +11,10 @@ export class Mutex {
 
   run<T>(work: () => Promise<T>): Promise<T> {
     this.#held += 1;
-    const result = this.#tail.then(work);
-    this.#tail = result
-      .catch(() => undefined)
-      .then(() => {
-        this.#held -= 1;
-      });
+    const result = this.#tail.then(work).finally(() => {
+      this.#held -= 1;
+    });
+    this.#tail = result.catch(() => undefined);
     return result;
   }
 }

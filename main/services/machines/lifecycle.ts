@@ -113,6 +113,8 @@ export class Lifecycle {
     if (how === "power-off" && machine.operations.busy && machine.vm !== null) {
       machine.vm.outcome = { kind: "off" };
       await machine.vm.client.kill();
+      // Whatever was under way fails now and puts the machine into its state.
+      await machine.operations.run(async () => undefined);
       return;
     }
     await machine.operate(async () => {

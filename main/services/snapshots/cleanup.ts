@@ -14,7 +14,7 @@ import { backingLinks, namedLayers } from "./layers.ts";
 
 /** Queues a clean-up behind whatever the machine is doing. Does nothing when one is under way. */
 export function scheduleCleanup(context: ServiceContext, machine: Machine): void {
-  if (machine.cleanup !== null) return;
+  if (machine.cleanup !== null || context.closing.aborted) return;
   const controller = new AbortController();
   machine.cleanup = controller;
   const run = machine.operations.run(async () => {

@@ -1,0 +1,75 @@
+// An app on a data folder of its own, with the fake VM process and a small stand-in for Starter Linux.
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { EngineDefinition } from "../../main/engines/engine.ts";
+import { App } from "../../main/services/app.ts";
+import { mediaImages } from "../../main/services/disks/media-images.ts";
+import { DEFAULT_TIMEOUTS, type VmTimeouts } from "../../main/supervisor/vm-client.ts";
+
+export type FakeVm = "fake" | "silent" | "foreign" | "broken";
+
+export const SHORT_TIMEOUTS: VmTimeouts = { helloMs: 10_000, requestMs: 5000, longRequestMs: 10_000, endMs: 500 };
+
+export function fakeEngine(which: FakeVm = "fake"): EngineDefinition {
+  return {
+    id: "embedded",
+    label: "Test engine",
+    module: fileURLToPath(new URL(`./vm/${which}-vm-process.ts`, import.meta.url)),
+    capabilities: {
+      engine: "fake",
+      liveSnapshots: true,
+      saveState: true,
+      acpiShutdown: true,
+      screenshots: true,
+      maxCpus: 1,
+      memoryMinMiB: 64,
+      memoryMaxMiB: 3072,
+    },
+  };
+}
+
+/** A folder that goes away with the test. */
+export async function temporaryFolder(): Promise<string> {
+  return mkdtemp(path.join(os.tmpdir(), "terrarium-test-"));
+}
+
+/** A file that passes for a 64-bit bzImage. */
+export function kernelBytes(payloadBytes = 64): Buffer {
+  const kernel = Buffer.alloc(5 * 512 + payloadBytes);
+  kernel.writeUInt8(4, 0x1f1);
+  kernel.writeUInt32LE(payloadBytes / 16, 0x1f4);
+  kernel.writeUInt16LE(0xaa55, 0x1fe);
+  kernel.write("HdrS", 0x202, "latin1");
+  kernel.writeUInt16LE(0x020f, 0x206);
+  kernel.writeUInt16LE(1, 0x236);
+  return kernel;
+}
+
+/** vmlinuz, initrd.img and an empty 8 MiB disk template. */
+export async function makeStarter(folder: string): Promise<string> {
+  const starter = path.join(folder, "starter");
+  await mkdir(starter, { recursive: true });
+  await writeFile(path.join(starter, "vmlinuz"), kernelBytes());
+  await writeFile(path.join(starter, "initrd.img"), "initrd");
+  await rm(path.join(starter, "disk-template.qcow2"), { force: true });
+  await mediaImages(folder).create(path.join(starter, "disk-template.qcow2"), 8 << 20);
+  return starter;
+}
+
+export interface TestAppOptions {
+  readonly vm?: FakeVm;
+  readonly timeouts?: Partial<VmTimeouts>;
+}
+
+/** Opens (or reopens) an app below `folder`: data in `home`, Starter's stand-in beside it. */
+export async function openTestApp(folder: string, options: TestAppOptions = {}): Promise<App> {
+  const engine = fakeEngine(options.vm);
+  return App.open({
+    home: path.join(folder, "home"),
+    starterFolder: path.join(folder, "starter"),
+    engines: new Map([[engine.id, engine]]),
+    timeouts: { ...DEFAULT_TIMEOUTS, ...SHORT_TIMEOUTS, ...options.timeouts },
+  });
+}

@@ -1,0 +1,149 @@
+// A VM process without a guest, for tests of what surrounds it: it speaks the whole protocol, keeps "memory" as a number that counts
+// typed lines, echoes its console and misbehaves where the kernel command line says so (`crash-on=takeSnapshot`, `hang-on=pause`, ...).
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import path from "node:path";
+import { mediaImages } from "../../../main/services/disks/media-images.ts";
+import {
+  ENGINE_PROTOCOL_VERSION,
+  ENGINE_REQUESTS,
+  type EngineArgument,
+  type EngineRequestName,
+  engineInboundSchema,
+  type SnapshotResult,
+} from "../../../native-core/protocol/engine.ts";
+import { PNG_1X1 } from "../png.ts";
+
+let start: EngineArgument<"start"> | null = null;
+let typedLines = 0;
+let scrollback = "";
+const consoles = new Set<Socket>();
+
+function send(message: unknown): void {
+  process.send?.(message);
+}
+
+function print(text: string): void {
+  scrollback += text;
+  for (const socket of consoles) socket.write(text);
+}
+
+function writeState(folder: string): SnapshotResult {
+  const temporary = `${folder}.tmp`;
+  mkdirSync(temporary, { recursive: true });
+  writeFileSync(path.join(temporary, "memory.json"), JSON.stringify({ typedLines }));
+  renameSync(temporary, folder);
+  return { pauseMs: 1.5, writtenBytes: 100, newPages: 1, totalPages: 1, thumbnailPng: PNG_1X1 };
+}
+
+function stop(reason: string, message: string | null = null): void {
+  send({ kind: "runState", state: "stopped", reason, message });
+  server.close();
+  for (const socket of consoles) socket.destroy();
+  setImmediate(() => process.disconnect());
+}
+
+const server = createServer((socket) => {
+  socket.once("data", (line) => {
+    if (!line.toString().startsWith("console")) return void socket.end(`RFB of ${start?.machineId}\n`);
+    consoles.add(socket);
+    socket.write(scrollback);
+    socket.on("data", (bytes) => print(`<${bytes.toString()}>`));
+  });
+  socket.on("error", () => undefined);
+  socket.on("close", () => consoles.delete(socket));
+});
+
+const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unknown } = {
+  async start(argument) {
+    start = argument;
+    if (argument.restoreFrom !== null) {
+      typedLines = JSON.parse(readFileSync(path.join(argument.restoreFrom, "memory.json"), "utf8")).typedLines;
+    }
+    rmSync(argument.dataSocket, { force: true });
+    await new Promise<void>((resolve) => server.listen(argument.dataSocket, resolve));
+    print(`booted ${argument.config.memoryMiB} MiB, typed lines: ${typedLines}\n`);
+    return {
+      capabilities: {
+        engine: "fake",
+        liveSnapshots: true,
+        saveState: true,
+        acpiShutdown: true,
+        screenshots: true,
+        maxCpus: 1,
+        memoryMinMiB: 64,
+        memoryMaxMiB: 3072,
+      },
+      startMs: 1,
+    };
+  },
+  pause: () => null,
+  resume: () => null,
+  reset: () => {
+    send({ kind: "reset" });
+    return null;
+  },
+  acpiShutdown: () => {
+    setImmediate(() => stop("guest-shutdown"));
+    return null;
+  },
+  powerOff: () => {
+    setImmediate(() => stop("power-off"));
+    return null;
+  },
+  saveState: ({ folder }) => {
+    const result = writeState(folder);
+    setImmediate(() => stop("saved"));
+    return result;
+  },
+  async takeSnapshot({ folder, overlays }) {
+    const images = mediaImages(path.dirname(start?.folder ?? ""));
+    for (const overlay of overlays) {
+      const disk = start?.disks.find((each) => each.id === overlay.diskId);
+      if (!disk) throw new Error(`no disk ${overlay.diskId}`);
+      await images.createOverlay(overlay.file, disk);
+      disk.file = overlay.file;
+      disk.format = "qcow2";
+    }
+    return writeState(folder);
+  },
+  screenshot: () => ({ png: PNG_1X1, width: 1, height: 1 }),
+  sendText: ({ text }) => {
+    typedLines += text.split("\n").length - 1;
+    print(text);
+    if (text === "poweroff\n") setImmediate(() => stop("guest-shutdown"));
+    if (text === "triple\n") setImmediate(() => stop("triple-fault"));
+    if (text === "engine-failure\n") setImmediate(() => stop("failed", "the JIT ran out of pages"));
+    if (text === "crash\n") throw process.exit(3);
+    return null;
+  },
+  metrics: () => ({ mips: 1, cpuShare: 0.5, residentBytes: 1, guestBytes: 1, diskReadBytes: 0, diskWrittenBytes: 0 }),
+};
+
+process.on("message", async (message) => {
+  const { id, request, argument } = engineInboundSchema.parse(message);
+  const name = request as EngineRequestName;
+  const commandLine =
+    name === "start" ? (argument as EngineArgument<"start">).config.boot.commandLine : start?.config.boot.commandLine;
+  const misbehaviour = new RegExp(`\\b(crash|hang|fail|nonsense)-on=${name}\\b`).exec(commandLine ?? "")?.[1];
+  if (misbehaviour === "crash") {
+    process.stderr.write("RangeError: the fake engine fell over\n");
+    process.exit(7);
+  }
+  if (misbehaviour === "hang") return;
+  if (misbehaviour === "nonsense") return send({ kind: "reply", id, result: { no: "sense" } });
+  if (misbehaviour === "fail") {
+    const details = { file: "/some/disk", consequence: "Nothing was saved.", remedy: "Free some space." };
+    return send({ kind: "failure", id, error: { code: "NO_SPACE", message: "The disk is full", details } });
+  }
+  try {
+    const parsed = ENGINE_REQUESTS[name][0].parse(argument);
+    const result = await (handlers[name] as (value: unknown) => unknown)(parsed);
+    send({ kind: "reply", id, result });
+  } catch (error) {
+    send({ kind: "failure", id, error: { code: "ENGINE_FAILED", message: String(error), details: {} } });
+  }
+});
+process.on("disconnect", () => process.exit(0));
+
+send({ kind: "hello", protocol: ENGINE_PROTOCOL_VERSION, pid: process.pid });

@@ -1,0 +1,2 @@
+// A VM process that never says hello.
+process.on("message", () => undefined);

@@ -1,0 +1,340 @@
+import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { App } from "../../../main/services/app.ts";
+import { cloneMachine } from "../../../main/services/machines/clone.ts";
+import { configure } from "../../../main/services/machines/configuration.ts";
+import { createStarter } from "../../../main/services/machines/creation.ts";
+import type { Machine } from "../../../main/services/machines/machine.ts";
+import { sendText, waitForOutput } from "../../../main/services/machines/serial.ts";
+import { deleteSnapshot, updateSnapshot } from "../../../main/services/snapshots/delete.ts";
+import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
+import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
+import { snapshotTree, thumbnail } from "../../../main/services/snapshots/tree.ts";
+import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
+import { readText, writeText } from "../../support/disk-bytes.ts";
+import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+let folder: string;
+let app: App;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  await makeStarter(folder);
+  app = await openTestApp(folder);
+});
+
+afterEach(async () => {
+  await app.close("power-off");
+  await rm(folder, { recursive: true });
+});
+
+function topOf(machine: Machine): string {
+  return path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");
+}
+
+function take(machine: Machine, name: string): Promise<SnapshotRecord> {
+  return takeSnapshot(app.context, machine, { name, description: "" });
+}
+
+function restore(
+  machine: Machine,
+  snapshot: SnapshotRecord,
+  options: { keepCurrent?: boolean; start?: boolean } = {},
+): Promise<void> {
+  return restoreSnapshot(app.context, app.lifecycle, machine, snapshot, { keepCurrent: false, ...options });
+}
+
+async function cleanedUp(machine: Machine): Promise<void> {
+  await waitUntil("the clean-up has ended", () => machine.cleanup === null);
+}
+
+describe("a snapshot of a machine that is off", () => {
+  it("keeps the disk of its moment whatever is written afterwards", async () => {
+    const machine = await createStarter(app.context, {});
+    await writeText(topOf(machine), 10, "before");
+    const snapshot = await take(machine, "before");
+    await writeText(topOf(machine), 10, "after");
+    await restore(machine, snapshot);
+    expect(await readText(topOf(machine), 10)).toBe("before");
+    expect(machine.state).toBe("powered-off");
+  });
+
+  it("can be restored any number of times, each time from the same state", async () => {
+    const machine = await createStarter(app.context, {});
+    const snapshot = await take(machine, "base");
+    for (const text of ["first", "second"]) {
+      await writeText(topOf(machine), 3, text);
+      await restore(machine, snapshot);
+      expect(await readText(topOf(machine), 3)).toBe("");
+    }
+    await cleanedUp(machine);
+    expect(readdirSync(machine.paths.disks)).toHaveLength(2);
+  });
+
+  it("branches into a tree", async () => {
+    const machine = await createStarter(app.context, {});
+    const root = await take(machine, "root");
+    const left = await take(machine, "left");
+    await restore(machine, root);
+    const right = await take(machine, "right");
+    const tree = await snapshotTree(machine);
+    expect(tree.snapshots.map((each) => [each.name, each.parentId])).toEqual([
+      ["root", null],
+      ["left", root.id],
+      ["right", root.id],
+    ]);
+    expect(tree.currentId).toBe(right.id);
+    expect(left.id).not.toBe(right.id);
+  });
+
+  it("keeps the present when asked to, as a snapshot of its own", async () => {
+    const machine = await createStarter(app.context, {});
+    const base = await take(machine, "base");
+    await writeText(topOf(machine), 3, "precious");
+    await restore(machine, base, { keepCurrent: true });
+    const kept = machine.record.snapshots.find((each) => each.name === "Before restoring base");
+    expect(kept).toBeDefined();
+    await restore(machine, kept as SnapshotRecord);
+    expect(await readText(topOf(machine), 3)).toBe("precious");
+  });
+
+  it("brings its settings back, but not the name", async () => {
+    const machine = await createStarter(app.context, { name: "old", memoryMiB: 128 });
+    const snapshot = await take(machine, "small");
+    await configure(app.context, machine, { ...machine.record.config, name: "new", memoryMiB: 512 });
+    await restore(machine, snapshot);
+    expect(machine.record.config).toMatchObject({ name: "new", memoryMiB: 128 });
+  });
+
+  it("survives the app", async () => {
+    const machine = await createStarter(app.context, {});
+    await writeText(topOf(machine), 1, "kept");
+    const snapshot = await take(machine, "kept");
+    await updateSnapshot(machine, snapshot, { name: "renamed", description: "notes" });
+    await app.close();
+    app = await openTestApp(folder);
+    const again = app.context.registry.get(machine.id);
+    expect(again.record.snapshots).toMatchObject([{ id: snapshot.id, name: "renamed", description: "notes" }]);
+    expect(await readText(topOf(again), 1)).toBe("kept");
+  });
+});
+
+describe("a live snapshot", () => {
+  it("has memory, a thumbnail and the state of the disk, and leaves the machine running", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await sendText(machine, 0, "one\n");
+    const snapshot = await take(machine, "live");
+    expect(machine.state).toBe("running");
+    expect(await snapshotTree(machine)).toMatchObject({
+      snapshots: [{ withMemory: true, hasThumbnail: true, pauseMs: 1.5 }],
+      currentChanged: true,
+    });
+    expect((await thumbnail(machine, snapshot))?.pngBase64).toMatch(/^iVBOR/);
+  });
+
+  it("goes on where it was taken, in a machine that was running", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await sendText(machine, 0, "one\n");
+    const snapshot = await take(machine, "live");
+    await sendText(machine, 0, "two\nthree\n");
+    await restore(machine, snapshot);
+    expect(machine.state).toBe("running");
+    await waitForOutput(machine, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
+  });
+
+  it("leaves a machine that is off in the saved state", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    const snapshot = await take(machine, "live");
+    await app.lifecycle.stop(machine, "power-off");
+    await restore(machine, snapshot);
+    expect(machine.state).toBe("saved");
+    await app.lifecycle.discardSavedState(machine);
+    await cleanedUp(machine);
+    await restore(machine, snapshot, { start: true });
+    expect(machine.state).toBe("running");
+  });
+
+  it("that the engine refuses leaves nothing behind", async () => {
+    const machine = await createStarter(app.context, {});
+    const { config } = machine.record;
+    await configure(app.context, machine, { ...config, boot: { ...config.boot, commandLine: "fail-on=takeSnapshot" } });
+    await app.lifecycle.start(machine);
+    await expect(take(machine, "live")).rejects.toMatchObject({ code: "NO_SPACE" });
+    expect(machine.state).toBe("running");
+    expect(machine.record).toMatchObject({ pending: null, snapshots: [], config: { disks: config.disks } });
+  });
+
+  it("during which the engine crashes leaves a machine that starts again", async () => {
+    const machine = await createStarter(app.context, {});
+    const { config } = machine.record;
+    await configure(app.context, machine, {
+      ...config,
+      boot: { ...config.boot, commandLine: "crash-on=takeSnapshot" },
+    });
+    await app.lifecycle.start(machine);
+    await expect(take(machine, "live")).rejects.toMatchObject({ code: "ENGINE_FAILED" });
+    expect(machine.state).toBe("aborted");
+    expect(machine.record).toMatchObject({ pending: null, snapshots: [] });
+    await app.lifecycle.start(machine);
+    expect(machine.state).toBe("running");
+  });
+
+  it("of a machine whose saved state was discarded keeps its own memory", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await sendText(machine, 0, "one\n");
+    await app.lifecycle.stop(machine, "save");
+    const snapshot = await take(machine, "saved");
+    await app.lifecycle.discardSavedState(machine);
+    await cleanedUp(machine);
+    await restore(machine, snapshot, { start: true });
+    await waitForOutput(machine, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
+  });
+});
+
+describe("deleting a snapshot", () => {
+  it("merges its layer into the only one above and gives the space back", async () => {
+    const machine = await createStarter(app.context, {});
+    await writeText(topOf(machine), 1, "base");
+    const first = await take(machine, "first");
+    await writeText(topOf(machine), 2, "middle");
+    const second = await take(machine, "second");
+    await writeText(topOf(machine), 3, "top");
+    await deleteSnapshot(app.context, machine, first);
+    await cleanedUp(machine);
+    await deleteSnapshot(app.context, machine, second);
+    await cleanedUp(machine);
+    expect(readdirSync(machine.paths.disks)).toHaveLength(1);
+    for (const [sector, text] of [
+      [1, "base"],
+      [2, "middle"],
+      [3, "top"],
+    ] as const) {
+      expect(await readText(topOf(machine), sector)).toBe(text);
+    }
+  });
+
+  it("keeps its children and moves them up", async () => {
+    const machine = await createStarter(app.context, {});
+    const root = await take(machine, "root");
+    await writeText(topOf(machine), 1, "middle");
+    const middle = await take(machine, "middle");
+    await writeText(topOf(machine), 1, "leaf");
+    const leaf = await take(machine, "leaf");
+    await deleteSnapshot(app.context, machine, middle);
+    await cleanedUp(machine);
+    expect(machine.record.snapshots.map((each) => [each.name, each.parentId])).toEqual([
+      ["root", null],
+      ["leaf", root.id],
+    ]);
+    await restore(machine, leaf);
+    expect(await readText(topOf(machine), 1)).toBe("leaf");
+    await restore(machine, root);
+    expect(await readText(topOf(machine), 1)).toBe("");
+  });
+
+  it("keeps a layer that two others stand on until one of them is gone", async () => {
+    const machine = await createStarter(app.context, {});
+    await writeText(topOf(machine), 1, "shared");
+    const root = await take(machine, "root");
+    const left = await take(machine, "left");
+    await restore(machine, root);
+    await deleteSnapshot(app.context, machine, root);
+    await cleanedUp(machine);
+    expect(await readText(topOf(machine), 1)).toBe("shared");
+    await deleteSnapshot(app.context, machine, left);
+    await cleanedUp(machine);
+    expect(await readText(topOf(machine), 1)).toBe("shared");
+  });
+
+  it("waits with the disks until a running machine has stopped", async () => {
+    const machine = await createStarter(app.context, {});
+    const snapshot = await take(machine, "base");
+    await app.lifecycle.start(machine);
+    await deleteSnapshot(app.context, machine, snapshot);
+    expect(readdirSync(machine.paths.disks).filter((name) => name.endsWith(".qcow2"))).toHaveLength(2);
+    await app.lifecycle.stop(machine, "power-off");
+    await cleanedUp(machine);
+    expect(readdirSync(machine.paths.disks).filter((name) => name.endsWith(".qcow2"))).toHaveLength(1);
+  });
+
+  it("whose memory a saved machine stands on keeps that memory", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await sendText(machine, 0, "one\n");
+    const snapshot = await take(machine, "live");
+    await restore(machine, snapshot, { start: false });
+    await deleteSnapshot(app.context, machine, snapshot);
+    await cleanedUp(machine);
+    await app.lifecycle.start(machine);
+    await waitForOutput(machine, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
+  });
+
+  it("of the current state marks the machine as changed against the parent", async () => {
+    const machine = await createStarter(app.context, {});
+    const root = await take(machine, "root");
+    const child = await take(machine, "child");
+    expect((await snapshotTree(machine)).currentChanged).toBe(false);
+    await deleteSnapshot(app.context, machine, child);
+    expect(await snapshotTree(machine)).toMatchObject({ currentId: root.id, currentChanged: true });
+  });
+});
+
+describe("a clone", () => {
+  it("has the disk of its source, an identity of its own and no snapshots", async () => {
+    const source = await createStarter(app.context, {});
+    await writeText(topOf(source), 5, "original");
+    await take(source, "old");
+    await writeText(topOf(source), 6, "newer");
+    const clone = await cloneMachine(app.context, source, "Copy", null);
+    await writeText(topOf(source), 5, "changed");
+    expect(clone.id).not.toBe(source.id);
+    expect(clone.record.snapshots).toEqual([]);
+    expect(await readText(topOf(clone), 5)).toBe("original");
+    expect(await readText(topOf(clone), 6)).toBe("newer");
+    expect(readdirSync(clone.paths.disks)).toEqual(["disk0.qcow2"]);
+  });
+
+  it("of a snapshot has the disk of that moment", async () => {
+    const source = await createStarter(app.context, {});
+    const snapshot = await take(source, "empty");
+    await writeText(topOf(source), 5, "later");
+    const clone = await cloneMachine(app.context, source, "Copy", snapshot);
+    expect(await readText(topOf(clone), 5)).toBe("");
+  });
+
+  it("of a saved machine is saved too and goes on by itself", async () => {
+    const source = await createStarter(app.context, {});
+    await app.lifecycle.start(source);
+    await sendText(source, 0, "one\n");
+    await app.lifecycle.stop(source, "save");
+    const clone = await cloneMachine(app.context, source, "Copy", null);
+    expect(clone.state).toBe("saved");
+    await app.lifecycle.start(clone);
+    await app.lifecycle.start(source);
+    await waitForOutput(clone, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
+  });
+
+  it("that is cancelled leaves nothing", async () => {
+    const source = await createStarter(app.context, {});
+    await writeText(topOf(source), 5, "data");
+    const { images, tasks } = app.context;
+    const cancelling: typeof images = {
+      ...images,
+      flatten(...args) {
+        tasks.cancel(tasks.list()[0]?.id ?? "");
+        return images.flatten(...args);
+      },
+    };
+    const cloning = cloneMachine({ ...app.context, images: cancelling }, source, "Copy", null);
+    await expect(cloning).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(readdirSync(app.context.store.data.machines)).toEqual([source.id]);
+    expect(tasks.list()[0]?.state).toBe("cancelled");
+  });
+});
