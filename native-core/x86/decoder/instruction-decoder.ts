@@ -106,6 +106,7 @@ export class InstructionDecoder {
   /** The row that was decoded; undefined for an undefined opcode. */
   leaf: Leaf | undefined = undefined;
   sizeLog2 = 0;
+  addressLog2 = 0;
   prefixSegment = -1;
   prefixRepeat = 0;
   prefixLock = false;
@@ -237,7 +238,7 @@ export class InstructionDecoder {
     if (memory === 1) {
       this.#segment = DS;
       if (addressLog2 === 1) this.#decodeAddress16(bytes, modrm);
-      else this.#decodeAddress(bytes, modrm, rex, start);
+      else this.#decodeAddress(bytes, modrm, rex);
       operation.reg = this.#register(leaf.memoryRegSource, modrm, opcode, rex);
     } else if (!offsetOperand) {
       operation.reg = this.#register(leaf.regSource, modrm, opcode, rex);
@@ -322,6 +323,7 @@ export class InstructionDecoder {
     this.endsBlock = leaf.endsBlock;
     this.leaf = leaf;
     this.sizeLog2 = sizeLog2;
+    this.addressLog2 = addressLog2;
     if (inMemory === 1) this.#placeMemory(leaf, operation, addressLog2, override, sizeLog2, out);
     out.push(operation);
   }
@@ -383,7 +385,7 @@ export class InstructionDecoder {
   }
 
   /** 32- and 64-bit addressing (SDM 2A tables 2-2 and 2-3). */
-  #decodeAddress(bytes: Uint8Array, modrm: number, rex: number, _start: number): void {
+  #decodeAddress(bytes: Uint8Array, modrm: number, rex: number): void {
     const mod = modrm >> 6;
     const rm = modrm & 7;
     let at = this.#at;
