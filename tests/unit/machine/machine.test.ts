@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { isAppError } from "../../../native-core/common/errors.ts";
+import type { BlockBackend } from "../../../native-core/devices/block-backend.ts";
+import { setUpBoard } from "../../../native-core/firmware/board-setup.ts";
 import type { FirmwareTarget } from "../../../native-core/firmware/firmware.ts";
 import { createMachine, type Machine, type MachineParts } from "../../../native-core/machine/machine.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
@@ -169,6 +171,77 @@ describe("The machine", () => {
     machine.bus.writePort(0x3f9, 1, 0x02);
     machine.runSlice(10n);
     expect(vcpu.interrupts).toEqual([0x42, 0x44]);
+  });
+});
+
+describe("A machine with cards", () => {
+  const disk = (sizeBytes: number): BlockBackend => ({
+    sizeBytes,
+    readOnly: false,
+    read: async (_, target) => void target.fill(0),
+    write: async () => {},
+    flush: async () => {},
+    discard: async () => {},
+    writeZeroes: async () => {},
+  });
+  const parts = {
+    video: {},
+    disks: [
+      { id: "disk0", backend: disk(1 << 20) },
+      { id: "disk1", backend: disk(1 << 20) },
+    ],
+  };
+  const firmware = {
+    start: (target: FirmwareTarget) => void setUpBoard(target),
+  };
+  const config = (machine: Machine, slot: number, register: number) => {
+    machine.bus.writePort(0xcf8, 4, 0x80000000 | (slot << 11) | register);
+    return machine.bus.readPort(0xcfc, 4);
+  };
+
+  it("has them in slots that never move", () => {
+    const { machine } = build(parts);
+    const ids = Array.from({ length: 16 }, (_, slot) => config(machine, slot, 0));
+    expect(ids.map((id) => id >>> 16)).toEqual([
+      0x1237, 0x7000, 0x1111, 0x1044, 0xffff, 0xffff, 0xffff, 0xffff, 0x1042, 0x1042, 0xffff, 0xffff, 0xffff, 0xffff,
+      0xffff, 0xffff,
+    ]);
+  });
+
+  it("gets addresses and interrupt lines from its firmware, none overlapping, all above RAM", () => {
+    const { machine } = build({ ...parts, firmware });
+    const bars = [2, 3, 8, 9].flatMap((slot) =>
+      [0x10, 0x14, 0x18, 0x20].map((register) => config(machine, slot, register)),
+    );
+    const bases = bars.map((bar) => (bar & ~15) >>> 0).filter((base) => base !== 0);
+    expect(bases.length).toBe(8);
+    expect(new Set(bases).size).toBe(8);
+    for (const base of bases) expect(base).toBeGreaterThanOrEqual(0xc0000000);
+    expect([3, 8, 9].map((slot) => config(machine, slot, 0x3c) & 0xff)).toEqual([11, 10, 11]);
+    expect(config(machine, 8, 4) & 2).toBe(2);
+  });
+
+  it("maps video memory for the processor where the frame buffer's BAR is", () => {
+    const seen: (number | undefined)[] = [];
+    const { machine } = build({
+      ...parts,
+      firmware,
+      createProcessor: (options) => ({ ...fakeProcessor(options), mapVideoMemory: (base) => void seen.push(base) }),
+    });
+    expect(seen).toEqual([(config(machine, 2, 0x10) & ~15) >>> 0]);
+    machine.bus.writePort(0xcf8, 4, 0x80001004);
+    machine.bus.writePort(0xcfc, 2, 0);
+    expect(seen.at(-1)).toBeUndefined();
+    expect(machine.display?.size()).toEqual({ width: 720, height: 400 });
+  });
+
+  it("keeps its cards' state in the saved state", () => {
+    const { machine } = build({ ...parts, firmware });
+    const saved = machine.save();
+    const copy = build(parts);
+    copy.machine.restore(structuredClone(saved));
+    expect(copy.machine.save()).toEqual(saved);
+    expect(config(copy.machine, 8, 0x20)).toBe(config(machine, 8, 0x20));
   });
 });
 
