@@ -3,16 +3,16 @@
 
 const MINIMUM = 1000n;
 const MAXIMUM = 50_000_000n;
-/** First guess, in instructions per microsecond. */
-const INITIAL_RATE = 50n;
-/** Weight of a new observation: 1 / 2^3. */
-const SMOOTHING_SHIFT = 3n;
+/** First guess, in instructions per microsecond: slow rather than late. */
+const INITIAL_RATE = 5n;
+/** Weight of an observation that is faster than what is believed: 1 / 2^2. A slower one is believed at once. */
+const SMOOTHING_SHIFT = 2n;
 /** Shorter runs say little about speed. */
 const OBSERVED_NS = 20_000n;
 
 export class Budget {
   readonly #exact: boolean;
-  /** Instructions per millisecond, smoothed. */
+  /** Instructions per millisecond. */
   #rate = INITIAL_RATE * 1000n;
 
   /** `exact`: one instruction takes one nanosecond by definition. */
@@ -29,7 +29,7 @@ export class Budget {
   observe(instructions: bigint, ns: bigint): void {
     if (ns < OBSERVED_NS) return;
     const rate = (instructions * 1_000_000n) / ns;
-    this.#rate += (rate - this.#rate) >> SMOOTHING_SHIFT;
+    this.#rate = rate < this.#rate ? rate : this.#rate + ((rate - this.#rate) >> SMOOTHING_SHIFT);
     if (this.#rate < 1000n) this.#rate = 1000n;
   }
 }

@@ -1,0 +1,119 @@
+// Runs a machine on a host's event loop: a slice, then the host's turn, then the next; while the guest halts, sleep until its next
+// timer or an input. Used by the VM process and by scripts/boot.ts.
+import type { Disposable } from "../common/disposable.ts";
+import type { Machine } from "./machine.ts";
+
+/** What the runner needs of an event loop. */
+export interface EventLoop {
+  /** Calls back after about `ms` milliseconds, at least 1. */
+  setTimer(ms: number, callback: () => void): Disposable;
+  /** Calls back as soon as pending I/O had its turn. */
+  setImmediate(callback: () => void): Disposable;
+}
+
+export type RunnerEvent =
+  /** The guest switched itself off. */
+  | "poweroff"
+  /** The guest reset itself; the runner has restarted it. */
+  | "reset"
+  /** Triple fault: the processor has shut down. */
+  | "shutdown";
+
+/** Short enough for a picture at 60 Hz beside it, long enough that switching costs nothing. */
+const SLICE_NS = 4_000_000n;
+const NS_PER_MS = 1_000_000n;
+/** Deadlines nearer than this are waited for without sleeping. */
+const SPIN_NS = 200_000n;
+const LONGEST_SLEEP_MS = 10_000;
+
+export class MachineRunner {
+  readonly #machine: Machine;
+  readonly #loop: EventLoop;
+  readonly #onEvent: (event: RunnerEvent) => void;
+  #running = false;
+  #next: Disposable | undefined;
+  #sleeping = false;
+
+  /** `onEvent` is called between slices. After `poweroff` and `shutdown` the machine is paused. */
+  constructor(machine: Machine, loop: EventLoop, onEvent: (event: RunnerEvent) => void) {
+    this.#machine = machine;
+    this.#loop = loop;
+    this.#onEvent = onEvent;
+    machine.inputs.onArrival = () => this.#wake();
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  resume(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#machine.resume();
+    this.#soon();
+  }
+
+  /** Stops between two slices, at once seen from outside: virtual time stands still when this returns. */
+  pause(): void {
+    this.#running = false;
+    this.#sleeping = false;
+    this.#next?.dispose();
+    this.#next = undefined;
+    this.#machine.pause();
+  }
+
+  /** Hard reset. A paused machine stays paused. */
+  reset(): void {
+    this.#machine.reset();
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (!this.#running || !this.#sleeping) return;
+    this.#next?.dispose();
+    this.#soon();
+  }
+
+  #soon(): void {
+    this.#sleeping = false;
+    this.#next = this.#loop.setImmediate(() => this.#slice());
+  }
+
+  #slice(): void {
+    this.#next = undefined;
+    const slice = this.#machine.runSlice(SLICE_NS);
+    switch (slice.state) {
+      case "running":
+        this.#soon();
+        break;
+      case "halted":
+        this.#sleep(slice.nextDeadlineNs);
+        break;
+      case "reset":
+        this.#machine.reset();
+        this.#soon();
+        this.#onEvent("reset");
+        break;
+      case "poweroff":
+      case "shutdown":
+        this.pause();
+        this.#onEvent(slice.state);
+        break;
+    }
+  }
+
+  #sleep(deadlineNs: bigint | undefined): void {
+    const restNs = deadlineNs === undefined ? undefined : deadlineNs - this.#machine.clock.nowNs();
+    if (restNs !== undefined && restNs < SPIN_NS) {
+      this.#soon();
+      return;
+    }
+    const restMs = restNs === undefined ? LONGEST_SLEEP_MS : Number(restNs / NS_PER_MS);
+    this.#sleeping = true;
+    const ms = Math.max(1, Math.min(restMs, LONGEST_SLEEP_MS));
+    this.#next = this.#loop.setTimer(ms, () => {
+      this.#sleeping = false;
+      this.#slice();
+    });
+  }
+}
