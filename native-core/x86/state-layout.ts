@@ -119,6 +119,8 @@ export const STATE = {
   instructionDeadline: u64(0x300),
   /** Generation of linear-to-physical mappings; bumped by every TLB flush, checked by cached block links. */
   mappingGeneration: u32(0x308),
+  /** Non-zero after HLT, until an interrupt or NMI. */
+  halted: u32(0x30c),
 
   mxcsr: u32(0x320),
   x87Control: u16(0x330),

@@ -17,6 +17,7 @@ import { declarePhysical } from "../mmu/physical.ts";
 import { declareTlb } from "../mmu/tlb.ts";
 import { declareBlocks } from "./blocks.ts";
 import { type InlineHandler, OUTCOME, type OutcomeGlobals, writeDispatch } from "./dispatch.ts";
+import { traitsOf } from "./form-traits.ts";
 import { HANDLER_TABLE, handlerTableBytes } from "./handler-table.ts";
 import { lowerFragment } from "./lower-fragment.ts";
 import { declareRuntime, importHelpers } from "./runtime.ts";
@@ -88,7 +89,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     [...handlers.map((handler, number) => (inline[number] ? inlineHandler(handler) : undefined)), undefined],
     resync,
   );
-  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, resync));
+  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), resync));
   const exported: Record<string, FunctionReference> = {
     run,
     translate: tlb.translate,

@@ -11,7 +11,7 @@
 //   0x1A0_0000  physical block hash
 //   0x1B0_0000  operation cache, to the end
 // Pages of memory 0 that nothing touches cost no host memory.
-import { STATE_SIZE } from "../../x86/state-layout.ts";
+import { STATE, STATE_SIZE } from "../../x86/state-layout.ts";
 
 export const PAGE_SIZE = 4096;
 export const PAGE_SHIFT = 12;
@@ -29,8 +29,8 @@ export const PHYSICAL_ADDRESS_BITS = 40;
 export const CELLS = {
   /** Always zero: a block link that compares this cell with 0 is always valid. */
   zero: STATE_SIZE,
-  /** Generations of linear mappings: links and hash entries to non-global and to global pages hold the one they were made in. */
-  localGeneration: STATE_SIZE + 0x04,
+  /** Generations of linear mappings (the first one is STATE.mappingGeneration): links and hash entries to non-global and to global pages hold the one they were made in. */
+  localGeneration: STATE.mappingGeneration.offset,
   globalGeneration: STATE_SIZE + 0x08,
   /** Operation that is in a slow path now: an exception takes its RIP from it. */
   currentOperation: STATE_SIZE + 0x0c,

@@ -1,0 +1,49 @@
+// The core's Wasm module, instantiated: its memories and its exports, typed.
+import type { CoreHost } from "./mmu/imports.ts";
+import { MEMORY0_BYTES, WASM_PAGE } from "./mmu/memory-layout.ts";
+
+export interface CoreExports {
+  /** Executes from STATE.rip; RUN_RESULT says why it came back. */
+  run(): number;
+  /** Host address of bytes in one page, or -1 (mmu/tlb.ts). */
+  translate(linear: bigint, access: number, size: number): number;
+  /** Any bytes up to 8, also across pages and from devices. */
+  load(linear: bigint, size: number, access: number): bigint;
+  store(linear: bigint, value: bigint, size: number, access: number): void;
+  flush(keepGlobal: number): void;
+  invalidatePage(linear: bigint): void;
+  bumpGenerations(): void;
+}
+
+export interface CoreInstance {
+  readonly exports: CoreExports;
+  /** Memory 0: state, TLB, operation cache. */
+  readonly memory: WebAssembly.Memory;
+  /** Memory 1: guest memory. */
+  readonly guest: WebAssembly.Memory;
+}
+
+/** What helpers are to the module: i64 in (signed bigint), i64 out. */
+export type HelperImports = Record<string, (...args: bigint[]) => bigint>;
+
+/** `guestBytes`: RAM and video memory. Neither memory ever grows, so views of them stay valid. */
+export function instantiateCore(
+  module: WebAssembly.Module,
+  guestBytes: number,
+  host: CoreHost,
+  helpers: HelperImports,
+): CoreInstance {
+  const fixed = (bytes: number): WebAssembly.Memory => {
+    const pages = Math.ceil(bytes / WASM_PAGE);
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  };
+  const memory = fixed(MEMORY0_BYTES);
+  const guest = fixed(guestBytes);
+  const imports = {
+    core: { memory, guest },
+    host: { ...host } as unknown as Record<string, unknown>,
+    helpers,
+  };
+  const instance = new WebAssembly.Instance(module, imports);
+  return { exports: instance.exports as unknown as CoreExports, memory, guest };
+}

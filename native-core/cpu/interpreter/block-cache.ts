@@ -1,0 +1,217 @@
+// The operation cache seen from TypeScript: writes decoded blocks into memory 0, knows which pages they come from, voids them when the
+// bytes change, and empties itself when it is full.
+import type { DecodedBlock } from "../../x86/decoder/decode-block.ts";
+import { OPERATION_SIZE } from "../../x86/operation.ts";
+import type { CoreInstance } from "../core-instance.ts";
+import {
+  AREA,
+  BLOCK_HASH,
+  CELLS,
+  CODE_MAP,
+  OPERATION_CACHE,
+  PAGE_FLAG,
+  PAGE_FLAGS,
+  PAGE_SHIFT,
+  TLB_ENTRIES,
+  TLB_ENTRY,
+} from "../mmu/memory-layout.ts";
+import { BLOCK_HEADER_SIZE, BLOCK_MARKER, BLOCK_SPANS_PAGES, LINK_SLOT, TRAILER_SIZE } from "./block-layout.ts";
+import { FORM_TRAIT, type HandlerTable, readHandlerTable, VARIANT } from "./handler-table.ts";
+
+interface Block {
+  /** Address of the first operation. */
+  readonly address: number;
+  /** Host address of the first byte of code, and the context: the key it is found by. */
+  readonly host: number;
+  readonly context: number;
+}
+
+/** General register ZERO as an index: the operand has none. */
+const NO_INDEX = 0x80;
+
+export class BlockCache {
+  readonly #core: CoreInstance;
+  readonly #words: Int32Array;
+  readonly #view: DataView;
+  readonly #flags: Uint8Array;
+  readonly #handlers: HandlerTable;
+  readonly #blocks = new Map<number, number>();
+  readonly #pages = new Map<number, Block[]>();
+  #next: number = OPERATION_CACHE.address;
+
+  constructor(core: CoreInstance) {
+    this.#core = core;
+    this.#words = new Int32Array(core.memory.buffer);
+    this.#view = new DataView(core.memory.buffer);
+    this.#flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS.address);
+    this.#handlers = readHandlerTable(core.memory.buffer);
+  }
+
+  /** Blocks that are alive. */
+  get size(): number {
+    return this.#blocks.size;
+  }
+
+  /** A block translated before, or 0. `host` is the address of its first byte. */
+  find(host: number, context: number): number {
+    return this.#blocks.get(key(host, context)) ?? 0;
+  }
+
+  /**
+   * Writes a block; yields the address of its first operation. `secondHost`: host address of the second page of a block that spans two;
+   * such a block is not found again by its address. Both addresses are undefined for code outside RAM.
+   */
+  add(block: DecodedBlock, host: number | undefined, context: number, secondHost: number | undefined): number {
+    const bytes = BLOCK_HEADER_SIZE + block.operations.length * OPERATION_SIZE + TRAILER_SIZE;
+    if (this.#next + bytes > OPERATION_CACHE.address + OPERATION_CACHE.size) this.flush();
+    const address = this.#next + BLOCK_HEADER_SIZE;
+    this.#next += bytes;
+    const findable = host !== undefined && !block.crossesPage;
+    this.#write(block, address, findable ? 0 : BLOCK_SPANS_PAGES);
+    if (host !== undefined) {
+      const entry: Block = { address, host, context };
+      const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
+      this.#register(entry, host, firstLength);
+      if (secondHost !== undefined) this.#register(entry, secondHost, block.length - firstLength);
+      if (findable) this.#blocks.set(key(host, context), address);
+    }
+    return address;
+  }
+
+  /** Voids all blocks with bytes in a page; a block that runs now is left before its next operation. */
+  invalidatePage(hostPage: number): void {
+    const blocks = this.#pages.get(hostPage);
+    this.#pages.delete(hostPage);
+    this.#flags[hostPage] = (this.#flags[hostPage] ?? 0) & ~PAGE_FLAG.code;
+    this.#setCodeMap(hostPage, 0n);
+    if (!blocks) return;
+    for (const block of blocks) this.#void(block);
+    this.#core.exports.bumpGenerations();
+  }
+
+  /** As invalidatePage, if any of the bytes is code. */
+  invalidateBytes(host: number, length: number): void {
+    const page = host >>> PAGE_SHIFT;
+    if (this.#codeMap(page) & granules(host & 0xfff, length)) this.invalidatePage(page);
+  }
+
+  /** Voids everything and starts over. */
+  flush(): void {
+    for (const page of this.#pages.keys()) {
+      this.#flags[page] = (this.#flags[page] ?? 0) & ~PAGE_FLAG.code;
+      this.#setCodeMap(page, 0n);
+    }
+    this.#pages.clear();
+    this.#blocks.clear();
+    const hash = BLOCK_HASH.address >> 2;
+    this.#words.fill(0, hash, hash + ((BLOCK_HASH.entries * BLOCK_HASH.entrySize) >> 2));
+    this.#core.exports.bumpGenerations();
+    const epoch = CELLS.cacheEpoch >> 2;
+    this.#words[epoch] = ((this.#words[epoch] ?? 0) + 1) | 0;
+    this.#next = OPERATION_CACHE.address;
+  }
+
+  // --- writing ----------------------------------------------------------------------------------------------------------------
+
+  #write({ operations, length, instructionCount }: DecodedBlock, address: number, flags: number): void {
+    const words = this.#words;
+    const count = operations.length;
+    let at = (address - BLOCK_HEADER_SIZE) >> 2;
+    words[at] = BLOCK_MARKER | (flags << 16);
+    words[at + 1] = length;
+    words[at + 2] = count * OPERATION_SIZE + TRAILER_SIZE;
+    words[at + 3] = 0;
+    at += 4;
+    const { numbers, traits } = this.#handlers;
+    // Backwards: flags are live at the end of a block, and before anything that reads them or may leave the block.
+    let live = true;
+    for (let n = count - 1; n >= 0; n--) {
+      const operation = operations[n];
+      if (!operation) continue;
+      const { handler } = operation;
+      const variant = (live ? 0 : VARIANT.quiet) | (operation.index === NO_INDEX ? VARIANT.simple : 0);
+      const trait = traits[handler] ?? FORM_TRAIT.observesFlags;
+      if (trait & FORM_TRAIT.observesFlags) live = true;
+      else if (trait & FORM_TRAIT.replacesFlags) live = false;
+      const word = at + n * 4;
+      words[word] = (numbers[handler * 4 + variant] ?? handler) | (operation.length << 16) | (operation.start << 24);
+      words[word + 1] = operation.reg | (operation.rm << 8) | (operation.index << 16) | (operation.scale << 24);
+      words[word + 2] = operation.disp;
+      words[word + 3] = operation.imm;
+    }
+    at += count * 4;
+    this.#voidSlots(at);
+    words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
+  }
+
+  /** Both slots compare the zero cell with 1, which never holds. `at`: index of the trailer's first word. */
+  #voidSlots(at: number): void {
+    for (const slot of [at, at + LINK_SLOT.size / 4]) {
+      this.#words[slot] = 0;
+      this.#words[slot + LINK_SLOT.cell / 4] = CELLS.zero;
+      this.#words[slot + LINK_SLOT.check / 4] = 1;
+    }
+  }
+
+  #void({ address, host, context }: Block): void {
+    const size = this.#view.getInt32(address - BLOCK_HEADER_SIZE + 8, true);
+    const trailer = address + size - TRAILER_SIZE;
+    for (let at = address; at < trailer; at += OPERATION_SIZE) this.#view.setUint16(at, this.#handlers.resync, true);
+    this.#voidSlots(trailer >> 2);
+    if (this.#blocks.get(key(host, context)) === address) this.#blocks.delete(key(host, context));
+    const hash = (BLOCK_HASH.address + ((host ^ (host >>> 15)) & (BLOCK_HASH.entries - 1)) * BLOCK_HASH.entrySize) >> 2;
+    if (this.#words[hash + BLOCK_HASH.block / 4] === address) {
+      this.#words[hash + BLOCK_HASH.block / 4] = 0;
+      this.#words[hash + BLOCK_HASH.context / 4] = 0;
+    }
+  }
+
+  // --- pages ------------------------------------------------------------------------------------------------------------------
+
+  #register(block: Block, host: number, length: number): void {
+    const page = host >>> PAGE_SHIFT;
+    let blocks = this.#pages.get(page);
+    if (!blocks) {
+      blocks = [];
+      this.#pages.set(page, blocks);
+      this.#flags[page] = (this.#flags[page] ?? 0) | PAGE_FLAG.code;
+      this.#dropWriteEntries(page);
+    }
+    blocks.push(block);
+    this.#setCodeMap(page, this.#codeMap(page) | granules(host & 0xfff, length));
+  }
+
+  /** Write TLB entries of a page that now holds code: its stores must take the slow path. */
+  #dropWriteEntries(hostPage: number): void {
+    const host = hostPage << PAGE_SHIFT;
+    for (const area of [AREA.supervisor, AREA.user]) {
+      const table = (area + AREA.write) >> 2;
+      for (let n = 0; n < TLB_ENTRIES; n++) {
+        const entry = table + (n * TLB_ENTRY.size) / 4;
+        if (this.#words[entry + TLB_ENTRY.hostPage / 4] !== host) continue;
+        // The empty tag (mmu/tlb.ts).
+        this.#words[entry] = n === 0 ? -4096 : 0;
+        this.#words[entry + 1] = n === 0 ? -1 : 0;
+      }
+    }
+  }
+
+  #codeMap(page: number): bigint {
+    return this.#view.getBigUint64(CODE_MAP.address + page * CODE_MAP.entrySize, true);
+  }
+
+  #setCodeMap(page: number, map: bigint): void {
+    this.#view.setBigUint64(CODE_MAP.address + page * CODE_MAP.entrySize, map, true);
+  }
+}
+
+function key(host: number, context: number): number {
+  return (host >>> 0) * 64 + context;
+}
+
+/** Bits of the code map for `length` bytes at an offset in a page. */
+function granules(offset: number, length: number): bigint {
+  const first = BigInt(offset >>> CODE_MAP.granuleShift);
+  const last = BigInt((offset + length - 1) >>> CODE_MAP.granuleShift);
+  return (2n << last) - (1n << first);
+}

@@ -1,0 +1,197 @@
+// Guest memory for everything but the vCPU: devices (DMA), firmware, saved states, the debugger. RAM starts at guest physical 0; video
+// memory lies behind it in the same Wasm memory. Every write marks pages dirty and voids code translated from them.
+import { assert } from "../common/assert.ts";
+
+export const PAGE_BYTES = 4096;
+
+/** Legacy video memory and option ROM window: never RAM. */
+const HOLE_START = 0xa_0000;
+const HOLE_END = 0xc_0000;
+
+/** The bits of a page's flags byte that matter here (the core's memory layout declares them). */
+const DIRTY = 1;
+const CODE = 2;
+const MISSING = 4;
+const PROTECTED = 8;
+
+export interface GuestRamParts {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly ramBytes: number;
+  readonly vramBytes: number;
+  /** One byte per page of RAM and video memory. */
+  readonly flags: Uint8Array;
+  /** Translated code in `length` bytes at a host address is about to change. */
+  readonly voidCode: (address: number, length: number) => void;
+  /** Cached write rights must be dropped. */
+  readonly flagsChanged: () => void;
+}
+
+export class GuestRam {
+  /** Bytes of RAM. */
+  readonly sizeBytes: number;
+  readonly vramBytes: number;
+  readonly flags: Uint8Array;
+  /** Pages of RAM and video memory. */
+  readonly count: number;
+  /** First touch of a page that is missing: must fill it and clear the flag. */
+  onMissing: (page: number) => void = (page) => assert(false, `page ${page} is missing and nobody brings it`);
+  /** First write to a page that is protected: must keep what it holds and clear the flag. */
+  onProtected: (page: number) => void = (page) => {
+    this.flags[page] = (this.flags[page] ?? 0) & ~PROTECTED;
+  };
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #voidCode: GuestRamParts["voidCode"];
+  readonly #flagsChanged: () => void;
+
+  constructor(parts: GuestRamParts) {
+    this.sizeBytes = parts.ramBytes;
+    this.vramBytes = parts.vramBytes;
+    this.count = (parts.ramBytes + parts.vramBytes) / PAGE_BYTES;
+    this.flags = parts.flags;
+    // The memory is made in its full size and never grows, so the views stay valid.
+    this.#bytes = new Uint8Array(parts.memory.buffer);
+    this.#view = new DataView(parts.memory.buffer);
+    this.#voidCode = parts.voidCode;
+    this.#flagsChanged = parts.flagsChanged;
+  }
+
+  /** All bytes: RAM, then video memory. A write through it must go with `prepareWrite`. */
+  bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Video memory as the display reads it. */
+  get vram(): Uint8Array {
+    return this.#bytes.subarray(this.sizeBytes, this.sizeBytes + this.vramBytes);
+  }
+
+  /** To be called after `dirty` was cleared or `protected` or `missing` was set. */
+  flagsChanged(): void {
+    this.#flagsChanged();
+  }
+
+  read(address: number, target: Uint8Array): void {
+    for (const [start, length, ram] of this.#runs(address, target.length)) {
+      const part = target.subarray(start - address, start - address + length);
+      if (!ram) {
+        part.fill(0xff);
+        continue;
+      }
+      this.prepareRead(start, length);
+      part.set(this.#bytes.subarray(start, start + length));
+    }
+  }
+
+  write(address: number, source: Uint8Array): void {
+    for (const [start, length, ram] of this.#runs(address, source.length)) {
+      if (!ram) continue;
+      this.prepareWrite(start, length);
+      this.#bytes.set(source.subarray(start - address, start - address + length), start);
+    }
+  }
+
+  readU16(address: number): number {
+    if (!this.#isPlain(address, 2)) return Number(this.#readSlow(address, 2));
+    this.prepareRead(address, 2);
+    return this.#view.getUint16(address, true);
+  }
+
+  readU32(address: number): number {
+    if (!this.#isPlain(address, 4)) return Number(this.#readSlow(address, 4));
+    this.prepareRead(address, 4);
+    return this.#view.getUint32(address, true);
+  }
+
+  readU64(address: number): bigint {
+    if (!this.#isPlain(address, 8)) return this.#readSlow(address, 8);
+    this.prepareRead(address, 8);
+    return this.#view.getBigUint64(address, true);
+  }
+
+  writeU16(address: number, value: number): void {
+    if (!this.#isPlain(address, 2)) return this.#writeSlow(address, 2, BigInt(value));
+    this.prepareWrite(address, 2);
+    this.#view.setUint16(address, value, true);
+  }
+
+  writeU32(address: number, value: number): void {
+    if (!this.#isPlain(address, 4)) return this.#writeSlow(address, 4, BigInt(value));
+    this.prepareWrite(address, 4);
+    this.#view.setUint32(address, value, true);
+  }
+
+  writeU64(address: number, value: bigint): void {
+    if (!this.#isPlain(address, 8)) return this.#writeSlow(address, 8, value);
+    this.prepareWrite(address, 8);
+    this.#view.setBigUint64(address, value, true);
+  }
+
+  /** Brings missing pages of a host address range. */
+  prepareRead(address: number, length: number): void {
+    const last = Math.floor((address + length - 1) / PAGE_BYTES);
+    for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) {
+      if ((this.flags[page] ?? 0) & MISSING) this.onMissing(page);
+    }
+  }
+
+  /** To be called before bytes of a host address range change. */
+  prepareWrite(address: number, length: number): void {
+    const end = address + length;
+    for (let start = address; start < end; ) {
+      const page = Math.floor(start / PAGE_BYTES);
+      const next = Math.min(end, (page + 1) * PAGE_BYTES);
+      const flags = this.flags[page] ?? 0;
+      if (flags !== DIRTY) {
+        if (flags & MISSING) this.onMissing(page);
+        if (flags & PROTECTED) this.onProtected(page);
+        if (flags & CODE) this.#voidCode(start, next - start);
+        this.flags[page] = (this.flags[page] ?? 0) | DIRTY;
+      }
+      start = next;
+    }
+  }
+
+  /** Pages written since their flag was last cleared. */
+  *dirtyPages(): Generator<number> {
+    for (let page = 0; page < this.count; page++) if ((this.flags[page] ?? 0) & DIRTY) yield page;
+  }
+
+  clearDirty(): void {
+    for (let page = 0; page < this.count; page++) this.flags[page] = (this.flags[page] ?? 0) & ~DIRTY;
+    this.#flagsChanged();
+  }
+
+  /** Whether all bytes are RAM. */
+  #isPlain(address: number, length: number): boolean {
+    return (
+      address >= 0 && address + length <= this.sizeBytes && (address + length <= HOLE_START || address >= HOLE_END)
+    );
+  }
+
+  /** Splits a range where RAM begins and ends. */
+  *#runs(address: number, length: number): Generator<[start: number, length: number, ram: boolean]> {
+    const end = address + length;
+    const bounds = [HOLE_START, HOLE_END, this.sizeBytes, end].sort((a, b) => a - b);
+    let start = address;
+    for (const bound of bounds) {
+      if (bound <= start) continue;
+      const stop = Math.min(bound, end);
+      if (stop <= start) break;
+      yield [start, stop - start, this.#isPlain(start, stop - start)];
+      start = stop;
+    }
+  }
+
+  #readSlow(address: number, size: number): bigint {
+    const bytes = new Uint8Array(8);
+    this.read(address, bytes.subarray(0, size));
+    return new DataView(bytes.buffer).getBigUint64(0, true);
+  }
+
+  #writeSlow(address: number, size: number, value: bigint): void {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, value), true);
+    this.write(address, bytes.subarray(0, size));
+  }
+}
