@@ -71,7 +71,7 @@ export const FLAG_ROWS: readonly InstructionRow[] = [
   row("PAUSE", "F3 90", "", nothing),
   row("NOP", "0F 1F", "Ev", nothing, IGNORED),
   ...["18", "19", "1A", "1B", "1C", "1D", "1E"].map((byte) => row("NOP", `0F ${byte}`, "Ev", nothing, IGNORED)),
-  row("PREFETCHW", "0F 0D", "Ev", nothing, IGNORED),
+  row("PREFETCHW", "0F 0D", "Mb", nothing, IGNORED),
   row("LFENCE", "NP 0F AE /5", "Rd", nothing, IGNORED),
   row("MFENCE", "NP 0F AE /6", "Rd", nothing, IGNORED),
   row("SFENCE", "NP 0F AE /7", "Rd", nothing, IGNORED),

@@ -130,6 +130,17 @@ const rotateRightThroughCarry: Shift = (i, a, count) => {
   return { result, carry, overflow: xor32(i, topBit(i, result), topBit(i, result, 1)) };
 };
 
+/**
+ * `high` and `low` as one value. With 16-bit operands a count may exceed the size: the result is undefined, but processors go on with
+ * another copy of the source, `b`, and so does this.
+ */
+function joined(i: InstructionBuilder, high: Value, low: Value, b: Value, left: boolean): Value {
+  const bits = i.i64(i.bits);
+  const pair = i.or(i.shl(high, bits), low);
+  if (i.size !== 2) return pair;
+  return left ? i.or(i.shl(pair, bits), b) : i.or(i.shl(b, i.i64(2 * i.bits)), pair);
+}
+
 const shiftLeftDouble: Semantics = (i) => {
   const a = i.readForWrite(0);
   const b = i.read(1);
@@ -138,7 +149,7 @@ const shiftLeftDouble: Semantics = (i) => {
   const result =
     i.size === 8
       ? i.or(i.shl(a, count), i.shrU(i.shrU(b, i.i64(1)), i.sub(i.i64(63), count)))
-      : i.mask(i.shrU(i.shl(i.or(i.shl(a, bits), b), count), bits));
+      : i.mask(i.shrU(i.shl(joined(i, a, b, b, true), count), i.i64(32)));
   i.write(0, result);
   i.if(i.isNonZero(count), () => {
     i.setFlags("logic", i.size, a, b, result);
@@ -154,7 +165,7 @@ const shiftRightDouble: Semantics = (i) => {
   const result =
     i.size === 8
       ? i.or(i.shrU(a, count), i.shl(i.shl(b, i.i64(1)), i.sub(i.i64(63), count)))
-      : i.mask(i.shrU(i.or(i.shl(b, i.i64(i.bits)), a), count));
+      : i.mask(i.shrU(joined(i, b, a, b, false), count));
   i.write(0, result);
   i.if(i.isNonZero(count), () => {
     i.setFlags("logic", i.size, a, b, result);

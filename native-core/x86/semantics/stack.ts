@@ -107,8 +107,8 @@ const VM = 0x2_0000;
 const RF = 0x1_0000;
 const IOPL = 0x3000;
 const IF = 0x200;
-/** TF, NT, AC and ID: every privilege level may change them. */
-const FREE_FLAGS = 0x24_4100;
+/** TF, DF, NT, AC and ID: every privilege level may change them. */
+const FREE_FLAGS = 0x24_4500;
 
 const pushFlags: Semantics = (i) => {
   checkVirtual8086(i);
