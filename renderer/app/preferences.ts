@@ -1,48 +1,8 @@
-// What this window remembers between starts, kept in the browser's local storage: a convenience, so unreadable values are dropped.
+// This window's preferences, kept in the browser's local storage.
 import { createStore, type Store, useStore } from "../api/store.ts";
-
-export type Theme = "system" | "light" | "dark";
-export type ScaleMode = "fit" | "sharp" | "actual";
-
-export interface Preferences {
-  readonly theme: Theme;
-  readonly scaleMode: ScaleMode;
-  readonly consoleFontSize: number;
-  readonly selectedMachine: string | null;
-  readonly pane: string;
-  readonly closedBoxes: readonly string[];
-  readonly layout: Readonly<Record<string, number>>;
-}
+import { type Preferences, readPreferences } from "./preferences-format.ts";
 
 const KEY = "terrarium.preferences";
-
-const DEFAULTS: Preferences = {
-  theme: "system",
-  scaleMode: "fit",
-  consoleFontSize: 13,
-  selectedMachine: null,
-  pane: "details",
-  closedBoxes: [],
-  layout: { list: 22, work: 78 },
-};
-
-/** Keeps each stored value only when it has the type of its default. */
-export function readPreferences(text: string | null): Preferences {
-  let stored: unknown;
-  try {
-    stored = JSON.parse(text ?? "{}");
-  } catch {
-    return DEFAULTS;
-  }
-  const result: Record<string, unknown> = { ...DEFAULTS };
-  for (const [key, fallback] of Object.entries(DEFAULTS)) {
-    const value = (stored as Record<string, unknown> | null)?.[key];
-    const sameType = fallback === null ? typeof value === "string" : typeof value === typeof fallback;
-    if (value !== undefined && value !== null && sameType && Array.isArray(value) === Array.isArray(fallback))
-      result[key] = value;
-  }
-  return result as unknown as Preferences;
-}
 
 function open(): Store<Preferences> {
   const store = createStore(readPreferences(localStorage.getItem(KEY)));

@@ -10,6 +10,14 @@ import { keys } from "../api/keys.ts";
 import { formatBytes } from "../ui/format.ts";
 import "./file-picker.css";
 
+type Entry = Awaited<ReturnType<typeof client.files.browse>>["entries"][number];
+
+/** Folders first, hidden ones after the others, by name. */
+function sortEntries(entries: readonly Entry[]): Entry[] {
+  const rank = (entry: Entry) => Number(entry.kind === "file") + 2 * Number(entry.name.startsWith("."));
+  return entries.toSorted((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+}
+
 interface Props {
   /** Folder to open first; null for the host's choice. */
   readonly folder: string | null;
@@ -28,9 +36,7 @@ export function FilePicker({ folder: first, onChoose, onClose }: Props) {
     placeholderData: (previous) => previous,
     staleTime: 0,
   });
-  const entries = (listing.data?.entries ?? []).toSorted(
-    (a, b) => Number(b.kind === "folder") - Number(a.kind === "folder") || a.name.localeCompare(b.name),
-  );
+  const entries = sortEntries(listing.data?.entries ?? []);
 
   const enter = (path: string | null) => {
     setFolder(path);

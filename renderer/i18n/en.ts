@@ -2,7 +2,7 @@
 export const en = {
   app: {
     name: "Terrarium",
-    tagline: "Virtual machines you can always go back with.",
+    tagline: "Virtual machines that can always go back.",
     loading: "Loading…",
     machines: "Machines",
     work: "Selected machine",
@@ -163,7 +163,7 @@ export const en = {
     memoryValue: "{{used}} of {{size}}",
     disk: "Disk traffic",
     diskValue: "{{read}} read, {{written}} written",
-    uptime: "Running since",
+    uptime: "Started",
     aborted: "The machine stopped unexpectedly",
   },
   display: {
@@ -251,12 +251,11 @@ export const en = {
     restoreOff: "The machine will be off; it boots from the disks as they were.",
     deleteTitle: "Delete “{{name}}”?",
     deleteHint: "Frees about {{size}}. Later snapshots and the current state stay as they are.",
-    deleted: "“{{name}}” was deleted",
     restored: "{{name}} is back at “{{snapshot}}”",
     taken_notice: "Snapshot “{{name}}” taken",
-    pauseMs: "Guest stood still",
+    pauseMs: "Pause",
     pauseMsValue: "{{value}} ms",
-    ownBytes: "Held by it alone",
+    ownBytes: "Size",
     memory: "Memory",
     memoryYes: "included",
     memoryNo: "not included",

@@ -5,7 +5,7 @@ import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useMachine } from "../../api/queries.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { useDarkTheme } from "../../app/theme.ts";
-import { isLive } from "../machines/rules.ts";
+import { useChannels } from "../machines/use-channels.ts";
 import { ConsoleBar } from "./console-bar.tsx";
 import { ConsoleSession } from "./console-session.ts";
 import { openSession } from "./sessions.ts";
@@ -45,7 +45,7 @@ function TerminalView({ session, machine, run, onSearch }: TerminalProps) {
   const frame = useRef<HTMLDivElement>(null);
   const dark = useDarkTheme();
   const fontSize = usePreference("consoleFontSize");
-  const live = isLive(machine.state);
+  const live = useChannels(machine.state);
 
   useEffect(() => {
     const parent = frame.current;
@@ -71,7 +71,7 @@ function TerminalView({ session, machine, run, onSearch }: TerminalProps) {
   return (
     <section
       ref={frame}
-      className="terminal"
+      className="console-frame"
       data-captures-keyboard=""
       aria-label={t("console.label", { name: machine.name })}
     />

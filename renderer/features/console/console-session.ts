@@ -71,7 +71,10 @@ export class ConsoleSession {
     }
   }
 
+  /** Out of the page: output goes on arriving, but a line that breaks is only made anew when the terminal is shown again. */
   detach(): void {
+    this.#live = false;
+    clearTimeout(this.#retry);
     this.element.remove();
   }
 
@@ -89,8 +92,9 @@ export class ConsoleSession {
   follow(live: boolean, run: number | null): void {
     this.#live = live;
     if (!live) return;
-    if (this.#socket && run === this.#run) return;
-    this.#connect(run);
+    // A machine that is just starting has no start time yet: it is the same run when the time becomes known.
+    if (this.#socket && (run === this.#run || this.#run === null)) this.#run = run;
+    else this.#connect(run);
   }
 
   #connect(run: number | null): void {
@@ -100,8 +104,10 @@ export class ConsoleSession {
     const socket = platform.openDataChannel(this.#machineId, `console/${this.#port}`);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    const sameRun = run === this.#run;
+    this.#run = run;
     socket.onopen = () => {
-      this.#beginOutput(run);
+      this.#beginOutput(sameRun);
       this.state.set((state) => ({ ...state, link: "open" }));
     };
     socket.onmessage = (event: MessageEvent<ArrayBuffer | string>) => {
@@ -117,11 +123,10 @@ export class ConsoleSession {
   }
 
   /** The host replays all it kept. Of the same run that replaces what is shown; a new run goes below the old one. */
-  #beginOutput(run: number | null): void {
+  #beginOutput(sameRun: boolean): void {
     const shown = this.terminal.buffer.normal.length > this.terminal.rows || this.terminal.buffer.normal.cursorY > 0;
-    if (run === this.#run || !shown) this.terminal.reset();
+    if (sameRun || !shown) this.terminal.reset();
     else this.terminal.write(`\x1b[0m\x1b[?25h\r\n\x1b[2m── ${i18n.t("console.restarted")} ──\x1b[0m\r\n`);
-    this.#run = run;
     this.#guard.begin();
   }
 

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { isLive } from "../machines/rules.ts";
+import { useChannels } from "../machines/use-channels.ts";
 import { DisplayBar } from "./display-bar.tsx";
 import { DisplayStatus } from "./display-status.tsx";
 import { nextScaleMode, runHostCommand } from "./host-commands.ts";
@@ -22,7 +23,7 @@ export default function DisplayPane({ machine }: { readonly machine: MachineSumm
   const [stage, setStage] = useState<HTMLDivElement | null>(null);
   const mode = usePreference("scaleMode");
   const live = isLive(machine.state);
-  const screen = useScreen(target, machine.id, live, t("display.label", { name: machine.name }));
+  const screen = useScreen(target, machine.id, useChannels(machine.state), t("display.label", { name: machine.name }));
   const pane = useElementSize(stage);
   const [fullScreen, toggleFullScreen] = useFullScreen(frame);
   const factor = screen.size && pane ? scaleFactor(mode, screen.size, pane, window.devicePixelRatio) : 1;

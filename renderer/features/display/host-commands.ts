@@ -1,6 +1,6 @@
 // What the Host key does together with other keys.
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
-import type { ScaleMode } from "../../app/preferences.ts";
+import type { ScaleMode } from "../../app/preferences-format.ts";
 import { isAllowed, type MachineCommand } from "../machines/rules.ts";
 import { runCommand } from "../machines/run-command.ts";
 import { saveScreenshot } from "./screenshot.ts";

@@ -1,5 +1,5 @@
 // How large the guest's screen is drawn.
-import type { ScaleMode } from "../../app/preferences.ts";
+import type { ScaleMode } from "../../app/preferences-format.ts";
 
 export interface Size {
   readonly width: number;

@@ -1,11 +1,11 @@
 // The machines on the left: search, keyboard, double click, context menu. A listbox with one tab stop.
 import { Button, InputGroup, showContextMenu } from "@blueprintjs/core";
-import { CrossIcon, PlusIcon, SearchIcon } from "@blueprintjs/icons";
+import { CrossIcon, SearchIcon } from "@blueprintjs/icons";
 import { type KeyboardEvent, type MouseEvent, useCallback, useDeferredValue, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { focusRequests } from "../../app/focus.ts";
-import { openDialog, selectMachine, startRenaming, useRenaming } from "../../app/navigation.ts";
+import { selectMachine, startRenaming, useRenaming } from "../../app/navigation.ts";
 import { useDarkTheme } from "../../app/theme.ts";
 import { matchesFilter, sortMachines, step } from "./list-model.ts";
 import { MachineMenu } from "./machine-menu.tsx";
@@ -106,13 +106,6 @@ export function MachineList({ machines, selectedId }: Props) {
               />
             ),
           })}
-        />
-        <Button
-          variant="minimal"
-          icon={<PlusIcon />}
-          aria-label={t("create.title")}
-          title={t("create.title")}
-          onClick={() => openDialog({ kind: "new-machine" })}
         />
       </div>
       <ul

@@ -55,5 +55,14 @@ export function primaryCommand(state: MachineState): "start" | "resume" | "show"
 
 export const isOff = (state: MachineState): boolean => OFF.includes(state);
 export const isStill = (state: MachineState): boolean => STILL.includes(state);
-/** The VM process is up: display and console can be connected. */
+/** A VM process exists or is being made. */
 export const isLive = (state: MachineState): boolean => !STILL.includes(state);
+
+/**
+ * Whether display and console can be connected. A machine that is just starting has no channels yet; while it is saved or
+ * stopped the connections that exist stay (undefined: as it was before).
+ */
+export function hasChannels(state: MachineState): boolean | undefined {
+  if (ALIVE.includes(state)) return true;
+  return isLive(state) && state !== "starting" && state !== "restoring" ? undefined : false;
+}

@@ -1,4 +1,4 @@
-// What can be done with snapshots. Each reports its own result; the tree follows by events.
+// What can be done with snapshots. The tree follows by events and shows the result; only failures and a restore are announced.
 import type { MachineSummary, Snapshot } from "../../../main/contract/schemas.ts";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
@@ -19,8 +19,7 @@ async function attempt(command: () => Promise<unknown>): Promise<boolean> {
 export function takeSnapshot(machine: MachineSummary, name: string, description: string): Promise<boolean> {
   return attempt(async () => {
     const trimmed = name.trim();
-    const taken = await client.snapshots.take({ id: machine.id, description, ...(trimmed && { name: trimmed }) });
-    notify({ kind: "success", title: i18n.t("snapshots.taken_notice", { name: taken.name }) });
+    await client.snapshots.take({ id: machine.id, description, ...(trimmed && { name: trimmed }) });
   });
 }
 
@@ -35,10 +34,7 @@ export function restoreSnapshot(machine: MachineSummary, snapshot: Snapshot, kee
 }
 
 export function deleteSnapshot(snapshot: Snapshot): Promise<boolean> {
-  return attempt(async () => {
-    await client.snapshots.delete({ snapshotId: snapshot.id });
-    notify({ kind: "success", title: i18n.t("snapshots.deleted", { name: snapshot.name }) });
-  });
+  return attempt(() => client.snapshots.delete({ snapshotId: snapshot.id }));
 }
 
 export function renameSnapshot(snapshotId: string, name: string): Promise<boolean> {

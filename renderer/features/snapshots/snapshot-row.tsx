@@ -1,5 +1,5 @@
 // One snapshot, or the current state, as a row of the tree.
-import { DatabaseIcon, PlayIcon } from "@blueprintjs/icons";
+import { CameraIcon, DatabaseIcon } from "@blueprintjs/icons";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineState, Snapshot } from "../../../main/contract/schemas.ts";
@@ -37,7 +37,7 @@ export const SnapshotRow = memo(function SnapshotRow(props: Props) {
       onDoubleClick={() => !renaming && onOpen(id)}
     >
       <span className="snapshot-kind" title={kind} role="img" aria-label={kind}>
-        {snapshot.withMemory ? <PlayIcon size={12} /> : <DatabaseIcon size={12} />}
+        {snapshot.withMemory ? <CameraIcon size={14} /> : <DatabaseIcon size={14} />}
       </span>
       <span className="snapshot-text">
         {renaming ? (
