@@ -48,7 +48,7 @@ export interface ProcessorOptions {
   bus: SystemBus;
 }
 
-export type ProcessorFactory = (options: ProcessorOptions) => Processor;
+export type ProcessorFactory<P extends Processor = Processor> = (options: ProcessorOptions) => P;
 
 export interface MachineParts extends CardParts {
   memoryBytes: number;

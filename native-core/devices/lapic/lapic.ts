@@ -95,7 +95,8 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
   constructor(parts: LapicParts) {
     this.#parts = parts;
     this.#timer = new LapicTimer(parts.clock, () => this.#fireLvt(LAPIC.LVT_TIMER));
-    this.reset();
+    this.#resetRegisters();
+    this.#updateMapping();
   }
 
   // The processor's side.

@@ -1,0 +1,70 @@
+// The processor of a machine: the vCPU of cpu/, its memory, and video memory behind RAM that the vCPU reaches without the device.
+import { BASELINE_CPU } from "../cpu/helpers/cpuid.ts";
+import { createVcpu, type InterpreterVcpu } from "../cpu/vcpu.ts";
+import { VRAM_PAGE_BYTES, type Vram } from "../devices/vga/vram.ts";
+import { type GuestRam, PAGE_BYTES } from "../memory/guest-ram.ts";
+import type { Processor, ProcessorFactory } from "./machine.ts";
+
+/** Bit of a page's flags: written since the bit was last cleared. In video memory it belongs to the display. */
+const DIRTY = 1;
+
+export interface CoreProcessor extends Processor {
+  readonly vcpu: InterpreterVcpu;
+  /** Pages, flags and hooks for saved states. */
+  readonly memory: GuestRam;
+}
+
+/** `interpreterModule`: what the build made of cpu/interpreter, compiled once for all machines of the process. */
+export function coreProcessor(interpreterModule: WebAssembly.Module): ProcessorFactory<CoreProcessor> {
+  return ({ memoryBytes, videoMemoryBytes, platform, interrupts, bus }) => {
+    const vcpu = createVcpu({
+      ramBytes: memoryBytes,
+      vramBytes: videoMemoryBytes,
+      interpreterModule,
+      platform,
+      interrupts,
+      bus,
+      model: BASELINE_CPU,
+    });
+    return {
+      vcpu,
+      memory: vcpu.ram,
+      ...(videoMemoryBytes > 0 ? { videoMemory: new GuestVram(vcpu.ram) } : {}),
+      mapVideoMemory: (base) => vcpu.setVramBase(base),
+    };
+  };
+}
+
+/** Video memory as part of guest memory: what the vCPU writes shows up in the page flags. */
+class GuestVram implements Vram {
+  readonly #ram: GuestRam;
+  readonly #firstPage: number;
+
+  constructor(ram: GuestRam) {
+    this.#ram = ram;
+    this.#firstPage = ram.sizeBytes / PAGE_BYTES;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#ram.vram;
+  }
+
+  markDirty(offset: number, length: number): void {
+    const { flags } = this.#ram;
+    const first = this.#firstPage + Math.floor(offset / VRAM_PAGE_BYTES);
+    const end = this.#firstPage + Math.ceil((offset + length) / VRAM_PAGE_BYTES);
+    for (let page = first; page < end; page++) flags[page] = (flags[page] ?? 0) | DIRTY;
+  }
+
+  takeDirtyPages(): readonly number[] {
+    const { flags, count } = this.#ram;
+    const pages: number[] = [];
+    for (let page = this.#firstPage; page < count; page++) {
+      if (((flags[page] ?? 0) & DIRTY) === 0) continue;
+      flags[page] = (flags[page] ?? 0) & ~DIRTY;
+      pages.push(page - this.#firstPage);
+    }
+    if (pages.length > 0) this.#ram.flagsChanged();
+    return pages;
+  }
+}

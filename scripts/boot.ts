@@ -1,0 +1,98 @@
+// Boots Linux in the terminal, without app or VM process: the shortest way to see what the core does. stdin and stdout are COM1.
+//
+//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT]
+//
+// Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT.
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { toDisposable } from "../native-core/common/disposable.ts";
+import { buildInterpreter } from "../native-core/cpu/interpreter/build-interpreter.ts";
+import { LinuxBoot } from "../native-core/firmware/linux-boot.ts";
+import { createMachine } from "../native-core/machine/machine.ts";
+import { coreProcessor } from "../native-core/machine/processor.ts";
+import { MachineRunner } from "../native-core/machine/runner.ts";
+import { STATE } from "../native-core/x86/state-layout.ts";
+
+const ESCAPE = 0x1d;
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: "string" },
+    initrd: { type: "string" },
+    cmdline: { type: "string", default: "console=ttyS0" },
+    memory: { type: "string", default: "256" },
+    "exit-after": { type: "string" },
+  },
+});
+if (values.kernel === undefined) {
+  process.stderr.write("usage: node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB]\n");
+  process.exit(2);
+}
+
+const memoryBytes = Number(values.memory) * 1024 * 1024;
+const file = (path: string) => ({ file: path, bytes: new Uint8Array(readFileSync(path)) });
+let printed = "";
+const started = performance.now();
+
+const machine = createMachine({
+  memoryBytes,
+  createProcessor: coreProcessor(new WebAssembly.Module(buildInterpreter())),
+  firmware: new LinuxBoot({
+    kernel: file(values.kernel),
+    initrd: values.initrd === undefined ? undefined : file(values.initrd),
+    commandLine: values.cmdline,
+    memoryBytes,
+  }),
+  inputs: {
+    wallClockMs: () => Date.now(),
+    monotonicNs: () => process.hrtime.bigint(),
+    random: (bytes) => void crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>),
+  },
+  serial: [{ write: print }, { write: () => {} }],
+  log: (message) => process.stderr.write(`[machine] ${message}\n`),
+});
+
+function print(byte: number): void {
+  process.stdout.write(Uint8Array.of(byte));
+  if (values["exit-after"] === undefined) return;
+  printed = (printed + String.fromCharCode(byte)).slice(-256);
+  if (printed.includes(values["exit-after"])) end("the text was printed");
+}
+
+function end(reason: string): never {
+  const seconds = (performance.now() - started) / 1000;
+  const cpuMs = process.cpuUsage().user / 1000;
+  const instructions = Number(machine.vcpu.state.get(STATE.instructionCount));
+  process.stderr.write(
+    `\n[machine] ${reason}; ${seconds.toFixed(2)} s, processor ${(cpuMs / 1000).toFixed(2)} s, ` +
+      `${(instructions / 1e6).toFixed(0)} M instructions, ${(instructions / 1e3 / cpuMs).toFixed(1)} MIPS\n`,
+  );
+  if (process.stdin.isTTY) process.stdin.setRawMode(false);
+  process.exit(0);
+}
+
+if (process.stdin.isTTY) process.stdin.setRawMode(true);
+process.stdin.on("data", (data: Buffer) => {
+  if (data.includes(ESCAPE)) end("ended by the user");
+  machine.post({ kind: "serial", port: 0, bytes: new Uint8Array(data) });
+});
+
+machine.powerOn();
+const runner = new MachineRunner(
+  machine,
+  {
+    setTimer(ms, callback) {
+      const timer = setTimeout(callback, ms);
+      return toDisposable(() => clearTimeout(timer));
+    },
+    setImmediate(callback) {
+      const immediate = setImmediate(callback);
+      return toDisposable(() => clearImmediate(immediate));
+    },
+  },
+  (event) => {
+    if (event === "poweroff") end("powered off");
+    if (event === "shutdown") end("triple fault");
+  },
+);
+runner.resume();
