@@ -1,0 +1,220 @@
+// Every command of the contract, on both transports.
+import { rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { ORPCError } from "@orpc/client";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { contract } from "../../main/contract/index.ts";
+import { type AppEvent, CONTRACT_VERSION } from "../../main/contract/schemas.ts";
+import type { RpcClient } from "../../main/rpc/client.ts";
+import type { App } from "../../main/services/app.ts";
+import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { type Connected, TRANSPORTS } from "./transports.ts";
+
+describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
+  let folder: string;
+  let app: App;
+  let connected: Connected;
+  let client: RpcClient;
+  const called = new Set<string>();
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    await makeStarter(folder);
+    app = await openTestApp(folder);
+    connected = await connect(app);
+    client = recording(connected.client, called);
+  });
+
+  afterEach(async () => {
+    await connected.close();
+    await app.close("power-off");
+    await rm(folder, { recursive: true });
+  });
+
+  async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+    const error = await promise.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(ORPCError);
+    expect((error as ORPCError<string, unknown>).code).toBe("FAILURE");
+    return (error as ORPCError<string, unknown>).data;
+  }
+
+  it("tells about the host", async () => {
+    expect(await client.host.info()).toMatchObject({
+      contractVersion: CONTRACT_VERSION,
+      starterAvailable: true,
+      notices: [],
+    });
+  });
+
+  it("creates, lists, shows, configures and removes machines, and brings them back", async () => {
+    const kernel = path.join(folder, "kernel");
+    await writeFile(kernel, kernelBytes());
+    const starter = await client.machines.createStarter({});
+    expect(starter).toMatchObject({ name: "Starter Linux", state: "powered-off", disks: [{ sizeBytes: 8 << 20 }] });
+    const custom = await client.machines.create({ name: "Custom", kernel, disks: [{ sizeMiB: 16 }] });
+    expect(await client.machines.list()).toMatchObject([{ name: "Custom" }, { name: "Starter Linux" }]);
+    const larger = await client.machines.configure({ id: custom.id, config: { ...custom.config, memoryMiB: 512 } });
+    expect(larger.config.memoryMiB).toBe(512);
+    expect(larger.revision).toBeGreaterThan(custom.revision);
+    const withDisk = await client.machines.addDisk({ id: custom.id, disk: { sizeMiB: 1 } });
+    expect(withDisk.disks.map((disk) => disk.id)).toEqual(["disk0", "disk1"]);
+    await client.machines.remove({ id: custom.id });
+    expect(await client.machines.list()).toHaveLength(1);
+    expect(await client.machines.undoRemove({ id: custom.id })).toMatchObject({
+      name: "Custom",
+      config: { memoryMiB: 512 },
+    });
+    expect((await client.machines.get({ id: custom.id })).disks).toHaveLength(2);
+    expect(await client.machines.clone({ id: custom.id, name: "Twin" })).toMatchObject({ name: "Twin" });
+  });
+
+  it("runs a machine through its life", async () => {
+    const { id } = await client.machines.createStarter({ name: "vm", memoryMiB: 128 });
+    await client.machines.start({ id });
+    await client.machines.sendText({ id, text: "hello\n" });
+    expect(await client.machines.waitForOutput({ id, pattern: "hel(lo)", timeoutMs: 5000 })).toMatchObject({
+      match: "hello",
+      groups: ["lo"],
+    });
+    expect(await client.machines.screenshot({ id })).toMatchObject({ width: 1, height: 1 });
+    await client.machines.pause({ id });
+    await client.machines.resume({ id });
+    await client.machines.reset({ id });
+    await client.machines.stop({ id, how: "save" });
+    expect((await client.machines.get({ id })).state).toBe("saved");
+    await client.machines.discardSavedState({ id });
+    const log = await client.machines.log({ id });
+    expect(log.map((entry) => entry.message)).toContain("The saved state was discarded");
+  });
+
+  it("takes, shows, changes, restores and deletes snapshots", async () => {
+    const { id } = await client.machines.createStarter({});
+    await client.machines.start({ id });
+    const snapshot = await client.snapshots.take({ id, name: "one" });
+    expect(snapshot).toMatchObject({ name: "one", withMemory: true, pauseMs: 1.5 });
+    expect(await client.snapshots.thumbnail({ snapshotId: snapshot.id })).not.toBeNull();
+    await client.snapshots.update({ snapshotId: snapshot.id, description: "notes" });
+    await client.snapshots.restore({ snapshotId: snapshot.id });
+    const tree = await client.snapshots.tree({ id });
+    expect(tree).toMatchObject({ snapshots: [{ id: snapshot.id, description: "notes" }], currentId: snapshot.id });
+    await client.snapshots.delete({ snapshotId: snapshot.id });
+    expect((await client.snapshots.tree({ id })).snapshots).toEqual([]);
+  });
+
+  it("tells subscribers what changes, in order and without gaps", async () => {
+    const abort = new AbortController();
+    const stream = await client.events.subscribe(undefined, { signal: abort.signal });
+    const seen: AppEvent[] = [];
+    const reading = (async () => {
+      for await (const event of stream) seen.push(event);
+    })().catch(() => undefined);
+    const { id } = await client.machines.createStarter({});
+    await client.machines.start({ id });
+    await waitUntil("figures arrive", () => seen.some((event) => event.kind === "metrics"));
+    await client.snapshots.take({ id });
+    await client.machines.stop({ id, how: "power-off" });
+    await client.machines.remove({ id, permanently: true });
+    await waitUntil("the end is seen", () => seen.some((event) => event.kind === "machineRemoved"));
+    abort.abort();
+    await reading;
+    expect(seen.map((event) => event.sequence)).toEqual(seen.map((_, index) => index));
+    const states = seen.flatMap((event) => (event.kind === "machine" ? [event.machine.state] : []));
+    expect(states.filter((state, index) => state !== states[index - 1])).toEqual([
+      "powered-off",
+      "starting",
+      "running",
+      "snapshotting",
+      "running",
+      "stopping",
+      "powered-off",
+    ]);
+    expect(new Set(seen.map((event) => event.kind))).toContain("snapshots");
+    expect(new Set(seen.map((event) => event.kind))).toContain("task");
+    await waitUntil("nobody is asked for figures any more", () => app.context.events.subscriberCount === 0);
+  });
+
+  it("shows tasks", async () => {
+    const { id } = await client.machines.createStarter({});
+    await client.snapshots.take({ id });
+    const [task] = await client.tasks.list();
+    expect(task).toMatchObject({ machineId: id, state: "succeeded", progress: 1 });
+    await client.tasks.cancel({ taskId: task?.id ?? "" });
+    expect(await failureOf(client.tasks.cancel({ taskId: "none" }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "taskId",
+    });
+  });
+
+  it("browses folders without showing contents", async () => {
+    await writeFile(path.join(folder, "disk.img"), "secret");
+    const listing = await client.files.browse({ folder });
+    expect(listing.entries).toContainEqual({
+      name: "disk.img",
+      path: path.join(folder, "disk.img"),
+      kind: "file",
+      sizeBytes: 6,
+    });
+    expect(listing.entries[0]?.kind).toBe("folder");
+    expect(JSON.stringify(listing)).not.toContain("secret");
+  });
+
+  it("ends the host only when asked how to stop what runs", async () => {
+    const { id } = await client.machines.createStarter({});
+    await client.machines.start({ id });
+    const asked: string[] = [];
+    app.onShutdownRequested = (mode) => void asked.push(mode);
+    expect(await failureOf(client.host.shutdown({}))).toMatchObject({ code: "INVALID_STATE", field: "stopMachines" });
+    expect(asked).toEqual([]);
+    await client.host.shutdown({ stopMachines: "power-off" });
+    await waitUntil("the shell is asked", () => asked.length === 1);
+    expect(asked).toEqual(["power-off"]);
+  });
+
+  it("reports failures as data: code, cause, field and remedy", async () => {
+    const missing = "000000000000";
+    expect(await failureOf(client.machines.start({ id: missing }))).toMatchObject({ code: "NOT_FOUND", field: "id" });
+    expect(await failureOf(client.machines.create({ name: "x", kernel: "/nowhere" }))).toMatchObject({
+      code: "NOT_FOUND",
+      file: "/nowhere",
+      field: "boot.kernel",
+      remedy: expect.any(String),
+    });
+    const { id, config } = await client.machines.createStarter({});
+    expect(await failureOf(client.machines.createStarter({ name: "starter linux" }))).toMatchObject({
+      code: "ALREADY_EXISTS",
+      field: "name",
+    });
+    await client.machines.start({ id });
+    expect(await failureOf(client.machines.configure({ id, config: { ...config, memoryMiB: 512 } }))).toMatchObject({
+      code: "INVALID_STATE",
+      field: "memoryMiB",
+    });
+    await client.machines.configure({ id, config: { ...config, description: "may change while it runs" } });
+  });
+
+  it("has been called with each of its commands", () => {
+    const all = Object.entries(contract).flatMap(([group, commands]) =>
+      Object.keys(commands).map((name) => `${group}.${name}`),
+    );
+    expect([...called].sort()).toEqual(all.sort());
+  });
+});
+
+/** The same client, noting which commands are called. */
+function recording(client: RpcClient, called: Set<string>): RpcClient {
+  const proxy = (target: object, prefix: string): object =>
+    new Proxy(target, {
+      get(_, key) {
+        const name = `${prefix}${String(key)}`;
+        const value = (target as Record<string | symbol, unknown>)[key];
+        if (prefix === "") return proxy(value as object, `${name}.`);
+        called.add(name);
+        return value;
+      },
+    });
+  return proxy(client, "") as RpcClient;
+}

@@ -1,0 +1,156 @@
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import Sqlite from "better-sqlite3";
+import { Kysely, SqliteDialect, sql } from "kysely";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { migrate, openDatabase } from "../../main/store/database.ts";
+import { readRecords, writeRecord } from "../../main/store/machine-rows.ts";
+import { MIGRATIONS } from "../../main/store/migrations/index.ts";
+import type { StoreTables } from "../../main/store/schema.ts";
+import { testRecord, testSnapshot } from "../support/records.ts";
+import { temporaryFolder } from "../support/test-app.ts";
+
+const NAMES = Object.keys(MIGRATIONS);
+
+let folder: string;
+let file: string;
+let database: Kysely<StoreTables>;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  file = path.join(folder, "terrarium.db");
+  const sqlite = new Sqlite(file);
+  sqlite.pragma("foreign_keys = ON");
+  database = new Kysely<StoreTables>({ dialect: new SqliteDialect({ database: sqlite }) });
+});
+
+afterEach(async () => {
+  await database.destroy();
+  await rm(folder, { recursive: true });
+});
+
+/** Applies all migrations up to and including `last`. */
+async function migrateTo(last: string): Promise<void> {
+  const upTo = NAMES.slice(0, NAMES.indexOf(last) + 1);
+  await migrate(
+    database,
+    Object.fromEntries(upTo.map((name) => [name, MIGRATIONS[name] ?? { up: async () => undefined }])),
+    file,
+  );
+}
+
+async function tables(): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'kysely_%' ORDER BY name
+  `.execute(database);
+  return rows.map((row) => row.name);
+}
+
+const MACHINE_ROW = {
+  id: "aaaaaaaaaaaa",
+  name: "one",
+  state: "powered-off",
+  revision: 1,
+  created_at_ms: 1,
+  config: "{}",
+  saved_state: null,
+  current_snapshot_id: null,
+  changed_since_snapshot: 0,
+  last_failure: null,
+  pending: null,
+};
+
+describe("migration 0001-machines", () => {
+  it("makes a strict table of machines", async () => {
+    await migrateTo("0001-machines");
+    expect(await tables()).toEqual(["machine"]);
+    await database.insertInto("machine").values(MACHINE_ROW).execute();
+    const wrong = { ...MACHINE_ROW, id: "b" };
+    await expect(
+      database
+        .insertInto("machine")
+        .values({ ...wrong, state: "flying" })
+        .execute(),
+    ).rejects.toThrow("CHECK");
+    await expect(
+      database
+        .insertInto("machine")
+        .values({ ...wrong, config: "no json" })
+        .execute(),
+    ).rejects.toThrow("CHECK");
+    await expect(
+      database
+        .insertInto("machine")
+        .values({ ...wrong, revision: "x" as never })
+        .execute(),
+    ).rejects.toThrow("TEXT value in INTEGER");
+  });
+});
+
+describe("migration 0002-snapshots", () => {
+  it("adds snapshots that go with their machine, and keeps the machines", async () => {
+    await migrateTo("0001-machines");
+    await database.insertInto("machine").values(MACHINE_ROW).execute();
+    await migrateTo("0002-snapshots");
+    expect(await tables()).toEqual(["machine", "snapshot", "snapshot_layer"]);
+    const layers = [{ diskId: "disk0", file: "disks/disk0.qcow2", format: "qcow2" as const }];
+    const parent = testSnapshot("111111111111", { layers });
+    const child = testSnapshot("222222222222", { parentId: parent.id });
+    // The child first: parents are checked when the transaction ends.
+    await writeRecord(database, testRecord(MACHINE_ROW.id, { snapshots: [child, parent] }));
+    await database.deleteFrom("machine").execute();
+    expect(await database.selectFrom("snapshot").selectAll().execute()).toEqual([]);
+    expect(await database.selectFrom("snapshot_layer").selectAll().execute()).toEqual([]);
+  });
+
+  it("refuses a snapshot whose parent is not there", async () => {
+    await migrateTo("0002-snapshots");
+    const orphan = testSnapshot("222222222222", { parentId: "111111111111" });
+    await expect(writeRecord(database, testRecord("aaaaaaaaaaaa", { snapshots: [orphan] }))).rejects.toThrow(
+      "FOREIGN KEY",
+    );
+    expect(await readRecords(database)).toEqual(new Map());
+  });
+});
+
+describe("migration 0003-store-events", () => {
+  it("adds the history of the store and keeps everything else", async () => {
+    await migrateTo("0002-snapshots");
+    const record = testRecord("aaaaaaaaaaaa", { snapshots: [testSnapshot("111111111111")] });
+    await writeRecord(database, record);
+    await migrateTo("0003-store-events");
+    await database.insertInto("store_event").values({ at_ms: 1, message: "rebuilt" }).execute();
+    expect(await database.selectFrom("store_event").selectAll().execute()).toEqual([
+      { id: 1, at_ms: 1, message: "rebuilt" },
+    ]);
+    expect([...(await readRecords(database)).values()]).toEqual([record]);
+  });
+});
+
+describe("the list of migrations", () => {
+  it("is in order, numbered without gaps and each has a test here", () => {
+    expect(NAMES).toEqual([...NAMES].sort());
+    expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
+    expect(NAMES.at(-1)).toBe("0003-store-events");
+  });
+
+  it("is applied by opening, once", async () => {
+    await database.destroy();
+    for (const _ of [1, 2]) {
+      const opened = await openDatabase(file);
+      database = opened.database;
+      expect(opened.movedAside).toBeNull();
+      expect(await tables()).toEqual(["machine", "snapshot", "snapshot_layer", "store_event"]);
+      await database.destroy();
+    }
+  });
+
+  it("of a newer version is recognized and the file left alone", async () => {
+    await migrate(database, { ...MIGRATIONS, "0099-future": { up: async () => undefined } }, file);
+    await database.destroy();
+    await expect(openDatabase(file)).rejects.toMatchObject({
+      code: "VERSION_MISMATCH",
+      details: { file, remedy: expect.stringContaining("newer version") },
+    });
+  });
+});
