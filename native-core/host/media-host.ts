@@ -35,9 +35,12 @@ export interface MediaHostOptions {
   readonly writeLock?: LockKind;
 }
 
-export function nodeMediaHost(
-  options: MediaHostOptions,
-): MediaHost & { openFile(path: string, readOnly: boolean): Promise<NodeImageFile> } {
+/** As MediaHost, with files of this host. */
+export interface NodeMediaHost extends MediaHost {
+  openFile(path: string, readOnly: boolean): Promise<NodeImageFile>;
+}
+
+export function nodeMediaHost(options: MediaHostOptions): NodeMediaHost {
   const trusted = Promise.all(options.trustedFolders.map(canonical));
   return {
     decompressors: nodeDecompressors,

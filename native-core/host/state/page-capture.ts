@@ -8,6 +8,8 @@ import { CHUNK_PAGES, PAGE_BYTES } from "./format.ts";
 import type { GuestPages } from "./guest-pages.ts";
 import type { PageChunk } from "./state-writer-client.ts";
 
+const ZERO_PAGE = new Uint8Array(PAGE_BYTES);
+
 /** Groups with at least this many pages to save become a chunk of their own, so that equal memory makes equal chunks. */
 const DENSE_PAGES = 8;
 
@@ -31,13 +33,20 @@ export class PageCapture {
    */
   begin(everything: boolean): number {
     const { flags, count } = this.#guest;
+    const ramCount = this.#guest.sizeBytes / PAGE_BYTES;
     const chosen = new Uint32Array(count);
     let length = 0;
-    for (let page = 0; page < count; page++) {
+    for (let page = 0; page < ramCount; page++) {
       const flag = flags[page] ?? 0;
       // A missing page is what the state it comes from says, and that state is the base.
       if (!(flag & PAGE_FLAG.dirty) && !(everything && !(flag & PAGE_FLAG.missing))) continue;
       flags[page] = (flag & ~PAGE_FLAG.dirty) | PAGE_FLAG.protected;
+      chosen[length++] = page;
+    }
+    const memory = this.#guest.bytes();
+    for (let page = ramCount; page < count; page++) {
+      const contents = memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+      this.#aside.set(page, isAllZero(contents) ? ZERO_PAGE : contents.slice());
       chosen[length++] = page;
     }
     this.#pages = chosen.slice(0, length);
@@ -75,7 +84,10 @@ export class PageCapture {
   /** Gives up: everything counts as written again, so that the next state saves it. Also after `next` came to its end. */
   cancel(): void {
     const { flags } = this.#guest;
-    for (const page of this.#pages) flags[page] = ((flags[page] ?? 0) & ~PAGE_FLAG.protected) | PAGE_FLAG.dirty;
+    const ramCount = this.#guest.sizeBytes / PAGE_BYTES;
+    for (const page of this.#pages) {
+      if (page < ramCount) flags[page] = ((flags[page] ?? 0) & ~PAGE_FLAG.protected) | PAGE_FLAG.dirty;
+    }
     this.#next = this.#pages.length;
     this.#aside.clear();
   }

@@ -54,6 +54,11 @@ export class PageLoader {
       throw error;
     }
     guest.onMissing = (page) => this.fetch(page);
+    // The display adapter reads video memory without asking, so that is here from the start, and drawn anew.
+    for (let page = guest.sizeBytes / PAGE_BYTES; page < guest.count; page++) {
+      this.fetch(page);
+      guest.flags[page] = (guest.flags[page] ?? 0) | PAGE_FLAG.dirty;
+    }
     guest.flagsChanged();
   }
 

@@ -82,7 +82,7 @@ export async function readState(folder: string): Promise<SavedState> {
   const { shape, machine } = parsed.data;
   const pagesFile = join(folder, PAGES_FILE);
   const map = PageMap.decode(pagesFile, await readBounded(pagesFile, MAX_PAGES * 64));
-  const expected = ((shape.memoryMiB + shape.videoMemoryMiB) << 20) / PAGE_BYTES;
+  const expected = ((shape.memoryMiB + shape.videoMemoryMiB) * 2 ** 20) / PAGE_BYTES;
   if (map.pages.length !== expected) throw damaged(pagesFile, "page count", `is ${map.pages.length}, not ${expected}`);
   return { folder, shape, machine, map };
 }

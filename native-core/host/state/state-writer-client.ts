@@ -17,6 +17,7 @@ export class StateWriterClient {
   readonly #target: StateTarget;
   readonly #replies: WorkerReply[] = [];
   #wake: () => void = () => undefined;
+  #ended = false;
 
   constructor(target: StateTarget) {
     this.#target = target;
@@ -25,6 +26,9 @@ export class StateWriterClient {
       name: "state-writer",
     });
     this.#worker.on("message", (reply: WorkerReply) => this.#take(reply));
+    this.#worker.on("exit", () => {
+      this.#ended = true;
+    });
     this.#worker.on("error", (error) => this.#take({ kind: "failed", code: "", message: error.message }));
   }
 
@@ -48,6 +52,7 @@ export class StateWriterClient {
 
   /** Removes what was written. */
   async abort(): Promise<void> {
+    if (this.#ended) return;
     const exit = once(this.#worker, "exit");
     this.#send({ kind: "abort" }, []);
     await exit;

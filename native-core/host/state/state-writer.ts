@@ -15,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { syncFolder } from "../sync-folder.ts";
 import { CHUNK_PAGES, PACKS_FOLDER, PAGES_FILE, packName, STATE_FILE } from "./format.ts";
 import { PackWriter } from "./pack-file.ts";
 import { type ChunkLocation, PageMap } from "./page-map.ts";
@@ -106,17 +107,6 @@ function writeDurably(file: string, bytes: Uint8Array): void {
   const fd = openSync(file, "wx", 0o600);
   try {
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Makes names in a folder durable. Windows has no such call and needs none. */
-export function syncFolder(folder: string): void {
-  if (process.platform === "win32" || !existsSync(folder)) return;
-  const fd = openSync(folder, "r");
-  try {
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -8,11 +8,13 @@ export class FakeGuest implements GuestPages {
   readonly memory: Uint8Array;
   readonly flags: Uint8Array;
   readonly count: number;
+  readonly sizeBytes: number;
   onMissing: (page: number) => void = () => undefined;
   onProtected: (page: number) => void = () => undefined;
 
   constructor(count: number) {
     this.count = count;
+    this.sizeBytes = count * PAGE;
     this.memory = new Uint8Array(count * PAGE);
     this.flags = new Uint8Array(count);
   }

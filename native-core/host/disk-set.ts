@@ -1,0 +1,210 @@
+// The disks of a running machine: opens their chains, hands them to the controllers, and puts a new layer on top for a snapshot
+// without the controllers noticing.
+import { unlink } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { AppError } from "../common/errors.ts";
+import type { BlockBackend } from "../devices/block-backend.ts";
+import { openChain } from "../media/chain.ts";
+import { createQcow2 } from "../media/qcow2/create.ts";
+import { Qcow2Image, readHeader } from "../media/qcow2/image.ts";
+import type { RawImage } from "../media/raw-image.ts";
+import type { StartRequest } from "../protocol/engine.ts";
+import { canonical, nodeDecompressors, nodeMediaHost } from "./media-host.ts";
+import { NodeImageFile } from "./node-image-file.ts";
+import { syncFolder } from "./sync-folder.ts";
+
+type DiskRequest = StartRequest["disks"][number];
+type Image = Qcow2Image | RawImage;
+
+/** A disk whose top layer can be exchanged. */
+class LayeredDisk implements BlockBackend {
+  readonly id: string;
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  top: Image;
+  file: NodeImageFile;
+  path: string;
+  /** Settles when frozen layers are on disk: a guest flush covers what it wrote before the snapshot, too. */
+  frozen: Promise<void> = Promise.resolve();
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(id: string, top: Image, file: NodeImageFile, path: string) {
+    this.id = id;
+    this.top = top;
+    this.file = file;
+    this.path = path;
+    this.sizeBytes = top.sizeBytes;
+    this.readOnly = top.readOnly;
+  }
+
+  read(offset: number, target: Uint8Array): Promise<void> {
+    return this.#track(this.top.read(offset, target));
+  }
+
+  write(offset: number, source: Uint8Array): Promise<void> {
+    return this.#track(this.top.write(offset, source));
+  }
+
+  async flush(): Promise<void> {
+    await this.frozen;
+    await this.top.flush();
+  }
+
+  discard(offset: number, length: number): Promise<void> {
+    return this.#track(this.top.discard(offset, length));
+  }
+
+  writeZeroes(offset: number, length: number, mayUnmap: boolean): Promise<void> {
+    return this.#track(this.top.writeZeroes(offset, length, mayUnmap));
+  }
+
+  /** Waits for requests under way. */
+  async drain(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    this.#underWay.add(work);
+    const done = () => void this.#underWay.delete(work);
+    work.then(done, done);
+    return work;
+  }
+}
+
+/** A new top layer that is ready on disk but not in use. */
+export interface PreparedLayer {
+  readonly disk: LayeredDisk;
+  readonly image: Qcow2Image;
+  readonly file: NodeImageFile;
+  readonly path: string;
+}
+
+export class DiskSet {
+  readonly disks: readonly LayeredDisk[];
+
+  private constructor(disks: readonly LayeredDisk[]) {
+    this.disks = disks;
+  }
+
+  /** `machineFolder`: images in it were made by Terrarium. Throws AppError; nothing stays open then. */
+  static async open(requests: readonly DiskRequest[], machineFolder: string): Promise<DiskSet> {
+    const disks: LayeredDisk[] = [];
+    try {
+      for (const request of requests) disks.push(await openDisk(request, machineFolder));
+    } catch (error) {
+      for (const disk of disks) await disk.top.close().catch(() => undefined);
+      throw error;
+    }
+    return new DiskSet(disks);
+  }
+
+  /** Makes a layer for every writable disk. Files that were made are removed again when it throws. */
+  async prepareLayers(overlays: readonly { diskId: string; file: string }[]): Promise<PreparedLayer[]> {
+    const writable = this.disks.filter((disk) => !disk.readOnly);
+    const named = new Set(overlays.map((overlay) => overlay.diskId));
+    const forgotten = writable.find((disk) => !named.has(disk.id));
+    if (forgotten || overlays.length !== writable.length) {
+      throw new AppError("INVALID_ARGUMENT", `a snapshot needs one new layer for each writable disk`, {
+        field: `overlays.${forgotten?.id ?? "length"}`,
+      });
+    }
+    const prepared: PreparedLayer[] = [];
+    try {
+      for (const { diskId, file } of overlays) {
+        const disk = writable.find((each) => each.id === diskId);
+        if (!disk) throw new AppError("INVALID_ARGUMENT", `there is no writable disk ${diskId}`, { field: "overlays" });
+        prepared.push(await prepareLayer(disk, file));
+      }
+    } catch (error) {
+      await discardLayers(prepared);
+      throw error;
+    }
+    for (const { path } of prepared) syncFolder(dirname(path));
+    // Most of what is dirty goes out while the guest still runs.
+    await Promise.all(writable.map((disk) => disk.flush()));
+    return prepared;
+  }
+
+  /** Puts prepared layers on top, with the guest standing still and no request under way. */
+  async useLayers(prepared: readonly PreparedLayer[]): Promise<void> {
+    await this.drain();
+    for (const { disk, image, file, path } of prepared) {
+      const below = disk.top;
+      const belowFile = disk.file;
+      const settled = below instanceof Qcow2Image ? below.freeze() : below.flush();
+      const before = disk.frozen;
+      disk.frozen = before.then(() => settled).then(() => belowFile.lock?.downgrade("r"));
+      // Whoever flushes or takes the next snapshot hears of a failure; nobody else has to.
+      disk.frozen.catch(() => undefined);
+      disk.top = image;
+      disk.file = file;
+      disk.path = path;
+    }
+  }
+
+  /** Waits for requests under way. */
+  async drain(): Promise<void> {
+    for (const disk of this.disks) await disk.drain();
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.disks.filter((disk) => !disk.readOnly).map((disk) => disk.flush()));
+  }
+
+  /** Flushes and closes everything; throws the first failure after all were tried. */
+  async close(): Promise<void> {
+    const results = await Promise.allSettled(
+      this.disks.map(async (disk) => {
+        try {
+          await disk.frozen;
+        } finally {
+          await disk.top.close();
+        }
+      }),
+    );
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+}
+
+async function openDisk(request: DiskRequest, machineFolder: string): Promise<LayeredDisk> {
+  const host = nodeMediaHost({ trustedFolders: [machineFolder] });
+  const path = await canonical(request.file);
+  let file: NodeImageFile | undefined;
+  const recording = {
+    ...host,
+    async openFile(name: string, readOnly: boolean) {
+      const opened = await host.openFile(name, readOnly);
+      file ??= opened;
+      return opened;
+    },
+  };
+  const top = await openChain(recording, { path, format: request.format, readOnly: request.readOnly });
+  if (!file) throw new Error("assertion failed: the top layer was opened first");
+  return new LayeredDisk(request.id, top, file, path);
+}
+
+async function prepareLayer(disk: LayeredDisk, overlay: string): Promise<PreparedLayer> {
+  const path = resolve(await canonical(dirname(overlay)), basename(overlay));
+  const name = dirname(path) === dirname(disk.path) ? basename(disk.path) : disk.path;
+  const file = await NodeImageFile.open(path, { readOnly: false, create: true });
+  try {
+    await createQcow2(file, disk.sizeBytes, { name, format: disk.top.format });
+    const image = await Qcow2Image.open(file, await readHeader(file), {
+      decompressors: nodeDecompressors,
+      backing: disk.top,
+    });
+    return { disk, image, file, path };
+  } catch (error) {
+    await file.close();
+    await unlink(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+export async function discardLayers(prepared: readonly PreparedLayer[]): Promise<void> {
+  for (const { file, path } of prepared) {
+    // Only the file: the image would close the layer below with it.
+    await file.close().catch(() => undefined);
+    await unlink(path).catch(() => undefined);
+  }
+}

@@ -1,0 +1,32 @@
+// What a running machine costs, sampled on demand: each sample covers the time since the one before.
+import type { Machine } from "../machine/machine.ts";
+import type { VmMetrics } from "../protocol/engine.ts";
+import { STATE } from "../x86/state-layout.ts";
+import { NodeImageFile } from "./node-image-file.ts";
+
+export class Metrics {
+  #atMs = performance.now();
+  #cpu = process.cpuUsage();
+  #instructions = 0n;
+
+  sample(machine: Machine): VmMetrics {
+    const atMs = performance.now();
+    const cpu = process.cpuUsage();
+    const instructions = machine.vcpu.state.get(STATE.instructionCount);
+    const elapsedMs = Math.max(1, atMs - this.#atMs);
+    const cpuMs = (cpu.user - this.#cpu.user + cpu.system - this.#cpu.system) / 1000;
+    // A reset starts the counter anew.
+    const retired = Number(instructions >= this.#instructions ? instructions - this.#instructions : instructions);
+    this.#atMs = atMs;
+    this.#cpu = cpu;
+    this.#instructions = instructions;
+    return {
+      mips: retired / elapsedMs / 1000,
+      cpuShare: cpuMs / elapsedMs,
+      residentBytes: process.memoryUsage.rss(),
+      guestBytes: machine.memoryBytes,
+      diskReadBytes: NodeImageFile.readBytes,
+      diskWrittenBytes: NodeImageFile.writtenBytes,
+    };
+  }
+}

@@ -1,0 +1,208 @@
+// A machine with everything the host puts around it: files, disks, consoles, display, data socket, runner. Built for a start request
+// and taken apart again, whole or not at all.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { MachineConfig } from "../config/machine-config.ts";
+import type { RfbServer } from "../display/rfb-server.ts";
+import { LinuxBoot } from "../firmware/linux-boot.ts";
+import { createMachine, type Machine, type ProcessorFactory } from "../machine/machine.ts";
+import type { CoreProcessor } from "../machine/processor.ts";
+import { MachineRunner } from "../machine/runner.ts";
+import type { DataChannel, EngineResult, StartRequest } from "../protocol/engine.ts";
+import { DataSocket } from "./data-socket.ts";
+import { DiskSet } from "./disk-set.ts";
+import { fileError } from "./file-error.ts";
+import { hostInputs } from "./host-inputs.ts";
+import { LogFile } from "./log-file.ts";
+import { nodeEventLoop } from "./node-event-loop.ts";
+import { PowerEvents, type PowerHandlers } from "./power-events.ts";
+import { displayServer, socketChannel } from "./rfb-channel.ts";
+import { emptyPicture, Thumbnail, toPng } from "./screenshots.ts";
+import { SerialConsole } from "./serial-console.ts";
+import { PageLoader } from "./state/page-loader.ts";
+import { checkShape, inState, type MachineShape, readState } from "./state/state-folder.ts";
+import { StateSaver } from "./state-saver.ts";
+
+export interface MachineEvents extends PowerHandlers {
+  error(message: string): void;
+}
+
+/** Chunks of a restored state that are brought in per turn of the event loop, in the background. */
+const BACKGROUND_CHUNKS = 2;
+
+export class RunningMachine {
+  readonly machine: Machine;
+  readonly runner: MachineRunner;
+  readonly saver: StateSaver;
+  readonly #memory: CoreProcessor["memory"];
+  readonly #shape: MachineShape;
+  readonly #disks: DiskSet;
+  readonly #logs: LogFile[] = [];
+  readonly #consoles: readonly SerialConsole[];
+  readonly #display: RfbServer | undefined;
+  #socket: DataSocket | undefined;
+  #loader: PageLoader | undefined;
+  #loading: NodeJS.Immediate | undefined;
+
+  /** Everything is checked before anything runs; nothing stays open when it rejects. */
+  static async start(
+    request: StartRequest,
+    createProcessor: ProcessorFactory<CoreProcessor>,
+    events: MachineEvents,
+  ): Promise<RunningMachine> {
+    const firmware = await bootLoader(request);
+    const disks = await DiskSet.open(request.disks, request.folder);
+    let running: RunningMachine | undefined;
+    try {
+      running = new RunningMachine(request, createProcessor, firmware, disks, events);
+      if (request.restoreFrom === null) running.machine.powerOn();
+      else await running.#restore(request.restoreFrom);
+      running.#socket = await DataSocket.listen(request.dataSocket, running.accept);
+      return running;
+    } catch (error) {
+      await (running ?? disks).close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private constructor(
+    request: StartRequest,
+    createProcessor: ProcessorFactory<CoreProcessor>,
+    firmware: LinuxBoot,
+    disks: DiskSet,
+    events: MachineEvents,
+  ) {
+    const { config } = request;
+    this.#disks = disks;
+    const consoles = [this.#console(request, 0, events), this.#console(request, 1, events)] as const;
+    this.#consoles = consoles;
+    let processor: CoreProcessor | undefined;
+    this.machine = createMachine({
+      memoryBytes: memoryBytes(config),
+      createProcessor: (options) => {
+        processor = createProcessor(options);
+        return processor;
+      },
+      firmware,
+      inputs: hostInputs,
+      serial: consoles,
+      disks: disks.disks.map((disk) => ({
+        id: disk.id,
+        backend: disk,
+        onError: (kind, error) => events.error(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
+      })),
+      video: {},
+      log: (message) => events.warn(message),
+    });
+    if (!processor) throw new Error("assertion failed: the machine has a processor");
+    this.#memory = processor.memory;
+    const { display } = this.machine;
+    this.#display = display && displayServer(this.machine, display, config.name);
+    const power = new PowerEvents(events);
+    this.runner = new MachineRunner(this.machine, nodeEventLoop, (event) =>
+      power.handle(event, this.runner, performance.now()),
+    );
+    this.#shape = {
+      memoryMiB: config.memoryMiB,
+      videoMemoryMiB: this.#memory.vramBytes / (1 << 20),
+      disks: disks.disks.map(({ id, sizeBytes, readOnly }) => ({ id, sizeBytes, readOnly })),
+    };
+    this.saver = new StateSaver({
+      machine: this.machine,
+      pages: this.#memory,
+      runner: this.runner,
+      disks,
+      shape: this.#shape,
+      chunkFolder: request.chunkFolder,
+      grabThumbnail: () => (this.#display ? Thumbnail.grab(this.#display.capture()) : null),
+    });
+  }
+
+  /** A client of the data socket. */
+  readonly accept = (channel: DataChannel, socket: Duplex, first: Uint8Array): void => {
+    if (channel !== "rfb") {
+      const console = this.#consoles[channel.startsWith("console 1") ? 1 : 0];
+      console?.attach(socket, channel.endsWith("tail"), first);
+    } else if (this.#display) this.#display.attach(socketChannel(socket, first));
+    else socket.destroy();
+  };
+
+  screenshot(small: boolean): EngineResult<"screenshot"> {
+    const image = this.#display?.capture() ?? emptyPicture();
+    if (!small) return { png: toPng(image), width: image.width, height: image.height };
+    const picture = Thumbnail.grab(image)?.encode();
+    if (picture) return picture;
+    const empty = emptyPicture();
+    return { png: toPng(empty), width: empty.width, height: empty.height };
+  }
+
+  /** Takes everything down; rejects when disks could not be written to the end, but only after all else is closed. */
+  async close(): Promise<void> {
+    this.runner.pause();
+    clearImmediate(this.#loading);
+    for (const console of this.#consoles) console.close();
+    this.#display?.dispose();
+    const [disks] = await Promise.allSettled([
+      this.#disks.drain().then(() => this.#disks.close()),
+      this.#socket?.close(),
+      ...this.#logs.map((log) => log.close()),
+    ]);
+    this.machine.dispose();
+    if (disks.status === "rejected") throw disks.reason;
+  }
+
+  async #restore(folder: string): Promise<void> {
+    const state = await readState(folder);
+    checkShape(state, this.#shape);
+    const loader = new PageLoader(this.#memory, state.map, folder);
+    this.#loader = loader;
+    this.saver.continuesFrom(folder, state.map, loader);
+    inState(state, () => this.machine.restore(state.machine));
+    this.#loadMore();
+  }
+
+  /** The guest answers before its memory is here; the rest comes in beside it. */
+  #loadMore(): void {
+    if (!this.#loader || this.#loader.isComplete) return;
+    this.#loading = setImmediate(() => {
+      this.#loader?.loadSome(BACKGROUND_CHUNKS);
+      this.#loadMore();
+    });
+  }
+
+  #console({ config, logFolder }: StartRequest, port: 0 | 1, events: MachineEvents): SerialConsole {
+    const { mode, log } = config.serial[port];
+    const path = join(logFolder, `ttyS${port}.log`);
+    let file: LogFile | undefined;
+    if (mode === "console" && log) {
+      file = new LogFile(path, (error) => events.warn(`${path} could not be written: ${messageOf(error)}`));
+      this.#logs.push(file);
+    }
+    return new SerialConsole((bytes) => this.machine.post({ kind: "serial", port, bytes }), file);
+  }
+}
+
+async function bootLoader({ config, kernelFile, initrdFile }: StartRequest): Promise<LinuxBoot> {
+  const kernel = { file: kernelFile, bytes: await readBootFile(kernelFile, "boot.kernel") };
+  const initrd =
+    initrdFile === null ? undefined : { file: initrdFile, bytes: await readBootFile(initrdFile, "boot.initrd") };
+  return new LinuxBoot({ kernel, initrd, commandLine: config.boot.commandLine, memoryBytes: memoryBytes(config) });
+}
+
+async function readBootFile(file: string, field: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (error) {
+    throw fileError(error, file, { field, consequence: "The machine was not started." });
+  }
+}
+
+/** Not a shift: 3 GiB is beyond 31 bits. */
+function memoryBytes(config: MachineConfig): number {
+  return config.memoryMiB * 2 ** 20;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,5 @@
+// Settings of V8 that must be made before anything is compiled: the VM process imports this first.
+import { setFlagsFromString } from "node:v8";
+
+/** The core marks its slow paths; V8 moves them out of the way (core.md: CoreMark 97 to 85 ms). */
+setFlagsFromString("--experimental-wasm-branch-hinting");
