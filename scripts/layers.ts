@@ -65,6 +65,8 @@ export const BOXES: readonly Box[] = [
       "native-core/protocol",
       "native-core/media",
       "native-core/host/node-image-file.ts",
+      "native-core/host/media-host.ts",
+      "native-core/host/state/collect-garbage.ts",
       "main",
     ],
     packages: ["node:"],

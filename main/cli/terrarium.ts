@@ -1,10 +1,10 @@
 // The command line: `terrarium COMMAND ...`. Each command is a file in commands/; all of them go through the contract, so they can do
 // what the GUI does and nothing else.
 import { Command, CommanderError } from "commander";
-import { isAppError } from "../../native-core/common/errors.ts";
 import { toAppError } from "../rpc/client.ts";
 import { failureOf } from "../services/failures.ts";
 import { appVersion } from "../services/host/host-info.ts";
+import { log } from "../services/log.ts";
 import { resolveHome } from "../store/data-folder.ts";
 import type { RegisterCommand, Run } from "./command.ts";
 import { registerClone } from "./commands/clone.ts";
@@ -87,7 +87,7 @@ function reportFailure(error: unknown, json: boolean): number {
   } else {
     const parts = [failure.message, failure.consequence, failure.remedy].filter((part) => part !== undefined);
     process.stderr.write(`terrarium: ${parts.join("\n  ")}\n`);
-    if (!isAppError(toAppError(error)) && process.env["TERRARIUM_LOG"] === "debug") console.error(error);
+    log.debug({ err: error }, "the command failed");
   }
   return EXIT_CODES[failure.code];
 }

@@ -20,7 +20,7 @@ export const MACHINE_STATES = [
   "restoring",
   "snapshotting",
 ] as const;
-export const machineStateSchema = z.enum(MACHINE_STATES);
+const machineStateSchema = z.enum(MACHINE_STATES);
 export type MachineState = z.infer<typeof machineStateSchema>;
 
 /** Failures as data: cause, consequence and remedy, with the file and field they are about. */
@@ -96,7 +96,7 @@ export const snapshotTreeSchema = z.object({
 });
 export type SnapshotTree = z.infer<typeof snapshotTreeSchema>;
 
-export const TASK_STATES = ["running", "succeeded", "failed", "cancelled"] as const;
+const TASK_STATES = ["running", "succeeded", "failed", "cancelled"] as const;
 export const taskSchema = z.object({
   id: z.string(),
   title: z.string(),

@@ -39,7 +39,7 @@ export async function connectRpc(address: { readonly port: number; readonly toke
   return { client, close: () => socket.close() };
 }
 
-export function requireSameVersion(theirs: number): void {
+function requireSameVersion(theirs: number): void {
   if (theirs === CONTRACT_VERSION) return;
   throw new AppError(
     "VERSION_MISMATCH",

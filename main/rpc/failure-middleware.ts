@@ -15,7 +15,7 @@ export const reportFailures = os.errors({}).middleware(async ({ next, path }) =>
   }
 });
 
-export function asFailure(error: unknown, path: readonly string[]): unknown {
+function asFailure(error: unknown, path: readonly string[]): unknown {
   if (error instanceof ORPCError) return invalidArguments(error) ?? error;
   const failure = failureOf(error);
   if (failure.message.startsWith("Internal error"))

@@ -1,6 +1,7 @@
 // The app without a shell: opens the data folder, builds the services, and closes everything in order. Electron and the Node host
 // (and tests) each make one.
 
+import { collectGarbage } from "../../native-core/host/state/collect-garbage.ts";
 import { defaultEngines, type EngineRegistry } from "../engines/index.ts";
 import { openDataFolder } from "../store/data-folder.ts";
 import { acquireHostLock, type HostLock } from "../store/host-lock.ts";
@@ -13,12 +14,16 @@ import { mediaImages } from "./disks/media-images.ts";
 import { EventHub } from "./events.ts";
 import { failureOf } from "./failures.ts";
 import { Resources } from "./host/resources.ts";
+import { log } from "./log.ts";
 import { Lifecycle } from "./machines/lifecycle.ts";
 import { Machine } from "./machines/machine.ts";
 import { MetricsPoller } from "./machines/metrics.ts";
 import { MachineRegistry } from "./machines/registry.ts";
 import { scheduleCleanup } from "./snapshots/cleanup.ts";
 import { TaskService } from "./tasks.ts";
+
+/** Chunks of deleted states are kept for a while (they may be about to be used again), so one look after a deletion is not enough. */
+const HOUSEKEEPING_MS = 15 * 60_000;
 
 export interface AppOptions {
   /** Absolute path of the data folder. */
@@ -32,6 +37,15 @@ export interface AppOptions {
 /** How running machines are stopped when the app ends. */
 export type StopAll = "save" | "power-off";
 
+/** Frees guest memory that no saved state or snapshot has any more. */
+async function collectChunks(context: ServiceContext): Promise<void> {
+  try {
+    await collectGarbage(context.store.data.chunks, Date.now());
+  } catch (error) {
+    log.warn({ err: error }, "the chunk folder could not be cleaned up");
+  }
+}
+
 export class App {
   readonly context: ServiceContext;
   readonly lifecycle: Lifecycle;
@@ -41,6 +55,7 @@ export class App {
   onShutdownRequested: ((mode: StopAll) => void) | null = null;
   readonly #lock: HostLock;
   readonly #metrics: MetricsPoller;
+  readonly #housekeeping: NodeJS.Timeout;
   readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
 
@@ -50,6 +65,8 @@ export class App {
     this.notices = notices;
     this.#lock = lock;
     this.#metrics = new MetricsPoller(context);
+    this.#housekeeping = setInterval(() => void collectChunks(context), HOUSEKEEPING_MS);
+    this.#housekeeping.unref();
     this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine));
   }
 
@@ -77,6 +94,7 @@ export class App {
       };
       const app = new App(context, lock, closing, notices);
       for (const machine of registry.list()) scheduleCleanup(context, machine);
+      void collectChunks(context);
       return app;
     } catch (error) {
       lock.release();
@@ -103,6 +121,7 @@ export class App {
   async #close(mode: StopAll): Promise<void> {
     this.#closingSoon.abort();
     this.#metrics.dispose();
+    clearInterval(this.#housekeeping);
     await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
     for (const machine of this.context.registry.list()) {
       machine.cleanup?.abort();

@@ -13,7 +13,7 @@ const innerPath = z
   .max(4096)
   .regex(/^(?!\/)(?![A-Za-z]:)(?!.*(?:^|[\\/])\.\.(?:[\\/]|$)).*$/, "a path inside the machine's folder");
 
-export const layerSchema = z.strictObject({
+const layerSchema = z.strictObject({
   diskId: z.string(),
   /** As in the configuration: inside the folder, or absolute for an image used where it is. */
   file: z.string().min(1).max(4096),
@@ -21,7 +21,7 @@ export const layerSchema = z.strictObject({
 });
 export type Layer = z.infer<typeof layerSchema>;
 
-export const snapshotRecordSchema = z.strictObject({
+const snapshotRecordSchema = z.strictObject({
   id: snapshotIdSchema,
   parentId: snapshotIdSchema.nullable(),
   name: z.string().min(1).max(128),
@@ -40,7 +40,7 @@ export const snapshotRecordSchema = z.strictObject({
 export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
 
 /** Recorded before an engine is asked for something that can't be undone by forgetting it; read by reconciliation. */
-export const pendingSchema = z.discriminatedUnion("kind", [
+const pendingSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("snapshot"),
     snapshot: snapshotRecordSchema,
@@ -51,7 +51,7 @@ export const pendingSchema = z.discriminatedUnion("kind", [
 ]);
 export type Pending = z.infer<typeof pendingSchema>;
 
-export const DURABLE_STATES = ["powered-off", "saved", "aborted", "running"] as const;
+const DURABLE_STATES = ["powered-off", "saved", "aborted", "running"] as const;
 
 export const machineRecordSchema = z.strictObject({
   recordVersion: z.literal(RECORD_VERSION),

@@ -32,7 +32,7 @@ export function stateFolders(paths: MachinePaths, record: MachineRecord): Set<st
  * Every image that the machine or one of its snapshots stands on, backing files included, as absolute paths.
  * Null when one of them can't be read: then it is unknown what it stands on, and nothing may be called an orphan.
  */
-export async function referencedLayers(paths: MachinePaths, record: MachineRecord): Promise<Set<string> | null> {
+async function referencedLayers(paths: MachinePaths, record: MachineRecord): Promise<Set<string> | null> {
   const layers = new Set<string>();
   const tops = [...record.config.disks, ...record.snapshots.flatMap((snapshot) => snapshot.layers)];
   for (const top of tops) {

@@ -38,7 +38,7 @@ export interface SnapshotLayerTable {
 }
 
 /** What happened to the store itself: repairs, rebuilds, migrations that a user may ask about later. */
-export interface StoreEventTable {
+interface StoreEventTable {
   id: Generated<number>;
   at_ms: number;
   message: string;

@@ -13,7 +13,7 @@ const controlSchema = z.object({
 });
 export type HostControl = z.infer<typeof controlSchema>;
 
-export function controlFileIn(runFolder: string): string {
+function controlFileIn(runFolder: string): string {
   return path.join(runFolder, "host.json");
 }
 

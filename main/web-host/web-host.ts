@@ -42,7 +42,8 @@ export async function startWebHost(app: App, options: WebHostOptions): Promise<W
   const rendererFolder = options.rendererFolder ?? fileURLToPath(new URL("../../out/renderer", import.meta.url));
   let port = options.port;
   const hono = createRoutes({ access, router, rendererFolder, port: () => port });
-  const server = createServer(getRequestListener(hono.fetch, { overrideGlobalObjects: false }));
+  const listener = getRequestListener(hono.fetch, { overrideGlobalObjects: false });
+  const server = createServer((request, response) => void listener(request, response));
   const upgrades = createUpgradeHandler({ app, router, access, port: () => port });
   server.on("upgrade", (request, socket, head) => upgrades.handle(request, socket, head));
   port = await listen(server, options.port);

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { field } from "./field.ts";
 
-export const CONFIG_VERSION = 1;
+const CONFIG_VERSION = 1;
 
 export const MEMORY_MIN_MIB = 64;
 export const MEMORY_MAX_MIB = 3072;
@@ -14,7 +14,7 @@ export const OS_TYPES = ["linux", "other"] as const;
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
 const bootFile = z.string().min(1, "a file is needed").max(4096);
 
-export const diskSchema = z.strictObject({
+const diskSchema = z.strictObject({
   /** Stable id within the machine: `disk0`. Names the virtio-blk device. */
   id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
   /** Image file: relative to the machine folder, or absolute for an image elsewhere. Always the top layer. */
@@ -24,7 +24,7 @@ export const diskSchema = z.strictObject({
 });
 export type DiskConfig = z.infer<typeof diskSchema>;
 
-export const serialPortSchema = z.strictObject({
+const serialPortSchema = z.strictObject({
   /** `console`: shown in the app, kept as scroll-back. `none`: the port is there, nothing is attached. */
   mode: z.enum(["console", "none"]),
   /** Also append everything the guest prints to `logs/ttySn.log`. */

@@ -16,7 +16,7 @@ export interface Connected {
 
 export type Transport = (app: App) => Promise<Connected>;
 
-export const overWebSocket: Transport = async (app) => {
+const overWebSocket: Transport = async (app) => {
   const host = await startWebHost(app, { port: 0 });
   const connection = await connectRpc({ port: host.port, token: host.access.bearerToken });
   return {
@@ -28,7 +28,7 @@ export const overWebSocket: Transport = async (app) => {
   };
 };
 
-export const overMessagePort: Transport = async (app) => {
+const overMessagePort: Transport = async (app) => {
   const { port1, port2 } = new MessageChannel();
   serveMessagePort(createRouter(app), port1);
   const client = createORPCClient<RpcClient>(new RPCLink({ port: port2, plugins: validationPlugins() }));

@@ -1,7 +1,8 @@
 // Full copies: disks without layers, memory if the source has a saved state, and an identity of their own.
-import { cp } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
 import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
+import { syncFolder } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import type { MachinePaths } from "../../store/data-folder.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
@@ -56,6 +57,18 @@ async function copyParts(
   crashPoint("clone:files-copied");
   if (memory === null) return { disks: copies };
   const savedState = `saved-state/${newId()}`;
-  await cp(path.join(source.paths.folder, memory), path.join(target.folder, savedState), { recursive: true });
+  await copyState(path.join(source.paths.folder, memory), path.join(target.folder, savedState));
   return { disks: copies, savedState };
+}
+
+/** Memory is shared between states by hard links and never written again, so a copy of a state costs nothing. */
+async function copyState(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isDirectory()) await copyState(source, target);
+    // Where the file system has no hard links the bytes are copied.
+    else await link(source, target).catch(() => copyFile(source, target));
+  }
+  await syncFolder(to);
 }

@@ -29,7 +29,7 @@ export const STATE_NAMES: Readonly<Record<MachineState, string>> = {
 };
 
 /** States without a VM process and without work in progress. */
-export const STILL_STATES: readonly MachineState[] = ["powered-off", "saved", "aborted"];
+const STILL_STATES: readonly MachineState[] = ["powered-off", "saved", "aborted"];
 
 export function isStill(state: MachineState): boolean {
   return STILL_STATES.includes(state);

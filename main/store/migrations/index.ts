@@ -1,11 +1,11 @@
 // All migrations in order. A released one is never edited; a change is a new file and a new line here.
 import type { Migration } from "kysely/migration";
-import * as machines from "./0001-machines.ts";
-import * as snapshots from "./0002-snapshots.ts";
-import * as storeEvents from "./0003-store-events.ts";
+import { up as machines } from "./0001-machines.ts";
+import { up as snapshots } from "./0002-snapshots.ts";
+import { up as storeEvents } from "./0003-store-events.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
-  "0001-machines": machines,
-  "0002-snapshots": snapshots,
-  "0003-store-events": storeEvents,
+  "0001-machines": { up: machines },
+  "0002-snapshots": { up: snapshots },
+  "0003-store-events": { up: storeEvents },
 };

@@ -120,7 +120,7 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
   metrics: () => ({ mips: 1, cpuShare: 0.5, residentBytes: 1, guestBytes: 1, diskReadBytes: 0, diskWrittenBytes: 0 }),
 };
 
-process.on("message", async (message) => {
+async function serve(message: unknown): Promise<void> {
   const { id, request, argument } = engineInboundSchema.parse(message);
   const name = request as EngineRequestName;
   const commandLine =
@@ -131,10 +131,14 @@ process.on("message", async (message) => {
     process.exit(7);
   }
   if (misbehaviour === "hang") return;
-  if (misbehaviour === "nonsense") return send({ kind: "reply", id, result: { no: "sense" } });
+  if (misbehaviour === "nonsense") {
+    send({ kind: "reply", id, result: { no: "sense" } });
+    return;
+  }
   if (misbehaviour === "fail") {
     const details = { file: "/some/disk", consequence: "Nothing was saved.", remedy: "Free some space." };
-    return send({ kind: "failure", id, error: { code: "NO_SPACE", message: "The disk is full", details } });
+    send({ kind: "failure", id, error: { code: "NO_SPACE", message: "The disk is full", details } });
+    return;
   }
   try {
     const parsed = ENGINE_REQUESTS[name][0].parse(argument);
@@ -143,7 +147,9 @@ process.on("message", async (message) => {
   } catch (error) {
     send({ kind: "failure", id, error: { code: "ENGINE_FAILED", message: String(error), details: {} } });
   }
-});
+}
+
+process.on("message", (message) => void serve(message));
 process.on("disconnect", () => process.exit(0));
 
 send({ kind: "hello", protocol: ENGINE_PROTOCOL_VERSION, pid: process.pid });
