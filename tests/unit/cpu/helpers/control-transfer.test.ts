@@ -1,0 +1,177 @@
+import { describe, expect, it } from "vitest";
+import { deliverEvent } from "../../../../native-core/cpu/helpers/deliver-event.ts";
+import { RFLAGS } from "../../../../native-core/x86/registers.ts";
+import { STATE } from "../../../../native-core/x86/state-layout.ts";
+import { FakeCpu, longCpu, protectedCpu, SELECTOR, setGate, TSS } from "./fake-cpu.ts";
+
+function pushFrame(cpu: FakeCpu, size: 2 | 4 | 8, values: readonly (bigint | number)[]): void {
+  const top = 0x8000n - BigInt(values.length * size);
+  values.forEach((value, n) => cpu.memory.write(top + BigInt(n * size), size, BigInt(value)));
+  cpu.state.setGeneral(4, top);
+}
+
+describe("IRET", () => {
+  it("undoes an interrupt from user mode", () => {
+    const cpu = longCpu(3);
+    cpu.memory.write(BigInt(TSS + 4), 8, 0x9000n);
+    setGate(cpu, 0x20, 0x5000n);
+    cpu.state.set(STATE.rip, 0x1234n);
+    cpu.state.flags = 0x246n;
+    const before = cpu.state.bytes.slice();
+    deliverEvent(cpu, 0x20, { kind: "external" });
+    expect(cpu.state.bytes).not.toEqual(before);
+    cpu.call("interruptReturn", 8);
+    const { state } = cpu;
+    expect(state.get(STATE.rip)).toBe(0x1234n);
+    expect(state.general(4)).toBe(0x8008n);
+    expect(state.flags).toBe(0x246n);
+    expect(state.getNumber(STATE.cpl)).toBe(3);
+    expect(state.segment("cs", "selector")).toBe(BigInt(SELECTOR.USER_CODE));
+    expect(state.segment("ss", "selector")).toBe(BigInt(SELECTOR.USER_DATA));
+  });
+
+  it("goes to compatibility mode with a 32-bit code segment", () => {
+    const cpu = longCpu();
+    pushFrame(cpu, 8, [0x4000, SELECTOR.USER_CODE_32, 0x202, 0x7000, SELECTOR.USER_DATA]);
+    cpu.call("interruptReturn", 8);
+    expect(cpu.state.getNumber(STATE.codeMode)).toBe(4);
+    expect(cpu.state.general(4)).toBe(0x7000n);
+  });
+
+  it("accepts a null SS only below privilege level 3", () => {
+    const cpu = longCpu();
+    pushFrame(cpu, 8, [0x4000, SELECTOR.KERNEL_CODE, 0x2, 0x7000, 0]);
+    cpu.call("interruptReturn", 8);
+    expect(cpu.state.segment("ss", "selector")).toBe(0n);
+    pushFrame(cpu, 8, [0x4000, SELECTOR.USER_CODE, 0x2, 0x7000, 3]);
+    expect(cpu.fault("interruptReturn", 8)).toEqual({ vector: 13, errorCode: 0 });
+  });
+
+  it("keeps IF and IOPL from user code", () => {
+    const cpu = longCpu(3);
+    cpu.state.flags = 0x202n;
+    pushFrame(cpu, 8, [0x4000, SELECTOR.USER_CODE, 0x3000 | RFLAGS.ZF, 0x7000, SELECTOR.USER_DATA]);
+    cpu.call("interruptReturn", 8);
+    expect(cpu.state.flags).toBe(BigInt(0x202 | RFLAGS.ZF));
+  });
+
+  it("drops data segments that the new level may not use", () => {
+    const cpu = longCpu();
+    pushFrame(cpu, 8, [0x4000, SELECTOR.USER_CODE, 0x2, 0x7000, SELECTOR.USER_DATA]);
+    cpu.call("interruptReturn", 8);
+    expect(cpu.state.segment("ds", "selector")).toBe(0n);
+  });
+
+  it.each([
+    ["a null code segment", [0x4000, 0, 2, 0, 0], { vector: 13, errorCode: 0 }],
+    ["a data segment", [0x4000, SELECTOR.KERNEL_DATA, 2, 0, 0], { vector: 13, errorCode: SELECTOR.KERNEL_DATA }],
+    ["an absent segment", [0x4000, SELECTOR.ABSENT_CODE, 2, 0, 0], { vector: 11, errorCode: SELECTOR.ABSENT_CODE }],
+    ["a non-canonical RIP", [1n << 48n, SELECTOR.KERNEL_CODE, 2, 0, 0], { vector: 13, errorCode: 0 }],
+  ])("refuses %s and changes nothing", (_, frame, expected) => {
+    const cpu = longCpu();
+    pushFrame(cpu, 8, frame);
+    const before = cpu.state.bytes.slice();
+    expect(cpu.fault("interruptReturn", 8)).toEqual(expected);
+    expect(cpu.state.bytes).toEqual(before);
+  });
+
+  it("pops three words in real mode", () => {
+    const cpu = new FakeCpu();
+    pushFrame(cpu, 2, [0x100, 0x700, 0x202]);
+    cpu.call("interruptReturn", 2);
+    expect(cpu.state.segment("cs", "base")).toBe(0x7000n);
+    expect(cpu.state.get(STATE.rip)).toBe(0x100n);
+    expect(cpu.state.flags).toBe(0x202n);
+  });
+});
+
+describe("far transfers", () => {
+  it("a jump loads CS and follows its L bit", () => {
+    const cpu = longCpu();
+    cpu.state.setSegment("cs", "attributes", 0xc09bn);
+    cpu.modeChanged();
+    expect(cpu.state.getNumber(STATE.codeMode)).toBe(4);
+    cpu.call("jumpFar", SELECTOR.KERNEL_CODE, 0x1234, 4);
+    expect(cpu.state.getNumber(STATE.codeMode)).toBe(8);
+    expect(cpu.state.get(STATE.rip)).toBe(0x1234n);
+  });
+
+  it("a jump may enter conforming code and keeps the privilege level", () => {
+    const cpu = protectedCpu(3);
+    cpu.call("jumpFar", SELECTOR.CONFORMING, 0x10, 4);
+    expect(cpu.state.segment("cs", "selector")).toBe(BigInt(SELECTOR.CONFORMING | 3));
+    expect(cpu.state.getNumber(STATE.cpl)).toBe(3);
+  });
+
+  it.each([
+    ["more privileged code", SELECTOR.KERNEL_CODE],
+    ["data", SELECTOR.USER_DATA],
+    ["a selector outside the table", 0x200],
+  ])("a jump to %s raises #GP with the selector", (_, selector) => {
+    expect(protectedCpu(3).fault("jumpFar", selector, 0, 4)).toEqual({ vector: 13, errorCode: selector & 0xfffc });
+  });
+
+  it("a call pushes CS and the return offset; RETF goes back", () => {
+    const cpu = protectedCpu();
+    cpu.call("callFar", SELECTOR.KERNEL_CODE, 0x2000, 4, 0x1005);
+    expect(cpu.state.get(STATE.rip)).toBe(0x2000n);
+    expect(cpu.state.general(4)).toBe(0x8000n);
+    cpu.call("returnFar", 4, 8);
+    expect(cpu.state.get(STATE.rip)).toBe(0x1005n);
+    expect(cpu.state.general(4)).toBe(0x8010n);
+  });
+
+  it("RETF to a less privileged level switches the stack", () => {
+    const cpu = protectedCpu();
+    pushFrame(cpu, 4, [0x3000, SELECTOR.USER_CODE, 0x7000, SELECTOR.USER_DATA]);
+    cpu.call("returnFar", 4, 0);
+    expect(cpu.state.getNumber(STATE.cpl)).toBe(3);
+    expect(cpu.state.general(4)).toBe(0x7000n);
+  });
+});
+
+describe("SYSCALL and SYSRET", () => {
+  function ready(): FakeCpu {
+    const cpu = longCpu(3);
+    cpu.state.set(STATE.star, (0x1bn << 48n) | (0x8n << 32n));
+    cpu.state.set(STATE.lstar, 0xffff_8000_0000_1000n);
+    cpu.state.set(STATE.fmask, BigInt(RFLAGS.IF | RFLAGS.TF));
+    return cpu;
+  }
+
+  it("go to LSTAR and back", () => {
+    const cpu = ready();
+    const { state } = cpu;
+    state.flags = 0x246n;
+    cpu.call("systemCall", 0x402);
+    expect(state.get(STATE.rip)).toBe(0xffff_8000_0000_1000n);
+    expect(state.general(1)).toBe(0x402n);
+    expect(state.general(11)).toBe(0x246n);
+    expect(state.flags).toBe(0x46n);
+    expect([state.segment("cs", "selector"), state.segment("ss", "selector")]).toEqual([8n, 16n]);
+    expect(state.getNumber(STATE.cpl)).toBe(0);
+    cpu.call("systemReturn", 8);
+    expect(state.get(STATE.rip)).toBe(0x402n);
+    expect(state.flags).toBe(0x246n);
+    expect([state.segment("cs", "selector"), state.segment("ss", "selector")]).toEqual([0x2bn, 0x23n]);
+    expect(state.getNumber(STATE.codeMode)).toBe(8);
+  });
+
+  it("SYSRET with a 32-bit operand returns to compatibility mode", () => {
+    const cpu = ready();
+    cpu.call("systemCall", 0x402);
+    cpu.call("systemReturn", 4);
+    expect(cpu.state.getNumber(STATE.codeMode)).toBe(4);
+    expect(cpu.state.segment("cs", "selector")).toBe(0x1bn);
+  });
+
+  it("raise #UD without EFER.SCE", () => {
+    const cpu = ready();
+    cpu.state.setNumber(STATE.efer, 0x500);
+    expect(cpu.fault("systemCall", 0)).toEqual({ vector: 6, errorCode: undefined });
+  });
+
+  it("SYSRET outside CPL 0 raises #GP", () => {
+    expect(ready().fault("systemReturn", 8)).toEqual({ vector: 13, errorCode: 0 });
+  });
+});
