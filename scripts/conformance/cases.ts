@@ -177,7 +177,8 @@ function setRegister(
   mode: Mode,
   random: Random,
 ): void {
-  if (operand.file === "vector") state.vector[register] = random.vector(laneKind(operand, random));
+  if (operand.file === "x87") state.x87[register] = random.extended();
+  else if (operand.file === "vector") state.vector[register] = random.vector(laneKind(operand, random));
   else if (operand.file === "general") {
     const high = register >= 16;
     const n = high ? register - 16 : register;

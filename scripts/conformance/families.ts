@@ -18,6 +18,7 @@ import { SSE_SHUFFLE_ROWS } from "../../native-core/x86/semantics/sse-shuffle.ts
 import { SSE_STATE_ROWS } from "../../native-core/x86/semantics/sse-state.ts";
 import { STACK_ROWS } from "../../native-core/x86/semantics/stack.ts";
 import { STRING_ROWS } from "../../native-core/x86/semantics/string.ts";
+import { X87_ROWS } from "../../native-core/x86/semantics/x87.ts";
 
 export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   "data-movement": DATA_MOVEMENT_ROWS,
@@ -38,6 +39,7 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   "sse-compare": SSE_COMPARE_ROWS,
   "sse-convert": SSE_CONVERT_ROWS,
   "sse-state": SSE_STATE_ROWS,
+  x87: X87_ROWS,
 };
 
 export function rowKey(row: InstructionRow): string {

@@ -38,6 +38,7 @@ export function prepare(s: Situation): void {
   if (/^(LDMXCSR)$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
   if (mnemonic === "BOUND") prepareBound(s);
+  if (row.feature === "x87") prepareX87(s);
 }
 
 function setGeneral({ state, mode }: Situation, register: number, value: bigint): void {
@@ -147,4 +148,48 @@ function prepareBound(s: Situation): void {
 function codeTarget(random: Random): bigint {
   const target = CODE_ADDRESS + BigInt(random.below(4000));
   return target >= SLOT_ADDRESS - 1n && target < SLOT_ADDRESS + 16n ? target + 64n : target;
+}
+
+/** A random register stack, mostly full and with default control; the memory operand holds what the instruction expects. */
+function prepareX87(s: Situation): void {
+  const { random, state, row } = s;
+  state.x87[0] = random.extended();
+  state.x87[1] = random.extended();
+  state.x87Tag = random.pick([0xff, 0xff, 0x7f, random.below(256), random.below(256) | 0x07]);
+  if (/^FI?LD|^FBLD/.test(row.mnemonic)) state.x87Tag &= random.bits32() & 0xff;
+  state.x87Control = randomX87Control(random);
+  const sticky = random.chance(30) ? random.below(64) & ~(~state.x87Control & 0x3f) : 0;
+  const codes = random.bits32() & 0x4700;
+  state.x87Status = codes | (random.below(8) << 11) | sticky;
+  if (s.memory) writeX87Operand(s);
+}
+
+function randomX87Control(random: Random): number {
+  const roll = random.below(100);
+  if (roll < 50) return 0x37f;
+  const mode = (random.below(4) << 10) | (random.pick([0, 2, 3]) << 8);
+  if (roll < 85) return 0x7f | mode;
+  return 0x40 | mode | (0x3f & ~(1 << random.below(6)));
+}
+
+function writeX87Operand(s: Situation): void {
+  const { random, row } = s;
+  if (/^FBLD/.test(row.mnemonic)) {
+    for (let n = 0; n < 9; n++) write(s, s.offset + n, 1, BigInt(random.below(10) * 16 + random.below(10)));
+    write(s, s.offset + 9, 1, random.pick([0n, 0x80n]));
+  } else if (row.mnemonic === "FLDCW") write(s, s.offset, 2, BigInt(randomX87Control(random)));
+  else if (/^(FLDENV|FRSTOR)$/.test(row.mnemonic)) writeX87Image(s);
+  else if (/^FI/.test(row.mnemonic)) write(s, s.offset, s.memoryBytes, random.integer(s.memoryBytes * 8));
+  else if (row.operands === "Md") write(s, s.offset, 4, random.float(32));
+  else if (row.operands === "Mq") write(s, s.offset, 8, random.float(64));
+  else if (row.operands === "Mt") write(s, s.offset, 10, random.extended());
+}
+
+/** An environment of 14 or 28 bytes with sensible words, then eight registers. */
+function writeX87Image(s: Situation): void {
+  const { random, size } = s;
+  const field = size === 2 ? 2 : 4;
+  const words = [randomX87Control(random), random.bits32() & 0x7f00, random.bits32() & 0xffff];
+  for (let n = 0; n < 7; n++) write(s, s.offset + n * field, field, BigInt(words[n] ?? 0));
+  for (let n = 0; n < 8; n++) write(s, s.offset + 7 * field + n * 10, 10, random.extended());
 }

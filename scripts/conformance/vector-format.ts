@@ -72,7 +72,8 @@ export function background(mode: Mode): TestState {
     x87Control: 0x037f,
     x87Status: 0,
     x87Tag: 0,
-    x87: Array.from({ length: 8 }, () => 0n),
+    // 1, 2, 4 ... 128
+    x87: Array.from({ length: 8 }, (_, n) => (BigInt(0x3fff + n) << 64n) | (1n << 63n)),
     window: Uint8Array.from({ length: WINDOW_SIZE }, (_, n) => (n * 37 + 11) & 0xff),
   };
 }

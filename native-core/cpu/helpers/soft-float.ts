@@ -29,11 +29,11 @@ export interface Float {
   readonly signalling: boolean;
 }
 
-/** How results are rounded and what was signalled. `underflowUnmasked` changes when UE is signalled (SDM 1 4.9.1.5). */
+/** How results are rounded and what was signalled. `unmasked`: which of OE and UE are; that changes what is signalled (SDM 1 4.9.1.4, 4.9.1.5). */
 export interface RoundingContext {
   rounding: Rounding;
   flushToZero: boolean;
-  underflowUnmasked: boolean;
+  unmasked: number;
   /** Flags of the result: OE, UE, PE. */
   post: number;
   /** The last rounding went up in magnitude (C1 of the x87). */
@@ -114,13 +114,10 @@ export function round(
   const normalQuantum = exponent + bitLength(significand) - format.precision;
   const isSmall = normalQuantum < quantum;
   // Tininess is detected after rounding as if the exponent were unbounded.
-  let isTiny = false;
-  if (isSmall) {
-    const unbounded = roundToQuantum(context.rounding, negative, significand, exponent, sticky, normalQuantum);
-    isTiny = bitLength(unbounded.significand) + normalQuantum - 1 < format.minExponent;
-  }
+  const unbounded = roundToQuantum(context.rounding, negative, significand, exponent, sticky, normalQuantum);
+  const isTiny = isSmall && bitLength(unbounded.significand) + normalQuantum - 1 < format.minExponent;
   const unit = isSmall ? quantum : normalQuantum;
-  const rounded = roundToQuantum(context.rounding, negative, significand, exponent, sticky, unit);
+  const rounded = isSmall ? roundToQuantum(context.rounding, negative, significand, exponent, sticky, unit) : unbounded;
   context.roundedUp = rounded.up;
   let result = rounded.significand;
   let resultExponent = unit;
@@ -129,15 +126,20 @@ export function round(
     resultExponent += 1;
   }
   if (resultExponent + format.precision - 1 > format.maxExponent) {
-    context.post |= OE | PE;
+    // Unmasked, the handler is given the result with an adjusted exponent, which may be exact.
+    context.post |= OE | (context.unmasked & OE && !rounded.inexact ? 0 : PE);
     return overflow(format, context, negative);
   }
   if (isTiny) {
-    if (context.underflowUnmasked) context.post |= UE;
-    else if (context.flushToZero) {
+    if (context.unmasked & UE) {
+      context.post |= UE | (unbounded.inexact ? PE : 0);
+      return finite(negative, result, resultExponent);
+    }
+    if (context.flushToZero) {
       context.post |= UE | PE;
       return zero(negative);
-    } else if (rounded.inexact) context.post |= UE;
+    }
+    if (rounded.inexact) context.post |= UE;
   }
   if (rounded.inexact) context.post |= PE;
   return finite(negative, result, resultExponent);

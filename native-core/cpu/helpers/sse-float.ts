@@ -27,7 +27,7 @@ import {
   zero,
 } from "./soft-float.ts";
 
-const { IE, DE, ZE, PE } = FLOAT_FLAGS;
+const { IE, DE, ZE, OE, UE, PE } = FLOAT_FLAGS;
 const CR4_OSXMMEXCPT = 0x400n;
 const VECTOR_UD = 6;
 const VECTOR_XM = 19;
@@ -46,7 +46,7 @@ function open(cpu: CpuContext): Environment {
     rounding: ((mxcsr >> 13) & 3) as Rounding,
     flushToZero: (mxcsr & 0x8000) !== 0,
     denormalsAreZero: (mxcsr & 0x40) !== 0,
-    underflowUnmasked: (mxcsr & 0x800) === 0,
+    unmasked: (~mxcsr >> 7) & (OE | UE),
     pre: 0,
     post: 0,
     roundedUp: false,
@@ -172,7 +172,7 @@ const extremum =
     const b = read(environment, format, bBits);
     if (a.kind === "nan" || b.kind === "nan") {
       environment.pre |= IE;
-      return bBits;
+      return b.kind === "nan" ? bBits : encode(format, b);
     }
     noteDenormals(environment, a, b);
     return encode(format, compare(a, b) === sign ? a : b);

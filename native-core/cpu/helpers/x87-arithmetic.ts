@@ -65,9 +65,9 @@ function invalid(x87: X87): Outcome {
 
 /** Handles unsupported and NaN operands: a result, "stop", or undefined to go on. */
 function special(x87: X87, a: ExtendedFloat, b: ExtendedFloat): Outcome | "go on" {
+  if (!a.unsupported && !b.unsupported && a.kind !== "nan" && b.kind !== "nan") return "go on";
+  x87.flags &= ~DE; // such an operand goes before a denormal one
   if (a.unsupported || b.unsupported) return invalid(x87);
-  if (a.kind !== "nan" && b.kind !== "nan") return "go on";
-  x87.flags &= ~DE; // a NaN operand goes before a denormal one
   if (a.signalling || b.signalling) {
     x87.flags |= IE;
     if (!x87.masks(IE)) return undefined;
@@ -218,29 +218,31 @@ const CODES: Record<Relation, number> = {
 };
 const FLAGS: Record<Relation, bigint> = { greater: 0n, less: 0x01n, equal: 0x40n, unordered: 0x45n };
 
-/** Undefined where an unmasked exception stops the compare. FCOM signals IE for every NaN, FUCOM for signalling ones. */
-function relate(x87: X87, a: ExtendedFloat, b: ExtendedFloat, quietSignals: boolean): Relation | undefined {
+/** FCOM signals IE for every NaN, FUCOM for signalling ones. */
+function relate(x87: X87, a: ExtendedFloat, b: ExtendedFloat, quietSignals: boolean): Relation {
   if (a.unsupported || b.unsupported || a.kind === "nan" || b.kind === "nan") {
     const signals = quietSignals || a.signalling || b.signalling || a.unsupported || b.unsupported;
     x87.flags &= ~DE;
     if (signals) x87.flags |= IE;
-    return signals && !x87.masks(IE) ? undefined : "unordered";
+    return "unordered";
   }
-  if (!denormals(x87, a, b)) return undefined;
+  if (a.denormal || b.denormal) x87.flags |= DE;
   const order = compare(a, b);
   return order < 0 ? "less" : order > 0 ? "greater" : "equal";
 }
 
-function relateStack(x87: X87, b: () => ExtendedFloat, bIsEmpty: boolean, quietSignals: boolean): Relation | undefined {
-  if (bIsEmpty || x87.isEmpty(0)) return x87.underflow() ? "unordered" : undefined;
+function relateStack(x87: X87, b: () => ExtendedFloat, bIsEmpty: boolean, quietSignals: boolean): Relation {
+  if (bIsEmpty || x87.isEmpty(0)) {
+    x87.underflow();
+    return "unordered";
+  }
   return relate(x87, decodeExtended(x87.read(0)), b(), quietSignals);
 }
 
-/** Condition codes, then `pops` pops. */
+/** Condition codes, then `pops` pops; an unmasked exception only keeps it from popping. */
 function compareWith(x87: X87, b: () => ExtendedFloat, bIsEmpty: boolean, quietSignals: boolean, pops: number): void {
-  const relation = relateStack(x87, b, bIsEmpty, quietSignals);
-  if (relation === undefined) return;
-  x87.setConditionCodes(CODES[relation]);
+  x87.setConditionCodes(CODES[relateStack(x87, b, bIsEmpty, quietSignals)]);
+  if (!x87.masks(x87.flags)) return;
   for (let n = 0; n < pops; n++) x87.pop();
 }
 
@@ -263,14 +265,15 @@ function compareHelpers(): Record<string, Helper> {
       helpers[`x87_${name}${suffix}`] = onStack((x87, n = 0n) =>
         compareWith(x87, () => decodeExtended(x87.read(Number(n))), x87.isEmpty(Number(n)), quietSignals, pops),
       );
-      // FCOMI and FUCOMI: to ZF PF CF. The flags are kept when the compare is stopped.
-      helpers[`x87_${name}i${suffix}`] = (cpu, n = 0n, oldFlags = 0n) => {
+      // FCOMI and FUCOMI: to ZF PF CF; C1 stays.
+      helpers[`x87_${name}i${suffix}`] = (cpu, n = 0n) => {
         const x87 = new X87(cpu.state);
         const i = Number(n);
+        x87.keepC1();
         const relation = relateStack(x87, () => decodeExtended(x87.read(i)), x87.isEmpty(i), quietSignals);
-        if (relation !== undefined && pops === 1) x87.pop();
+        if (pops === 1 && x87.masks(x87.flags)) x87.pop();
         x87.finish();
-        return relation === undefined ? oldFlags : FLAGS[relation];
+        return FLAGS[relation];
       };
     }
   }
@@ -325,6 +328,7 @@ const examine = onStack((x87) => {
 /** FPREM (truncated quotient) and FPREM1 (nearest): up to 63 bits of quotient at a time, C2 = 1 while incomplete (SDM 2A). */
 const remainder = (nearest: boolean): Helper =>
   onStack((x87) => {
+    x87.status &= ~STATUS.C2;
     if (x87.isEmpty(0) || x87.isEmpty(1)) {
       if (x87.underflow()) x87.write(0, DEFAULT_NAN);
       return;
@@ -332,19 +336,17 @@ const remainder = (nearest: boolean): Helper =>
     const a = decodeExtended(x87.read(0));
     const b = decodeExtended(x87.read(1));
     const early = special(x87, a, b);
-    const isInvalid = early === "go on" && (a.kind === "infinity" || b.kind === "zero");
-    const result = isInvalid ? invalid(x87) : early === "go on" ? undefined : early;
-    if (early !== "go on" || isInvalid) {
-      if (result !== undefined) {
-        x87.write(0, result);
-        if (isInvalid) x87.setConditionCodes(0);
-      }
+    if (early !== "go on") {
+      if (early !== undefined) x87.write(0, early);
+      return;
+    }
+    if (a.kind === "infinity" || b.kind === "zero") {
+      if (invalid(x87) !== undefined) x87.write(0, DEFAULT_NAN);
       return;
     }
     if (!denormals(x87, a, b)) return;
     x87.setConditionCodes(0);
-    if (a.kind === "zero" || b.kind === "infinity") return;
-    partialRemainder(x87, a, b, nearest);
+    if (a.kind === "finite" && b.kind === "finite") partialRemainder(x87, a, b, nearest);
   });
 
 function partialRemainder(x87: X87, a: Float, b: Float, nearest: boolean): void {
@@ -414,10 +416,12 @@ function scaled(x87: X87, a: ExtendedFloat, b: ExtendedFloat): Outcome {
 
 /** FXTRACT: ST(0) becomes the exponent, then the significand is pushed. */
 const extract = onStack((x87) => {
-  if (x87.isEmpty(0)) {
-    if (!x87.underflow()) return;
+  if (x87.isEmpty(0) || !x87.isEmpty(7)) {
+    const proceeds = x87.underflow();
+    x87.c1 = !x87.isEmpty(0); // not empty: it is an overflow
+    if (!proceeds) return;
     x87.write(0, DEFAULT_NAN);
-    x87.push(DEFAULT_NAN);
+    x87.pushMasked(DEFAULT_NAN);
     return;
   }
   const a = decodeExtended(x87.read(0));

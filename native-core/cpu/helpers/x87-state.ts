@@ -119,11 +119,14 @@ export class X87 {
     if (!this.isEmpty(7)) {
       this.flags |= FLOAT_FLAGS.IE | STATUS.SF;
       this.c1 = true;
-      if (!this.masks(FLOAT_FLAGS.IE)) return;
-      this.top -= 1;
-      this.write(0, DEFAULT_NAN);
+      if (this.masks(FLOAT_FLAGS.IE)) this.pushMasked(DEFAULT_NAN);
       return;
     }
+    this.pushMasked(value);
+  }
+
+  /** Pushes whether or not there is room: what a masked stack fault does. */
+  pushMasked(value: bigint): void {
     this.top -= 1;
     this.write(0, value);
   }
@@ -142,9 +145,14 @@ export class X87 {
     return this.masks(FLOAT_FLAGS.IE);
   }
 
+  /** For instructions that leave C1 as it is unless they underflow the stack. */
+  keepC1(): void {
+    this.c1 = (this.status & STATUS.C1) !== 0;
+  }
+
   rounder(): RoundingContext {
-    const underflowUnmasked = (this.control & FLOAT_FLAGS.UE) === 0;
-    return { rounding: this.rounding, flushToZero: false, underflowUnmasked, post: 0, roundedUp: false };
+    const unmasked = ~this.control & (FLOAT_FLAGS.OE | FLOAT_FLAGS.UE);
+    return { rounding: this.rounding, flushToZero: false, unmasked, post: 0, roundedUp: false };
   }
 
   /** Records the flags and C1 of the instruction; unmasked ones are raised by the next waiting instruction. */

@@ -39,7 +39,7 @@ const loadExtended: Helper = instruction((x87, cpu, address = 0n) => {
 
 const loadRegister: Helper = instruction((x87, _cpu, n = 0n) => {
   if (!x87.isEmpty(Number(n))) x87.push(x87.read(Number(n)));
-  else if (x87.underflow()) x87.push(DEFAULT_NAN);
+  else if (x87.underflow()) x87.pushMasked(DEFAULT_NAN);
 });
 
 /** Packed decimal: 18 digits, then the sign. */
@@ -213,19 +213,17 @@ const exchange: Helper = instruction((x87, _cpu, n = 0n) => {
 /** FCMOVcc: `condition` is 0 or 1. An empty register is an underflow even if nothing is moved. */
 const moveIf: Helper = instruction((x87, _cpu, n = 0n, condition = 0n) => {
   const i = Number(n);
+  x87.keepC1();
   if (x87.isEmpty(0) || x87.isEmpty(i)) {
     if (x87.underflow()) x87.write(0, DEFAULT_NAN);
   } else if (condition) x87.write(0, x87.read(i));
 });
 
-const free =
-  (pop: boolean): Helper =>
-  (cpu, n = 0n) => {
-    const x87 = new X87(cpu.state);
+const free = (pop: boolean): Helper =>
+  instruction((x87, _cpu, n = 0n) => {
     x87.setEmpty(Number(n));
-    if (pop) x87.top += 1;
-    return 0n;
-  };
+    if (pop) x87.pop();
+  });
 
 const rotate = (step: 1 | -1): Helper =>
   instruction((x87) => {

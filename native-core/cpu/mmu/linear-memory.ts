@@ -32,8 +32,9 @@ export class CoreLinearMemory implements LinearMemory {
 
   /** All pages are checked before anything is written. */
   writeBytes(address: bigint, source: Uint8Array): void {
-    for (let done = 0; done < source.length; done += PAGE_SIZE) this.#probe(address + BigInt(done));
-    if (source.length > 0) this.#probe(address + BigInt(source.length - 1));
+    const end = address + BigInt(source.length);
+    // Where the first byte of each page is: that is what CR2 shows.
+    for (let at = address; at < end; at = (at | BigInt(PAGE_SIZE - 1)) + 1n) this.#probe(at);
     this.#transfer(address, source, true);
   }
 

@@ -14,6 +14,7 @@ import {
   floatConstant,
   isAboveTiny,
   isFinite,
+  isNonZero,
   isOrdinary,
   isZero,
   lanesAboveTiny,
@@ -98,14 +99,15 @@ function isInexact(i: InstructionBuilder, operation: Rounded, type: FloatType, a
     const wide = (x: Value): Value => i.pure("f64.promote_f32", [x]);
     const product = (x: Value, y: Value): Value => i.pure("f64.mul", [wide(x), wide(y)]);
     if (operation === "mul") return i.pure("f64.ne", [product(a, b), wide(r)]);
-    if (operation === "div") return i.pure("f64.ne", [product(r, b), wide(a)]);
+    // 0 / infinity: the product back is NaN.
+    if (operation === "div") return and32(i, i.pure("f64.ne", [product(r, b), wide(a)]), isNonZero(i, type, a));
     return i.pure("f64.ne", [product(r, r), wide(b)]);
   }
   if (operation === "mul") return productIsInexact(i, a, b);
   // A quotient or root is exact if multiplying it back is exact and yields the operand.
   const [factor, operand] = operation === "div" ? [b, a] : [r, b];
   const back = i.pure("f64.ne", [i.pure("f64.mul", [r, factor]), operand]);
-  return or32(i, back, productIsInexact(i, r, factor));
+  return and32(i, or32(i, back, productIsInexact(i, r, factor)), isNonZero(i, type, operand));
 }
 
 /** Knuth's two-sum: the rounding error of a + b is itself a float. */

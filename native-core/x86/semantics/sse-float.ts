@@ -79,6 +79,10 @@ export function isZero(i: InstructionBuilder, type: FloatType, x: Value): Value 
   return i.pure(`${type}.eq`, [x, floatConstant(i, type, 0)]);
 }
 
+export function isNonZero(i: InstructionBuilder, type: FloatType, x: Value): Value {
+  return i.pure(`${type}.ne`, [x, floatConstant(i, type, 0)]);
+}
+
 /** i32: neither infinite nor NaN. */
 export function isFinite(i: InstructionBuilder, type: FloatType, x: Value): Value {
   return i.pure(`${type}.lt`, [i.pure(`${type}.abs`, [x]), floatConstant(i, type, Number.POSITIVE_INFINITY)]);

@@ -10,6 +10,7 @@ const CR0_MP = 0x2;
 const CR0_EM = 0x4;
 const CR0_TS = 0x8;
 const STATUS_ES = 0x80;
+const STATUS_TOP = 0x3800;
 const TAG_EMPTY = 0xffff;
 const VECTOR_MF = 16;
 
@@ -66,10 +67,10 @@ const withRegister = (helper: string, n: number): Semantics =>
     i.callHelper(helper, [stackIndex(i, n)]);
   });
 
-/** FCOMI and relatives: the helper yields flags, given the present ones for a compare that an unmasked exception stops. */
+/** FCOMI and relatives: the helper yields flags. */
 const compareToFlags = (helper: string): Semantics =>
   x87Instruction((i) => {
-    i.writeArithmeticFlags(i.callHelper(helper, [stackIndex(i, 1), i.readFlags()]));
+    i.writeArithmeticFlags(i.callHelper(helper, [stackIndex(i, 1)]));
   });
 
 const moveIf = (code: 2 | 3 | 4 | 5 | 6 | 7 | 10 | 11): Semantics =>
@@ -208,7 +209,16 @@ const controlRows: InstructionRow[] = [
   row("FWAIT", "9B", "", wait, X87),
   row("FNINIT", "DB E3", "", plain("x87_initialize", false), X87),
   // Without MMX registers all that is left of it is what kernels use it for: to mark the x87 stack empty.
-  row("EMMS", "NP 0F 77", "", x87Instruction((i) => i.writeState(STATE.x87Tag, i.i64(TAG_EMPTY))), X87),
+  row(
+    "EMMS",
+    "NP 0F 77",
+    "",
+    x87Instruction((i) => {
+      i.writeState(STATE.x87Tag, i.i64(TAG_EMPTY));
+      i.writeState(STATE.x87Status, i.and(i.readState(STATE.x87Status), i.i64(~STATUS_TOP)));
+    }),
+    X87,
+  ),
   row("FNCLEX", "DB E2", "", plain("x87_clear_exceptions", false), X87),
   row("FNSTCW", "D9 /7", "Mw", storeWord(STATE.x87Control), X87),
   row("FLDCW", "D9 /5", "Mw", withValue("x87_load_control", 2), X87),

@@ -1,0 +1,32 @@
+// Replays the recorded conformance vectors and prints counts per family: npm run conformance [-- family ...] [--show]
+// `--show` prints the first differing case of each failing form.
+import { InterpreterSubject } from "../../tests/conformance/support/interpreter-subject.ts";
+import { families, replay } from "../../tests/conformance/support/replay.ts";
+import type { Subject } from "../../tests/conformance/support/subject.ts";
+
+const words = process.argv.slice(2);
+const show = words.includes("--show");
+const wanted = words.filter((word) => !word.startsWith("--"));
+const subjects: Subject[] = [new InterpreterSubject()];
+let failed = 0;
+
+for (const subject of subjects) {
+  for (const family of families()) {
+    if (wanted.length > 0 && !wanted.includes(family)) continue;
+    const start = performance.now();
+    const { vectors, failures } = replay(family, subject);
+    const ms = Math.round(performance.now() - start);
+    failed += failures.length;
+    console.log(
+      `${subject.name.padEnd(12)} ${family.padEnd(16)} ${String(vectors - failures.length).padStart(6)} of ${String(vectors).padStart(6)} pass ${String(ms).padStart(6)} ms`,
+    );
+    if (!show) continue;
+    const byGroup = Map.groupBy(failures, ({ group }) => group);
+    for (const [group, cases] of byGroup) {
+      console.log(`  ${group}: ${cases.length}`);
+      for (const { code, differences } of cases.slice(0, 1))
+        console.log(`    ${code}: ${differences.slice(0, 4).join("; ")}`);
+    }
+  }
+}
+process.exitCode = failed > 0 ? 1 : 0;

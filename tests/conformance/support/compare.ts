@@ -1,0 +1,74 @@
+// Compares what a subject did with what the processor did.
+import type { ArithmeticFlag, InstructionRow } from "../../../native-core/x86/row.ts";
+import { FLAGS_COMPARED, type Mode, type Outcome, type TestState } from "../../../scripts/conformance/vector-format.ts";
+
+const FLAG_BITS: Record<ArithmeticFlag, bigint> = { CF: 0x1n, PF: 0x4n, AF: 0x10n, ZF: 0x40n, SF: 0x80n, OF: 0x800n };
+
+/** RCPxx and RSQRTxx: relative error of either side against the exact value is at most 1.5 * 2^-12 (SDM 2B). */
+const APPROXIMATE = /^(RCP|RSQRT)/;
+const TOLERANCE = 2 * 1.5 * 2 ** -12;
+
+/** Differences in words; empty if there are none. */
+export function compareOutcomes(
+  row: InstructionRow | undefined,
+  mode: Mode,
+  expected: Outcome,
+  actual: Outcome,
+): string[] {
+  const differences: string[] = [];
+  const check = (what: string, want: bigint | number, got: bigint | number): void => {
+    if (want !== got) differences.push(`${what}: expected ${want.toString(16)}, got ${got.toString(16)}`);
+  };
+  check("exception", expected.fault?.vector ?? -1, actual.fault?.vector ?? -1);
+  if (expected.fault && actual.fault) {
+    check("error code", expected.fault.errorCode, actual.fault.errorCode);
+    if (expected.fault.vector === 14) check("cr2", expected.fault.cr2, actual.fault.cr2);
+  }
+  check("rip", expected.rip, actual.rip);
+  compareStates(row, mode, expected.state, actual.state, check);
+  return differences;
+}
+
+function compareStates(
+  row: InstructionRow | undefined,
+  mode: Mode,
+  expected: TestState,
+  actual: TestState,
+  check: (what: string, want: bigint | number, got: bigint | number) => void,
+): void {
+  const registers = mode === "64" ? 16 : 8;
+  for (let n = 0; n < registers; n++) check(`r${n}`, expected.general[n] ?? 0n, actual.general[n] ?? 0n);
+  let mask = FLAGS_COMPARED;
+  for (const flag of row?.undefines ?? []) mask &= ~FLAG_BITS[flag];
+  check("flags", expected.flags & mask, actual.flags & mask);
+  for (let n = 0; n < 16; n++) {
+    const want = expected.vector[n] ?? 0n;
+    const got = actual.vector[n] ?? 0n;
+    if (!(row && APPROXIMATE.test(row.mnemonic) && areClose(want, got))) check(`xmm${n}`, want, got);
+  }
+  check("mxcsr", expected.mxcsr, actual.mxcsr);
+  check("x87 control", expected.x87Control, actual.x87Control);
+  check("x87 status", expected.x87Status, actual.x87Status);
+  check("x87 tag", expected.x87Tag, actual.x87Tag);
+  for (let n = 0; n < 8; n++) check(`st${n}`, expected.x87[n] ?? 0n, actual.x87[n] ?? 0n);
+  for (let n = 0; n < expected.window.length; n++) {
+    if (expected.window[n] !== actual.window[n]) {
+      check(`memory +${n}`, expected.window[n] ?? 0, actual.window[n] ?? 0);
+      break;
+    }
+  }
+}
+
+function areClose(a: bigint, b: bigint): boolean {
+  const lanes = (vector: bigint): Float32Array => {
+    const view = new DataView(new ArrayBuffer(16));
+    view.setBigUint64(0, BigInt.asUintN(64, vector), true);
+    view.setBigUint64(8, vector >> 64n, true);
+    return new Float32Array(view.buffer);
+  };
+  const y = lanes(b);
+  return lanes(a).every((x, n) => {
+    const other = y[n] ?? 0;
+    return Object.is(x, other) || Math.abs(x - other) <= Math.abs(x) * TOLERANCE;
+  });
+}

@@ -1,0 +1,51 @@
+// Replays a family of vectors on a subject and says which forms fail.
+import { readdirSync, readFileSync } from "node:fs";
+import type { InstructionRow } from "../../../native-core/x86/row.ts";
+import { ROWS } from "../../../native-core/x86/rows.ts";
+import { rowKey } from "../../../scripts/conformance/families.ts";
+import { applyDelta, background, decodeOutcome, unpackGroups } from "../../../scripts/conformance/vector-format.ts";
+import { compareOutcomes } from "./compare.ts";
+import type { Subject } from "./subject.ts";
+
+const VECTORS = new URL("../vectors/", import.meta.url);
+const SUFFIX = ".jsonl.gz";
+
+export interface Failure {
+  /** Row and mode: the key of known failures. */
+  readonly group: string;
+  /** Hexadecimal code. */
+  readonly code: string;
+  readonly differences: readonly string[];
+}
+
+export interface Replay {
+  readonly vectors: number;
+  readonly failures: readonly Failure[];
+}
+
+export function families(): string[] {
+  return readdirSync(VECTORS)
+    .filter((name) => name.endsWith(SUFFIX))
+    .map((name) => name.slice(0, -SUFFIX.length))
+    .sort();
+}
+
+const rowsByKey = new Map<string, InstructionRow>(ROWS.map((row) => [rowKey(row), row]));
+
+export function replay(family: string, subject: Subject): Replay {
+  const failures: Failure[] = [];
+  let vectors = 0;
+  for (const { row: key, mode, vectors: records } of unpackGroups(readFileSync(new URL(family + SUFFIX, VECTORS)))) {
+    const row = rowsByKey.get(key);
+    const base = background(mode);
+    for (const [code, input, output] of records) {
+      vectors++;
+      const bytes = Uint8Array.from(Buffer.from(code, "hex"));
+      const before = applyDelta(base, input);
+      const expected = decodeOutcome(before, output, bytes.length);
+      const differences = compareOutcomes(row, mode, expected, subject.run(mode, bytes, before));
+      if (differences.length > 0) failures.push({ group: `${mode} ${key}`, code, differences });
+    }
+  }
+  return { vectors, failures };
+}

@@ -1,0 +1,36 @@
+// Every vector recorded from a real processor, replayed (scripts/conformance makes them). known-failures.json names the forms that are
+// known to fail; it only shrinks: an entry that passes fails the test until it is removed.
+import { describe, expect, it } from "vitest";
+import knownFailures from "./known-failures.json" with { type: "json" };
+import { InterpreterSubject } from "./support/interpreter-subject.ts";
+import { type Failure, families, replay } from "./support/replay.ts";
+import type { Subject } from "./support/subject.ts";
+
+const SUBJECTS: readonly Subject[] = [new InterpreterSubject()];
+const known: Record<string, readonly string[] | undefined> = knownFailures;
+
+/** One line per failing form. */
+function summarize(failures: readonly Failure[]): string[] {
+  const byGroup = Map.groupBy(failures, ({ group }) => group);
+  return [...byGroup].map(
+    ([group, cases]) => `${group}: ${cases.length}, as ${cases[0]?.code}: ${cases[0]?.differences.join("; ")}`,
+  );
+}
+
+for (const subject of SUBJECTS) {
+  describe(`${subject.name} against the recorded processor`, () => {
+    const expected = new Set(known[subject.name] ?? []);
+    const failing = new Set<string>();
+
+    it.each(families())("executes every %s vector as it did", (family) => {
+      const { vectors, failures } = replay(family, subject);
+      for (const { group } of failures) failing.add(group);
+      expect(vectors).toBeGreaterThan(0);
+      expect(summarize(failures.filter(({ group }) => !expected.has(group)))).toEqual([]);
+    });
+
+    it("fails every form that is listed as a known failure", () => {
+      expect([...expected].filter((group) => !failing.has(group))).toEqual([]);
+    });
+  });
+}
