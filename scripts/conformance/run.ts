@@ -1,8 +1,8 @@
 // Replays the recorded conformance vectors and prints counts per family: npm run conformance [-- family ...] [--show]
 // `--show` prints the first differing case of each failing form.
-import { InterpreterSubject } from "../../tests/conformance/support/interpreter-subject.ts";
-import { families, replay } from "../../tests/conformance/support/replay.ts";
-import type { Subject } from "../../tests/conformance/support/subject.ts";
+import { InterpreterSubject } from "./interpreter-subject.ts";
+import { families, replay } from "./replay.ts";
+import type { Subject } from "./subject.ts";
 
 const words = process.argv.slice(2);
 const show = words.includes("--show");

@@ -1,13 +1,16 @@
 // Every vector recorded from a real processor, replayed (scripts/conformance makes them). known-failures.json names the forms that are
 // known to fail; it only shrinks: an entry that passes fails the test until it is removed.
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import knownFailures from "./known-failures.json" with { type: "json" };
-import { InterpreterSubject } from "./support/interpreter-subject.ts";
-import { type Failure, families, replay } from "./support/replay.ts";
-import type { Subject } from "./support/subject.ts";
+import { InterpreterSubject } from "../../scripts/conformance/interpreter-subject.ts";
+import { type Failure, families, replay } from "../../scripts/conformance/replay.ts";
+import type { Subject } from "../../scripts/conformance/subject.ts";
 
 const SUBJECTS: readonly Subject[] = [new InterpreterSubject()];
-const known: Record<string, readonly string[] | undefined> = knownFailures;
+const known = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
+  string,
+  string[]
+>;
 
 /** One line per failing form. */
 function summarize(failures: readonly Failure[]): string[] {

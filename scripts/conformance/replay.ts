@@ -1,13 +1,13 @@
 // Replays a family of vectors on a subject and says which forms fail.
 import { readdirSync, readFileSync } from "node:fs";
-import type { InstructionRow } from "../../../native-core/x86/row.ts";
-import { ROWS } from "../../../native-core/x86/rows.ts";
-import { rowKey } from "../../../scripts/conformance/families.ts";
-import { applyDelta, background, decodeOutcome, unpackGroups } from "../../../scripts/conformance/vector-format.ts";
+import type { InstructionRow } from "../../native-core/x86/row.ts";
+import { ROWS } from "../../native-core/x86/rows.ts";
 import { compareOutcomes } from "./compare.ts";
+import { rowKey } from "./families.ts";
 import type { Subject } from "./subject.ts";
+import { applyDelta, background, decodeOutcome, unpackGroups } from "./vector-format.ts";
 
-const VECTORS = new URL("../vectors/", import.meta.url);
+const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
 const SUFFIX = ".jsonl.gz";
 
 export interface Failure {

@@ -3,10 +3,11 @@
 //   guest physical   0x1000 page tables   0x7000 GDT   0x8000 IDT   0x9000 TSS   0xB000 top of the kernel stack
 //                    0x10000 code page    0x11000 data page
 //   linear           CODE_ADDRESS, DATA_ADDRESS for user code; the first 64 KiB as they are for the kernel
-import type { Platform } from "../../../native-core/cpu/context.ts";
-import { buildInterpreter } from "../../../native-core/cpu/interpreter/build-interpreter.ts";
-import { createVcpu, type InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
-import { STATE, X87_OFFSET, X87_STRIDE } from "../../../native-core/x86/state-layout.ts";
+import type { Platform } from "../../native-core/cpu/context.ts";
+import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
+import { createVcpu, type InterpreterVcpu } from "../../native-core/cpu/vcpu.ts";
+import { STATE, X87_OFFSET, X87_STRIDE } from "../../native-core/x86/state-layout.ts";
+import type { Subject } from "./subject.ts";
 import {
   CODE_ADDRESS,
   DATA_ADDRESS,
@@ -16,8 +17,7 @@ import {
   SLOT_ADDRESS,
   type TestState,
   WINDOW_ADDRESS,
-} from "../../../scripts/conformance/vector-format.ts";
-import type { Subject } from "./subject.ts";
+} from "./vector-format.ts";
 
 const TABLES = { pml4: 0x1000, pdpt: 0x2000, directory: 0x3000, code: 0x4000, data: 0x5000, low: 0x6000 };
 const GDT = 0x7000;

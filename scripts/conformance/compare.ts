@@ -1,6 +1,6 @@
 // Compares what a subject did with what the processor did.
-import type { ArithmeticFlag, InstructionRow } from "../../../native-core/x86/row.ts";
-import { FLAGS_COMPARED, type Mode, type Outcome, type TestState } from "../../../scripts/conformance/vector-format.ts";
+import type { ArithmeticFlag, InstructionRow } from "../../native-core/x86/row.ts";
+import { FLAGS_COMPARED, type Mode, type Outcome, type TestState } from "./vector-format.ts";
 
 const FLAG_BITS: Record<ArithmeticFlag, bigint> = { CF: 0x1n, PF: 0x4n, AF: 0x10n, ZF: 0x40n, SF: 0x80n, OF: 0x800n };
 

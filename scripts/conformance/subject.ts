@@ -1,5 +1,5 @@
 // What vectors are replayed on: something that executes one instruction from a given state.
-import type { Mode, Outcome, TestState } from "../../../scripts/conformance/vector-format.ts";
+import type { Mode, Outcome, TestState } from "./vector-format.ts";
 
 export interface Subject {
   readonly name: string;
