@@ -167,8 +167,11 @@ const input: Semantics = (i) => {
 
 const output: Semantics = (i) => {
   const port = portNumber(i, 0);
-  i.callHelper("checkPort", [port, i.i64(i.size)]);
-  i.callHelper("writePort", [port, i.i64(i.size), i.read(1)]);
+  // The first operand is the port: DX would make every OUT a word.
+  const data = i.operand(1);
+  const size = i.i64(data.kind === "general" ? data.size : i.size);
+  i.callHelper("checkPort", [port, size]);
+  i.callHelper("writePort", [port, size, i.read(1)]);
 };
 
 /** LAR and LSL: the helper yields -1 for a selector that may not be looked at. */
