@@ -68,14 +68,26 @@ const platform: Platform = {
   setApicBase: () => {},
 };
 
+/** CMP EAX, EAX: what it does to the flags makes those of the instruction before it dead. */
+const FLAG_KILLER = Uint8Array.of(0x39, 0xc0);
+const BREAKPOINT = 3;
+const HLT = 0xf4;
+
+/**
+ * "step": one instruction at a time. "block": the instruction and a flag-killing one run as a translated block through the dispatch
+ * loop up to an INT3, so that handlers without flags and the block cache are tested too.
+ */
 export class InterpreterSubject implements Subject {
-  readonly name = "interpreter";
+  readonly name: string;
+  readonly losesFlags: boolean;
   readonly #vcpu: InterpreterVcpu;
   readonly #guest: Uint8Array;
   readonly #view: DataView;
   readonly #x87: DataView;
 
-  constructor() {
+  constructor(style: "step" | "block" = "step") {
+    this.name = style === "step" ? "interpreter" : "interpreter-block";
+    this.losesFlags = style === "block";
     this.#vcpu = createVcpu({
       ramBytes: 1 << 20,
       interpreterModule: new WebAssembly.Module(buildInterpreter()),
@@ -99,12 +111,26 @@ export class InterpreterSubject implements Subject {
     this.#enterUserMode(mode);
     this.#writeState(input);
     const { state } = this.#vcpu;
+    if (this.losesFlags) return this.#runBlock(code);
     for (let step = 0; step < MAX_STEPS; step++) {
       this.#vcpu.step();
       if (state.getNumber(STATE.cpl) === 0) return this.#readFault();
       if (state.get(STATE.rip) !== SLOT_ADDRESS) break;
     }
     return { state: this.#readState(), rip: state.get(STATE.rip) };
+  }
+
+  #runBlock(code: Uint8Array): Outcome {
+    const slot = CODE_PAGE + Number(SLOT_ADDRESS - CODE_ADDRESS);
+    this.#guest.set(FLAG_KILLER, slot + code.length);
+    this.#vcpu.memoryWritten(CODE_PAGE, 4096);
+    this.#vcpu.state.setNumber(STATE.halted, 0);
+    this.#vcpu.run(10_000);
+    const { fault, rip, state } = this.#readFault();
+    if (fault?.vector !== BREAKPOINT) return { fault: fault as Fault, rip, state };
+    const next = SLOT_ADDRESS + BigInt(code.length);
+    const end = rip - 1n;
+    return { state, rip: end === next + BigInt(FLAG_KILLER.length) ? next : end };
   }
 
   // --- state ---------------------------------------------------------------------------------------------------------------
@@ -160,7 +186,7 @@ export class InterpreterSubject implements Subject {
   /** The vCPU has just entered a gate: which one, and what the frame says about user mode. */
   #readFault(): Outcome {
     const { state } = this.#vcpu;
-    const vector = Number(state.get(STATE.rip) - HANDLERS) / 16;
+    const vector = Number((state.get(STATE.rip) - HANDLERS) >> 4n);
     const hasErrorCode = WITH_ERROR_CODE.has(vector);
     let frame = Number(state.general(4));
     const errorCode = hasErrorCode ? Number(this.#view.getBigUint64(frame, true)) : 0;
@@ -220,6 +246,7 @@ export class InterpreterSubject implements Subject {
       const offset = HANDLERS + BigInt(vector * 16);
       entry(IDT, vector * 2, (offset & 0xffffn) | (KERNEL_CS << 16n) | (0xeen << 40n) | ((offset >> 16n) << 48n));
     }
+    this.#guest.fill(HLT, Number(HANDLERS), Number(HANDLERS) + 4096);
     state.set(STATE.idtBase, BigInt(IDT));
     state.setNumber(STATE.idtLimit, 0xfff);
     this.#view.setBigUint64(TSS + 4, BigInt(KERNEL_STACK), true);

@@ -7,7 +7,7 @@ import type { Subject } from "./subject.ts";
 const words = process.argv.slice(2);
 const show = words.includes("--show");
 const wanted = words.filter((word) => !word.startsWith("--"));
-const subjects: Subject[] = [new InterpreterSubject()];
+const subjects: Subject[] = [new InterpreterSubject(), new InterpreterSubject("block")];
 let failed = 0;
 
 for (const subject of subjects) {
@@ -18,7 +18,7 @@ for (const subject of subjects) {
     const ms = Math.round(performance.now() - start);
     failed += failures.length;
     console.log(
-      `${subject.name.padEnd(12)} ${family.padEnd(16)} ${String(vectors - failures.length).padStart(6)} of ${String(vectors).padStart(6)} pass ${String(ms).padStart(6)} ms`,
+      `${subject.name.padEnd(18)} ${family.padEnd(16)} ${String(vectors - failures.length).padStart(6)} of ${String(vectors).padStart(6)} pass ${String(ms).padStart(6)} ms`,
     );
     if (!show) continue;
     const byGroup = Map.groupBy(failures, ({ group }) => group);

@@ -6,7 +6,7 @@ import { InterpreterSubject } from "../../scripts/conformance/interpreter-subjec
 import { type Failure, families, replay } from "../../scripts/conformance/replay.ts";
 import type { Subject } from "../../scripts/conformance/subject.ts";
 
-const SUBJECTS: readonly Subject[] = [new InterpreterSubject()];
+const SUBJECTS: readonly Subject[] = [new InterpreterSubject(), new InterpreterSubject("block")];
 const known = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
   string,
   string[]
