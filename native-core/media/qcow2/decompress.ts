@@ -4,6 +4,6 @@
 export interface Decompressors {
   /** Raw deflate, window of 4 KiB or more, trailing bytes ignored. */
   inflateRaw(input: Uint8Array, length: number): Promise<Uint8Array>;
-  /** One zstd frame, trailing bytes ignored. */
+  /** One zstd frame and nothing behind it. */
   zstd(input: Uint8Array, length: number): Promise<Uint8Array>;
 }

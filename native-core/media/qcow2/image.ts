@@ -16,6 +16,7 @@ import { FlushQueue } from "./flush-queue.ts";
 import { INCOMPATIBLE, parseHeader, type Qcow2Header } from "./header.ts";
 import { changeBacking, markWritable } from "./header-writer.ts";
 import { settleAll, writeAll } from "./write-set.ts";
+import { zstdFrameLength } from "./zstd-frame.ts";
 
 export interface Qcow2Options {
   readonly decompressors: Decompressors;
@@ -165,8 +166,9 @@ export class Qcow2Image implements DiskImage {
     const count = await this.#file.read(offset, input);
     try {
       const { inflateRaw, zstd } = this.#decompressors;
-      const inflate = this.#header.compression === "zstd" ? zstd : inflateRaw;
-      const data = await inflate(input.subarray(0, count), this.#clusterSize);
+      const isZstd = this.#header.compression === "zstd";
+      const stored = input.subarray(0, isZstd ? zstdFrameLength(input.subarray(0, count)) : count);
+      const data = await (isZstd ? zstd : inflateRaw)(stored, this.#clusterSize);
       target.set(data.subarray(from, from + target.length));
     } catch (cause) {
       const problem = `can't be unpacked (${cause instanceof Error ? cause.message : String(cause)})`;
