@@ -2,20 +2,7 @@
 import { fork } from "node:child_process";
 import { Emitter } from "../../native-core/common/emitter.ts";
 import type { ProcessExit, VmLauncher } from "./launcher.ts";
-
-const STDERR_TAIL_BYTES = 4096;
-
-/** Windows can't open sockets without SystemRoot; the temporary folder may hold the data socket. */
-const PASSED_ON = ["SystemRoot", "TMPDIR", "TEMP", "TMP"] as const;
-
-function minimalEnvironment(): NodeJS.ProcessEnv {
-  const environment: NodeJS.ProcessEnv = {};
-  for (const name of PASSED_ON) {
-    const value = process.env[name];
-    if (value !== undefined) environment[name] = value;
-  }
-  return environment;
-}
+import { minimalEnvironment, StderrTail } from "./process-parts.ts";
 
 export const launchNodeProcess: VmLauncher = (module) => {
   const child = fork(module, [], {
@@ -26,12 +13,8 @@ export const launchNodeProcess: VmLauncher = (module) => {
   });
   const messages = new Emitter<unknown>();
   const exits = new Emitter<ProcessExit>();
-  let tail = "";
+  const tail = new StderrTail(child.stderr);
   let ended = false;
-  child.stderr?.setEncoding("utf8");
-  child.stderr?.on("data", (text: string) => {
-    tail = (tail + text).slice(-STDERR_TAIL_BYTES);
-  });
   child.on("message", (message) => messages.fire(message));
   const end = (exit: ProcessExit) => {
     if (ended) return;
@@ -39,7 +22,7 @@ export const launchNodeProcess: VmLauncher = (module) => {
     exits.fire(exit);
   };
   child.on("error", (error) => {
-    tail += error.message;
+    tail.add(error.message);
     if (child.pid === undefined) end({ code: null, signal: null });
   });
   // `close`, not `exit`: by then everything it said on stderr has been read.
@@ -51,7 +34,7 @@ export const launchNodeProcess: VmLauncher = (module) => {
     },
     onMessage: messages.event,
     onExit: exits.event,
-    stderrTail: () => tail,
+    stderrTail: () => tail.text,
     kill: (force) => void child.kill(force ? "SIGKILL" : "SIGTERM"),
   };
 };
