@@ -37,6 +37,7 @@ export type FlagOperation =
   | "sub" // of a - b (also CMP, NEG with a = 0)
   | "sbb" // of a - b - old CF
   | "logic" // ZF SF PF of the result; CF = OF = 0, AF = 0
+  | "shift" // ZF SF PF of the result; CF = a, OF = b (0 or 1), AF = 0
   | "inc" // as add with b = 1, CF kept
   | "dec"; // as sub with b = 1, CF kept
 

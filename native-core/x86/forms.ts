@@ -12,7 +12,7 @@ import {
   SEGMENT_IN_FIELD,
 } from "./instruction-builder.ts";
 import { mayBeMemory, mayBeRegister, type OperandCode, parseOperands, type SizeCode } from "./operands.ts";
-import type { InstructionRow } from "./row.ts";
+import type { InstructionRow, Semantics } from "./row.ts";
 import { ROWS } from "./rows.ts";
 
 export interface Form {
@@ -40,6 +40,8 @@ export interface RowEncoding {
   readonly fixedSize: Size;
   /** Handler ids by formKey; NO_FORM where the combination does not exist. */
   readonly forms: Uint16Array;
+  /** The same for InstructionRow.zeroCount. */
+  readonly zeroForms: Uint16Array | undefined;
 }
 
 export const NO_FORM = 0xffff;
@@ -107,7 +109,14 @@ function encodeRow(row: InstructionRow, mode: FormMode): RowEncoding {
       }
     }
   }
-  return { row, operands, sizeRule, fixedSize, forms: table };
+  const zeroForms = row.zeroCount ? encodeRow(zeroCountRow(row, row.zeroCount), mode).forms : undefined;
+  return { row, operands, sizeRule, fixedSize, forms: table, zeroForms };
+}
+
+/** What the row does with a count of zero, as a row: reached only through RowEncoding.zeroForms. */
+function zeroCountRow(row: InstructionRow, semantics: Semantics): InstructionRow {
+  const { mnemonic, opcode, operands } = row;
+  return { mnemonic, opcode, operands, semantics };
 }
 
 function formFor(row: InstructionRow, info: FormInfo): Form {

@@ -50,6 +50,8 @@ export interface RowTraits {
   readonly privileged?: boolean;
   /** In 64-bit mode: operand size is 64 whatever REX.W says ("f64"), or 64 by default with 16 selectable ("d64"). SDM 2A.2 */
   readonly size64?: "f64" | "d64";
+  /** Used instead of `semantics` when an immediate shift count is zero: the row then need not look. */
+  readonly zeroCount?: Semantics;
   /** Rare or large: the interpreter keeps its handler out of the main function. */
   readonly cold?: boolean;
   /** Operand size follows the prefixes though no operand shows it (RET, IRET, CBW, PUSHF ...). */

@@ -93,7 +93,8 @@ function signExtend(value: Code, size: Size): Code {
 
 /** How often setFlags evaluates a, b and the result. */
 export function flagOperandUses(operation: FlagOperation): readonly [number, number, number] {
-  return operation === "logic" ? [0, 0, 1] : [2, 2, 2];
+  if (operation === "logic") return [0, 0, 1];
+  return operation === "shift" ? [2, 1, 1] : [2, 2, 2];
 }
 
 /** Carries out of each bit of x + y = sum (with or without carry in), moved to the top of the word. */
@@ -124,6 +125,9 @@ export function setFlags(
         writeSlot(STATE.flagCarry, i64(0)),
         writeSlot32(STATE.flagAux, i32(67 - size * 8)),
       );
+    case "shift":
+      // Bit 63 is CF, bit 62 differs from it if OF is set.
+      return lazy(or64(shl64(a, 63), shl64(xor64(a, b), 62)));
     case "add":
     case "adc":
       return lazy(carries(a, b, value, size));

@@ -218,7 +218,8 @@ export class InstructionDecoder {
     const segmentInField = leaf.hasSource && override >= 0 && this.#long ? 1 : 0;
     const inMemory = memory === 1 || offsetOperand ? 1 : 0;
     // A row without operands (in an opcode that others give a ModRM byte) has only register forms.
-    const handler = leaf.forms[formKey(inMemory, sizeLog2, addressLog2, repeat, segmentInField)] as number;
+    const key = formKey(inMemory, sizeLog2, addressLog2, repeat, segmentInField);
+    const handler = leaf.forms[key] as number;
     if (handler === NO_FORM || (lock && (!leaf.lockable || inMemory === 0))) {
       return this.#fail(this.#pseudo.undefinedOpcode, at, offset, start, out);
     }
@@ -316,6 +317,9 @@ export class InstructionDecoder {
         break;
     }
 
+    if (leaf.zeroForms !== undefined && (operation.imm & (sizeLog2 === 3 ? 63 : 31)) === 0) {
+      operation.handler = leaf.zeroForms[key] as number;
+    }
     const length = at - offset;
     if (length > MAX_INSTRUCTION_LENGTH) return this.#fail(this.#pseudo.generalProtection, at, offset, start, out);
     operation.length = length;

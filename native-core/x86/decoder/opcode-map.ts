@@ -111,6 +111,8 @@ export interface Leaf {
   readonly fixedSizeLog2: number;
   /** RowEncoding.forms. */
   readonly forms: Uint16Array;
+  /** RowEncoding.zeroForms: used when the immediate, masked as a shift count, is zero. */
+  readonly zeroForms: Uint16Array | undefined;
   readonly immediate: Immediate;
   /** Sources of the fields of a register form, and of `reg` beside a memory operand. */
   readonly regSource: Source;
@@ -295,6 +297,7 @@ function buildLeaf(encoding: RowEncoding, modrm: boolean): Leaf {
     sizeRule: SIZE_RULES.indexOf(encoding.sizeRule),
     fixedSizeLog2: log2(encoding.fixedSize),
     forms: encoding.forms,
+    zeroForms: encoding.zeroForms,
     immediate: immediateOf(operands),
     regSource: sourceOf(operands, false, "reg"),
     rmSource: sourceOf(operands, false, "rm"),

@@ -6,10 +6,10 @@ import { GPR } from "./registers.ts";
 
 const DIVIDE_ERROR = 0;
 
-/** CF = OF = the result does not fit the lower half; the other flags are undefined and left alone. */
-function setOverflow(i: InstructionBuilder, overflow: Value): void {
-  i.writeFlag("CF", overflow);
-  i.writeFlag("OF", overflow);
+/** CF = OF = the result does not fit the lower half; the other flags are undefined. */
+function setOverflow(i: InstructionBuilder, low: Value, overflow: Value): void {
+  const flag = i.widen(overflow);
+  i.setFlags("shift", i.size, flag, flag, i.mask(low));
 }
 
 /** Writes a double-width product to AX or rDX:rAX. `high` is only read for sizes 2, 4 and 8. */
@@ -28,7 +28,7 @@ const multiply: Semantics = (i) => {
   const low = i.mul(a, b);
   const high = i.size === 8 ? i.pure("i64.mul_high_u", [a, b]) : i.shrU(low, i.i64(i.bits));
   writeProduct(i, low, high);
-  setOverflow(i, i.isNonZero(high));
+  setOverflow(i, low, i.isNonZero(high));
 };
 
 /** The full signed product: exact in 64 bits below size 8; `overflow` when it does not fit the operand size. */
@@ -46,19 +46,19 @@ function signedProduct(i: InstructionBuilder, a: Value, b: Value): { low: Value;
 const multiplySigned: Semantics = (i) => {
   const { low, high, overflow } = signedProduct(i, i.readGeneral(GPR.RAX), i.read(0));
   writeProduct(i, low, high);
-  setOverflow(i, overflow);
+  setOverflow(i, low, overflow);
 };
 
 const multiplySigned2: Semantics = (i) => {
   const { low, overflow } = signedProduct(i, i.read(0), i.read(1));
   i.write(0, low);
-  setOverflow(i, overflow);
+  setOverflow(i, low, overflow);
 };
 
 const multiplySigned3: Semantics = (i) => {
   const { low, overflow } = signedProduct(i, i.read(1), i.read(2));
   i.write(0, low);
-  setOverflow(i, overflow);
+  setOverflow(i, low, overflow);
 };
 
 function writeQuotient(i: InstructionBuilder, quotient: Value, remainder: Value): void {

@@ -1,34 +1,34 @@
 // Shifts and rotates: SHL SHR SAR ROL ROR RCL RCR SHLD SHRD. A masked count of zero changes no flag.
 
 import type { Value } from "../../ir/nodes.ts";
-import { isConstant } from "../../ir/ops.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 
 interface Shifted {
   readonly result: Value;
-  /** Last bit shifted out, i32. */
+  /** Last bit shifted out, i64 0 or 1. */
   readonly carry: Value;
-  /** As the processor defines it for a count of 1, i32. */
+  /** As the processor defines it for a count of 1, i64 0 or 1. */
   readonly overflow: Value;
 }
 
 type Shift = (i: InstructionBuilder, a: Value, count: Value) => Shifted;
 
 function bit(i: InstructionBuilder, a: Value, n: Value): Value {
-  return i.narrow(i.and(i.shrU(a, n), i.i64(1)));
+  return i.and(i.shrU(a, n), i.i64(1));
 }
 
 function topBit(i: InstructionBuilder, a: Value, below = 0): Value {
   return bit(i, a, i.i64(i.bits - 1 - below));
 }
 
-const xor32 = (i: InstructionBuilder, a: Value, b: Value): Value => i.pure("i32.xor", [a, b]);
-
-/** Runs `body` unless the count is zero; the count of the `D0`/`D1` forms is known to be 1. */
-function unlessZero(i: InstructionBuilder, count: Value, body: () => void): void {
-  if (isConstant(count)) body();
-  else i.if(i.isNonZero(count), body);
+/**
+ * Runs `body` unless the count is zero. Rows with an immediate count are never decoded with zero (ZERO_COUNT) and the `D0`/`D1` forms
+ * count 1, so only CL is looked at.
+ */
+function unlessZero(i: InstructionBuilder, countOperand: number, count: Value, body: () => void): void {
+  if (i.operand(countOperand).kind === "general") i.if(i.isNonZero(count), body);
+  else body();
 }
 
 function maskedCount(i: InstructionBuilder, operand: number): Value {
@@ -42,10 +42,12 @@ function shift(compute: Shift, rotate = false): Semantics {
     const count = maskedCount(i, 1);
     const { result, carry, overflow } = compute(i, a, count);
     i.write(0, result);
-    unlessZero(i, count, () => {
-      if (!rotate) i.setFlags("logic", i.size, a, count, result);
-      i.writeFlag("CF", carry);
-      i.writeFlag("OF", overflow);
+    unlessZero(i, 1, count, () => {
+      if (!rotate) i.setFlags("shift", i.size, carry, overflow, result);
+      else {
+        i.writeFlag("CF", i.narrow(carry));
+        i.writeFlag("OF", i.narrow(overflow));
+      }
     });
   };
 }
@@ -54,7 +56,7 @@ const shiftLeft: Shift = (i, a, count) => {
   const wide = i.shl(a, count);
   const result = i.mask(wide);
   const carry = i.size === 8 ? bit(i, a, i.sub(i.i64(64), count)) : bit(i, wide, i.i64(i.bits));
-  return { result, carry, overflow: xor32(i, carry, topBit(i, result)) };
+  return { result, carry, overflow: i.xor(carry, topBit(i, result)) };
 };
 
 const shiftRight: Shift = (i, a, count) => ({
@@ -65,8 +67,8 @@ const shiftRight: Shift = (i, a, count) => ({
 
 const shiftRightSigned: Shift = (i, a, count) => {
   const signed = i.signExtend(a);
-  const carry = i.narrow(i.and(i.shrS(signed, i.sub(count, i.i64(1))), i.i64(1)));
-  return { result: i.mask(i.shrS(signed, count)), carry, overflow: i.i32(0) };
+  const carry = i.and(i.shrS(signed, i.sub(count, i.i64(1))), i.i64(1));
+  return { result: i.mask(i.shrS(signed, count)), carry, overflow: i.i64(0) };
 };
 
 const rotateLeft: Shift = (i, a, count) => {
@@ -77,7 +79,7 @@ const rotateLeft: Shift = (i, a, count) => {
     result = i.mask(i.or(i.shl(a, n), i.shrU(a, i.sub(i.i64(i.bits), n))));
   }
   const carry = bit(i, result, i.i64(0));
-  return { result, carry, overflow: xor32(i, carry, topBit(i, result)) };
+  return { result, carry, overflow: i.xor(carry, topBit(i, result)) };
 };
 
 const rotateRight: Shift = (i, a, count) => {
@@ -88,7 +90,7 @@ const rotateRight: Shift = (i, a, count) => {
     result = i.mask(i.or(i.shrU(a, n), i.shl(a, i.sub(i.i64(i.bits), n))));
   }
   const carry = topBit(i, result);
-  return { result, carry, overflow: xor32(i, carry, topBit(i, result, 1)) };
+  return { result, carry, overflow: i.xor(carry, topBit(i, result, 1)) };
 };
 
 /** Below 64 bits: CF and the operand as one ring of bits + 1 bits, rotated left. */
@@ -111,10 +113,10 @@ const rotateLeftThroughCarry: Shift = (i, a, count) => {
     const low = i.shrU(i.shrU(a, i.i64(1)), i.sub(i.i64(64), count));
     const result = i.select(i.isZero(count), a, i.or(high, low));
     const carry = bit(i, a, i.sub(i.i64(64), count));
-    return { result, carry, overflow: xor32(i, carry, topBit(i, result)) };
+    return { result, carry, overflow: i.xor(carry, topBit(i, result)) };
   }
   const { result, carry } = rotateRing(i, a, ringCount(i, count));
-  return { result, carry, overflow: xor32(i, carry, topBit(i, result)) };
+  return { result, carry, overflow: i.xor(carry, topBit(i, result)) };
 };
 
 const rotateRightThroughCarry: Shift = (i, a, count) => {
@@ -124,10 +126,10 @@ const rotateRightThroughCarry: Shift = (i, a, count) => {
     const high = i.or(i.shl(carryIn, left), i.shl(i.shl(a, i.i64(1)), left));
     const result = i.select(i.isZero(count), a, i.or(i.shrU(a, count), high));
     const carry = bit(i, a, i.sub(count, i.i64(1)));
-    return { result, carry, overflow: xor32(i, topBit(i, result), topBit(i, result, 1)) };
+    return { result, carry, overflow: i.xor(topBit(i, result), topBit(i, result, 1)) };
   }
   const { result, carry } = rotateRing(i, a, i.sub(i.i64(i.bits + 1), ringCount(i, count)));
-  return { result, carry, overflow: xor32(i, topBit(i, result), topBit(i, result, 1)) };
+  return { result, carry, overflow: i.xor(topBit(i, result), topBit(i, result, 1)) };
 };
 
 /**
@@ -151,10 +153,8 @@ const shiftLeftDouble: Semantics = (i) => {
       ? i.or(i.shl(a, count), i.shrU(i.shrU(b, i.i64(1)), i.sub(i.i64(63), count)))
       : i.mask(i.shrU(i.shl(joined(i, a, b, b, true), count), i.i64(32)));
   i.write(0, result);
-  i.if(i.isNonZero(count), () => {
-    i.setFlags("logic", i.size, a, b, result);
-    i.writeFlag("CF", bit(i, a, i.sub(bits, count)));
-    i.writeFlag("OF", xor32(i, topBit(i, a), topBit(i, result)));
+  unlessZero(i, 2, count, () => {
+    i.setFlags("shift", i.size, bit(i, a, i.sub(bits, count)), i.xor(topBit(i, a), topBit(i, result)), result);
   });
 };
 
@@ -167,12 +167,13 @@ const shiftRightDouble: Semantics = (i) => {
       ? i.or(i.shrU(a, count), i.shl(i.shl(b, i.i64(1)), i.sub(i.i64(63), count)))
       : i.mask(i.shrU(joined(i, b, a, b, false), count));
   i.write(0, result);
-  i.if(i.isNonZero(count), () => {
-    i.setFlags("logic", i.size, a, b, result);
-    i.writeFlag("CF", bit(i, a, i.sub(count, i.i64(1))));
-    i.writeFlag("OF", xor32(i, topBit(i, a), topBit(i, result)));
+  unlessZero(i, 2, count, () => {
+    i.setFlags("shift", i.size, bit(i, a, i.sub(count, i.i64(1))), i.xor(topBit(i, a), topBit(i, result)), result);
   });
 };
+
+/** A masked count of zero changes no flag; the destination is written all the same (a 32-bit register is zero-extended). */
+const ZERO_COUNT: Semantics = (i) => i.write(0, i.readForWrite(0));
 
 const SHIFTS: RowTraits = { writes: ["CF", "PF", "ZF", "SF", "OF"], undefines: ["AF", "OF"] };
 const ROTATES: RowTraits = { writes: ["CF", "OF"], undefines: ["OF"] };
@@ -196,15 +197,15 @@ const DOUBLE_SHIFTS: RowTraits = { ...SHIFTS, undefines: ["CF", "AF", "OF"] };
 
 export const SHIFT_ROWS: readonly InstructionRow[] = [
   ...OPERATIONS.flatMap(([mnemonic, semantics, traits], n) => [
-    row(mnemonic, `C0 /${n}`, "Eb,Ib", semantics, traits),
-    row(mnemonic, `C1 /${n}`, "Ev,Ib", semantics, traits),
+    row(mnemonic, `C0 /${n}`, "Eb,Ib", semantics, { ...traits, zeroCount: ZERO_COUNT }),
+    row(mnemonic, `C1 /${n}`, "Ev,Ib", semantics, { ...traits, zeroCount: ZERO_COUNT }),
     row(mnemonic, `D0 /${n}`, "Eb,1", semantics, { ...traits, undefines: traits === SHIFTS ? ["AF"] : [] }),
     row(mnemonic, `D1 /${n}`, "Ev,1", semantics, { ...traits, undefines: traits === SHIFTS ? ["AF"] : [] }),
     row(mnemonic, `D2 /${n}`, "Eb,CL", semantics, traits),
     row(mnemonic, `D3 /${n}`, "Ev,CL", semantics, traits),
   ]),
-  row("SHLD", "0F A4", "Ev,Gv,Ib", shiftLeftDouble, DOUBLE_SHIFTS),
+  row("SHLD", "0F A4", "Ev,Gv,Ib", shiftLeftDouble, { ...DOUBLE_SHIFTS, zeroCount: ZERO_COUNT }),
   row("SHLD", "0F A5", "Ev,Gv,CL", shiftLeftDouble, DOUBLE_SHIFTS),
-  row("SHRD", "0F AC", "Ev,Gv,Ib", shiftRightDouble, DOUBLE_SHIFTS),
+  row("SHRD", "0F AC", "Ev,Gv,Ib", shiftRightDouble, { ...DOUBLE_SHIFTS, zeroCount: ZERO_COUNT }),
   row("SHRD", "0F AD", "Ev,Gv,CL", shiftRightDouble, DOUBLE_SHIFTS),
 ];
