@@ -18,10 +18,13 @@ const PM1 = {
   TIMER: 1 << 0,
   GLOBAL: 1 << 5,
   POWER_BUTTON: 1 << 8,
+  SLEEP_BUTTON: 1 << 9,
+  RTC: 1 << 10,
   WAKE: 1 << 15,
 } as const;
-const PM1_EVENTS = PM1.TIMER | PM1.GLOBAL | PM1.POWER_BUTTON | PM1.WAKE;
-const PM1_ENABLES = PM1.TIMER | PM1.GLOBAL | PM1.POWER_BUTTON;
+/** The board has no sleep button, and its RTC interrupts by itself; guests check that the enable bits are there all the same. */
+const PM1_ENABLES = PM1.TIMER | PM1.GLOBAL | PM1.POWER_BUTTON | PM1.SLEEP_BUTTON | PM1.RTC;
+const PM1_EVENTS = PM1_ENABLES | PM1.WAKE;
 const PM1_CONTROL = { SCI_ENABLE: 1, BUS_MASTER_RELOAD: 2, SLEEP_TYPE_SHIFT: 10, SLEEP_ENABLE: 1 << 13 } as const;
 const PM1_CONTROL_WRITABLE = 0x1c02;
 /** The timer has 24 bits; its status bit is set whenever the highest one changes. */
