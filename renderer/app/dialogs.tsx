@@ -1,12 +1,12 @@
-// The one dialog that may be open.
+// The one dialog that may be open. The palette is there at once, because people type into it as it opens.
 import { lazy, Suspense } from "react";
+import CommandPalette from "../features/palette/command-palette.tsx";
 import { closeDialog, useDialog } from "./navigation.ts";
 
 const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-dialog.tsx"));
 const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.tsx"));
 const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
 const AboutDialog = lazy(() => import("../features/about/about-dialog.tsx"));
-const CommandPalette = lazy(() => import("../features/palette/command-palette.tsx"));
 
 function OpenDialog() {
   const dialog = useDialog();

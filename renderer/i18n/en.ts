@@ -89,7 +89,6 @@ export const en = {
     noMatch: "No machine is called “{{filter}}”.",
     currentSnapshot: "({{name}})",
     renameLabel: "New name of {{name}}",
-    row: "{{name}}, {{state}}",
   },
   welcome: {
     title: "Start a Linux machine",

@@ -37,10 +37,12 @@ interface TerminalProps {
   readonly session: ConsoleSession;
   readonly machine: MachineSummary;
   readonly run: number | null;
+  /** Whether `run` is up to date. */
+  readonly current: boolean;
   onSearch(): void;
 }
 
-function TerminalView({ session, machine, run, onSearch }: TerminalProps) {
+function TerminalView({ session, machine, run, current, onSearch }: TerminalProps) {
   const { t } = useTranslation();
   const frame = useRef<HTMLDivElement>(null);
   const dark = useDarkTheme();
@@ -66,7 +68,7 @@ function TerminalView({ session, machine, run, onSearch }: TerminalProps) {
     session.fit();
   }, [session, dark, fontSize]);
 
-  useEffect(() => session.follow(live, run), [session, live, run]);
+  useEffect(() => session.follow(live && current, run), [session, live, current, run]);
 
   return (
     <section
@@ -80,7 +82,7 @@ function TerminalView({ session, machine, run, onSearch }: TerminalProps) {
 
 export default function ConsolePane({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
-  const details = useMachine(machine.id).data;
+  const { data: details, isFetching } = useMachine(machine.id);
   const [port, setPort] = useState<Port>(0);
   const search = useRef<HTMLInputElement>(null);
   const [focusSearch] = useState(() => () => search.current?.select());
@@ -98,13 +100,14 @@ export default function ConsolePane({ machine }: { readonly machine: MachineSumm
         onZoom={(by) => zoom(session.terminal.options.fontSize ?? 13, by)}
       />
       {attached ? (
-        // The details say when the machine was started; connecting before would mistake one run for another.
+        // The details say when the machine was started; connecting with old ones would mistake one run for another.
         details && (
           <TerminalView
             key={key}
             session={session}
             machine={machine}
             run={details.startedAtMs}
+            current={!isFetching}
             onSearch={focusSearch}
           />
         )

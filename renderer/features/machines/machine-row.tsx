@@ -30,7 +30,6 @@ export const MachineRow = memo(function MachineRow({ machine, selected, renaming
       id={rowId(id)}
       role="option"
       aria-selected={selected}
-      aria-label={t("list.row", { name, state: t(`state.${machine.state}`) })}
       className="machine-row"
       onMouseDown={() => onSelect(id)}
       onDoubleClick={() => !renaming && startOrShow(machine)}

@@ -29,6 +29,7 @@ export async function openPage(browser: Browser, url: string, options: PageOptio
   const { colorScheme = "light", width = 1280, height = 800 } = options;
   const context = await browser.newContext({ colorScheme, viewport: { width, height }, reducedMotion: "reduce" });
   const page = await context.newPage();
+  page.setDefaultTimeout(8000);
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {

@@ -1,30 +1,59 @@
 // Hosts for interface tests: the real services and web host, with the embedded engine or with the scripted guest.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { embeddedEngine } from "../../../main/engines/embedded.ts";
 import { App } from "../../../main/services/app.ts";
 import { startWebHost } from "../../../main/web-host/web-host.ts";
+import { builtRenderer } from "./renderer-build.ts";
 
 export interface TestHost {
   readonly home: string;
   /** An address that opens the app, once. */
   entryUrl(): string;
+  /** Closes the web side and opens it again on the same port, as a host that was started anew: old sessions are over. */
+  restartWeb(): Promise<void>;
+  /** Ends every VM process at once, as the system would when memory runs out. */
+  killGuests(): Promise<void>;
   close(): Promise<void>;
 }
 
 export type Guest = "scripted" | "embedded";
 
-export async function startTestHost(guest: Guest, port = 0): Promise<TestHost> {
+async function childrenRunning(module: string): Promise<number[]> {
+  const entries = await readdir("/proc");
+  const pids = entries.map(Number).filter((pid) => pid > 0);
+  const matches = await Promise.all(
+    pids.map(async (pid) => {
+      const [status, commandLine] = await Promise.all([
+        readFile(`/proc/${pid}/status`, "utf8").catch(() => ""),
+        readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
+      ]);
+      return status.includes(`PPid:\t${process.pid}\n`) && commandLine.includes(module);
+    }),
+  );
+  return pids.filter((_, index) => matches[index]);
+}
+
+export async function startTestHost(guest: Guest): Promise<TestHost> {
+  const rendererFolder = await builtRenderer();
   const home = await mkdtemp(path.join(tmpdir(), "terrarium-e2e-"));
   const engine = embeddedEngine();
   const module = guest === "scripted" ? fileURLToPath(new URL("./scripted-guest.ts", import.meta.url)) : engine.module;
   const app = await App.open({ home, engines: new Map([["embedded", { ...engine, module }]]) });
-  const host = await startWebHost(app, { port });
+  let host = await startWebHost(app, { port: 0, rendererFolder });
   return {
     home,
     entryUrl: () => host.entryUrl(),
+    async restartWeb() {
+      const { port } = host;
+      await host.close();
+      host = await startWebHost(app, { port, rendererFolder });
+    },
+    async killGuests() {
+      for (const pid of await childrenRunning(module)) process.kill(pid, "SIGKILL");
+    },
     async close() {
       await app.close("power-off");
       await host.close();

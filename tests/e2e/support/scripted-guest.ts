@@ -98,7 +98,7 @@ async function saveTo(folder: string): Promise<SnapshotResult> {
   await writeFile(path.join(`${folder}.part`, "guest.json"), JSON.stringify(guest));
   await rename(`${folder}.part`, folder);
   const { width, height, pixels } = screen.thumbnail();
-  const thumbnailPng = encodePng({ width, height, pixels }, (data) => deflateSync(data));
+  const thumbnailPng = new Uint8Array(encodePng({ width, height, pixels }, (data) => deflateSync(data)));
   return { pauseMs: 12, writtenBytes: 3_400_000, newPages: 830, totalPages: 9120, thumbnailPng };
 }
 

@@ -1,0 +1,63 @@
+// What a user does, in the words of the interface. Everything is found by role and name.
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
+import { consoleText } from "./browser.ts";
+
+export type PaneName = "Details" | "Display" | "Console" | "Snapshots" | "Logs";
+
+export async function showPane(page: Page, name: PaneName): Promise<void> {
+  await page.getByRole("tab", { name, exact: true }).click();
+  await page.getByRole("tabpanel", { name }).waitFor();
+}
+
+/** Types a command into the console and waits until the console shows what is expected. */
+export async function runInConsole(page: Page, command: string, expected: RegExp, timeoutMs = 5000): Promise<void> {
+  await showPane(page, "Console");
+  await page.getByRole("textbox", { name: "Terminal input" }).focus();
+  await page.keyboard.type(`${command}\n`, { delay: 2 });
+  await waitForConsole(page, expected, timeoutMs);
+}
+
+export async function waitForConsole(page: Page, expected: RegExp, timeoutMs = 5000): Promise<void> {
+  await expect
+    .poll(async () => (await consoleText(page)).trimEnd(), { timeout: timeoutMs, interval: 100 })
+    .toMatch(expected);
+}
+
+export async function waitForState(page: Page, machine: string, state: string, timeoutMs = 10_000): Promise<void> {
+  await page
+    .getByRole("option")
+    .filter({ has: page.getByText(machine, { exact: true }) })
+    .filter({ has: page.getByText(state, { exact: true }) })
+    .waitFor({ timeout: timeoutMs });
+}
+
+export async function takeSnapshot(page: Page, name: string, timeoutMs = 10_000): Promise<void> {
+  await showPane(page, "Snapshots");
+  await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Take" }).click();
+  const question = page.getByRole("form", { name: /^Take a snapshot/ });
+  await question.getByLabel("Name").fill(name);
+  await question.getByRole("button", { name: "Take" }).click();
+  await snapshotRow(page, name).waitFor({ timeout: timeoutMs });
+}
+
+export function snapshotRow(page: Page, name: string) {
+  return page.getByRole("treeitem").filter({ has: page.getByText(name, { exact: true }) });
+}
+
+export async function restoreSnapshot(page: Page, name: string): Promise<void> {
+  await showPane(page, "Snapshots");
+  await snapshotRow(page, name).click();
+  await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Restore" }).click();
+  const question = page.getByRole("form", { name: /^Go back/ });
+  await question.getByRole("button", { name: "Restore" }).click();
+  await page
+    .getByText(/is back at/)
+    .first()
+    .waitFor();
+}
+
+/** A fingerprint of the machine's screen as the Display pane draws it. */
+export function screenPicture(page: Page): Promise<string> {
+  return page.getByRole("application").evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+}
