@@ -131,9 +131,10 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   return { mode, code: encode(encoding, instance), input: state };
 }
 
-export function casesOf(choice: FormChoice, count: number): NativeCase[] {
+/** `seed`: another text makes other cases of the same form. */
+export function casesOf(choice: FormChoice, count: number, seed = ""): NativeCase[] {
   const { encoding, mode, size, memory, repeat } = choice;
-  const random = new Random(`${rowKey(encoding.row)} ${mode} ${size} ${memory} ${repeat ?? ""}`);
+  const random = new Random(`${rowKey(encoding.row)} ${mode} ${size} ${memory} ${repeat ?? ""}${seed}`);
   return Array.from({ length: count }, () => makeCase(choice, random));
 }
 

@@ -15,6 +15,7 @@ import {
   finite,
   fromInteger,
   infinity,
+  type RoundingContext,
   round,
   roundToQuantum,
   SINGLE,
@@ -86,18 +87,26 @@ export function deliver(x87: X87, exact: Exact, format: Format = x87.format): bi
   const { negative, significand, exponent, sticky } = exact;
   const context = x87.rounder();
   let result = round(format, context, negative, significand, exponent, sticky);
-  if (context.post & (OE | UE) & ~x87.control) {
-    // Unmasked: the result as with an unbounded exponent, moved into range.
-    const unbounded = { precision: format.precision, minExponent: -1e6, maxExponent: 1e6 };
-    const adjusted = { ...x87.rounder() };
+  if (context.post & context.unmasked) {
     const direction = context.post & OE ? -1 : 1;
-    result = round(unbounded, adjusted, negative, significand, exponent + direction * EXPONENT_ADJUSTMENT, sticky);
-    context.post = (context.post & (OE | UE)) | (adjusted.post & PE);
-    context.roundedUp = adjusted.roundedUp;
+    result = adjust(format, context, { ...exact, exponent: exponent + direction * EXPONENT_ADJUSTMENT });
   }
   x87.flags |= context.post;
   x87.c1 = context.roundedUp;
   return encodeExtended(result);
+}
+
+/** The result of an unmasked overflow or underflow; FSCALE can be beyond even the adjusted range. */
+function adjust(format: Format, context: RoundingContext, { negative, significand, exponent, sticky }: Exact): Float {
+  const isOverflow = (context.post & OE) !== 0;
+  const unbounded = { precision: format.precision, minExponent: -1e6, maxExponent: 1e6 };
+  context.post &= OE | UE;
+  const result = round(unbounded, context, negative, significand, exponent, sticky);
+  const top = result.exponent + bitLength(result.significand) - 1;
+  if (top <= EXTENDED.maxExponent && top >= EXTENDED.minExponent) return result;
+  context.post |= PE;
+  context.roundedUp = isOverflow;
+  return isOverflow ? infinity(negative) : zero(negative);
 }
 
 export type Operation = "add" | "mul" | "sub" | "subr" | "div" | "divr";
@@ -142,7 +151,7 @@ function quotient(x87: X87, a: Float, b: Float): Outcome {
   const negative = a.negative !== b.negative;
   if (a.kind === b.kind && (a.kind === "zero" || a.kind === "infinity")) return invalid(x87);
   if (b.kind === "zero" && a.kind === "finite") {
-    x87.flags |= ZE;
+    x87.flags = (x87.flags & ~DE) | ZE;
     return x87.masks(ZE) ? encodeExtended(infinity(negative)) : undefined;
   }
   if (!denormals(x87, a, b)) return undefined;
@@ -346,7 +355,9 @@ const remainder = (nearest: boolean): Helper =>
     }
     if (!denormals(x87, a, b)) return;
     x87.setConditionCodes(0);
-    if (a.kind === "finite" && b.kind === "finite") partialRemainder(x87, a, b, nearest);
+    if (a.kind !== "finite") return;
+    if (b.kind === "finite") partialRemainder(x87, a, b, nearest);
+    else writeExact(x87, a.negative, a);
   });
 
 function partialRemainder(x87: X87, a: Float, b: Float, nearest: boolean): void {
@@ -356,7 +367,7 @@ function partialRemainder(x87: X87, a: Float, b: Float, nearest: boolean): void 
     const step = distance - (32 + (distance % 32));
     const divisor = { ...b, exponent: b.exponent + step };
     const { rest } = divideWithRest(a, divisor);
-    x87.write(0, encodeExtended(finite(a.negative, rest.significand, rest.exponent)));
+    writeExact(x87, a.negative, rest);
     x87.setConditionCodes(STATUS.C2);
     return;
   }
@@ -372,15 +383,24 @@ function partialRemainder(x87: X87, a: Float, b: Float, nearest: boolean): void 
       q += 1n;
     }
   }
-  const value = finite(negative, rest.significand, rest.exponent);
-  x87.write(0, encodeExtended(rest.significand === 0n ? zero(a.negative) : value));
+  writeExact(x87, rest.significand === 0n ? a.negative : negative, rest);
   // The low three bits of the quotient: Q2 in C0, Q1 in C3, Q0 in C1.
   x87.setConditionCodes((q & 4n ? STATUS.C0 : 0) | (q & 2n ? STATUS.C3 : 0));
   x87.c1 = (q & 1n) !== 0n;
 }
 
+/** An exact result can still be tiny, which an unmasked underflow signals. */
+function writeExact(x87: X87, negative: boolean, { significand, exponent }: Significand): void {
+  x87.write(0, deliver(x87, { negative, significand, exponent, sticky: false }, EXTENDED));
+}
+
+interface Significand {
+  readonly significand: bigint;
+  readonly exponent: number;
+}
+
 /** Truncated |a| / |b| and what is left. */
-function divideWithRest(a: Float, b: Float): { quotient: bigint; rest: { significand: bigint; exponent: number } } {
+function divideWithRest(a: Float, b: Float): { quotient: bigint; rest: Significand } {
   const exponent = Math.min(a.exponent, b.exponent);
   const x = a.significand << BigInt(a.exponent - exponent);
   const y = b.significand << BigInt(b.exponent - exponent);

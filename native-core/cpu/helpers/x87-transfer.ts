@@ -27,7 +27,7 @@ const load = (type: SourceType): Helper =>
     if (value.signalling) x87.flags |= IE;
     // A full stack goes before what the operand would signal.
     if (!x87.isEmpty(7)) x87.flags = 0;
-    else if (!x87.masks(x87.flags)) return;
+    else if (!x87.masks(x87.flags & IE)) return; // a denormal is loaded all the same
     x87.push(value.kind === "nan" ? quiet(value.bits) : value.bits);
   });
 

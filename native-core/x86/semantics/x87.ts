@@ -55,6 +55,15 @@ const withAddress = (helper: string): Semantics =>
     i.callHelper(helper, [i.address(0)]);
   });
 
+/** A store: the helper gets the address. The memory must be writable even if an unmasked exception then keeps the store from happening. */
+const storing = (helper: string, size: 2 | 4 | 8 | 10): Semantics =>
+  x87Instruction((i) => {
+    const address = i.address(0);
+    i.load(size === 10 ? 8 : size, address, true);
+    if (size === 10) i.load(2, i.add(address, i.i64(8)), true);
+    i.callHelper(helper, [address]);
+  });
+
 /** The helper gets the address and the size of an environment's fields. */
 const withEnvironment = (helper: string, waiting = true): Semantics =>
   x87Instruction((i) => {
@@ -130,17 +139,17 @@ const loadRows: InstructionRow[] = [
 ];
 
 const storeRows: InstructionRow[] = [
-  row("FST", "D9 /2", "Md", withAddress("x87_store_f32"), X87),
-  row("FSTP", "D9 /3", "Md", withAddress("x87_store_pop_f32"), X87),
-  row("FST", "DD /2", "Mq", withAddress("x87_store_f64"), X87),
-  row("FSTP", "DD /3", "Mq", withAddress("x87_store_pop_f64"), X87),
-  row("FSTP", "DB /7", "Mt", withAddress("x87_store_pop_f80"), X87),
-  row("FIST", "DF /2", "Mw", withAddress("x87_store_i16"), X87),
-  row("FISTP", "DF /3", "Mw", withAddress("x87_store_pop_i16"), X87),
-  row("FIST", "DB /2", "Md", withAddress("x87_store_i32"), X87),
-  row("FISTP", "DB /3", "Md", withAddress("x87_store_pop_i32"), X87),
-  row("FISTP", "DF /7", "Mq", withAddress("x87_store_pop_i64"), X87),
-  row("FBSTP", "DF /6", "Mt", withAddress("x87_store_pop_decimal"), X87),
+  row("FST", "D9 /2", "Md", storing("x87_store_f32", 4), X87),
+  row("FSTP", "D9 /3", "Md", storing("x87_store_pop_f32", 4), X87),
+  row("FST", "DD /2", "Mq", storing("x87_store_f64", 8), X87),
+  row("FSTP", "DD /3", "Mq", storing("x87_store_pop_f64", 8), X87),
+  row("FSTP", "DB /7", "Mt", storing("x87_store_pop_f80", 10), X87),
+  row("FIST", "DF /2", "Mw", storing("x87_store_i16", 2), X87),
+  row("FISTP", "DF /3", "Mw", storing("x87_store_pop_i16", 2), X87),
+  row("FIST", "DB /2", "Md", storing("x87_store_i32", 4), X87),
+  row("FISTP", "DB /3", "Md", storing("x87_store_pop_i32", 4), X87),
+  row("FISTP", "DF /7", "Mq", storing("x87_store_pop_i64", 8), X87),
+  row("FBSTP", "DF /6", "Mt", storing("x87_store_pop_decimal", 10), X87),
   row("FST", "DD /2", "STi", withRegister("x87_store_register", 0), X87),
   row("FSTP", "DD /3", "STi", withRegister("x87_store_pop_register", 0), X87),
   row("FXCH", "D9 /1", "STi", withRegister("x87_exchange", 0), X87),
