@@ -270,7 +270,10 @@ describe("virtio-blk in flight", () => {
     const other = new VirtioBench((deliver) => new VirtioBlk({ backend: copy, serial: "x", deliver }), b.memory);
     other.device.restore(state);
     expect(other.device.save()).toEqual(state);
+    // A notification that comes first must not submit it twice.
+    other.device.write(NOTIFY, 2, 0);
     await other.settle();
+    expect(copy.log).toEqual(["write 2560+512"]);
     expect(copy.bytes[5 * 512]).toBe(0x33);
     expect(queue.usedIndex).toBe(1);
     expect(other.device.save().transport.queues[0]?.inFlight).toEqual([]);

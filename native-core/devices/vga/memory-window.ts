@@ -47,13 +47,15 @@ export class MemoryWindow implements IoHandler {
   }
 
   read(offset: number, size: AccessSize): number {
+    const { bytes } = this.#vram;
     let value = 0;
-    for (let i = 0; i < size; i++) value |= this.#readByte(offset + i) << (8 * i);
+    for (let i = 0; i < size; i++) value |= this.#readByte(bytes, offset + i) << (8 * i);
     return value >>> 0;
   }
 
   write(offset: number, size: AccessSize, value: number): void {
-    for (let i = 0; i < size; i++) this.#writeByte(offset + i, (value >>> (8 * i)) & 0xff);
+    const { bytes } = this.#vram;
+    for (let i = 0; i < size; i++) this.#writeByte(bytes, offset + i, (value >>> (8 * i)) & 0xff);
   }
 
   /** Offset inside the selected window, or -1 outside it. */
@@ -64,11 +66,10 @@ export class MemoryWindow implements IoHandler {
     return inside >= 0 && inside < window[1] ? inside : -1;
   }
 
-  #readByte(offset: number): number {
+  #readByte(bytes: Uint8Array, offset: number): number {
     const address = this.#decode(offset);
     if (address < 0) return 0xff;
     const { sequencer, graphics } = this.#registers;
-    const { bytes } = this.#vram;
     const memoryMode = sequencer[SEQ.MEMORY_MODE] ?? 0;
     const mode = graphics[GC.MODE] ?? 0;
     if (memoryMode & SEQ_MEMORY_CHAIN4) return bytes[this.bankOffset + address] ?? 0xff;
@@ -89,7 +90,7 @@ export class MemoryWindow implements IoHandler {
     return (this.latch >>> (8 * plane)) & 0xff;
   }
 
-  #writeByte(offset: number, value: number): void {
+  #writeByte(bytes: Uint8Array, offset: number, value: number): void {
     const address = this.#decode(offset);
     if (address < 0) return;
     const { sequencer, graphics } = this.#registers;
@@ -97,8 +98,8 @@ export class MemoryWindow implements IoHandler {
     const mapMask = sequencer[SEQ.MAP_MASK] ?? 0;
     if (memoryMode & SEQ_MEMORY_CHAIN4) {
       const at = this.bankOffset + address;
-      if (!(mapMask & (1 << (address & 3))) || at >= this.#vram.bytes.length) return;
-      this.#vram.bytes[at] = value;
+      if (!(mapMask & (1 << (address & 3))) || at >= bytes.length) return;
+      bytes[at] = value;
       this.#vram.markDirty(at, 1);
       return;
     }
@@ -107,8 +108,6 @@ export class MemoryWindow implements IoHandler {
     const planes = oddEven ? mapMask & (address & 1 ? 0b1010 : 0b0101) : mapMask;
     if (planes === 0) return;
     const at = (word * 4) % PLANES_BYTES;
-    const { bytes } = this.#vram;
-    // Text is written with the function units at rest, one byte to one plane.
     const data = this.#functionUnits(graphics, value);
     for (let plane = 0; plane < 4; plane++) {
       if (planes & (1 << plane)) bytes[at + plane] = data >>> (8 * plane);

@@ -43,7 +43,6 @@ export class Picture implements DisplaySource {
     const { registers, vram, clock } = this.#parts;
     const view = this.#geometry();
     if (pixels.length < view.width * view.height) return [];
-    const pages = vram.takeDirtyPages();
     const registersChanged = registers.generation !== this.#drawnGeneration;
     if (registersChanged) {
       this.#drawnGeneration = registers.generation;
@@ -57,11 +56,13 @@ export class Picture implements DisplaySource {
 
     if (registers.blanked) return redraw ? this.#blank(pixels, view) : [];
     if (view.kind === "text") {
+      // Cells are few enough to look at all of them; asking for dirty pages would cost the vCPU its write translations.
       const textLook = `${this.#colors.join()} ${this.#fontLook()} ${view.cellWidth}x${view.cellHeight}`;
       const anew = redraw || textLook !== this.#drawnTextLook;
       this.#drawnTextLook = textLook;
       return this.#text.render(pixels, view, registers, vram.bytes, this.#colors, clock.nowNs(), anew);
     }
+    const pages = vram.takeDirtyPages();
     if (view.kind === "linear") {
       const all = redraw || registersChanged;
       return this.#renderLinear(pixels, view, all ? undefined : pages, redraw);

@@ -51,6 +51,8 @@ export class Virtqueue {
   generation = 0;
   readonly #host: VirtqueueHost;
   readonly #inFlight = new Set<number>();
+  /** Of those, the ones a restore brought and nobody has submitted again yet. */
+  #interrupted: readonly number[] = [];
   // Ring positions are free-running 16-bit counters.
   #nextAvailable = 0;
   #nextUsed = 0;
@@ -74,6 +76,7 @@ export class Virtqueue {
     Object.assign(this.setup, powerOnSetup(this.maxSize));
     this.generation++;
     this.#inFlight.clear();
+    this.#interrupted = [];
     this.#nextAvailable = 0;
     this.#nextUsed = 0;
     this.#signalledUsed = 0;
@@ -150,10 +153,12 @@ export class Virtqueue {
     return ((this.#nextUsed - usedEvent - 1) & 0xffff) < ((this.#nextUsed - before) & 0xffff);
   }
 
-  /** The chains that were in flight when the state was saved, read again so that they can be submitted once more. */
+  /** The chains that were in flight when the state was saved, read again so that they can be submitted once more. Empty after that. */
   takeInterrupted(): DescriptorChain[] {
     const chains: DescriptorChain[] = [];
-    for (const head of this.#inFlight) {
+    const interrupted = this.#interrupted;
+    this.#interrupted = [];
+    for (const head of interrupted) {
       const chain = this.#read(head);
       if (!chain) break;
       chains.push(chain);
@@ -180,6 +185,7 @@ export class Virtqueue {
     this.#nextUsed = nextUsed;
     this.#signalledUsed = signalledUsed;
     for (const head of inFlight) this.#inFlight.add(head);
+    this.#interrupted = [...this.#inFlight];
   }
 
   #read(head: number): DescriptorChain | undefined {
