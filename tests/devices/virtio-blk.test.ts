@@ -9,7 +9,7 @@ import {
 } from "../../native-core/devices/virtio/blk/config.ts";
 import { VirtioBlk } from "../../native-core/devices/virtio/blk/virtio-blk.ts";
 import { DEVICE_STATUS, VIRTIO_F_VERSION_1 } from "../../native-core/devices/virtio/constants.ts";
-import { DEVICE_CONFIG, DriverQueue, TestMemory, VirtioBench } from "./virtio-support.ts";
+import { DEVICE_CONFIG, DriverQueue, NOTIFY, TestMemory, VirtioBench } from "./virtio-support.ts";
 
 /** A disk in memory whose operations wait for `release` when `held`. */
 class TestDisk implements BlockBackend {
