@@ -21,8 +21,8 @@ export interface LinearMemory {
   /** Zero-extended. `supervisor`: implicit system access (descriptor tables, TSS) whatever CPL is. */
   read(address: bigint, size: 1 | 2 | 4 | 8, supervisor?: boolean): bigint;
   write(address: bigint, size: 1 | 2 | 4 | 8, value: bigint, supervisor?: boolean): void;
-  readBytes(address: bigint, target: Uint8Array): void;
-  writeBytes(address: bigint, source: Uint8Array): void;
+  readBytes(address: bigint, target: Uint8Array, supervisor?: boolean): void;
+  writeBytes(address: bigint, source: Uint8Array, supervisor?: boolean): void;
   /** Drops all cached translations (`keepGlobal`: except global pages, if the implementation tells them apart). */
   flush(keepGlobal: boolean): void;
   invalidatePage(address: bigint): void;

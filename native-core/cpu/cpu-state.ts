@@ -1,4 +1,5 @@
 // Typed access to the CPU state in memory 0 for code that is not translated: helpers, saved states, tests, the debugger.
+import { assert } from "../common/assert.ts";
 import type { StateSlot } from "../ir/nodes.ts";
 import {
   GPR_OFFSET,
@@ -84,43 +85,78 @@ export class CpuState {
     this.set(segmentSlot(segment, part), value);
   }
 
+  /** As `segment`, for parts of up to 32 bits. */
+  segmentNumber(segment: SegmentName | number, part: Exclude<SegmentPart, "base">): number {
+    return this.getNumber(segmentSlot(segment, part));
+  }
+
+  setSegmentNumber(segment: SegmentName | number, part: Exclude<SegmentPart, "base">, value: number): void {
+    this.setNumber(segmentSlot(segment, part), value);
+  }
+
   /** RFLAGS in architectural form. */
   get flags(): bigint {
-    const result = this.#view.getBigInt64(STATE.flagResult.offset, true);
-    const carry = this.#view.getBigUint64(STATE.flagCarry.offset, true);
-    const aux = this.getNumber(STATE.flagAux);
-    let flags = this.getNumber(STATE.systemFlags);
-    if (carry >> 63n) flags |= 0x001;
-    if (parity(Number(result & 0xffn)) !== Boolean(aux & 0x200)) flags |= 0x004;
-    if ((carry >> BigInt(aux & 63)) & 1n) flags |= 0x010;
-    if (result === 0n) flags |= 0x040;
-    if (result < 0n !== Boolean(aux & 0x100)) flags |= 0x080;
-    if (((carry >> 63n) ^ (carry >> 62n)) & 1n) flags |= 0x800;
-    return BigInt(flags >>> 0);
+    return BigInt(this.flagBits);
   }
 
   set flags(value: bigint) {
-    const flags = Number(BigInt.asUintN(32, value));
+    this.flagBits = Number(BigInt.asUintN(32, value));
+  }
+
+  /** RFLAGS as an unsigned number: exceptions and returns are frequent enough to avoid bigints. */
+  get flagBits(): number {
+    const view = this.#view;
+    const low = view.getInt32(STATE.flagResult.offset, true);
+    const high = view.getInt32(STATE.flagResult.offset + 4, true);
+    const carry = view.getInt32(STATE.flagCarry.offset + 4, true);
+    const aux = view.getInt32(STATE.flagAux.offset, true);
+    const auxWord = aux & 32 ? carry : view.getInt32(STATE.flagCarry.offset, true);
+    let flags = view.getInt32(STATE.systemFlags.offset, true);
+    if (carry < 0) flags |= 0x001;
+    if (parity(low & 0xff) !== ((aux & 0x200) !== 0)) flags |= 0x004;
+    if ((auxWord >> (aux & 31)) & 1) flags |= 0x010;
+    if ((low | high) === 0) flags |= 0x040;
+    if (high < 0 !== ((aux & 0x100) !== 0)) flags |= 0x080;
+    if ((carry ^ (carry << 1)) < 0) flags |= 0x800;
+    return flags >>> 0;
+  }
+
+  set flagBits(flags: number) {
+    const view = this.#view;
     const carry = flags & 1;
     const overflow = (flags >> 11) & 1;
-    const zero = Boolean(flags & 0x40);
+    const zero = (flags & 0x40) !== 0;
     // ZF decides whether the result is 0 or 1 (parity of 0 is even, of 1 odd); the inversion bits make up for the rest.
-    const result = zero ? 0n : 1n;
-    const aux = 59 | (flags & 0x80 ? 0x100 : 0) | (Boolean(flags & 0x04) !== zero ? 0x200 : 0);
-    this.set(STATE.flagResult, result);
-    this.set(
-      STATE.flagCarry,
-      (BigInt(carry) << 63n) | (BigInt(carry ^ overflow) << 62n) | (BigInt((flags >> 4) & 1) << 59n),
+    const aux = 59 | (flags & 0x80 ? 0x100 : 0) | (((flags & 0x04) !== 0) !== zero ? 0x200 : 0);
+    view.setInt32(STATE.flagResult.offset, zero ? 0 : 1, true);
+    view.setInt32(STATE.flagResult.offset + 4, 0, true);
+    view.setInt32(STATE.flagCarry.offset, 0, true);
+    // Bits 63, 62 and 59: CF, CF ^ OF, AF.
+    view.setInt32(
+      STATE.flagCarry.offset + 4,
+      (carry << 31) | ((carry ^ overflow) << 30) | (((flags >> 4) & 1) << 27),
+      true,
     );
-    this.setNumber(STATE.flagAux, aux);
-    this.setNumber(STATE.systemFlags, (flags & ~ARITHMETIC_FLAGS) | 2);
+    view.setInt32(STATE.flagAux.offset, aux, true);
+    view.setInt32(STATE.systemFlags.offset, (flags & ~ARITHMETIC_FLAGS) | 2, true);
   }
 }
 
+type SegmentSlots = Readonly<Record<SegmentPart, StateSlot>>;
+
+const SEGMENT_SLOTS: readonly SegmentSlots[] = SEGMENTS.map((_, index) => {
+  const slot = ({ offset, type }: StateSlot): StateSlot => ({
+    offset: SEGMENT_OFFSET + index * SEGMENT_STRIDE + offset,
+    type,
+  });
+  const { base, limit, attributes, selector } = SEGMENT_FIELDS;
+  return { base: slot(base), limit: slot(limit), attributes: slot(attributes), selector: slot(selector) };
+});
+
 function segmentSlot(segment: SegmentName | number, part: SegmentPart): StateSlot {
-  const index = typeof segment === "number" ? segment : SEGMENTS.indexOf(segment);
-  const field = SEGMENT_FIELDS[part];
-  return { offset: SEGMENT_OFFSET + index * SEGMENT_STRIDE + field.offset, type: field.type };
+  const slots = SEGMENT_SLOTS[typeof segment === "number" ? segment : SEGMENTS.indexOf(segment)];
+  assert(slots !== undefined, "a segment register has a number from 0 to 5");
+  return slots[part];
 }
 
 /** True for an even number of ones. */

@@ -11,10 +11,10 @@ const DB = 1 << 14;
 export function deriveMode(state: CpuState): void {
   const protectedMode = (state.getNumber(STATE.cr0) & CR0.PE) !== 0;
   const virtual8086 = (state.getNumber(STATE.systemFlags) & RFLAGS.VM) !== 0;
-  const code = Number(state.segment("cs", "attributes"));
+  const code = state.segmentNumber("cs", "attributes");
   const long = (state.getNumber(STATE.efer) & EFER.LMA) !== 0;
   const mode = long && protectedMode && code & L ? 8 : !virtual8086 && code & DB ? 4 : 2;
   state.setNumber(STATE.codeMode, mode);
-  const wide = !virtual8086 && (Number(state.segment("ss", "attributes")) & DB) !== 0;
+  const wide = !virtual8086 && (state.segmentNumber("ss", "attributes") & DB) !== 0;
   state.set(STATE.stackMask, mode === 8 ? -1n : wide ? 0xffff_ffffn : 0xffffn);
 }

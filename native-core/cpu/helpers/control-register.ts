@@ -34,7 +34,7 @@ function writeCr0(cpu: CpuContext, value: bigint): void {
   if (changed & CR0.PG) {
     if (has(CR0.PG) && efer & EFER.LME) {
       // Long mode is activated: needs PAE and must not start in a segment that would be 64-bit code at once.
-      const longCode = Number(state.segment(CS, "attributes")) & ATTRIBUTE.LONG;
+      const longCode = state.segmentNumber(CS, "attributes") & ATTRIBUTE.LONG;
       if (!(state.getNumber(STATE.cr4) & CR4.PAE) || longCode) throw fault();
       state.setNumber(STATE.efer, efer | EFER.LMA);
     } else if (!has(CR0.PG) && efer & EFER.LMA) {

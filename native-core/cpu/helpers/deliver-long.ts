@@ -50,12 +50,15 @@ export function deliverLong(cpu: CpuContext, event: PendingEvent): void {
   if (!isCanonical(offset)) throw new CpuException(VECTOR.GP, event.external);
 
   const stack = StackCursor.flat(cpu, pointer & ~15n, level < 3);
-  stack.push(8, state.segment(SS, "selector"));
-  stack.push(8, state.general(RSP));
-  stack.push(8, event.flags);
-  stack.push(8, state.segment(CS, "selector"));
-  stack.push(8, event.returnRip);
-  if (event.errorCode !== undefined) stack.push(8, BigInt(event.errorCode));
+  const frame = [
+    state.segment(SS, "selector"),
+    state.general(RSP),
+    event.flags,
+    state.segment(CS, "selector"),
+    event.returnRip,
+  ];
+  if (event.errorCode !== undefined) frame.push(BigInt(event.errorCode));
+  stack.pushFrame(8, frame);
 
   writeCodeSegment(cpu, selector, level, code);
   if (level < cpl) loadNullStack(cpu, level);

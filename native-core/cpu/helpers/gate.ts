@@ -33,5 +33,5 @@ export function checkGate(cpu: CpuContext, event: PendingEvent, attributes: numb
 /** An interrupt gate also clears IF. Its type is even, a trap gate's odd. */
 export function enterFlags(cpu: CpuContext, gateType: number): void {
   const cleared = RFLAGS.TF | RFLAGS.NT | RFLAGS.RF | RFLAGS.VM | (gateType & 1 ? 0 : RFLAGS.IF);
-  cpu.state.flags &= ~BigInt(cleared);
+  cpu.state.setNumber(STATE.systemFlags, cpu.state.getNumber(STATE.systemFlags) & ~cleared);
 }

@@ -16,8 +16,9 @@ const ALWAYS = CF | PF | AF | ZF | SF | TF | DF | OF | NT | RF | AC | ID;
 
 /** Flags taken from the stack image; `writable` as far as the operand size reaches. */
 function restoreFlags(cpu: CpuContext, image: bigint, size: OperandSize, writable: number): void {
-  const mask = BigInt(size === 2 ? writable & 0xffff : writable);
-  cpu.state.flags = (cpu.state.flags & ~mask) | (image & mask);
+  const { state } = cpu;
+  const mask = size === 2 ? writable & 0xffff : writable;
+  state.flagBits = (state.flagBits & ~mask) | (Number(image & 0xffff_ffffn) & mask);
 }
 
 /** With the privilege before the return: IF needs CPL <= IOPL, IOPL needs CPL 0. */
@@ -69,9 +70,10 @@ function returnProtected(cpu: CpuContext, size: OperandSize): void {
   // Task returns: not in long mode, and hardware task switching is not there yet outside it.
   if (state.getNumber(STATE.systemFlags) & NT) throw new CpuException(VECTOR.GP, 0);
   const stack = StackCursor.current(cpu);
-  const offset = stack.pop(size);
-  const selector = Number(stack.pop(size) & 0xffffn);
-  const image = stack.pop(size);
+  const long = is64BitCode(cpu);
+  // 64-bit code always pops a stack pointer as well.
+  const [offset = 0n, codeSelector = 0n, image = 0n, ...rest] = stack.popFrame(size, long ? 5 : 3);
+  const selector = Number(codeSelector & 0xffffn);
   const cpl = privilegeLevel(cpu);
   if (!isLongMode(cpu) && size === 4 && image & BigInt(VM) && cpl === 0) {
     returnToVirtual8086(cpu, stack, offset, selector, image);
@@ -85,9 +87,9 @@ function returnProtected(cpu: CpuContext, size: OperandSize): void {
   );
   requireOffset(cpu, descriptor, offset);
   const writable = writableFlags(cpu);
-  if (rpl > cpl || is64BitCode(cpu)) {
-    const rsp = stack.pop(size);
-    const ss = Number(stack.pop(size) & 0xffffn);
+  if (rpl > cpl || long) {
+    const [rsp = 0n, stackSelector = 0n] = long ? rest : stack.popFrame(size, 2);
+    const ss = Number(stackSelector & 0xffffn);
     returnToOuter(cpu, { selector, descriptor, offset, rsp, ss, nullStack: isLong(cpu, descriptor) });
   } else {
     stack.commit();

@@ -19,6 +19,7 @@ export interface OuterTarget {
 }
 
 const RSP = 4;
+const DATA_SEGMENTS = (["es", "ds", "fs", "gs"] as const).map((name) => SEGMENTS.indexOf(name));
 
 /** Also used by IRETQ within one level, which always pops a stack. The caller has checked code segment and offset. */
 export function returnToOuter(cpu: CpuContext, target: OuterTarget): void {
@@ -46,9 +47,8 @@ export function returnToOuter(cpu: CpuContext, target: OuterTarget): void {
 }
 
 function dropDataSegments(cpu: CpuContext, level: number): void {
-  for (const name of ["es", "ds", "fs", "gs"] as const) {
-    const segment = SEGMENTS.indexOf(name);
-    const attributes = Number(cpu.state.segment(segment, "attributes"));
+  for (const segment of DATA_SEGMENTS) {
+    const attributes = cpu.state.segmentNumber(segment, "attributes");
     const conforming = isCode(attributes) && (attributes & ATTRIBUTE.CONFORMING) !== 0;
     if (attributes & ATTRIBUTE.SEGMENT && !conforming && privilegeOf(attributes) < level) {
       writeSegment(cpu, segment, 0, cpu.state.segment(segment, "base"), 0, 0);

@@ -31,17 +31,17 @@ export function writeSegment(
   limit: number,
   attributes: number,
 ): void {
-  state.setSegment(segment, "selector", BigInt(selector));
+  state.setSegmentNumber(segment, "selector", selector);
   state.setSegment(segment, "base", base);
-  state.setSegment(segment, "limit", BigInt(limit));
-  state.setSegment(segment, "attributes", BigInt(attributes));
+  state.setSegmentNumber(segment, "limit", limit);
+  state.setSegmentNumber(segment, "attributes", attributes);
 }
 
 /** Real mode: only selector and base change, so limits loaded in protected mode stay ("unreal mode"). */
 export function loadRealSegment(cpu: CpuContext, segment: number, selector: number): void {
   const { state } = cpu;
   const virtual = isVirtual8086(cpu);
-  const limit = virtual ? 0xffff : Number(state.segment(segment, "limit"));
+  const limit = virtual ? 0xffff : state.segmentNumber(segment, "limit");
   writeSegment(cpu, segment, selector, BigInt(selector << 4), limit, virtual ? VIRTUAL_DATA : REAL_DATA);
 }
 
@@ -123,7 +123,7 @@ function loadAndInhibit(cpu: CpuContext, segment: number, selector: number): voi
 /** An access that the fast check of an address operation could not pass: raises what the segment demands, or lets it through. */
 const checkSegmentAccess: Helper = (cpu, segmentValue, offset, size) => {
   const segment = Number(segmentValue);
-  const attributes = Number(cpu.state.segment(segment, "attributes"));
+  const attributes = cpu.state.segmentNumber(segment, "attributes");
   const limit = cpu.state.segment(segment, "limit");
   const last = (offset ?? 0n) + (size ?? 1n) - 1n;
   let valid = isPresent(attributes);

@@ -8,6 +8,10 @@ import { SS } from "./segment-load.ts";
 const RSP = 4;
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
+/** Room for the largest frame. */
+const FRAME_BYTES = new Uint8Array(64);
+const FRAME = new DataView(FRAME_BYTES.buffer);
+
 export class StackCursor {
   pointer: bigint;
   readonly #cpu: CpuContext;
@@ -47,6 +51,29 @@ export class StackCursor {
     const value = this.#cpu.memory.read(this.#address(this.pointer), size, this.#supervisor);
     this.pointer += BigInt(size);
     return value;
+  }
+
+  /** Several values at once, the one at the top first; those of a flat 8-byte stack in one access. */
+  popFrame(size: 2 | 4 | 8, count: number): readonly bigint[] {
+    if (size !== 8 || this.#mask !== ALL_ONES) return Array.from({ length: count }, () => this.pop(size));
+    this.#cpu.memory.readBytes(BigInt.asUintN(64, this.pointer), FRAME_BYTES.subarray(0, count * 8), this.#supervisor);
+    this.pointer += BigInt(count * 8);
+    return Array.from({ length: count }, (_, n) => FRAME.getBigUint64(n * 8, true));
+  }
+
+  /** Several values at once, so that the last one ends up at the top. */
+  pushFrame(size: 2 | 4 | 8, values: readonly bigint[]): void {
+    if (size !== 8 || this.#mask !== ALL_ONES) {
+      for (const value of values) this.push(size, value);
+      return;
+    }
+    const bytes = values.length * 8;
+    values.forEach((value, n) => {
+      FRAME.setBigUint64(bytes - 8 - n * 8, value, true);
+    });
+    const pointer = this.pointer - BigInt(bytes);
+    this.#cpu.memory.writeBytes(BigInt.asUintN(64, pointer), FRAME_BYTES.subarray(0, bytes), this.#supervisor);
+    this.pointer = pointer;
   }
 
   #address(pointer: bigint): bigint {

@@ -17,7 +17,7 @@ const DATA = 0xc093;
 const DPL3 = 0x60;
 
 /** What SYSRET takes from R11: all but RF, VM and the reserved bits. */
-const RETURN_FLAGS = 0x3c_7fd7n;
+const RETURN_FLAGS = 0x3c_7fd7;
 
 function flatSegments(cpu: CpuContext, code: number, stack: number, long: boolean, level: number): void {
   const dpl = level === 3 ? DPL3 : 0;
@@ -37,16 +37,16 @@ const systemCall: Helper = (cpu, next) => {
   requireSyscall(cpu);
   const star = state.get(STATE.star);
   const selector = Number((star >> 32n) & 0xffffn);
-  const flags = state.flags;
+  const flags = state.flagBits;
   state.setGeneral(RCX, next ?? 0n);
   if (isLongMode(cpu)) {
     const target = is64BitCode(cpu) ? STATE.lstar : STATE.cstar;
-    state.setGeneral(R11, flags & ~BigInt(RFLAGS.RF));
-    state.flags = flags & ~state.get(STATE.fmask) & ~BigInt(RFLAGS.RF);
+    state.setGeneral(R11, BigInt((flags & ~RFLAGS.RF) >>> 0));
+    state.flagBits = flags & ~state.getNumber(STATE.fmask) & ~RFLAGS.RF;
     state.set(STATE.rip, state.get(target));
     flatSegments(cpu, selector, selector + 8, true, 0);
   } else {
-    state.flags = flags & ~BigInt(RFLAGS.IF | RFLAGS.RF | RFLAGS.VM);
+    state.flagBits = flags & ~(RFLAGS.IF | RFLAGS.RF | RFLAGS.VM);
     state.set(STATE.rip, star & 0xffff_ffffn);
     flatSegments(cpu, selector, selector + 8, false, 0);
   }
@@ -64,8 +64,8 @@ const systemReturn: Helper = (cpu, size) => {
     if (!isCanonical(target)) throw new CpuException(VECTOR.GP, 0);
     state.set(STATE.rip, target);
   } else state.set(STATE.rip, target & 0xffff_ffffn);
-  if (isLongMode(cpu)) state.flags = (state.general(R11) & RETURN_FLAGS) | 2n;
-  else state.flags |= BigInt(RFLAGS.IF);
+  if (isLongMode(cpu)) state.flagBits = Number(state.general(R11) & 0xffff_ffffn) & RETURN_FLAGS;
+  else state.flagBits |= RFLAGS.IF;
   flatSegments(cpu, size === 8n ? selector + 16 : selector, selector + 8, size === 8n, 3);
   return 0n;
 };
@@ -81,7 +81,7 @@ const systemEnter: Helper = (cpu) => {
   const selector = sysenterSelector(cpu);
   const long = isLongMode(cpu);
   const mask = long ? -1n : 0xffff_ffffn;
-  state.flags &= ~BigInt(RFLAGS.IF | RFLAGS.VM | RFLAGS.RF);
+  state.flagBits &= ~(RFLAGS.IF | RFLAGS.VM | RFLAGS.RF);
   state.setGeneral(RSP, state.get(STATE.sysenterEsp) & mask);
   state.set(STATE.rip, state.get(STATE.sysenterEip) & mask);
   flatSegments(cpu, selector, selector + 8, long, 0);

@@ -26,16 +26,17 @@ export class CoreLinearMemory implements LinearMemory {
     this.#throwPending();
   }
 
-  readBytes(address: bigint, target: Uint8Array): void {
-    this.#transfer(address, target, false);
+  readBytes(address: bigint, target: Uint8Array, supervisor = false): void {
+    this.#transfer(address, target, this.#user(supervisor));
   }
 
   /** All pages are checked before anything is written. */
-  writeBytes(address: bigint, source: Uint8Array): void {
+  writeBytes(address: bigint, source: Uint8Array, supervisor = false): void {
+    const access = this.#user(supervisor) | ACCESS.write;
     const end = address + BigInt(source.length);
     // Where the first byte of each page is: that is what CR2 shows.
-    for (let at = address; at < end; at = (at | BigInt(PAGE_SIZE - 1)) + 1n) this.#probe(at);
-    this.#transfer(address, source, true);
+    for (let at = address; at < end; at = (at | BigInt(PAGE_SIZE - 1)) + 1n) this.#probe(at, access);
+    this.#transfer(address, source, access);
   }
 
   flush(keepGlobal: boolean): void {
@@ -50,20 +51,20 @@ export class CoreLinearMemory implements LinearMemory {
     return !supervisor && this.#state.getNumber(STATE.cpl) === 3 ? ACCESS.user : 0;
   }
 
-  #probe(address: bigint): void {
-    this.#core.exports.translate(address, this.#user(false) | ACCESS.write, 1);
+  #probe(address: bigint, access: number): void {
+    this.#core.exports.translate(address, access, 1);
     this.#throwPending();
   }
 
-  #transfer(address: bigint, bytes: Uint8Array, write: boolean): void {
+  #transfer(address: bigint, bytes: Uint8Array, access: number): void {
+    const write = (access & ACCESS.write) !== 0;
     for (let at = 0; at < bytes.length; ) {
       const linear = address + BigInt(at);
       const length = Math.min(bytes.length - at, PAGE_SIZE - Number(BigInt.asUintN(12, linear)));
-      const access = this.#user(false) | (write ? ACCESS.write : 0);
       const host = this.#core.exports.translate(linear, access, length);
       this.#throwPending();
       const part = bytes.subarray(at, at + length);
-      if (host === -1) this.#transferDevice(linear, part, write);
+      if (host === -1) this.#transferDevice(linear, part, access);
       else {
         const guest = new Uint8Array(this.#core.guest.buffer, host >>> 0, length);
         if (write) guest.set(part);
@@ -73,10 +74,11 @@ export class CoreLinearMemory implements LinearMemory {
     }
   }
 
-  #transferDevice(linear: bigint, part: Uint8Array, write: boolean): void {
+  #transferDevice(linear: bigint, part: Uint8Array, access: number): void {
+    const supervisor = (access & ACCESS.user) === 0;
     for (let n = 0; n < part.length; n++) {
-      if (write) this.write(linear + BigInt(n), 1, BigInt(part[n] ?? 0));
-      else part[n] = Number(this.read(linear + BigInt(n), 1));
+      if (access & ACCESS.write) this.write(linear + BigInt(n), 1, BigInt(part[n] ?? 0), supervisor);
+      else part[n] = Number(this.read(linear + BigInt(n), 1, supervisor));
     }
   }
 

@@ -2,11 +2,14 @@
 import type { ConditionCode, Size, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
+import { SEGMENTS, STATE } from "../state-layout.ts";
 import { conditionFlags, conditionNames } from "./conditions.ts";
 import { GPR } from "./registers.ts";
 import { drop, peek, push } from "./stack.ts";
 
 const GENERAL_PROTECTION = 13;
+const CS = SEGMENTS.indexOf("cs");
+const SS = SEGMENTS.indexOf("ss");
 
 /** To the next instruction from an operation whose fields are in use, so that it cannot hold a block link. */
 export function leaveToNext(i: InstructionBuilder): void {
@@ -134,7 +137,38 @@ const returnFarImmediate: Semantics = (i) => {
   i.leave({ to: "state" });
 };
 
+/** What IRETQ at CPL 0 takes from the stack: TF IF DF IOPL NT RF AC ID beside the arithmetic flags. */
+const RETURN_FLAGS = 0x25_7700;
+const NT = 0x4000;
+
+/**
+ * IRETQ from kernel to kernel with the segments that are loaded already: nothing changes but RIP, RSP and RFLAGS. Interrupts of the
+ * kernel and its way of serializing (sync_core in Linux) end like this, often enough to do without a helper. Everything else falls
+ * through to the general case.
+ */
+function returnWithinLevel(i: InstructionBuilder): void {
+  const top = i.readGeneral(GPR.RSP, 8);
+  const slot = (n: number): Value => i.load(8, i.add(top, i.i64(8 * n)));
+  const [rip, cs, flags, rsp, ss] = [slot(0), slot(1), slot(2), slot(3), slot(4)];
+  const old = i.readState(STATE.systemFlags);
+  const differences = [
+    i.readState(STATE.cpl),
+    i.and(old, i.i64(NT)),
+    i.xor(i.mask(cs, 2), i.readSegment(CS, "selector")),
+    i.xor(i.mask(ss, 2), i.readSegment(SS, "selector")),
+    i.xor(rip, i.shrS(i.shl(rip, i.i64(16)), i.i64(16))),
+  ];
+  i.if(i.isZero(differences.reduce((a, b) => i.or(a, b))), () => {
+    i.writeGeneral(GPR.RSP, rsp, 8);
+    i.writeArithmeticFlags(flags);
+    i.writeState(STATE.systemFlags, i.or(i.and(old, i.i64(~RETURN_FLAGS)), i.and(flags, i.i64(RETURN_FLAGS))));
+    i.writeState(STATE.rip, rip);
+    i.leave({ to: "state" });
+  });
+}
+
 const interruptReturn: Semantics = (i) => {
+  if (i.form.mode === "64" && i.size === 8) returnWithinLevel(i);
   i.callHelper("interruptReturn", [i.i64(i.size)]);
   i.leave({ to: "state" });
 };

@@ -38,9 +38,11 @@ class FlatMemory implements LinearMemory {
     for (let n = 0; n < size; n++) this.#view.setUint8(at + n, Number((value >> BigInt(8 * n)) & 0xffn));
   }
   readBytes(address: bigint, target: Uint8Array): void {
+    this.#check(address, target.length, "read");
     target.set(this.bytes.subarray(Number(address), Number(address) + target.length));
   }
   writeBytes(address: bigint, source: Uint8Array): void {
+    this.#check(address, source.length, "write");
     this.bytes.set(source, Number(address));
   }
   flush(keepGlobal: boolean): void {
