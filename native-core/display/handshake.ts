@@ -2,7 +2,7 @@
 import type { MessageReader } from "./message-reader.ts";
 import { PIXEL_FORMAT_BYTES, SCREEN_FORMAT, writePixelFormat } from "./pixel-format.ts";
 
-export const SERVER_VERSION = "RFB 003.008\n";
+const SERVER_VERSION = "RFB 003.008\n";
 const VERSION_BYTES = 12;
 const SECURITY_NONE = 1;
 

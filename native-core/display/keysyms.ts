@@ -97,10 +97,10 @@ export function keysymToKeyStroke(keysym: number): KeyStroke | undefined {
 function buildStrokes(): ReadonlyMap<number, KeyStroke> {
   const map = new Map<number, KeyStroke>();
   for (const [first, plain, shifted] of ROWS) {
-    [...plain].forEach((character, at) => {
+    for (let at = 0; at < plain.length; at++) {
       map.set(shifted.charCodeAt(at), { code: first + at, shift: true });
-      map.set(character.charCodeAt(0), { code: first + at, shift: false });
-    });
+      map.set(plain.charCodeAt(at), { code: first + at, shift: false });
+    }
   }
   for (const [keysym, code] of Object.entries(SPECIAL)) map.set(Number(keysym), { code, shift: undefined });
   for (let key = 0; key < 10; key++) map.set(0xffbe + key, { code: 0x3b + key, shift: undefined });

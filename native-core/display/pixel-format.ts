@@ -28,7 +28,7 @@ export const SCREEN_FORMAT: PixelFormat = {
 };
 
 /** What a viewer without true colour gets: three bits of red and green, two of blue, through a colour map that is sent to it. */
-export const MAPPED_FORMAT: PixelFormat = {
+const MAPPED_FORMAT: PixelFormat = {
   bitsPerPixel: 8,
   depth: 8,
   bigEndian: false,

@@ -71,10 +71,10 @@ export class VgaBench {
   }
 
   cell(row: number, column: number, text: string, attribute = 0x07): void {
-    [...text].forEach((character, at) => {
+    for (let at = 0; at < text.length; at++) {
       const address = 0xb8000 + (row * 80 + column + at) * 2;
-      this.bus.writeMmio(address, 2, (character.charCodeAt(0) & 0xff) | (attribute << 8));
-    });
+      this.bus.writeMmio(address, 2, (text.charCodeAt(at) & 0xff) | (attribute << 8));
+    }
   }
 
   render(everything = false): Rect[] {

@@ -34,7 +34,7 @@ describe("virtio PCI capabilities (4.1.4)", () => {
     for (let at = pci.readConfig(0x34, 1); at !== 0; at = pci.readConfig(at + 1, 1)) {
       if (pci.readConfig(at, 1) === 0x09) types.push(pci.readConfig(at + 3, 1));
     }
-    expect(types.sort()).toEqual([1, 2, 3, 5]);
+    expect(new Set(types)).toEqual(new Set([1, 2, 3, 5]));
   });
 
   it("reaches registers through the PCI access window without a BAR", () => {

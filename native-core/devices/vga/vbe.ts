@@ -27,8 +27,8 @@ const VBE_NOCLEARMEM = 0x80;
 const VBE_ID_FIRST = 0xb0c0;
 const VBE_ID_LAST = 0xb0c5;
 
-export const VBE_MAX_WIDTH = 2560;
-export const VBE_MAX_HEIGHT = 1600;
+const VBE_MAX_WIDTH = 2560;
+const VBE_MAX_HEIGHT = 1600;
 const VBE_MAX_BPP = 32;
 const BANK_BYTES = 0x10000;
 

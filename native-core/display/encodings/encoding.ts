@@ -20,7 +20,7 @@ export const ENCODING = {
 } as const;
 
 /** Reads the pixels at once; only compression may take its time, so that the picture can go on changing. */
-export type RectEncoder = (image: Image, rect: Rect, format: PixelFormat) => Uint8Array | Promise<Uint8Array>;
+export type RectEncoder = (image: Image, rect: Rect, format: PixelFormat) => Promise<Uint8Array>;
 
 /**
  * Raw deflate (RFC 1951) of the input, ended by a sync flush and without a final block, so that results can be strung together into

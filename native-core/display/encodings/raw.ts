@@ -11,5 +11,5 @@ export const encodeRaw: RectEncoder = ({ pixels, width }, rect, format) => {
     const line = y * width;
     for (let x = rect.x; x < rect.x + rect.width; x++) to = put(bytes, to, convert(pixels[line + x] ?? 0));
   }
-  return bytes;
+  return Promise.resolve(bytes);
 };

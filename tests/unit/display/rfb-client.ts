@@ -49,10 +49,10 @@ export class TestSource implements DisplaySource {
     this.#damage = [];
   }
 
-  fill(rect: Rect, paint: (x: number, y: number) => number): void {
+  paint(rect: Rect, color: (x: number, y: number) => number): void {
     for (let y = rect.y; y < rect.y + rect.height; y++) {
       for (let x = rect.x; x < rect.x + rect.width; x++) {
-        this.pixels[y * this.width + x] = (0xff00_0000 | paint(x, y)) >>> 0;
+        this.pixels[y * this.width + x] = (0xff00_0000 | color(x, y)) >>> 0;
       }
     }
     this.#damage.push(rect);
@@ -73,7 +73,7 @@ export class TestSource implements DisplaySource {
   }
 }
 
-export class TestChannel implements ByteChannel {
+class TestChannel implements ByteChannel {
   onData: ((bytes: Uint8Array) => void) | undefined;
   onClose: (() => void) | undefined;
   bufferedBytes = 0;

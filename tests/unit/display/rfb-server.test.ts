@@ -66,7 +66,7 @@ describe("framebuffer updates", () => {
     ["raw, when nothing else is known", [7, 21], ENCODING.RAW],
   ])("come in %s", async (_title, encodings, expected) => {
     const bench = new ServerBench();
-    bench.source.fill(ALL, noise);
+    bench.source.paint(ALL, noise);
     const client = await connected(bench, ...encodings);
     expect(client.rects.map(({ encoding }) => encoding)).toEqual([expected]);
     expect(client.pixels).toEqual(visible(bench.source.pixels));
@@ -85,7 +85,7 @@ describe("framebuffer updates", () => {
     await bench.tick();
     await client.receive();
     expect(client.rects).toEqual([]);
-    bench.source.fill({ x: 20, y: 20, width: 4, height: 4 }, () => 0x123456);
+    bench.source.paint({ x: 20, y: 20, width: 4, height: 4 }, () => 0x123456);
     await bench.tick();
     await client.receive();
     expect(client.rects).toEqual([{ x: 16, y: 16, width: 16, height: 16, encoding: ENCODING.ZRLE }]);
@@ -96,7 +96,7 @@ describe("framebuffer updates", () => {
     const bench = new ServerBench();
     const client = await connected(bench, ENCODING.RAW);
     client.rects.length = 0;
-    bench.source.fill(ALL, () => 0xff);
+    bench.source.paint(ALL, () => 0xff);
     for (let i = 0; i < 3; i++) await bench.tick();
     await client.receive();
     expect(client.rects).toEqual([]);
@@ -105,7 +105,7 @@ describe("framebuffer updates", () => {
   it("go to every viewer, each at its own pace", async () => {
     const bench = new ServerBench();
     const first = await connected(bench, ENCODING.ZRLE);
-    bench.source.fill({ x: 0, y: 0, width: 50, height: 50 }, noise);
+    bench.source.paint({ x: 0, y: 0, width: 50, height: 50 }, noise);
     const second = await connected(bench, ENCODING.RAW);
     first.requestUpdate();
     await bench.tick();
@@ -121,7 +121,7 @@ describe("framebuffer updates", () => {
     client.channel.bufferedBytes = 10_000_000;
     client.requestUpdate();
     for (let shade = 1; shade < 5; shade++) {
-      bench.source.fill(ALL, () => shade);
+      bench.source.paint(ALL, () => shade);
       await bench.tick();
     }
     await client.receive();
@@ -146,10 +146,10 @@ describe("framebuffer updates", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(paint, { minLength: 1, maxLength: 12 }), async (steps) => {
         const bench = new ServerBench();
-        bench.source.fill(ALL, (x, y) => (noise(x, y) % 3) * 0x7f7f7f);
+        bench.source.paint(ALL, (x, y) => (noise(x, y) % 3) * 0x7f7f7f);
         const client = await connected(bench, ENCODING.COPY_RECT, ENCODING.ZRLE);
         for (const { colors, scroll, flush, ...rect } of steps) {
-          bench.source.fill(rect, (x, y) => (noise(x, y) % colors) * 4099);
+          bench.source.paint(rect, (x, y) => (noise(x, y) % colors) * 4099);
           if (scroll) bench.source.scrollUp(16);
           if (!flush) continue;
           client.requestUpdate();
@@ -169,7 +169,7 @@ describe("framebuffer updates", () => {
 describe("scrolling", () => {
   it("is copied by viewers that can, and only the new lines are sent", async () => {
     const bench = new ServerBench(200, 160);
-    bench.source.fill({ x: 0, y: 0, width: 200, height: 160 }, noise);
+    bench.source.paint({ x: 0, y: 0, width: 200, height: 160 }, noise);
     const client = await connected(bench, ENCODING.COPY_RECT, ENCODING.ZRLE);
     client.rects.length = 0;
     bench.source.scrollUp(16);
@@ -208,7 +208,7 @@ describe("pixel formats", () => {
     ["8 bits 332", format(8, 8, 0, [7, 7, 3], [0, 3, 6]), 1, 0 | (1 << 3) | (1 << 6)],
   ])("gives %s", async (_title, message, bytesPerPixel, expected) => {
     const bench = new ServerBench();
-    bench.source.fill(ALL, () => 0x332211);
+    bench.source.paint(ALL, () => 0x332211);
     const client = bench.connect();
     client.handshake();
     client.bytesPerPixel = bytesPerPixel;
@@ -253,7 +253,7 @@ describe("pseudo-encodings", () => {
     const extended = await connected(bench, ENCODING.ZRLE, ENCODING.EXTENDED_DESKTOP_SIZE);
     const plain = await connected(bench, ENCODING.RAW, ENCODING.DESKTOP_SIZE);
     bench.source.resize(320, 40);
-    bench.source.fill({ x: 300, y: 30, width: 4, height: 4 }, () => 0xabcdef);
+    bench.source.paint({ x: 300, y: 30, width: 4, height: 4 }, () => 0xabcdef);
     for (const client of [extended, plain]) client.requestUpdate();
     await bench.tick();
     for (const client of [extended, plain]) {
@@ -308,7 +308,7 @@ describe("pseudo-encodings", () => {
     confirm();
     client.rects.length = 0;
     for (let shade = 1; shade <= 5; shade++) {
-      bench.source.fill(ALL, () => shade);
+      bench.source.paint(ALL, () => shade);
       await bench.tick();
     }
     await client.receive();
@@ -454,7 +454,10 @@ describe("hostile viewers", () => {
           expect(bench.server.viewers).toBe(0);
           // Every key that went down came up again.
           const held = new Set<number>();
-          for (const [code, down] of bench.keys) down ? held.add(code) : held.delete(code);
+          for (const [code, down] of bench.keys) {
+            if (down) held.add(code);
+            else held.delete(code);
+          }
           expect(held.size).toBe(0);
         },
       ),

@@ -162,7 +162,7 @@ const V = { single: 3, left: 1, right: 5, width: 2 } as const;
 
 /** Draws the arms so that double lines join into corners: every stroke ends at the stroke across that it meets. */
 function box(arms: string): Uint8Array {
-  const [up = 0, down = 0, left = 0, right = 0] = [...arms].map(Number);
+  const [up = 0, down = 0, left = 0, right = 0] = Array.from(arms, Number);
   const glyph = new Uint8Array(FONT_HEIGHT);
   const horizontal = (y: number, from: number, to: number) => {
     for (let x = from; x <= to; x++) glyph[y] = (glyph[y] ?? 0) | (0x80 >> x);

@@ -1,21 +1,21 @@
 // virtio-blk: features, limits and the configuration structure (virtio 1.2 5.2.3, 5.2.4).
 import { type BlockBackend, SECTOR_SIZE_BYTES } from "../../block-backend.ts";
 
-export const VIRTIO_BLK_F_SIZE_MAX = 1n << 1n;
-export const VIRTIO_BLK_F_SEG_MAX = 1n << 2n;
+const VIRTIO_BLK_F_SIZE_MAX = 1n << 1n;
+const VIRTIO_BLK_F_SEG_MAX = 1n << 2n;
 export const VIRTIO_BLK_F_RO = 1n << 5n;
-export const VIRTIO_BLK_F_BLK_SIZE = 1n << 6n;
+const VIRTIO_BLK_F_BLK_SIZE = 1n << 6n;
 export const VIRTIO_BLK_F_FLUSH = 1n << 9n;
-export const VIRTIO_BLK_F_TOPOLOGY = 1n << 10n;
+const VIRTIO_BLK_F_TOPOLOGY = 1n << 10n;
 export const VIRTIO_BLK_F_CONFIG_WCE = 1n << 11n;
 export const VIRTIO_BLK_F_DISCARD = 1n << 13n;
-export const VIRTIO_BLK_F_WRITE_ZEROES = 1n << 14n;
+const VIRTIO_BLK_F_WRITE_ZEROES = 1n << 14n;
 
 /** Entries of the request queue. */
 export const QUEUE_SIZE = 256;
 /** Data segments of one request: with header and status it must fit a queue half in use. */
-export const MAX_SEGMENTS = 126;
-export const MAX_SEGMENT_BYTES = 64 * 1024;
+const MAX_SEGMENTS = 126;
+const MAX_SEGMENT_BYTES = 64 * 1024;
 /** More than any driver that keeps the two limits above can ask for; a larger request fails. */
 export const MAX_REQUEST_BYTES = MAX_SEGMENTS * MAX_SEGMENT_BYTES;
 /** Requests wait in the ring while this much data is being moved, which bounds what a guest can make the host allocate. */

@@ -17,7 +17,7 @@ const RANGE_BYTES = 16;
 const ID_BYTES = 20;
 const RANGE_FLAG_UNMAP = 1;
 
-export interface SectorRange {
+interface SectorRange {
   readonly offset: number;
   readonly length: number;
   readonly unmap: boolean;

@@ -155,7 +155,7 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
     this.#requestsInFlight++;
     this.#bytesInFlight += bytes;
     this.#backendCalls++;
-    this.#run(request)
+    void this.#run(request)
       .catch((error: unknown): Outcome => {
         this.#options.onError?.(request.kind, error);
         return { status: VIRTIO_BLK_S_IOERR };
