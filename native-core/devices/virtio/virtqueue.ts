@@ -104,12 +104,18 @@ export class Virtqueue {
     this.setup.enabled = true;
   }
 
+  /** Chains that `pop` would yield now. */
+  get available(): number {
+    if (!this.setup.enabled) return 0;
+    return (this.#host.memory.readU16(this.#driver + 2) - this.#nextAvailable) & 0xffff;
+  }
+
   /** Takes the next chain the driver made available; undefined when there is none (notifications are then on). */
   pop(): DescriptorChain | undefined {
     const { size, enabled } = this.setup;
     if (!enabled) return undefined;
     const { memory } = this.#host;
-    const pending = (memory.readU16(this.#driver + 2) - this.#nextAvailable) & 0xffff;
+    const pending = this.available;
     if (pending === 0) {
       // virtio 1.2 2.7.10: a notification is wanted as soon as the driver adds the next entry.
       if (this.#host.eventIndex) memory.writeU16(this.#device + 4 + 8 * size, this.#nextAvailable);
