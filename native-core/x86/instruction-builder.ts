@@ -248,22 +248,25 @@ export class InstructionBuilder extends IrBuilder {
 
   // --- control transfer ----------------------------------------------------------------------------------------------
 
-  /** Linear offset of the next instruction. */
+  /** Offset of the next instruction in CS. */
   nextRip(): Value {
-    const block = this.readRegister("general", { kind: "fixed", register: PSEUDO_REGISTERS.BLOCK_RIP }, 8);
-    return this.maskRip(this.add(this.add(block, this.field("start")), this.field("length")));
+    return this.#inCode(this.add(this.#blockOffset("start"), this.field("length")));
   }
 
-  /** Target of a relative branch. */
+  /** Target of a relative branch: a 16-bit operand size truncates it to IP. */
   relativeTarget(): Value {
-    const block = this.readRegister("general", { kind: "fixed", register: PSEUDO_REGISTERS.BLOCK_RIP }, 8);
-    return this.maskRip(this.add(block, this.field("disp")));
+    const target = this.#blockOffset("disp");
+    return this.form.mode === "legacy" && this.size === 2 ? this.mask(target, 2) : this.#inCode(target);
   }
 
-  /** Outside 64-bit mode RIP has 32 bits (16 for a 16-bit operand size). */
-  maskRip(rip: Value): Value {
-    if (this.form.mode === "64") return rip;
-    return this.mask(rip, this.size === 2 ? 2 : 4);
+  #blockOffset(field: "start" | "disp"): Value {
+    const block = this.readRegister("general", { kind: "fixed", register: PSEUDO_REGISTERS.BLOCK_RIP }, 8);
+    return this.add(block, this.field(field));
+  }
+
+  /** Outside 64-bit mode RIP has 32 bits. */
+  #inCode(rip: Value): Value {
+    return this.form.mode === "64" ? rip : this.mask(rip, 4);
   }
 
   leave(exit: Exit): void {
