@@ -48,11 +48,8 @@ export function ActivityBox({ machine, state }: Props) {
         <Figure label={t("details.mips")} value={t("details.mipsValue", { value: Math.round(now.mips) })}>
           {line((sample) => sample.mips, 50)}
         </Figure>
-        <Figure
-          label={t("details.memory")}
-          value={t("details.memoryValue", { used: formatBytes(now.guestBytes), size: formatBytes(sizeBytes) })}
-        >
-          {line((sample) => sample.guestBytes, sizeBytes)}
+        <Figure label={t("details.memory")} value={formatBytes(now.residentBytes)}>
+          {line((sample) => sample.residentBytes, sizeBytes)}
         </Figure>
         <Figure
           label={t("details.disk")}

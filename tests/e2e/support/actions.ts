@@ -1,6 +1,7 @@
 // What a user does, in the words of the interface. Everything is found by role and name.
+
+import { setTimeout as pause } from "node:timers/promises";
 import type { Page } from "playwright-core";
-import { expect } from "vitest";
 import { consoleText } from "./browser.ts";
 
 export type PaneName = "Details" | "Display" | "Console" | "Snapshots" | "Logs";
@@ -18,10 +19,15 @@ export async function runInConsole(page: Page, command: string, expected: RegExp
   await waitForConsole(page, expected, timeoutMs);
 }
 
+/** Waits until the console shows this; works outside of a test too. */
 export async function waitForConsole(page: Page, expected: RegExp, timeoutMs = 5000): Promise<void> {
-  await expect
-    .poll(async () => (await consoleText(page)).trimEnd(), { timeout: timeoutMs, interval: 100 })
-    .toMatch(expected);
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const text = (await consoleText(page)).trimEnd();
+    if (expected.test(text)) return;
+    if (Date.now() > deadline) throw new Error(`The console does not show ${expected}, but:\n${text}`);
+    await pause(100);
+  }
 }
 
 export async function waitForState(page: Page, machine: string, state: string, timeoutMs = 10_000): Promise<void> {
