@@ -27,9 +27,9 @@ function channelTo(child: UtilityProcess): VmChannel {
     onMessage: messages.event,
     onExit: exits.event,
     stderrTail: () => tail.text,
-    kill(force) {
-      // `kill` is SIGTERM and takes no other signal.
-      if (force && child.pid !== undefined && process.platform !== "win32") process.kill(child.pid, "SIGKILL");
+    kill() {
+      // Electron's own `kill` is SIGTERM, which a process that hangs does not hear.
+      if (child.pid !== undefined && process.platform !== "win32") process.kill(child.pid, "SIGKILL");
       else child.kill();
     },
   };

@@ -16,8 +16,8 @@ export interface VmChannel {
   readonly onExit: Event<ProcessExit>;
   /** The last lines the process wrote to stderr, for the explanation of a crash. */
   stderrTail(): string;
-  /** Asks to end (SIGTERM), or ends it at once. */
-  kill(force: boolean): void;
+  /** Ends it at once. */
+  kill(): void;
 }
 
 /** Starts `module` in its own process. */

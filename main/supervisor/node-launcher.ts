@@ -35,6 +35,6 @@ export const launchNodeProcess: VmLauncher = (module) => {
     onMessage: messages.event,
     onExit: exits.event,
     stderrTail: () => tail.text,
-    kill: (force) => void child.kill(force ? "SIGKILL" : "SIGTERM"),
+    kill: () => void child.kill("SIGKILL"),
   };
 };

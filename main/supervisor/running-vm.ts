@@ -41,7 +41,6 @@ export class RunningVm {
       if (event.kind === "reset") this.#logs.fire({ level: "info", message: "The machine was reset" });
       if (event.kind === "runState" && event.state === "stopped") {
         this.#stopped = event;
-        // The process ends by itself after this; if it hangs it is helped along.
         void client.end();
       }
     });

@@ -19,7 +19,7 @@ export interface VmTimeouts {
   readonly requestMs: number;
   /** Requests that move the guest's memory or boot it. */
   readonly longRequestMs: number;
-  /** Between asking the process to end and killing it. */
+  /** How long a stopped machine's process may take for answers it still owes. */
   readonly endMs: number;
 }
 
@@ -44,6 +44,7 @@ export class VmClient {
   readonly #hello = Promise.withResolvers<void>();
   #lastId = 0;
   #exit: ProcessExit | null = null;
+  #onIdle: (() => void) | null = null;
 
   readonly onEvent: Event<VmEvent> = this.#events.event;
 
@@ -62,7 +63,7 @@ export class VmClient {
       await withTimeout(client.#hello.promise, timeouts.helloMs, "The VM process did not answer after its start");
       return client;
     } catch (error) {
-      channel.kill(true);
+      channel.kill();
       throw error;
     }
   }
@@ -109,20 +110,26 @@ export class VmClient {
       });
     } finally {
       this.#waiting.delete(id);
+      if (this.#waiting.size === 0) this.#onIdle?.();
     }
   }
 
-  /** Waits for the process to end by itself, then asks it to, then kills it. */
+  /**
+   * Ends the process of a machine that has stopped: its disks are safe by then, so once its answers are here there is nothing left to
+   * wait for. (By itself it would first finish compiling code that nobody runs any more, which takes a second or two.)
+   */
   async end(): Promise<ProcessExit> {
-    const { endMs } = this.#timeouts;
-    if (await settlesWithin(this.exited, endMs)) return this.exited;
-    this.#channel.kill(false);
-    if (await settlesWithin(this.exited, endMs)) return this.exited;
+    if (this.#waiting.size > 0) {
+      const answered = new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      await settlesWithin(Promise.race([answered, this.exited]), this.#timeouts.endMs);
+    }
     return this.kill();
   }
 
   async kill(): Promise<ProcessExit> {
-    if (this.#exit === null) this.#channel.kill(true);
+    if (this.#exit === null) this.#channel.kill();
     return this.exited;
   }
 

@@ -10,8 +10,9 @@ import { crashPoint } from "../../store/crash-points.ts";
 import { dataSocketPath } from "../../store/data-folder.ts";
 import { recoverPending } from "../../store/recover.ts";
 import type { ProcessExit } from "../../supervisor/launcher.ts";
+import { ProcessStarter } from "../../supervisor/process-starter.ts";
 import { RunningVm, type VmOutcome } from "../../supervisor/running-vm.ts";
-import { VmClient } from "../../supervisor/vm-client.ts";
+import type { VmClient } from "../../supervisor/vm-client.ts";
 import type { ServiceContext } from "../context.ts";
 import { failureOf } from "../failures.ts";
 import { newId } from "../ids.ts";
@@ -26,8 +27,11 @@ export class Lifecycle {
   /** What to do with a machine that has come to rest (disk clean-up). */
   readonly #onStill: (machine: Machine) => void;
 
+  readonly #processes: ProcessStarter;
+
   constructor(context: ServiceContext, onStill: (machine: Machine) => void) {
     this.#context = context;
+    this.#processes = new ProcessStarter(context.launcher, context.timeouts);
     this.#onStill = onStill;
   }
 
@@ -46,7 +50,7 @@ export class Lifecycle {
     try {
       const engine = engineNamed(this.#context.engines, machine.record.config.engine);
       await rm(request.dataSocket, { force: true });
-      client = await VmClient.connect(this.#context.launcher(engine.module), this.#context.timeouts);
+      client = await this.#processes.take(engine.module);
       const vm = new RunningVm(client, request.dataSocket);
       vm.onLog((line) => void machine.log.write(line.level, line.message));
       machine.vm = vm;
@@ -77,6 +81,16 @@ export class Lifecycle {
       await this.#startFailed(machine, from, error);
       throw error;
     }
+  }
+
+  /** Says that `machine` will be started in a moment, so that its process can come up meanwhile. */
+  prepareStart(machine: Machine): void {
+    this.#processes.prepare(engineNamed(this.#context.engines, machine.record.config.engine).module);
+  }
+
+  /** Takes `prepareStart` back. */
+  cancelPreparedStart(): void {
+    this.#processes.dispose();
   }
 
   pause(machine: Machine): Promise<void> {

@@ -33,9 +33,15 @@ export async function restoreSnapshot(
       });
     }
     const wasRunning = machine.vm !== null;
-    if (wasRunning) await lifecycle.powerOffNow(machine);
-    await goBack(context, machine, snapshot);
-    if (options.start ?? (wasRunning && snapshot.memory !== null)) await lifecycle.startNow(machine);
+    const start = options.start ?? (wasRunning && snapshot.memory !== null);
+    if (start) lifecycle.prepareStart(machine);
+    try {
+      if (wasRunning) await lifecycle.powerOffNow(machine);
+      await goBack(context, machine, snapshot);
+      if (start) await lifecycle.startNow(machine);
+    } finally {
+      lifecycle.cancelPreparedStart();
+    }
   });
 }
 

@@ -1,0 +1,108 @@
+// The whole path once, with the real engine and the real Starter Linux: boot, work, snapshot, break, restore, save, crash, shut down.
+// Needs what set-up builds (`npm start` or `npm test` run it).
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RpcClient } from "../../main/rpc/client.ts";
+import { App } from "../../main/services/app.ts";
+import { temporaryFolder } from "../support/test-app.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { type Connected, TRANSPORTS } from "./transports.ts";
+
+const BOOT_MS = 240_000;
+const [, overWebSocket] = TRANSPORTS[0] ?? [];
+
+describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
+  let folder: string;
+  let app: App;
+  let connected: Connected;
+  let client: RpcClient;
+  let id: string;
+  let commands = 0;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    app = await App.open({ home: path.join(folder, "home") });
+    if (!overWebSocket) throw new Error("there is a transport");
+    connected = await overWebSocket(app);
+    client = connected.client;
+    id = (await client.machines.createStarter({ memoryMiB: 128 })).id;
+  });
+
+  afterAll(async () => {
+    await connected.close();
+    await app.close("power-off");
+    await rm(folder, { recursive: true });
+  });
+
+  /** Runs a command in the guest's shell and yields its one line of output. The sum keeps the echo of the typed text from matching. */
+  async function inGuest(command: string): Promise<string> {
+    commands += 1;
+    await client.machines.sendText({ id, text: `echo "<$((${commands}+1000)):$(${command})>"\n` });
+    const { groups } = await client.machines.waitForOutput({
+      id,
+      pattern: `<${commands + 1000}:([^>]*)>`,
+      timeoutMs: 60_000,
+    });
+    return groups[0] ?? "";
+  }
+
+  it("boots to its shell and runs a command", async () => {
+    await client.machines.start({ id });
+    await client.machines.waitForOutput({ id, pattern: "starter:.*# ", timeoutMs: BOOT_MS });
+    expect(await inGuest("uname -sm")).toBe("Linux x86_64");
+  });
+
+  it("goes back to a live snapshot: memory and disk", async () => {
+    await inGuest("echo before >/root/state; sync; MEMORY=kept; echo done");
+    await client.machines.sendText({ id, text: "MEMORY=kept\n" });
+    const snapshot = await client.snapshots.take({ id, name: "before" });
+    expect(snapshot).toMatchObject({ withMemory: true, hasThumbnail: true });
+    await client.machines.sendText({ id, text: "MEMORY=lost\n" });
+    expect(await inGuest("echo after >/root/state; sync; cat /root/state")).toBe("after");
+    await client.snapshots.restore({ snapshotId: snapshot.id });
+    expect(await inGuest("cat /root/state")).toBe("before");
+    expect(await inGuest("echo $MEMORY")).toBe("kept");
+  });
+
+  it("shows its screen", async () => {
+    const { pngBase64, width, height } = await client.machines.screenshot({ id });
+    expect(pngBase64).toMatch(/^iVBOR/);
+    expect(width * height).toBeGreaterThan(100_000);
+  });
+
+  it("continues from a saved state", async () => {
+    await client.machines.stop({ id, how: "save" });
+    expect((await client.machines.get({ id })).state).toBe("saved");
+    await client.machines.start({ id });
+    expect(await inGuest("echo $MEMORY")).toBe("kept");
+  });
+
+  it("is aborted with a cause when its process is killed, and boots again", async () => {
+    expect(await inGuest("echo synced >/root/state; sync; cat /root/state")).toBe("synced");
+    process.kill(app.context.registry.get(id).vm?.client.pid ?? 0, "SIGKILL");
+    await waitUntil("it is aborted", () => app.context.registry.get(id).state === "aborted");
+    expect((await client.machines.get({ id })).lastFailure).toMatchObject({
+      code: "ENGINE_FAILED",
+      remedy: expect.any(String),
+    });
+    await client.machines.start({ id });
+    await client.machines.waitForOutput({ id, pattern: "starter:.*# ", timeoutMs: BOOT_MS });
+    expect(await inGuest("cat /root/state")).toBe("synced");
+  });
+
+  it("answers the power button by shutting down", async () => {
+    await client.machines.stop({ id, how: "acpi" });
+    await waitUntil("it is off", () => app.context.registry.get(id).state === "powered-off", 60_000);
+  });
+
+  it("keeps its disk when snapshots are deleted", async () => {
+    const { snapshots } = await client.snapshots.tree({ id });
+    for (const snapshot of snapshots) await client.snapshots.delete({ snapshotId: snapshot.id });
+    await waitUntil("the layers are merged", () => app.context.registry.get(id).cleanup === null, 60_000);
+    await client.machines.start({ id });
+    await client.machines.waitForOutput({ id, pattern: "starter:.*# ", timeoutMs: BOOT_MS });
+    expect(await inGuest("cat /root/state")).toBe("synced");
+    expect(app.context.registry.get(id).record.config.disks).toHaveLength(1);
+  });
+});
