@@ -1,6 +1,6 @@
 // The control connection over its whole life: connect, check the contract version, notice a loss, try again with growing
 // pauses. `client` stays the same object throughout; calls made while there is no connection fail at once.
-import { type ClientLink, createORPCClient, DynamicLink } from "@orpc/client";
+import { type ClientContext, type ClientLink, createORPCClient, DynamicLink } from "@orpc/client";
 import type { ContractRouterClient } from "@orpc/contract";
 import type { Contract } from "../../main/contract/index.ts";
 import { CONTRACT_VERSION, type HostInfo } from "../../main/contract/schemas.ts";
@@ -25,7 +25,7 @@ export class Connection {
   readonly everOpen: Store<boolean> = createStore(false);
   readonly client: Client;
   readonly #platform: Platform;
-  #link: ClientLink<Record<never, never>> | null = null;
+  #link: ClientLink<ClientContext> | null = null;
   #wake: (() => void) | null = null;
 
   constructor(platform: Platform) {

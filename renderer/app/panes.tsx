@@ -40,7 +40,7 @@ export function Panes({ machine }: { readonly machine: MachineSummary }) {
 
   return (
     <>
-      <div className="pane-tabs" role="tablist" aria-label={t("pane.label", { name: machine.name })} onKeyDown={onKey}>
+      <div className="pane-tabs" role="tablist" aria-label={t("pane.label", { name: machine.name })}>
         {PANES.map((name) => (
           <button
             key={name}
@@ -51,6 +51,7 @@ export function Panes({ machine }: { readonly machine: MachineSummary }) {
             aria-selected={name === pane}
             aria-controls={name === pane ? "pane" : undefined}
             tabIndex={name === pane ? 0 : -1}
+            onKeyDown={onKey}
             onClick={() => showPane(name)}
           >
             {t(`pane.${name}`)}

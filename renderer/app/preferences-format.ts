@@ -1,6 +1,6 @@
 // What this window remembers between starts, and how it is read back: unreadable values are dropped one by one.
 
-export type Theme = "system" | "light" | "dark";
+type Theme = "system" | "light" | "dark";
 export type ScaleMode = "fit" | "sharp" | "actual";
 
 export interface Preferences {

@@ -5,5 +5,7 @@ import type { Zones } from "./range-field.tsx";
 const COMFORTABLE_SHARE = 0.5;
 
 export function memoryZones(host: HostInfo | null): Zones | undefined {
-  return host ? { warnFrom: (host.freeMemoryBytes / 2 ** 20) * COMFORTABLE_SHARE } : undefined;
+  if (!host) return undefined;
+  const freeMiB = Math.round(host.freeMemoryBytes / 2 ** 20);
+  return { warnFrom: freeMiB * COMFORTABLE_SHARE, freeMiB };
 }

@@ -12,7 +12,7 @@ export interface SchemaField {
 }
 
 /** Settings in the order of their declaration. Objects without metadata are groups; anything else without it is not a setting. */
-export function schemaFields(schema: z.ZodType, prefix = ""): SchemaField[] {
+function schemaFields(schema: z.ZodType, prefix = ""): SchemaField[] {
   const meta = fieldMeta(schema);
   if (meta) return [{ path: prefix, meta, schema }];
   if (!(schema instanceof z.ZodObject)) return [];

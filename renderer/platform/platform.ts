@@ -1,6 +1,6 @@
 // What the renderer needs from the shell it runs in. `electron.ts` and `browser.ts` are the only two implementations
 // and the only two files that differ between the shells.
-import type { ClientLink } from "@orpc/client";
+import type { ClientContext, ClientLink } from "@orpc/client";
 
 /** The part of a WebSocket that noVNC and the console use; an Electron MessagePort is dressed as one. */
 export interface DataSocket {
@@ -17,7 +17,7 @@ export interface DataSocket {
 
 /** One control connection. It is never repaired: when it is lost a new one is made. */
 export interface RpcConnection {
-  readonly link: ClientLink<Record<never, never>>;
+  readonly link: ClientLink<ClientContext>;
   /** Settles when the connection is gone, for whatever reason. */
   readonly closed: Promise<void>;
   close(): void;

@@ -13,7 +13,7 @@ const WIDTH = 120;
 const HEIGHT = 24;
 
 /** Points of the line, newest at the right edge. */
-export function sparklinePoints(values: readonly number[], length: number, top: number): string {
+function sparklinePoints(values: readonly number[], length: number, top: number): string {
   const highest = Math.max(top, ...values);
   const stepX = WIDTH / Math.max(1, length - 1);
   const startX = WIDTH - (values.length - 1) * stepX;

@@ -30,7 +30,7 @@ const SHAPES: Record<MachineState, ReactElement> = {
   snapshotting: TURNING,
 };
 
-export function isChanging(state: MachineState): boolean {
+function isChanging(state: MachineState): boolean {
   return SHAPES[state] === TURNING;
 }
 

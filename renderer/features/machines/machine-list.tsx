@@ -24,7 +24,7 @@ export function MachineList({ machines, selectedId }: Props) {
   const renamingId = useRenaming();
   const [filter, setFilter] = useState("");
   const search = useRef<HTMLInputElement>(null);
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const shownFilter = useDeferredValue(filter);
   const shown = sortMachines(machines).filter((machine) => matchesFilter(machine, shownFilter));
   const selected = shown.find((machine) => machine.id === selectedId);
@@ -108,7 +108,7 @@ export function MachineList({ machines, selectedId }: Props) {
           })}
         />
       </div>
-      <ul
+      <div
         ref={list}
         role="listbox"
         tabIndex={0}
@@ -127,7 +127,7 @@ export function MachineList({ machines, selectedId }: Props) {
             onMenu={openMenu}
           />
         ))}
-      </ul>
+      </div>
       {machines.length > 0 && shown.length === 0 && (
         <p className="machine-list-empty muted" role="status">
           {t("list.noMatch", { filter: shownFilter })}

@@ -26,7 +26,8 @@ export const MachineRow = memo(function MachineRow({ machine, selected, renaming
     void renameMachine(id, next);
   };
   return (
-    <li
+    // oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- the list has the focus and names its active item
+    <div
       id={rowId(id)}
       role="option"
       aria-selected={selected}
@@ -53,6 +54,6 @@ export const MachineRow = memo(function MachineRow({ machine, selected, renaming
         </div>
         <StateBadge state={machine.state} />
       </div>
-    </li>
+    </div>
   );
 });

@@ -24,7 +24,11 @@ function NoticeList() {
       {all.length === 0 ? (
         <p className="muted notice-list-empty">{t("notices.empty")}</p>
       ) : (
-        <ul tabIndex={0} aria-label={t("notices.label")}>
+        <ul
+          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls has to be reachable by keyboard
+          tabIndex={0}
+          aria-label={t("notices.label")}
+        >
           {all.map((notice) => (
             <li key={notice.id}>
               <NoticeCard notice={notice} listed />

@@ -52,7 +52,7 @@ export default function CommandPalette({ onClose }: { onClose(): void }) {
   const [text, setText] = useState("");
   const [index, setIndex] = useState(0);
   const listId = useId();
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const shown = useEntries().filter((entry) => matchesWords(`${entry.label} ${entry.context}`, text));
   const active = Math.min(index, shown.length - 1);
 
@@ -92,21 +92,22 @@ export default function CommandPalette({ onClose }: { onClose(): void }) {
           }}
           onKeyDown={onKey}
         />
-        <ul ref={list} id={listId} role="listbox" aria-label={t("palette.title")}>
+        <div ref={list} id={listId} role="listbox" aria-label={t("palette.title")}>
           {shown.map((entry, position) => (
-            <li
+            // oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- the field has the focus and names its active item
+            <div
               key={entry.id}
               id={`${listId}-${entry.id}`}
               role="option"
               aria-selected={position === active}
               onMouseMove={() => setIndex(position)}
-              onClick={() => run(entry)}
+              onMouseDown={() => run(entry)}
             >
               <span>{entry.label}</span>
               <span className="muted">{entry.context}</span>
-            </li>
+            </div>
           ))}
-        </ul>
+        </div>
         {shown.length === 0 && <p className="muted palette-empty">{t("palette.empty")}</p>}
       </div>
     </Overlay2>

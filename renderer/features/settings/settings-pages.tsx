@@ -24,7 +24,7 @@ export function SettingsPages({ page, invalidPages, onSelect }: Props) {
     event.preventDefault();
   };
   return (
-    <div role="tablist" aria-orientation="vertical" aria-label={t("settings.pagesLabel")} onKeyDown={onKey}>
+    <div role="tablist" aria-orientation="vertical" aria-label={t("settings.pagesLabel")}>
       {PAGES_WITH_FIELDS.map((name) => (
         <button
           key={name}
@@ -36,6 +36,7 @@ export function SettingsPages({ page, invalidPages, onSelect }: Props) {
           aria-controls="settings-content"
           data-invalid={invalidPages.has(name) || undefined}
           tabIndex={name === page ? 0 : -1}
+          onKeyDown={onKey}
           onClick={() => onSelect(name)}
         >
           {t(`settings.pages.${name}`)}

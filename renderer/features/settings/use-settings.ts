@@ -17,7 +17,7 @@ function valueAt(node: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], node);
 }
 
-export function hasError(errors: FieldErrors<MachineConfig>, path: string): boolean {
+function hasError(errors: FieldErrors<MachineConfig>, path: string): boolean {
   return valueAt(errors, path) !== undefined;
 }
 

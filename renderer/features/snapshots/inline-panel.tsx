@@ -1,6 +1,6 @@
 // A question asked inside the pane instead of over it: title, content, confirm, cancel. Escape cancels.
 import { Button, type Intent } from "@blueprintjs/core";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 interface Props {
@@ -15,6 +15,13 @@ interface Props {
 export function InlinePanel({ title, confirm, intent = "primary", children, onConfirm, onClose }: Props) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => event.key === "Escape" && onClose();
+    const element = form.current;
+    element?.addEventListener("keydown", onKey);
+    return () => element?.removeEventListener("keydown", onKey);
+  }, [onClose]);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -23,12 +30,7 @@ export function InlinePanel({ title, confirm, intent = "primary", children, onCo
     if (done) onClose();
   };
   return (
-    <form
-      className="inline-panel"
-      aria-label={title}
-      onSubmit={(event) => void submit(event)}
-      onKeyDown={(event) => event.key === "Escape" && onClose()}
-    >
+    <form ref={form} className="inline-panel" aria-label={title} onSubmit={(event) => void submit(event)}>
       <h3>{title}</h3>
       <div className="inline-panel-body">{children}</div>
       <div className="inline-panel-actions">

@@ -2,7 +2,7 @@
 import type { GraphLayout, GraphNode } from "./graph-layout.ts";
 import { CURRENT } from "./graph-layout.ts";
 
-export const ROW_HEIGHT = 44;
+const ROW_HEIGHT = 44;
 const LANE_WIDTH = 18;
 const LEFT = 18;
 const COLOURS = 5;

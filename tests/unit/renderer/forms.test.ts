@@ -23,11 +23,7 @@ const config = defaultMachineConfig("Test", { kernel: "/boot/vmlinuz", initrd: n
 describe("settings from the configuration's declaration", () => {
   test("every key of the configuration but its version is a setting or a group of settings", () => {
     const roots = new Set(MACHINE_FIELDS.map((field) => field.path.split(".")[0]));
-    expect([...roots].toSorted()).toEqual(
-      Object.keys(config)
-        .filter((key) => key !== "version")
-        .toSorted(),
-    );
+    expect(roots).toEqual(new Set(Object.keys(config).filter((key) => key !== "version")));
   });
 
   test("every setting is on exactly one page", () => {
