@@ -99,7 +99,7 @@ export async function untilEnded(pid: number, limitMs: number): Promise<void> {
 }
 
 /** A process that has ended but that its parent has not looked at yet (a zombie on Linux) does not live any more. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -1,0 +1,235 @@
+// The command line as a script uses it: its own process each time, answers in JSON, failures as exit codes and explanations.
+import { execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isAlive } from "../../main/cli/host-process.ts";
+import { kernelBytes, makeStarter, temporaryFolder } from "../support/test-app.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const CLI = fileURLToPath(new URL("../../main/cli/terrarium.ts", import.meta.url));
+const SERVER = fileURLToPath(new URL("../../main/server.ts", import.meta.url));
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let folder: string;
+let home: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  home = path.join(folder, "home");
+  await makeStarter(folder);
+  await writeFile(path.join(folder, "vmlinuz"), kernelBytes());
+});
+
+afterAll(async () => {
+  await terrarium("host", "stop", "--power-off");
+  await rm(folder, { recursive: true });
+});
+
+function terrarium(...args: string[]): Promise<Result> {
+  const env = { ...process.env, TERRARIUM_RESOURCES: path.join(folder, "starter") };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [CLI, "--home", home, ...args], { env, cwd: folder }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : error ? 1 : 0, stdout, stderr });
+    });
+  });
+}
+
+async function json(...args: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await terrarium("--json", ...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+function control(): { pid: number; token: string } {
+  return JSON.parse(readFileSync(path.join(home, "run", "host.json"), "utf8"));
+}
+
+describe("the command line", { timeout: 60_000 }, () => {
+  it("starts a host in the background when it needs one, and finds it again", async () => {
+    expect(await json("host", "status")).toMatchObject({ running: false });
+    expect(await json("list")).toEqual([]);
+    const { pid } = control();
+    expect(await json("host", "status")).toMatchObject({ running: true, pid, starterAvailable: true });
+    expect(await json("host", "start")).toMatchObject({ running: true, pid });
+  });
+
+  it("keeps the host's token to this user", () => {
+    expect(statSync(path.join(home, "run", "host.json")).mode & 0o077).toBe(0);
+    expect(statSync(home).mode & 0o077).toBe(0);
+  });
+
+  it("creates, configures, shows, clones and removes machines", async () => {
+    expect(await json("create", "one", "--starter", "--memory", "128M")).toMatchObject({
+      name: "one",
+      config: { memoryMiB: 128 },
+    });
+    const custom = await json("create", "two", "--kernel", "vmlinuz", "--cmdline", "quiet", "--disk", "16M");
+    expect(custom).toMatchObject({ config: { boot: { kernel: path.join(folder, "vmlinuz"), commandLine: "quiet" } } });
+    expect(await json("set", "two", "memoryMiB=1G", "description=for tests")).toMatchObject({
+      config: { memoryMiB: 1024, description: "for tests" },
+    });
+    expect((await terrarium("show", "two")).stdout).toMatch(/^memoryMiB +1024$/m);
+    expect((await terrarium("list")).stdout).toMatch(/powered-off +one\n/);
+    expect(await json("clone", "one", "three")).toMatchObject({ name: "three" });
+    const removed = await json("remove", "three");
+    expect(await json("remove", "--undo", String(removed["id"]))).toMatchObject({ name: "three" });
+    expect((await terrarium("remove", "three", "--permanently")).code).toBe(0);
+  });
+
+  it("takes, lists, renames, restores and deletes snapshots", async () => {
+    await json("snapshot", "take", "one", "--name", "first", "--description", "notes");
+    await json("snapshot", "rename", "one", "first", "renamed");
+    expect(await json("snapshot", "list", "one")).toMatchObject({
+      snapshots: [{ name: "renamed", description: "notes" }],
+    });
+    expect((await terrarium("snapshot", "list", "one")).stdout).toContain("renamed  (current)");
+    expect(await json("snapshot", "restore", "one", "renamed", "--keep-current")).toMatchObject({
+      state: "powered-off",
+    });
+    await json("snapshot", "delete", "one", "renamed");
+    expect(await json("snapshot", "list", "one")).toMatchObject({ snapshots: [{ name: "Before restoring renamed" }] });
+  });
+
+  it("says what happened to a machine", async () => {
+    expect((await terrarium("log", "one")).stdout).toContain('Snapshot "renamed" was restored');
+  });
+
+  it.each([
+    [["show", "nobody"], 3, "There is no machine"],
+    [["snapshot", "restore", "one", "nothing"], 3, "There is no snapshot"],
+    [["create", "ONE", "--starter"], 4, "already a machine"],
+    [["pause", "one"], 5, "is powered off"],
+    [["create", "x", "--kernel", "starter/initrd.img"], 6, "not a Linux kernel"],
+    [["set", "one", "memoryMiB=1"], 6, "at least 64 MiB"],
+    [["set", "one", "turbo=yes"], 6, "no setting"],
+    [["create", "x"], 2, "what to boot"],
+    [["create", "x", "--starter", "--memory", "much"], 2, "not a size"],
+    [["frobnicate"], 2, "unknown command"],
+    [["start"], 2, "missing required argument"],
+    [["send", "one", "x"], 5, "is not running"],
+  ])("%j ends with %i and says why", async (args, code, words) => {
+    const result = await terrarium(...args);
+    expect(result.code).toBe(code);
+    expect(result.stderr).toContain(words);
+    expect(result.stdout).toBe("");
+  });
+
+  it("explains failures as JSON when asked to", async () => {
+    const { code, stderr } = await terrarium("set", "one", "memoryMiB=1", "--json");
+    expect(code).toBe(6);
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: "INVALID_CONFIG", field: "memoryMiB", remedy: expect.any(String) },
+    });
+  });
+
+  it("prints an address that opens the app", async () => {
+    const { url } = await json("host", "open");
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}$/);
+    expect((await fetch(String(url))).status).toBe(200);
+  });
+
+  it("shows its commands and exit codes", async () => {
+    const { code, stdout } = await terrarium("--help");
+    expect(code).toBe(0);
+    for (const name of [
+      "create",
+      "list",
+      "show",
+      "set",
+      "start",
+      "wait",
+      "send",
+      "console",
+      "screenshot",
+      "stop",
+      "snapshot",
+      "host",
+    ]) {
+      expect(stdout).toContain(`  ${name}`);
+    }
+    expect(stdout).toContain("Exit codes:");
+  });
+
+  it("finds a host again after one was killed", async () => {
+    const { pid } = control();
+    process.kill(pid, "SIGKILL");
+    await waitUntil("it is gone", () => !isAlive(pid));
+    expect((await json("show", "one"))["name"]).toBe("one");
+    expect(control().pid).not.toBe(pid);
+  });
+
+  it("ends the host and leaves nothing of it", async () => {
+    const { pid } = control();
+    expect(await json("host", "stop")).toEqual({ running: false });
+    expect(isAlive(pid)).toBe(false);
+    expect(existsSync(path.join(home, "run", "host.json"))).toBe(false);
+  });
+});
+
+describe("the host as a program", { timeout: 60_000 }, () => {
+  function serve(...args: string[]) {
+    const child = spawn(process.execPath, [SERVER, "--home", home, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (text) => (stdout += text));
+    child.stderr.on("data", (text) => (stderr += text));
+    const ended = new Promise<Result>((resolve) =>
+      child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr })),
+    );
+    return { child, ended, line: () => JSON.parse(stdout.split("\n")[0] || "{}") };
+  }
+
+  it("says in one line of JSON where it is, and ends cleanly on SIGTERM", async () => {
+    const host = serve();
+    await waitUntil("it is ready", () => host.line().url !== undefined);
+    host.child.kill("SIGTERM");
+    expect((await host.ended).code).toBe(0);
+    expect(existsSync(path.join(home, "run", "host.json"))).toBe(false);
+  });
+
+  it("is refused a second time on the same data folder", async () => {
+    const first = serve();
+    await waitUntil("it is ready", () => first.line().url !== undefined);
+    const second = await serve().ended;
+    expect(second.code).toBe(1);
+    expect(JSON.parse(second.stdout)).toMatchObject({
+      error: {
+        code: "HOST_RUNNING",
+        message: expect.stringContaining(String(first.child.pid)),
+        remedy: expect.any(String),
+      },
+    });
+    expect(second.stderr).toContain("already runs");
+    expect(first.child.exitCode).toBeNull();
+    first.child.kill("SIGTERM");
+    await first.ended;
+  });
+
+  it("names a port that is taken", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const address = other.address();
+    const port = String(typeof address === "object" && address !== null ? address.port : 0);
+    const { code, stdout } = await serve("--port", port).ended;
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "PORT_TAKEN", field: "port" } });
+    other.close();
+  });
+
+  it("refuses options that it doesn't know", async () => {
+    const { code, stdout } = await serve("--prot", "1").ended;
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: "INVALID_ARGUMENT", remedy: expect.stringContaining("Usage") },
+    });
+  });
+});
