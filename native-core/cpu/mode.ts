@@ -1,5 +1,5 @@
 // What follows from the control registers and segment caches: code mode and stack width.
-import { CR0, EFER, RFLAGS } from "../x86/registers.ts";
+import { CR0, CR4, EFER, RFLAGS } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
 import type { CpuState } from "./cpu-state.ts";
 
@@ -7,7 +7,7 @@ import type { CpuState } from "./cpu-state.ts";
 const L = 1 << 13;
 const DB = 1 << 14;
 
-/** Sets STATE.codeMode and STATE.stackMask. */
+/** Sets STATE.codeMode, STATE.stackMask and STATE.vectorBlocked. */
 export function deriveMode(state: CpuState): void {
   const protectedMode = (state.getNumber(STATE.cr0) & CR0.PE) !== 0;
   const virtual8086 = (state.getNumber(STATE.systemFlags) & RFLAGS.VM) !== 0;
@@ -17,4 +17,6 @@ export function deriveMode(state: CpuState): void {
   state.setNumber(STATE.codeMode, mode);
   const wide = !virtual8086 && (state.segmentNumber("ss", "attributes") & DB) !== 0;
   state.set(STATE.stackMask, mode === 8 ? -1n : wide ? 0xffff_ffffn : 0xffffn);
+  const missing = ~state.getNumber(STATE.cr4) & CR4.OSFXSR;
+  state.setNumber(STATE.vectorBlocked, (state.getNumber(STATE.cr0) & (CR0.EM | CR0.TS)) | missing);
 }

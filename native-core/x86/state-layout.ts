@@ -123,6 +123,8 @@ export const STATE = {
   halted: u32(0x30c),
 
   mxcsr: u32(0x320),
+  /** What keeps SSE instructions from running: CR0.EM and CR0.TS as they are, CR4.OSFXSR inverted. Derived when the mode changes. */
+  vectorBlocked: u32(0x324),
   x87Control: u16(0x330),
   x87Status: u16(0x332),
   x87Tag: u16(0x334),

@@ -2,34 +2,22 @@
 import type { Size, Value } from "../../ir/nodes.ts";
 import type { PureOpName } from "../../ir/ops.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
+import { CR0, VECTOR } from "../registers.ts";
 import type { RowTraits, Semantics } from "../row.ts";
 import { STATE } from "../state-layout.ts";
-
-const CR0_EM = 0x4;
-const CR0_TS = 0x8;
-const CR4_OSFXSR = 0x200;
-
-export const VECTOR_UD = 6;
-export const VECTOR_NM = 7;
-export const VECTOR_GP = 13;
 
 export const SSE: RowTraits = { feature: "sse" };
 export const SSE2: RowTraits = { feature: "sse2" };
 
-/**
- * An SSE instruction: #UD if CR0.EM = 1 or CR4.OSFXSR = 0, #NM if CR0.TS = 1 (SDM 3A 13.1, table 2-21), before anything else happens.
- * One test of three bits on the fast path.
- */
+/** An SSE instruction: #UD if CR0.EM = 1 or CR4.OSFXSR = 0, #NM if CR0.TS = 1 (SDM 3A 13.1), before anything else happens. */
 export function sseInstruction(body: Semantics): Semantics {
   return (i) => {
-    const cr0 = i.and(i.readState(STATE.cr0), i.i64(CR0_EM | CR0_TS));
-    const cr4 = i.and(i.xor(i.readState(STATE.cr4), i.i64(CR4_OSFXSR)), i.i64(CR4_OSFXSR));
-    const blocked = i.or(cr0, cr4);
+    const blocked = i.readState(STATE.vectorBlocked);
     i.if(i.isNonZero(blocked), () => {
       i.if(
-        i.isNonZero(i.and(blocked, i.i64(CR0_EM | CR4_OSFXSR))),
-        () => i.raise(VECTOR_UD),
-        () => i.raise(VECTOR_NM),
+        i.eq(blocked, i.i64(CR0.TS)),
+        () => i.raise(VECTOR.NM),
+        () => i.raise(VECTOR.UD),
       );
     });
     body(i);
@@ -44,9 +32,16 @@ export function vectorBinary(operation: (i: InstructionBuilder, a: Value, b: Val
   });
 }
 
-/** As `vectorBinary`, for what is one Wasm operation. */
+const operations = new Map<PureOpName, Semantics>();
+
+/** As `vectorBinary`, for what is one Wasm operation. The same function each time, so that forms are shared (PAND, ANDPS, ANDPD). */
 export function vectorOperation(name: PureOpName): Semantics {
-  return vectorBinary((i, a, b) => i.pure(name, [a, b]));
+  let semantics = operations.get(name);
+  if (!semantics) {
+    semantics = vectorBinary((i, a, b) => i.pure(name, [a, b]));
+    operations.set(name, semantics);
+  }
+  return semantics;
 }
 
 /** The imm8 of an instruction, zero-extended. */

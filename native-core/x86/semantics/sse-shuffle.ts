@@ -76,6 +76,12 @@ const unpack = (bytes: 1 | 2 | 4 | 8, half: "low" | "high"): Semantics => {
   return vectorBinary((i, a, b) => i.pure("i8x16.shuffle", [a, b], mask));
 };
 
+// Shared by integer and float mnemonics.
+const unpackLowDoublewords = unpack(4, "low");
+const unpackHighDoublewords = unpack(4, "high");
+const unpackLowQuadwords = unpack(8, "low");
+const unpackHighQuadwords = unpack(8, "high");
+
 /** Saturating pack: destination lanes become the low half. */
 const pack = (name: PureOpName): Semantics => vectorOperation(name);
 
@@ -103,18 +109,18 @@ export const SSE_SHUFFLE_ROWS: readonly InstructionRow[] = [
   row("PSHUFLW", "F2 0F 70", "Vdq,Wdq,Ib", shuffleWords("low"), SSE2),
   row("SHUFPS", "NP 0F C6", "Vps,Wps,Ib", shuffleSingles, SSE),
   row("SHUFPD", "66 0F C6", "Vpd,Wpd,Ib", shuffleDoubles, SSE2),
-  row("UNPCKLPS", "NP 0F 14", "Vps,Wps", unpack(4, "low"), SSE),
-  row("UNPCKLPD", "66 0F 14", "Vpd,Wpd", unpack(8, "low"), SSE2),
-  row("UNPCKHPS", "NP 0F 15", "Vps,Wps", unpack(4, "high"), SSE),
-  row("UNPCKHPD", "66 0F 15", "Vpd,Wpd", unpack(8, "high"), SSE2),
+  row("UNPCKLPS", "NP 0F 14", "Vps,Wps", unpackLowDoublewords, SSE),
+  row("UNPCKLPD", "66 0F 14", "Vpd,Wpd", unpackLowQuadwords, SSE2),
+  row("UNPCKHPS", "NP 0F 15", "Vps,Wps", unpackHighDoublewords, SSE),
+  row("UNPCKHPD", "66 0F 15", "Vpd,Wpd", unpackHighQuadwords, SSE2),
   integer("PUNPCKLBW", "60", unpack(1, "low")),
   integer("PUNPCKLWD", "61", unpack(2, "low")),
-  integer("PUNPCKLDQ", "62", unpack(4, "low")),
-  integer("PUNPCKLQDQ", "6C", unpack(8, "low")),
+  integer("PUNPCKLDQ", "62", unpackLowDoublewords),
+  integer("PUNPCKLQDQ", "6C", unpackLowQuadwords),
   integer("PUNPCKHBW", "68", unpack(1, "high")),
   integer("PUNPCKHWD", "69", unpack(2, "high")),
-  integer("PUNPCKHDQ", "6A", unpack(4, "high")),
-  integer("PUNPCKHQDQ", "6D", unpack(8, "high")),
+  integer("PUNPCKHDQ", "6A", unpackHighDoublewords),
+  integer("PUNPCKHQDQ", "6D", unpackHighQuadwords),
   integer("PACKSSWB", "63", pack("i8x16.narrow_i16x8_s")),
   integer("PACKUSWB", "67", pack("i8x16.narrow_i16x8_u")),
   integer("PACKSSDW", "6B", pack("i16x8.narrow_i32x4_s")),

@@ -1,16 +1,15 @@
 // Saving and loading SSE state: MXCSR alone, or all of x87 and SSE (FXSAVE, FXRSTOR; a helper writes the 512-byte image).
+import { CR0, VECTOR } from "../registers.ts";
 import { type InstructionRow, row, type Semantics } from "../row.ts";
 import { STATE } from "../state-layout.ts";
-import { SSE, sseInstruction, VECTOR_GP, VECTOR_NM, VECTOR_UD } from "./sse-common.ts";
+import { SSE, sseInstruction } from "./sse-common.ts";
 
 const MXCSR_RESERVED = 0xffff_0000;
-const CR0_EM = 0x4;
-const CR0_TS = 0x8;
 
 /** #GP(0) for reserved bits. Pending unmasked flags do not fault here (SDM 1 11.6.4). */
 const loadMxcsr = sseInstruction((i) => {
   const value = i.load(4, i.address(0));
-  i.if(i.isNonZero(i.and(value, i.i64(MXCSR_RESERVED))), () => i.raise(VECTOR_GP, i.i64(0)));
+  i.if(i.isNonZero(i.and(value, i.i64(MXCSR_RESERVED))), () => i.raise(VECTOR.GP, i.i64(0)));
   i.writeState(STATE.mxcsr, value);
 });
 
@@ -21,8 +20,8 @@ const image =
   (helper: "fxsave" | "fxrstor"): Semantics =>
   (i) => {
     const cr0 = i.readState(STATE.cr0);
-    i.if(i.isNonZero(i.and(cr0, i.i64(CR0_EM))), () => i.raise(VECTOR_UD));
-    i.if(i.isNonZero(i.and(cr0, i.i64(CR0_TS))), () => i.raise(VECTOR_NM));
+    i.if(i.isNonZero(i.and(cr0, i.i64(CR0.EM))), () => i.raise(VECTOR.UD));
+    i.if(i.isNonZero(i.and(cr0, i.i64(CR0.TS))), () => i.raise(VECTOR.NM));
     const address = i.address(0);
     i.requireAligned(address, 16);
     const wide = i.size === 8 ? 1 : 0;

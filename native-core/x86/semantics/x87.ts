@@ -2,17 +2,13 @@
 // the x87 is available. Transcendental instructions (F2XM1, FSIN, ...) are not there and raise #UD.
 import type { Size } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
+import { CR0, VECTOR } from "../registers.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { STATE } from "../state-layout.ts";
-import { VECTOR_NM } from "./sse-common.ts";
 
-const CR0_MP = 0x2;
-const CR0_EM = 0x4;
-const CR0_TS = 0x8;
 const STATUS_ES = 0x80;
 const STATUS_TOP = 0x3800;
 const TAG_EMPTY = 0xffff;
-const VECTOR_MF = 16;
 
 const X87: RowTraits = { feature: "x87", cold: true };
 const X87_FLAGS: RowTraits = { ...X87, writes: ["CF", "PF", "AF", "ZF", "SF", "OF"] };
@@ -20,14 +16,14 @@ const X87_FLAGS: RowTraits = { ...X87, writes: ["CF", "PF", "AF", "ZF", "SF", "O
 /** #NM if CR0.EM or CR0.TS is set. A waiting instruction then raises #MF for a pending unmasked exception (CR0.NE is taken as set). */
 function x87Instruction(body: Semantics, waiting = true): Semantics {
   return (i) => {
-    i.if(i.isNonZero(i.and(i.readState(STATE.cr0), i.i64(CR0_EM | CR0_TS))), () => i.raise(VECTOR_NM));
+    i.if(i.isNonZero(i.and(i.readState(STATE.cr0), i.i64(CR0.EM | CR0.TS))), () => i.raise(VECTOR.NM));
     if (waiting) raisePending(i);
     body(i);
   };
 }
 
 function raisePending(i: InstructionBuilder): void {
-  i.if(i.isNonZero(i.and(i.readState(STATE.x87Status), i.i64(STATUS_ES))), () => i.raise(VECTOR_MF));
+  i.if(i.isNonZero(i.and(i.readState(STATE.x87Status), i.i64(STATUS_ES))), () => i.raise(VECTOR.MF));
 }
 
 /** Number of the stack register that ModRM.rm names. */
@@ -206,8 +202,8 @@ function comparePop2(helper: string): Semantics {
 
 /** FWAIT: #NM only if CR0.MP and CR0.TS are both set. */
 const wait: Semantics = (i) => {
-  const both = i.i64(CR0_MP | CR0_TS);
-  i.if(i.eq(i.and(i.readState(STATE.cr0), both), both), () => i.raise(VECTOR_NM));
+  const both = i.i64(CR0.MP | CR0.TS);
+  i.if(i.eq(i.and(i.readState(STATE.cr0), both), both), () => i.raise(VECTOR.NM));
   raisePending(i);
 };
 
