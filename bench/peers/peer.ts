@@ -1,6 +1,7 @@
 // A machine under test: a child process whose standard output is the guest's first serial port.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { PROJECT } from "../../scripts/setup/project.ts";
 
 export interface GuestOptions {
@@ -22,7 +23,7 @@ export interface Peer {
   command(options: GuestOptions): readonly [string, ...string[]];
 }
 
-/** Times in milliseconds since the process was started, by marker: `init`, `begin ash`, `end ash`, ... */
+/** Times in milliseconds since the process was started (or since its mark `start`), by marker: `init`, `begin ash`, `end ash`, ... */
 export type Marks = ReadonlyMap<string, number>;
 
 export interface RunningGuest {
@@ -31,11 +32,13 @@ export interface RunningGuest {
   /** Resolves when the marker line arrives; rejects when the guest ends or the time is up before. */
   waitFor(mark: string, timeoutMs: number): Promise<number>;
   kill(): void;
+  /** All processes of the participant. */
+  processes(): Promise<number[]>;
 }
 
 export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
   const [program, ...args] = peer.command(options);
-  const start = performance.now();
+  let start = performance.now();
   const child = spawn(program, args, { cwd: PROJECT, stdio: ["pipe", "pipe", "pipe"] });
   const marks = new Map<string, number>();
   const waiting = new Map<string, (at: number) => void>();
@@ -48,6 +51,7 @@ export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
     keep(`${line}\n`);
     const mark = /MARK (.+?)\s*$/.exec(line)?.[1];
     if (!mark) return;
+    if (mark === "start") start = performance.now();
     const at = performance.now() - start;
     marks.set(mark, at);
     waiting.get(mark)?.(at);
@@ -61,7 +65,9 @@ export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
   return {
     process: child,
     marks,
-    kill: () => void child.kill("SIGKILL"),
+    // SIGTERM: a participant with helpers of its own ends them, too.
+    kill: () => void child.kill("SIGTERM"),
+    processes: () => processTree(child.pid ?? 0),
     waitFor(mark, timeoutMs) {
       const seen = marks.get(mark);
       if (seen !== undefined) return Promise.resolve(seen);
@@ -79,4 +85,17 @@ export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
       });
     },
   };
+}
+
+/** A process and all below it. */
+async function processTree(root: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-e", "-o", "pid=,ppid="]);
+  const children = new Map<number, number[]>();
+  for (const line of stdout.trim().split("\n")) {
+    const [pid, parent] = line.trim().split(/\s+/).map(Number) as [number, number];
+    children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  const tree = [root];
+  for (let i = 0; i < tree.length; i++) tree.push(...(children.get(tree[i] ?? 0) ?? []));
+  return tree;
 }

@@ -1,4 +1,4 @@
-// Our embedded core with the settings that ship, run in a terminal.
+// Our embedded core as it ships: a machine of the app's own host, in its own VM process, with default settings.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PROJECT } from "../../scripts/setup/project.ts";
@@ -10,10 +10,5 @@ export const TERRARIUM: Peer = {
     return (JSON.parse(await readFile(join(PROJECT, "package.json"), "utf8")) as { version: string }).version;
   },
   missing: () => Promise.resolve(undefined),
-  command: ({ kernel, initrd, commandLine, memoryMiB, disk }) => [
-    process.execPath,
-    "scripts/boot.ts",
-    ...["--kernel", kernel, "--initrd", initrd, "--cmdline", commandLine, "--memory", String(memoryMiB)],
-    ...(disk ? ["--disk", disk] : []),
-  ],
+  command: (options) => [process.execPath, "bench/peers/terrarium-process.ts", JSON.stringify(options)],
 };
