@@ -1,6 +1,6 @@
 // One viewer's keyboard: which keys it holds down, so that none stays down when the viewer goes away.
 import type { InputSink } from "./input-sink.ts";
-import { KEY_SHIFT_LEFT, KEY_SHIFT_RIGHT, keysymToKeyStroke } from "./keysyms.ts";
+import { KEY_SHIFT_LEFT, KEY_SHIFT_RIGHT, keysymToKeyStroke, SCAN_CODE_ALIASES } from "./keysyms.ts";
 
 export class ViewerKeyboard {
   readonly #sink: InputSink;
@@ -13,7 +13,7 @@ export class ViewerKeyboard {
   /** A key by scan code, as QEMU's extended key event names it: E0 keys have bit 7 set. */
   scanCode(code: number, down: boolean): void {
     if (code <= 0 || code > 0xff) return;
-    this.#set(code, down);
+    this.#set(SCAN_CODE_ALIASES[code] ?? code, down);
   }
 
   /** A key by character. The guest's layout is taken to be US, and Shift is held as that layout needs it. */

@@ -10,6 +10,12 @@ export interface KeyStroke {
 
 export const KEY_SHIFT_LEFT = 0x2a;
 export const KEY_SHIFT_RIGHT = 0x36;
+/** Keys that send sequences of their own; these are the numbers the keyboard (devices/ps2) knows them by. */
+const KEY_PRINT_SCREEN = 0xb7;
+const KEY_PAUSE = 0xc5;
+
+/** QEMU's extended key events name two keys by what they send together with Alt and Ctrl. */
+export const SCAN_CODE_ALIASES: Readonly<Record<number, number>> = { 0x54: KEY_PRINT_SCREEN, 0xc6: KEY_PAUSE };
 
 /** Rows of the US keyboard by first make code: characters without and with Shift. */
 const ROWS: readonly (readonly [first: number, plain: string, shifted: string])[] = [
@@ -26,9 +32,9 @@ const SPECIAL: Readonly<Record<number, number>> = {
   0xff09: 0x0f, // Tab
   0xfe20: 0x0f, // ISO_Left_Tab
   0xff0d: 0x1c, // Return
-  0xff13: 0xc6, // Pause
+  0xff13: KEY_PAUSE, // Pause
   0xff14: 0x46, // Scroll_Lock
-  0xff15: 0x54, // Sys_Req
+  0xff15: KEY_PRINT_SCREEN, // Sys_Req
   0xff1b: 0x01, // Escape
   0xff50: 0xc7, // Home
   0xff51: 0xcb, // Left
@@ -38,10 +44,10 @@ const SPECIAL: Readonly<Record<number, number>> = {
   0xff55: 0xc9, // Page_Up
   0xff56: 0xd1, // Page_Down
   0xff57: 0xcf, // End
-  0xff61: 0x54, // Print
+  0xff61: KEY_PRINT_SCREEN, // Print
   0xff63: 0xd2, // Insert
   0xff67: 0xdd, // Menu
-  0xff6b: 0xc6, // Break
+  0xff6b: KEY_PAUSE, // Break
   0xff7f: 0x45, // Num_Lock
   0xff8d: 0x9c, // KP_Enter
   0xff95: 0x47, // KP_Home

@@ -22,6 +22,8 @@ export interface RfbServerOptions {
   readonly name: string;
   /** Calls back once after `delayMs`; the result cancels it. */
   readonly schedule: (callback: () => void, delayMs: number) => () => void;
+  /** Lights of the guest's keyboard, for viewers that keep theirs in step: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock, as PS/2 has them. */
+  readonly leds?: () => number;
   /** Without it, viewers get raw pixels. */
   readonly deflate?: DeflateBlock;
   /** A viewer was sent away. */
@@ -32,8 +34,6 @@ export class RfbServer {
   readonly #screen: Screen;
   readonly #options: RfbServerOptions;
   readonly #viewers = new Set<Viewer>();
-  #name: string;
-  #leds = 0;
   #cancelLook: (() => void) | undefined;
   /** The next look is one of the slow ones. */
   #idle = false;
@@ -41,7 +41,6 @@ export class RfbServer {
 
   constructor(options: RfbServerOptions) {
     this.#options = options;
-    this.#name = options.name;
     this.#screen = new Screen(options.source);
   }
 
@@ -51,7 +50,7 @@ export class RfbServer {
 
   /** Serves a viewer until either side closes. */
   attach(channel: ByteChannel): void {
-    const { input, deflate, onRefused } = this.#options;
+    const { input, deflate, name, leds = () => 0, onRefused } = this.#options;
     let viewer: Viewer | undefined;
     viewer = new Viewer({
       channel,
@@ -59,8 +58,8 @@ export class RfbServer {
       refresh: () => void this.#refresh(),
       input,
       deflate,
-      name: () => this.#name,
-      ledState: () => this.#leds,
+      name,
+      leds,
       wanted: () => this.#wake(),
       gone: (reason) => {
         if (viewer) this.#viewers.delete(viewer);
@@ -68,13 +67,6 @@ export class RfbServer {
       },
     });
     this.#viewers.add(viewer);
-  }
-
-  /** Lights of the guest's keyboard: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock, as PS/2 has them. */
-  setLeds(leds: number): void {
-    if (this.#leds === leds) return;
-    this.#leds = leds;
-    this.#wake();
   }
 
   /** The picture as it is now, for screenshots. The pixels are the server's own: encode or copy them at once. */

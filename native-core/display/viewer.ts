@@ -51,8 +51,8 @@ export interface ViewerParts {
   readonly screen: Screen;
   readonly input: InputSink;
   readonly deflate: DeflateBlock | undefined;
-  readonly name: () => string;
-  readonly ledState: () => number;
+  readonly name: string;
+  readonly leds: () => number;
   /** Brings the screen up to date, for all viewers. */
   refresh(): void;
   /** The viewer wants something: the server should look for changes. */
@@ -143,7 +143,7 @@ export class Viewer {
   /** Sends what the viewer has not seen, if it wants it and there is anything. */
   async flush(): Promise<void> {
     if (!this.wantsUpdate) return;
-    const leds = this.#parts.ledState();
+    const leds = this.#parts.leds();
     if (this.#encodings.has(ENCODING.QEMU_LED_STATE) && leds !== this.#sentLeds) {
       this.#sentLeds = leds;
       this.#pendingPseudo.push(
@@ -195,7 +195,7 @@ export class Viewer {
     this.#height = Math.min(screen.height, 0xffff);
     this.#dirty.resize(this.#width, this.#height);
     this.#dirty.addAll();
-    return serverInit(this.#width, this.#height, name());
+    return serverInit(this.#width, this.#height, name);
   }
 
   #receive(bytes: Uint8Array): void {
@@ -275,7 +275,7 @@ export class Viewer {
       if (appeared(encoding)) this.#pendingPseudo.push(rectHeader(empty, encoding));
     }
     if (appeared(ENCODING.DESKTOP_NAME)) {
-      this.#pendingPseudo.push(concat([rectHeader(empty, ENCODING.DESKTOP_NAME), nameBytes(this.#parts.name())]));
+      this.#pendingPseudo.push(concat([rectHeader(empty, ENCODING.DESKTOP_NAME), nameBytes(this.#parts.name)]));
     }
     if (appeared(ENCODING.EXTENDED_DESKTOP_SIZE)) this.#announceSize(0, 0);
     if (appeared(ENCODING.CONTINUOUS_UPDATES) && this.#encodings.has(ENCODING.FENCE)) {

@@ -11,6 +11,7 @@ export function displayServer(machine: Machine, source: DisplaySource, name: str
   return new RfbServer({
     source,
     name,
+    leds: () => machine.board.ps2.leds,
     input: {
       key: (key, down) => machine.post({ kind: "key", key, down }),
       pointer: ({ dx, dy, wheel, buttons }) => machine.post({ kind: "mouse", dx, dy, wheel, buttons }),

@@ -95,6 +95,7 @@ export class ServerBench {
   readonly keys: [number, boolean][] = [];
   readonly pointer: PointerState[] = [];
   readonly refused: string[] = [];
+  leds = 0;
   readonly server: RfbServer;
   #scheduled: { callback: () => void; delayMs: number }[] = [];
 
@@ -108,6 +109,7 @@ export class ServerBench {
       source: this.source,
       input,
       name: "Machine",
+      leds: () => this.leds,
       schedule: (callback, delayMs) => {
         const entry = { callback, delayMs };
         this.#scheduled.push(entry);

@@ -292,7 +292,7 @@ describe("pseudo-encodings", () => {
     const bench = new ServerBench();
     const client = await connected(bench, ENCODING.RAW, -258, -316, -307, -261);
     expect(client.rects.map(({ encoding }) => encoding)).toEqual([-258, -316, -307, -261, 0]);
-    bench.server.setLeds(4);
+    bench.leds = 4;
     client.requestUpdate();
     await bench.tick();
     await client.receive();
@@ -339,6 +339,15 @@ describe("input", () => {
       [0xcb, true],
       [0xcb, false],
     ]);
+  });
+
+  it("knows Print Screen and Pause by the names viewers give them", async () => {
+    const bench = new ServerBench();
+    const client = await connected(bench, ENCODING.RAW, -258);
+    client.send(255, 0, 0, 1, 0, 0, 0xff, 0x61, 0, 0, 0, 0x54);
+    client.send(255, 0, 0, 1, 0, 0, 0xff, 0x13, 0, 0, 0, 0xc6);
+    client.send(4, 1, 0, 0, 0, 0, 0xff, 0x13);
+    expect(bench.keys.map(([code]) => code)).toEqual([0xb7, 0xc5, 0xc5]);
   });
 
   it("types characters on a US keyboard for viewers without scan codes", async () => {
