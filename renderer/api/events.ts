@@ -6,6 +6,8 @@ import { keys } from "./keys.ts";
 import { recordMetrics } from "./metrics.ts";
 
 export interface EventSinks {
+  /** A machine that was known before changed. */
+  onMachineChanged(before: MachineSummary, after: MachineSummary): void;
   onTask(task: Task): void;
   onMachineRemoved(id: string): void;
 }
@@ -24,6 +26,8 @@ export function applyEvent(cache: QueryClient, event: AppEvent, sinks: EventSink
   switch (event.kind) {
     case "machine": {
       const { machine } = event;
+      const before = cache.getQueryData<MachineSummary[]>(keys.machines)?.find((entry) => entry.id === machine.id);
+      if (before && before.revision < machine.revision) sinks.onMachineChanged(before, machine);
       cache.setQueryData<MachineSummary[]>(keys.machines, (list) => withMachine(list, machine));
       cache.setQueryData<MachineDetails>(keys.machine(machine.id), (details) =>
         details && details.revision <= machine.revision ? { ...details, ...machine } : details,

@@ -26,3 +26,8 @@ export function toFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   return { code: "IO_ERROR", message };
 }
+
+/** Cause and remedy as running text, for a message at a field. */
+export function failureSentence({ message, remedy }: Failure): string {
+  return [message, remedy].flatMap((part) => (part ? [/[.!?]$/.test(part) ? part : `${part}.`] : [])).join(" ");
+}

@@ -1,10 +1,12 @@
 // Keeps this window in step with the host for as long as it is open: connection, events, tasks, notices.
 
+import type { MachineSummary } from "../../main/contract/schemas.ts";
 import { followEvents } from "../api/events.ts";
 import { toFailure } from "../api/failure.ts";
 import { client, connection, queryClient } from "../api/index.ts";
 import { forgetMetrics } from "../api/metrics.ts";
 import { dropConsole } from "../features/console/sessions.ts";
+import { startOrShow } from "../features/machines/run-command.ts";
 import { followTask, forgetTasks, notify, notifyFailure } from "../features/notifications/model.ts";
 import { i18n } from "../i18n/index.ts";
 
@@ -21,6 +23,14 @@ function tellHostNotices(): void {
   }
 }
 
+/** A machine that ended by itself is announced wherever the user is, with the way back. */
+function tellAbort(before: MachineSummary, after: MachineSummary): void {
+  if (after.state !== "aborted" || before.state === "aborted" || !after.lastFailure) return;
+  notifyFailure(i18n.t("failure.aborted", { name: after.name }), after.lastFailure, [
+    { label: i18n.t("command.start"), run: () => startOrShow(after) },
+  ]);
+}
+
 function cancelTask(taskId: string): void {
   client.tasks.cancel({ taskId }).catch((error: unknown) => {
     notifyFailure(i18n.t("failure.generic"), toFailure(error));
@@ -29,6 +39,7 @@ function cancelTask(taskId: string): void {
 
 async function followHost(): Promise<void> {
   const events = followEvents(client, queryClient, {
+    onMachineChanged: tellAbort,
     onTask: (task) => followTask(task, cancelTask),
     onMachineRemoved: (id) => {
       forgetMetrics(id);

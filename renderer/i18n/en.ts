@@ -64,6 +64,7 @@ export const en = {
   failure: {
     start: "{{name}} did not start",
     command: "“{{command}}” failed for {{name}}",
+    aborted: "{{name}} stopped unexpectedly",
     generic: "That did not work",
     file: "File",
     field: "Setting",
@@ -147,6 +148,7 @@ export const en = {
     diskValue: "{{read}} read, {{written}} written",
     uptime: "Started",
     aborted: "The machine stopped unexpectedly",
+    startFailed: "The last start failed",
   },
   display: {
     label: "Screen of {{name}}",

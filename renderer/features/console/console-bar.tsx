@@ -107,7 +107,7 @@ export function ConsoleBar({ session, machine, port, searchRef, onPort, onZoom }
       />
       <ConsoleSearch session={session} searchRef={searchRef} />
       <span className="pane-bar-space" />
-      <span className="muted number" role="status">
+      <span className="muted number console-status" role="status">
         {isLive(machine.state) ? `${status} · ${t("console.size", { columns, rows })}` : t("console.off")}
       </span>
       <IconButton

@@ -12,7 +12,7 @@ export function DetailsPane({ machine }: { readonly machine: MachineSummary }) {
   return (
     <div className="details">
       <div className="details-main">
-        {machine.lastFailure && <FailureBox failure={machine.lastFailure} />}
+        {machine.lastFailure && <FailureBox failure={machine.lastFailure} state={machine.state} />}
         {details && <ConfigBoxes machine={details} />}
       </div>
       <div className="details-side">

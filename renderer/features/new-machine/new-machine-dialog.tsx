@@ -6,7 +6,7 @@ import { Controller, FormProvider, useForm } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../../../main/contract/schemas.ts";
 import icon from "../../../resources/icons/terrarium.svg";
-import { toFailure } from "../../api/failure.ts";
+import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { useHost } from "../../app/use-host.ts";
 import { zodResolver } from "../../forms/zod-resolver.ts";
@@ -62,12 +62,7 @@ export default function NewMachineDialog({ onClose }: { onClose(): void }) {
     } catch (error) {
       const cause = toFailure(error);
       const field = formFieldOf(cause.field, values);
-      if (field)
-        form.setError(
-          field,
-          { message: [cause.message, cause.remedy].filter(Boolean).join(" ") },
-          { shouldFocus: true },
-        );
+      if (field) form.setError(field, { message: failureSentence(cause) }, { shouldFocus: true });
       else setFailure(cause);
     }
   };

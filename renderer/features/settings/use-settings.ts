@@ -4,7 +4,7 @@ import { type FieldErrors, type FieldPath, useForm } from "react-hook-form";
 import type { Failure, MachineDetails } from "../../../main/contract/schemas.ts";
 import { SETTINGS_PAGES, type SettingsPage } from "../../../native-core/config/field.ts";
 import { type MachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
-import { toFailure } from "../../api/failure.ts";
+import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { fieldsOfPage, MACHINE_FIELDS, matchesSetting, type SchemaField } from "../../forms/schema-fields.ts";
 import { zodResolver } from "../../forms/zod-resolver.ts";
@@ -58,7 +58,7 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
     if (!field) return setFailure(cause);
     openPage(field.meta.page);
     form.setError(field.path as FieldPath<MachineConfig>, {
-      message: [cause.message, cause.remedy].filter(Boolean).join(" "),
+      message: failureSentence(cause),
     });
   };
 

@@ -25,7 +25,7 @@ function CommandButton({ command, machine, hint }: CommandButtonProps) {
       variant="minimal"
       icon={COMMAND_ICONS[command]}
       text={t(`command.${command}`)}
-      title={hint}
+      title={hint ?? t(`command.${command}`)}
       disabled={!isAllowed(command, machine.state)}
       onClick={() => void runCommand(command, machine)}
     />

@@ -93,7 +93,7 @@ describe("events", () => {
     createdAtMs: 0,
     revision,
   });
-  const sinks = { onTask: () => undefined, onMachineRemoved: vi.fn() };
+  const sinks = { onMachineChanged: vi.fn(), onTask: () => undefined, onMachineRemoved: vi.fn() };
   const names = (cache: QueryClient) => cache.getQueryData<MachineSummary[]>(keys.machines)?.map(({ name }) => name);
 
   test("a newer record replaces an older one, an older one is ignored, a new machine is added", () => {
@@ -103,6 +103,7 @@ describe("events", () => {
     expect(names(cache)).toEqual(["five"]);
     applyEvent(cache, { kind: "machine", sequence: 2, machine: machine(6, "six") }, sinks);
     expect(names(cache)).toEqual(["six"]);
+    expect(sinks.onMachineChanged.mock.calls).toEqual([[machine(5, "five"), machine(6, "six")]]);
     applyEvent(cache, { kind: "machine", sequence: 3, machine: { ...machine(1, "new"), id: "ffffffffffff" } }, sinks);
     expect(names(cache)).toEqual(["six", "new"]);
   });
