@@ -126,6 +126,7 @@ export class App {
     for (const machine of this.context.registry.list()) {
       machine.cleanup?.abort();
       await machine.operations.run(async () => undefined);
+      await machine.writeBehind();
       await machine.log.flush();
     }
     this.context.events.close();

@@ -194,7 +194,7 @@ export class Lifecycle {
       crashPoint("save:state-written");
     } catch (error) {
       if (!vm.client.hasExited) {
-        await machine.update(() => ({ pending: null }));
+        await machine.settle(() => ({ pending: null }));
         machine.transition(from);
       } else {
         await vm.ended;
@@ -212,13 +212,9 @@ export class Lifecycle {
     let outcome = vm.explain(exit);
     machine.vm = null;
     machine.metrics = null;
-    try {
-      await rm(vm.dataSocket, { force: true });
-      if (machine.record.pending !== null) outcome = await this.#settlePending(machine, outcome);
-      await recordOutcome(machine, outcome);
-    } catch (error) {
-      outcome = { kind: "failed", failure: failureOf(error) };
-    }
+    await rm(vm.dataSocket, { force: true }).catch(() => undefined);
+    if (machine.record.pending !== null) outcome = await this.#settlePending(machine, outcome);
+    await recordOutcome(machine, outcome);
     const to: MachineState = outcome.kind === "off" ? "powered-off" : outcome.kind === "saved" ? "saved" : "aborted";
     machine.transition(to);
     const message =
@@ -234,11 +230,11 @@ export class Lifecycle {
     if (pending === null) return outcome;
     const settled = await recoverPending(machine.paths, machine.record, pending, []);
     if (pending.kind === "save") {
-      await machine.update(() => ({ pending: null }));
+      await machine.settle(() => ({ pending: null }));
       return settled.state === "saved" ? { kind: "saved", folder: pending.folder } : outcome;
     }
     const { config, snapshots, currentSnapshotId, changedSinceSnapshot } = settled;
-    await machine.update(() => ({ pending: null, config, snapshots, currentSnapshotId, changedSinceSnapshot }));
+    await machine.settle(() => ({ pending: null, config, snapshots, currentSnapshotId, changedSinceSnapshot }));
     machine.publishSnapshots();
     return outcome;
   }
@@ -247,7 +243,7 @@ export class Lifecycle {
     const failure = failureOf(error);
     // The guest never ran, so the machine is what it was before; `from` is one of the still states.
     const state = from === "saved" ? "saved" : "powered-off";
-    await machine.update(() => ({ state, lastFailure: failure })).catch(() => undefined);
+    await machine.settle(() => ({ state, lastFailure: failure }));
     machine.transition(state);
     void machine.log.write("error", `The start failed: ${failure.message}`);
   }
@@ -278,11 +274,11 @@ export class Lifecycle {
 async function recordOutcome(machine: Machine, outcome: VmOutcome): Promise<void> {
   switch (outcome.kind) {
     case "off":
-      return machine.update(() => ({ state: "powered-off", lastFailure: null }));
+      return machine.settle(() => ({ state: "powered-off", lastFailure: null }));
     case "saved":
-      return machine.update(() => ({ state: "saved", savedState: outcome.folder, pending: null, lastFailure: null }));
+      return machine.settle(() => ({ state: "saved", savedState: outcome.folder, pending: null, lastFailure: null }));
     case "failed":
-      return machine.update(() => ({ state: "aborted", lastFailure: outcome.failure }));
+      return machine.settle(() => ({ state: "aborted", lastFailure: outcome.failure }));
   }
 }
 

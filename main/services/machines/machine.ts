@@ -7,6 +7,7 @@ import type { MachineRecord } from "../../store/machine-record.ts";
 import type { Store } from "../../store/store.ts";
 import type { RunningVm } from "../../supervisor/running-vm.ts";
 import type { EventHub } from "../events.ts";
+import { failureOf } from "../failures.ts";
 import { Mutex } from "../mutex.ts";
 import { MachineLog } from "./machine-log.ts";
 import { canChange } from "./states.ts";
@@ -28,6 +29,8 @@ export class Machine {
   readonly #writes = new Mutex();
   #record: MachineRecord;
   #state: MachineState;
+  /** Whether machine.json is older than the record. */
+  #behind = false;
 
   constructor(record: MachineRecord, store: Store, events: EventHub) {
     this.id = record.id;
@@ -62,10 +65,31 @@ export class Machine {
     return this.#writes.run(async () => {
       const next = { ...this.#record, ...change(this.#record), revision: this.#record.revision + 1 };
       await this.#store.commit(next);
+      this.#behind = false;
       // Transitions may have counted on meanwhile.
       this.#record = { ...next, revision: Math.max(next.revision, this.#record.revision + 1) };
       this.publish();
     });
+  }
+
+  /**
+   * Records what has happened already and can't be refused, such as the end of the VM process. Should the disk be full, it holds in
+   * memory and is written with the next change, or by `writeBehind`.
+   */
+  async settle(change: (record: MachineRecord) => RecordChange): Promise<void> {
+    try {
+      await this.update(change);
+    } catch (error) {
+      this.#record = { ...this.#record, ...change(this.#record), revision: this.#record.revision + 1 };
+      this.#behind = true;
+      this.publish();
+      void this.log.write("error", `machine.json could not be written: ${failureOf(error).message}`);
+    }
+  }
+
+  /** Writes what `settle` could not; what can't be written now either is reconciled at the next start. */
+  async writeBehind(): Promise<void> {
+    if (this.#behind) await this.update(() => ({})).catch(() => undefined);
   }
 
   /** Change of the moment; what must survive is written with `update` beside it. */

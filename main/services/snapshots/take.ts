@@ -1,7 +1,7 @@
 // Taking a snapshot: live, with the guest's memory, or of a machine at rest.
 //
 // The intent is recorded first: from the moment an overlay exists the guest writes to it, and a crash must not forget that file.
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { syncFolder, writeFileAtomic } from "../../store/atomic-file.ts";
@@ -53,6 +53,11 @@ export async function takeSnapshotNow(
       void machine.log.write("info", `Snapshot "${taken.name}" was taken`);
       return taken;
     });
+  } catch (error) {
+    if (!machine.record.snapshots.some((snapshot) => snapshot.id === draft.id)) {
+      await rm(path.join(machine.paths.snapshots, draft.id), { recursive: true, force: true });
+    }
+    throw error;
   } finally {
     // A VM process that ended meanwhile has put the machine into its state already.
     if (machine.state === "snapshotting") machine.transition(from);
@@ -147,7 +152,7 @@ async function forgetPending(machine: Machine): Promise<void> {
   const { pending } = machine.record;
   if (pending === null) return;
   const settled = await recoverPending(machine.paths, machine.record, pending, []);
-  await machine.update(() => ({ pending: null, config: settled.config }));
+  await machine.settle(() => ({ pending: null, config: settled.config }));
 }
 
 export function thumbnailFile(machine: Machine, snapshotId: string): string {

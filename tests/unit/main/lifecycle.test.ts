@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdir, rename, rm, truncate } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -231,11 +231,29 @@ describe("a VM process that misbehaves", () => {
   });
 });
 
+describe("the end of a machine that can't be written down", () => {
+  it("holds in memory and is written as soon as that is possible", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    // In place of a full disk: no rename can replace a folder by a file.
+    const aside = `${machine.paths.record}.aside`;
+    await rename(machine.paths.record, aside);
+    await mkdir(path.join(machine.paths.record, "in-the-way"), { recursive: true });
+    await app.lifecycle.stop(machine, "power-off");
+    expect(machine.state).toBe("powered-off");
+    await rm(machine.paths.record, { recursive: true });
+    await rename(aside, machine.paths.record);
+    expect(JSON.parse(readFileSync(machine.paths.record, "utf8")).state).toBe("running");
+    await app.close();
+    expect(JSON.parse(readFileSync(machine.paths.record, "utf8")).state).toBe("powered-off");
+    app = await openTestApp(folder);
+  });
+});
+
 describe("the start of a machine", () => {
   it("whose disk is cut off fails with the file's name and changes nothing", async () => {
     const machine = await createStarter(app.context, {});
     const disk = path.join(machine.paths.disks, "disk0.qcow2");
-    const { truncate } = await import("node:fs/promises");
     await truncate(disk, 100);
     await expect(app.lifecycle.start(machine)).rejects.toMatchObject({ code: "INVALID_FILE", details: { file: disk } });
     expect(machine.state).toBe("powered-off");

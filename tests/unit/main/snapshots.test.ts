@@ -168,6 +168,7 @@ describe("a live snapshot", () => {
     await expect(take(machine, "live")).rejects.toMatchObject({ code: "NO_SPACE" });
     expect(machine.state).toBe("running");
     expect(machine.record).toMatchObject({ pending: null, snapshots: [], config: { disks: config.disks } });
+    expect(readdirSync(machine.paths.snapshots)).toEqual([]);
   });
 
   it("during which the engine crashes leaves a machine that starts again", async () => {
