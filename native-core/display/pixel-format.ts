@@ -106,14 +106,7 @@ export function pixelConverter(format: PixelFormat): PixelConverter {
 export type PixelWriter = (bytes: Uint8Array, at: number, value: number) => number;
 
 export function pixelWriter({ bitsPerPixel, bigEndian }: PixelFormat): PixelWriter {
-  if (bitsPerPixel === 8) {
-    return (bytes, at, value) => {
-      bytes[at] = value;
-      return at + 1;
-    };
-  }
-  const count = bitsPerPixel / 8;
-  return bytesWriter(count, bigEndian, 0);
+  return bytesWriter(bitsPerPixel / 8, bigEndian, 0);
 }
 
 /**
@@ -131,6 +124,24 @@ export function compressedPixelWriter(format: PixelFormat): PixelWriter {
 }
 
 function bytesWriter(count: number, bigEndian: boolean, shift: number): PixelWriter {
+  // The two that noVNC asks for, written out: this runs for every pixel that is sent.
+  if (count === 3 && !bigEndian && shift === 0) {
+    return (bytes, at, value) => {
+      bytes[at] = value;
+      bytes[at + 1] = value >>> 8;
+      bytes[at + 2] = value >>> 16;
+      return at + 3;
+    };
+  }
+  if (count === 4 && !bigEndian) {
+    return (bytes, at, value) => {
+      bytes[at] = value;
+      bytes[at + 1] = value >>> 8;
+      bytes[at + 2] = value >>> 16;
+      bytes[at + 3] = value >>> 24;
+      return at + 4;
+    };
+  }
   return (bytes, at, value) => {
     const bits = value >>> shift;
     for (let i = 0; i < count; i++) bytes[at + i] = bits >>> (8 * (bigEndian ? count - 1 - i : i));

@@ -289,3 +289,37 @@ describe("a hostile guest", () => {
     );
   });
 });
+
+describe("a hostile saved state", () => {
+  it("that the schema lets through never makes the adapter or its picture throw", () => {
+    const byteArray = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+    const bench = new VgaBench();
+    const honest = bench.vga.save();
+    fc.assert(
+      fc.property(
+        byteArray(8),
+        byteArray(16),
+        byteArray(32),
+        byteArray(32),
+        fc.array(fc.oneof(fc.nat({ max: 0xffff }), fc.constantFrom(1, 4, 8, 16, 24, 32, 640)), {
+          minLength: 11,
+          maxLength: 11,
+        }),
+        (sequencer, graphics, crtc, attribute, registers) => {
+          const state = bench.vga.stateSchema.parse({
+            ...honest,
+            registers: { ...honest.registers, sequencer, graphics, crtc, attribute, attributeIndex: 0x20 },
+            vbe: { index: 0xffff, registers },
+          });
+          bench.vga.restore(state);
+          const { width, height } = bench.vga.display.size();
+          expect(width * height).toBeLessThanOrEqual(2560 * 1600);
+          for (const rect of bench.render()) expect(rect.y + rect.height).toBeLessThanOrEqual(height);
+          bench.bus.readMmio(0xa1234, 4);
+          bench.bus.writeMmio(0xb8000, 4, 0x12345678);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -339,4 +339,33 @@ describe("virtio-blk against a hostile driver", () => {
       { numRuns: 300 },
     );
   });
+
+  it("never throws on a saved state that the schema lets through", async () => {
+    const address = fc.oneof(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), fc.constantFrom(0x1000n, 0x2000n, 0x2800n));
+    const u16 = fc.nat({ max: 0xffff });
+    const queue = fc.record({
+      size: fc.oneof(u16, fc.constantFrom(1, 64, 256)),
+      enabled: fc.boolean(),
+      descriptorArea: address,
+      driverArea: address,
+      deviceArea: address,
+      msixVector: u16,
+      nextAvailable: u16,
+      nextUsed: u16,
+      signalledUsed: u16,
+      inFlight: fc.array(u16, { maxLength: 8 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(queue, { maxLength: 3 }), fc.nat({ max: 255 }), async (queues, status) => {
+        const { b } = start(new TestDisk());
+        const honest = b.device.save();
+        b.device.restore(b.device.stateSchema.parse({ ...honest, transport: { ...honest.transport, queues, status } }));
+        await b.settle();
+        b.device.write(NOTIFY, 2, 0);
+        await b.settle();
+        expect(b.device.stateSchema.safeParse(b.device.save()).success).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
+  });
 });

@@ -164,6 +164,7 @@ export class Virtqueue {
     const chains: DescriptorChain[] = [];
     const interrupted = this.#interrupted;
     this.#interrupted = [];
+    if (!this.setup.enabled) return chains;
     for (const head of interrupted) {
       const chain = this.#read(head);
       if (!chain) break;

@@ -82,6 +82,8 @@ function encodeTile(
     if (palette.size <= MAX_PALETTE && !palette.has(pixel)) palette.set(pixel, palette.size);
     runs++;
     if (i - start === 1) singles++;
+    // A photograph: no form but raw can win any more.
+    if (palette.size > MAX_PALETTE && runs * 4 >= count * 3) break;
   }
   const colors = palette.size;
   if (colors === 1) {
