@@ -1,5 +1,6 @@
 // Replays the recorded conformance vectors and prints counts per family: npm run conformance [-- family ...] [--show]
 // `--show` prints the first differing case of each failing form.
+import { EvaluatorSubject } from "./evaluator-subject.ts";
 import { InterpreterSubject } from "./interpreter-subject.ts";
 import { families, replay } from "./replay.ts";
 import type { Subject } from "./subject.ts";
@@ -7,7 +8,7 @@ import type { Subject } from "./subject.ts";
 const words = process.argv.slice(2);
 const show = words.includes("--show");
 const wanted = words.filter((word) => !word.startsWith("--"));
-const subjects: Subject[] = [new InterpreterSubject(), new InterpreterSubject("block")];
+const subjects: Subject[] = [new EvaluatorSubject(), new InterpreterSubject(), new InterpreterSubject("block")];
 let failed = 0;
 
 for (const subject of subjects) {

@@ -2,11 +2,16 @@
 // known to fail; it only shrinks: an entry that passes fails the test until it is removed.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { EvaluatorSubject } from "../../scripts/conformance/evaluator-subject.ts";
 import { InterpreterSubject } from "../../scripts/conformance/interpreter-subject.ts";
 import { type Failure, families, replay } from "../../scripts/conformance/replay.ts";
 import type { Subject } from "../../scripts/conformance/subject.ts";
 
-const SUBJECTS: readonly Subject[] = [new InterpreterSubject(), new InterpreterSubject("block")];
+const SUBJECTS: readonly Subject[] = [
+  new EvaluatorSubject(),
+  new InterpreterSubject(),
+  new InterpreterSubject("block"),
+];
 const known = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
   string,
   string[]

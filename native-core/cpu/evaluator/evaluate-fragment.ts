@@ -179,7 +179,9 @@ class Evaluation {
         // A destination that will be written faults as a write does.
         if (node.forWrite) {
           this.#host.translate(address, true);
-          this.#host.translate(BigInt.asUintN(64, address + BigInt(node.size - 1)), true);
+          const last = address + BigInt(node.size - 1);
+          // A fault there is reported at the first byte of the second page.
+          if ((last ^ address) >> 12n) this.#host.translate(BigInt.asUintN(64, last & ~0xfffn), true);
         }
         if (node.size !== 16) return BigInt.asIntN(64, memory.read(BigInt.asUintN(64, address), node.size));
         const bytes = new Uint8Array(16);

@@ -66,16 +66,16 @@ export class EvaluatorMemory implements LinearMemory, HostMemory, PhysicalMemory
     }
   }
 
-  readBytes(address: bigint, target: Uint8Array): void {
-    for (let n = 0; n < target.length; n++) target[n] = Number(this.read(address + BigInt(n), 1));
+  readBytes(address: bigint, target: Uint8Array, supervisor = false): void {
+    for (let n = 0; n < target.length; n++) target[n] = Number(this.read(address + BigInt(n), 1, supervisor));
   }
 
-  writeBytes(address: bigint, source: Uint8Array): void {
-    const access = this.#user(false) | ACCESS.write;
+  writeBytes(address: bigint, source: Uint8Array, supervisor = false): void {
+    const access = this.#user(supervisor) | ACCESS.write;
     this.#physical(address, access);
     if (crosses(address, source.length)) this.#physical(secondPage(address, source.length), access);
     source.forEach((byte, n) => {
-      this.write(address + BigInt(n), 1, BigInt(byte));
+      this.write(address + BigInt(n), 1, BigInt(byte), supervisor);
     });
   }
 
