@@ -3,27 +3,17 @@ import { VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException } from "../context.ts";
 import type { PendingEvent } from "./deliver-event.ts";
-import {
-  ATTRIBUTE,
-  isCode,
-  isNull,
-  isPresent,
-  privilegeOf,
-  readSystemSegment,
-  requireDescriptor,
-  selectorError,
-  systemSlot,
-} from "./descriptor.ts";
+import { ATTRIBUTE, isCode, isNull, isPresent, privilegeOf, requireDescriptor, selectorError } from "./descriptor.ts";
 import { checkGate, enterFlags, gateAddress } from "./gate.ts";
 import { isCanonical, privilegeLevel } from "./mode.ts";
 import { CS, loadNullStack, SS, writeCodeSegment } from "./segment-load.ts";
 import { StackCursor } from "./stack.ts";
+import { longStackPointer, readLongTss } from "./task-stack.ts";
 
 const RSP = 4;
 const INTERRUPT_GATE = 0xe;
 const TRAP_GATE = 0xf;
-/** Offsets in the 64-bit TSS (SDM 3A figure 8-11). */
-const TSS_RSP0 = 4;
+/** Offset of IST1 in the 64-bit TSS (SDM 3A figure 8-11). */
 const TSS_IST1 = 36;
 
 export function deliverLong(cpu: CpuContext, event: PendingEvent): void {
@@ -44,8 +34,8 @@ export function deliverLong(cpu: CpuContext, event: PendingEvent): void {
 
   const ist = Number((low >> 32n) & 7n);
   let pointer = state.general(RSP);
-  if (ist !== 0) pointer = readTss(cpu, TSS_IST1 + (ist - 1) * 8, event);
-  else if (level < cpl) pointer = readTss(cpu, TSS_RSP0 + level * 8, event);
+  if (ist !== 0) pointer = readLongTss(cpu, TSS_IST1 + (ist - 1) * 8, event.external);
+  else if (level < cpl) pointer = longStackPointer(cpu, level, event.external);
   if (!isCanonical(pointer)) throw new CpuException(VECTOR.SS, event.external);
   if (!isCanonical(offset)) throw new CpuException(VECTOR.GP, event.external);
 
@@ -77,12 +67,4 @@ function requireCodeSegment(cpu: CpuContext, selector: number, error: number) {
   }
   if (!isPresent(code.attributes)) throw new CpuException(VECTOR.NP, error);
   return code;
-}
-
-function readTss(cpu: CpuContext, offset: number, event: PendingEvent): bigint {
-  if (offset + 7 > readSystemSegment(cpu, "tr", "limit")) {
-    throw new CpuException(VECTOR.TS, selectorError(readSystemSegment(cpu, "tr", "selector")) | event.external);
-  }
-  const base = cpu.state.get(systemSlot("tr", "base"));
-  return cpu.memory.read(BigInt.asUintN(64, base + BigInt(offset)), 8, true);
 }

@@ -3,22 +3,12 @@ import { VECTOR } from "../../x86/registers.ts";
 import { SEGMENTS, STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException } from "../context.ts";
 import type { PendingEvent } from "./deliver-event.ts";
-import {
-  ATTRIBUTE,
-  isCode,
-  isNull,
-  isPresent,
-  privilegeOf,
-  readSystemSegment,
-  requireDescriptor,
-  selectorError,
-  systemSlot,
-  systemType,
-} from "./descriptor.ts";
+import { ATTRIBUTE, isCode, isNull, isPresent, privilegeOf, requireDescriptor, selectorError } from "./descriptor.ts";
 import { checkGate, enterFlags, gateAddress } from "./gate.ts";
 import { isVirtual8086, privilegeLevel } from "./mode.ts";
 import { CS, checkStackSegment, SS, writeCodeSegment, writeSegment, writeStackSegment } from "./segment-load.ts";
 import { StackCursor, stackMaskOf } from "./stack.ts";
+import { taskStack } from "./task-stack.ts";
 
 const RSP = 4;
 /** Interrupt and trap gates of 16 and 32 bits; bit 3 tells them apart. */
@@ -53,7 +43,7 @@ export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
     writeCodeSegment(cpu, selector, level, code);
     stack.commit();
   } else {
-    const { ss, esp } = readTssStack(cpu, level, event);
+    const { ss, esp } = taskStack(cpu, level, event.external);
     const segment = checkStackSegment(cpu, ss, level, VECTOR.TS);
     const mask = stackMaskOf(segment.attributes);
     const stack = new StackCursor(cpu, esp, segment.base, mask, level < 3);
@@ -76,18 +66,4 @@ function pushFrame(cpu: CpuContext, stack: StackCursor, size: 2 | 4, event: Pend
   stack.push(size, cpu.state.segment(CS, "selector"));
   stack.push(size, event.returnRip);
   if (event.errorCode !== undefined) stack.push(size, BigInt(event.errorCode));
-}
-
-/** SS:ESP for a privilege level from a 32-bit TSS (SDM 3A figure 8-2) or a 16-bit one (figure 8-10). */
-function readTssStack(cpu: CpuContext, level: number, event: PendingEvent): { ss: number; esp: bigint } {
-  const wide = (systemType(readSystemSegment(cpu, "tr", "attributes")) & 8) !== 0;
-  const offset = wide ? 4 + level * 8 : 2 + level * 4;
-  const length = wide ? 6 : 4;
-  if (offset + length - 1 > readSystemSegment(cpu, "tr", "limit")) {
-    throw new CpuException(VECTOR.TS, selectorError(readSystemSegment(cpu, "tr", "selector")) | event.external);
-  }
-  const address = cpu.state.get(systemSlot("tr", "base")) + BigInt(offset);
-  const esp = cpu.memory.read(address, wide ? 4 : 2, true);
-  const ss = Number(cpu.memory.read(address + (wide ? 4n : 2n), 2, true));
-  return { ss, esp };
 }

@@ -1,7 +1,8 @@
-// Far JMP, CALL and RET within and between code segments (SDM 3A 5.8). Call gates, task gates and TSS selectors raise #GP(selector).
+// Far JMP, CALL and RET within and between code segments (SDM 3A 5.8). Task gates and TSS selectors raise #GP(selector).
 import { VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { callThroughGate, findCallGate, jumpThroughGate } from "./call-gate.ts";
 import { isLong, requireCode, requireOffset } from "./code-target.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isRealAddressing, privilegeLevel } from "./mode.ts";
@@ -41,6 +42,11 @@ const jumpFar: Helper = (cpu, selectorValue, offset) => {
     jumpReal(cpu, selector, target);
     return 0n;
   }
+  const gate = findCallGate(cpu, selector);
+  if (gate) {
+    jumpThroughGate(cpu, gate);
+    return 0n;
+  }
   const descriptor = requireSameLevel(cpu, selector);
   requireOffset(cpu, descriptor, target);
   enter(cpu, selector, descriptor, target);
@@ -53,6 +59,11 @@ const callFar: Helper = (cpu, selectorValue, offset, sizeValue, next) => {
   const target = offset ?? 0n;
   const size = Number(sizeValue) as OperandSize;
   const real = isRealAddressing(cpu);
+  const gate = real ? undefined : findCallGate(cpu, selector);
+  if (gate) {
+    callThroughGate(cpu, gate, next ?? 0n);
+    return 0n;
+  }
   const descriptor = real ? undefined : requireSameLevel(cpu, selector);
   if (descriptor) requireOffset(cpu, descriptor, target);
   const stack = StackCursor.current(cpu);

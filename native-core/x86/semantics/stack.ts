@@ -24,12 +24,16 @@ export function stackAddress(i: InstructionBuilder, pointer: Value): Value {
   return i.mask(i.add(i.readSegment(SS, "base"), wrap(i, pointer)), 4);
 }
 
-/** Writes RSP; with a 16-bit stack the bits above SP stay. */
-export function writeStackPointer(i: InstructionBuilder, pointer: Value): void {
-  if (i.form.mode === "64") return i.writeGeneral(GPR.RSP, pointer, 8);
+/** What RSP becomes when the stack pointer is `pointer`: with a 16-bit stack the bits above SP stay. */
+function wholeStackPointer(i: InstructionBuilder, pointer: Value): Value {
+  if (i.form.mode === "64") return pointer;
   const mask = i.readState(STATE.stackMask);
   const old = i.readGeneral(GPR.RSP, 4);
-  i.writeGeneral(GPR.RSP, i.or(i.and(old, i.not(mask)), i.and(pointer, mask)), 4);
+  return i.or(i.and(old, i.not(mask)), i.and(pointer, mask));
+}
+
+export function writeStackPointer(i: InstructionBuilder, pointer: Value): void {
+  i.writeGeneral(GPR.RSP, wholeStackPointer(i, pointer), i.form.mode === "64" ? 8 : 4);
 }
 
 /** Stores first, so that a fault leaves RSP alone. */
@@ -71,9 +75,11 @@ const pushSegment: Semantics = (i) => {
 
 const popSegment: Semantics = (i) => {
   const segment = i.read(0);
-  const value = i.mask(peek(i), 2);
+  // POP SS moves the old stack's pointer: the new segment may have another width.
+  const pointer = wholeStackPointer(i, i.add(i.readGeneral(GPR.RSP, 8), i.i64(i.size)));
+  const value = i.mask(peek(i, i.size), 2);
   i.callHelper("popSegment", [segment, value]);
-  drop(i, i.size);
+  i.writeGeneral(GPR.RSP, pointer, i.form.mode === "64" ? 8 : 4);
   i.leave({ to: "next" });
 };
 
