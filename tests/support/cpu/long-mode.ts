@@ -1,0 +1,128 @@
+// A processor in 64-bit mode on a small flat machine, the same on the evaluator and on the interpreter:
+//
+//   0x01000  page tables: the first 2 MiB mapped to themselves (one page of 2 MiB)
+//   0x04000  IDT: every vector leads to its own HLT at HANDLERS + 16 * vector
+//   0x06000  GDT: null, code (0x08), data (0x10), user data (0x18), user code (0x20)
+//   0x07000  HLTs of the exception handlers
+//   0x10000  code        0x20000  data        0x3f000  top of the stack
+import type { CpuModel, Platform } from "../../../native-core/cpu/context.ts";
+import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
+import { EvaluatorCpu } from "../../../native-core/cpu/evaluator/evaluator-cpu.ts";
+import { buildInterpreter } from "../../../native-core/cpu/interpreter/build-interpreter.ts";
+import { createVcpu, type InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
+import { STATE } from "../../../native-core/x86/state-layout.ts";
+
+export const RAM_BYTES = 0x4_0000;
+export const CODE = 0x1_0000;
+export const DATA = 0x2_0000;
+export const STACK = 0x3_f000;
+export const HANDLERS = 0x7000;
+
+const PML4 = 0x1000;
+const PDPT = 0x2000;
+const PD = 0x3000;
+const IDT = 0x4000;
+const GDT = 0x6000;
+
+export const PLATFORM: Platform = {
+  readPort: (port) => port & 0xff,
+  writePort: () => {},
+  readTsc: () => 0x1234_5678n,
+  random: (bytes) => void bytes.fill(4),
+  readTaskPriority: () => 0,
+  writeTaskPriority: () => {},
+  setApicBase: () => {},
+};
+
+export const MODEL: CpuModel = { cpuid: (leaf, subleaf) => [leaf, subleaf, 3, 4] };
+const BUS = { readMmio: () => 0xffff_ffff, writeMmio: () => {} };
+
+let compiled: WebAssembly.Module | undefined;
+
+export function interpreterModule(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(buildInterpreter());
+  return compiled;
+}
+
+export interface Interrupts {
+  hasInterrupt(): boolean;
+  acknowledge(): number | undefined;
+}
+const NO_INTERRUPTS: Interrupts = { hasInterrupt: () => false, acknowledge: () => undefined };
+
+export interface Machine {
+  readonly state: CpuState;
+  write(address: number, bytes: Uint8Array): void;
+}
+
+export function interpreterMachine(
+  ramBytes: number = RAM_BYTES,
+  interrupts: Interrupts = NO_INTERRUPTS,
+  bus = BUS,
+): InterpreterVcpu {
+  const cpu = createVcpu({
+    ramBytes,
+    interpreterModule: interpreterModule(),
+    platform: PLATFORM,
+    interrupts,
+    bus,
+    model: MODEL,
+  });
+  enterLongMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
+  cpu.invalidateAll();
+  return cpu;
+}
+
+export function evaluatorMachine(ramBytes: number = RAM_BYTES): EvaluatorCpu {
+  const cpu = new EvaluatorCpu({ ramBytes, platform: PLATFORM, model: MODEL, devices: BUS });
+  enterLongMode({ state: cpu.state, write: (address, bytes) => cpu.memory.bytes.set(bytes, address) });
+  cpu.modeChanged();
+  return cpu;
+}
+
+export function quadwords(...values: bigint[]): Uint8Array {
+  const bytes = new Uint8Array(values.length * 8);
+  const view = new DataView(bytes.buffer);
+  values.forEach((value, n) => {
+    view.setBigUint64(n * 8, BigInt.asUintN(64, value), true);
+  });
+  return bytes;
+}
+
+export function enterLongMode({ state, write }: Machine): void {
+  write(PML4, quadwords(BigInt(PDPT) | 7n));
+  write(PDPT, quadwords(BigInt(PD) | 7n));
+  write(PD, quadwords(0x87n));
+  write(
+    GDT,
+    quadwords(0n, 0x00af_9b00_0000_ffffn, 0x00cf_9300_0000_ffffn, 0x00cf_f300_0000_ffffn, 0x00af_fb00_0000_ffffn),
+  );
+  for (let vector = 0; vector < 32; vector++) {
+    const handler = BigInt(HANDLERS + vector * 16);
+    // Interrupt gate, present, selector 8.
+    write(IDT + vector * 16, quadwords((handler & 0xffffn) | (8n << 16n) | (0x8e00n << 32n), 0n));
+    write(HANDLERS + vector * 16, Uint8Array.of(0xf4));
+  }
+  state.set(STATE.cr3, BigInt(PML4));
+  state.set(STATE.cr4, 0x6b0n);
+  state.set(STATE.efer, 0xd01n);
+  state.set(STATE.cr0, 0x8001_0033n);
+  state.set(STATE.idtBase, BigInt(IDT));
+  state.setNumber(STATE.idtLimit, 0xfff);
+  state.set(STATE.gdtBase, BigInt(GDT));
+  state.setNumber(STATE.gdtLimit, 5 * 8 - 1);
+  for (const segment of ["es", "ss", "ds", "fs", "gs"] as const) {
+    state.setSegment(segment, "selector", 0x10n);
+    state.setSegment(segment, "base", 0n);
+    state.setSegment(segment, "limit", 0xffff_ffffn);
+    state.setSegment(segment, "attributes", 0xcf93n);
+  }
+  state.setSegment("cs", "selector", 8n);
+  state.setSegment("cs", "base", 0n);
+  state.setSegment("cs", "limit", 0xffff_ffffn);
+  state.setSegment("cs", "attributes", 0xaf9bn);
+  state.setNumber(STATE.cpl, 0);
+  state.flags = 2n;
+  state.setGeneral(4, BigInt(STACK));
+  state.set(STATE.rip, BigInt(CODE));
+}
