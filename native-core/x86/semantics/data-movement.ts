@@ -54,7 +54,11 @@ const translateByte: Semantics = (i) => {
 };
 
 /** A register destination takes the selector zero-extended, memory 16 bits. */
-const moveFromSegment: Semantics = (i) => i.write(0, i.readSegment("fieldReg", "selector"));
+/** Segment registers 6 and 7 do not exist. */
+const moveFromSegment: Semantics = (i) => {
+  i.if(i.ltU(i.i64(5), i.field("reg")), () => i.raise(6));
+  i.write(0, i.readSegment("fieldReg", "selector"));
+};
 
 const moveToSegment: Semantics = (i) => {
   i.callHelper("moveToSegment", [i.field("reg"), i.read(1)]);
