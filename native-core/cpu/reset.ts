@@ -14,7 +14,10 @@ const LIMIT = 0x08;
 const ATTRIBUTES = 0x0c;
 
 export function resetCpu(state: CpuState): void {
+  // Cached translations are compared with the generation: if it went back, old ones would be valid again.
+  const generation = state.getNumber(STATE.mappingGeneration);
   state.bytes.subarray(0, STATE_SIZE).fill(0);
+  state.setNumber(STATE.mappingGeneration, generation);
   for (const segment of SEGMENTS) {
     state.setSegment(segment, "limit", 0xffffn);
     state.setSegment(segment, "attributes", segment === "cs" ? CODE : DATA);

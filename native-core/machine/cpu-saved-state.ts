@@ -27,7 +27,11 @@ const DERIVED: ReadonlySet<StateName> = new Set<StateName>([
   "eventPending",
   "instructionDeadline",
   "mappingGeneration",
+  "mtrrVariable",
+  "mtrrFixed",
 ]);
+/** Register files that STATE names by their first register. */
+const MTRR_FILES = { mtrrVariable: 16, mtrrFixed: 11 } as const;
 const SLOTS = (Object.keys(STATE) as StateName[]).filter((name) => !DERIVED.has(name));
 const PARTS = Object.keys(SEGMENT_FIELDS) as SegmentPart[];
 
@@ -41,6 +45,8 @@ export const cpuSavedStateSchema = z.strictObject({
   segments: arrayOf(segmentSchema, SEGMENTS.length),
   ldtr: segmentSchema,
   tr: segmentSchema,
+  mtrrVariable: arrayOf(u64, MTRR_FILES.mtrrVariable),
+  mtrrFixed: arrayOf(u64, MTRR_FILES.mtrrFixed),
   vectors: arrayOf(bytes(16), VECTOR_COUNT),
   x87: arrayOf(bytes(X87_STRIDE), X87_COUNT),
 });
@@ -54,6 +60,8 @@ export function saveCpu(state: CpuState): CpuSavedState {
     segments: SEGMENTS.map((segment) => readSegment((part) => state.segment(segment, part))),
     ldtr: readSegment((part) => state.get(tableSlot("ldtr", part))),
     tr: readSegment((part) => state.get(tableSlot("tr", part))),
+    mtrrVariable: readFile(state, "mtrrVariable"),
+    mtrrFixed: readFile(state, "mtrrFixed"),
     vectors: Array.from({ length: VECTOR_COUNT }, (_, register) => {
       const value = new Uint8Array(16);
       const view = new DataView(value.buffer);
@@ -80,11 +88,22 @@ export function restoreCpu(state: CpuState, saved: CpuSavedState): void {
     state.set(tableSlot("ldtr", part), saved.ldtr[part]);
     state.set(tableSlot("tr", part), saved.tr[part]);
   }
+  for (const file of ["mtrrVariable", "mtrrFixed"] as const) {
+    for (const [register, value] of saved[file].entries()) state.set(fileSlot(file, register), value);
+  }
   for (const [register, value] of saved.vectors.entries()) {
     const view = new DataView(value.buffer, value.byteOffset, value.length);
     state.setVector(register, view.getBigUint64(0, true) | (view.getBigUint64(8, true) << 64n));
   }
   for (const [register, value] of saved.x87.entries()) state.bytes.set(value, X87_OFFSET + register * X87_STRIDE);
+}
+
+function fileSlot(file: keyof typeof MTRR_FILES, register: number) {
+  return { offset: STATE[file].offset + register * 8, type: STATE[file].type };
+}
+
+function readFile(state: CpuState, file: keyof typeof MTRR_FILES): bigint[] {
+  return Array.from({ length: MTRR_FILES[file] }, (_, register) => state.get(fileSlot(file, register)));
 }
 
 function tableSlot(table: "ldtr" | "tr", part: SegmentPart) {

@@ -162,8 +162,11 @@ export class Machine {
   /** Hard reset: devices, processor, firmware. RAM keeps what firmware does not overwrite, as on hardware. */
   reset(): void {
     this.#request = undefined;
+    const nowNs = this.clock.nowNs();
     for (const device of this.board.devices) device.reset();
     this.vcpu.reset();
+    // The instruction counter, which is the clock's source in instruction time, has started over.
+    this.clock.setNowNs(nowNs);
     this.#firmware.start({ vcpu: this.vcpu, memory: this.memory, bus: this.bus, pci: this.board.pci });
     this.vcpu.interruptChanged();
   }
