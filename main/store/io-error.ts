@@ -25,6 +25,11 @@ export function systemErrorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** The file that the system's error is about, where it says so. */
+export function fileOfError(error: unknown): string | null {
+  return error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : null;
+}
+
 /** The failure that `error` means for `file`; an AppError passes through, a programmer error stays what it is. */
 export function ioFailure(error: unknown, file: string, details: AppErrorDetails = {}): unknown {
   if (isAppError(error)) return error;

@@ -7,6 +7,7 @@ import { crashPoint } from "./crash-points.ts";
 import type { DataFolder, MachinePaths } from "./data-folder.ts";
 import { machinePaths } from "./data-folder.ts";
 import { openDatabase } from "./database.ts";
+import { formerProcessesEnded } from "./former-processes.ts";
 import type { MachineRecord } from "./machine-record.ts";
 import { deleteRecord, writeRecord } from "./machine-rows.ts";
 import { reconcile } from "./reconcile.ts";
@@ -32,6 +33,9 @@ export class Store {
       notices.push(
         `The database was damaged. It was moved to ${movedAside} and the list rebuilt from the machine folders.`,
       );
+    }
+    if (!(await formerProcessesEnded(data))) {
+      notices.push("A machine of an earlier Terrarium is still ending. It can be started when that is done.");
     }
     const found = await reconcile(data, database);
     notices.push(...found.notices);

@@ -120,7 +120,9 @@ function createRoutes({ access, router, rendererFolder, port }: RouteOptions): H
 
   hono.on(["GET", "HEAD"], "*", async (c) => {
     const found = await staticFile(rendererFolder, c.req.path, c.req.method === "GET");
-    return found ?? c.text("There is no such file.", 404);
+    if (found !== null) return found;
+    if (c.req.path !== "/") return c.text("There is no such file.", 404);
+    return c.html(refusalPage("The interface is not built. Run `npm start`, which builds it."), 503);
   });
   return hono;
 }

@@ -9,7 +9,7 @@ export const MEMORY_MIN_MIB = 64;
 export const MEMORY_MAX_MIB = 3072;
 export const DISKS_MAX = 8;
 
-export const OS_TYPES = ["linux", "other"] as const;
+const OS_TYPES = ["linux", "other"] as const;
 
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
 const bootFile = z.string().min(1, "a file is needed").max(4096);

@@ -10,13 +10,20 @@ import { DEFAULT_TIMEOUTS, type VmTimeouts } from "../../main/supervisor/vm-clie
 
 export type FakeVm = "fake" | "silent" | "foreign" | "broken";
 
-export const SHORT_TIMEOUTS: VmTimeouts = { helloMs: 10_000, requestMs: 5000, longRequestMs: 10_000, endMs: 500 };
+const MODULES: Readonly<Record<FakeVm, URL>> = {
+  fake: new URL("./vm/fake-vm-process.ts", import.meta.url),
+  silent: new URL("./vm/silent-vm-process.ts", import.meta.url),
+  foreign: new URL("./vm/foreign-vm-process.ts", import.meta.url),
+  broken: new URL("./vm/broken-vm-process.ts", import.meta.url),
+};
 
-export function fakeEngine(which: FakeVm = "fake"): EngineDefinition {
+const SHORT_TIMEOUTS: VmTimeouts = { helloMs: 10_000, requestMs: 5000, longRequestMs: 10_000, endMs: 500 };
+
+function fakeEngine(which: FakeVm = "fake"): EngineDefinition {
   return {
     id: "embedded",
     label: "Test engine",
-    module: fileURLToPath(new URL(`./vm/${which}-vm-process.ts`, import.meta.url)),
+    module: fileURLToPath(MODULES[which]),
     capabilities: {
       engine: "fake",
       liveSnapshots: true,

@@ -14,7 +14,7 @@ import type { newDiskSchema } from "../../contract/index.ts";
 import { moveIntoPlace, syncFile, syncFolder, temporaryName } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { type MachinePaths, machinePathsIn } from "../../store/data-folder.ts";
-import { withIoFailures } from "../../store/io-error.ts";
+import { fileOfError, ioFailure, withIoFailures } from "../../store/io-error.ts";
 import { type MachineRecord, RECORD_VERSION } from "../../store/machine-record.ts";
 import { writeRecordFile } from "../../store/record-file.ts";
 import type { ServiceContext } from "../context.ts";
@@ -157,9 +157,10 @@ export async function makeMachine(
       await mkdir(building.savedState);
       await mkdir(building.logs);
     });
-    const parts = await withIoFailures(final.folder, { consequence: "The machine was not created." }, () =>
-      fill(building),
-    );
+    const parts = await fill(building).catch((error: unknown) => {
+      // Here the file that the system named tells more than the folder that was to be made.
+      throw ioFailure(error, fileOfError(error) ?? final.folder, { consequence: "The machine was not created." });
+    });
     const record = newRecord(id, { ...config, disks: parts.disks }, parts.savedState ?? null);
     await writeRecordFile(building.record, record);
     await syncFolder(building.disks);

@@ -50,11 +50,13 @@ function changedKernel(change: (bytes: Buffer) => void): Buffer {
   return bytes;
 }
 
+function expectNothingMade(): void {
+  expect(readdirSync(app.context.store.data.machines)).toEqual([]);
+  expect(app.context.registry.list()).toEqual([]);
+}
+
 describe("a machine that can't be made", () => {
-  afterEach(() => {
-    expect(readdirSync(app.context.store.data.machines)).toEqual([]);
-    expect(app.context.registry.list()).toEqual([]);
-  });
+  afterEach(() => expectNothingMade());
 
   it.each([
     ["that is missing", null, "NOT_FOUND"],
@@ -142,7 +144,7 @@ describe("a machine that can't be made", () => {
   it("because the copy of a disk fails leaves nothing", async () => {
     await rm(path.join(folder, "starter", "disk-template.qcow2"));
     await mkdir(path.join(folder, "starter", "disk-template.qcow2"));
-    await expect(createStarter(app.context, {})).rejects.toThrow();
+    await expect(createStarter(app.context, {})).rejects.toThrow("disk-template.qcow2");
   });
 });
 
