@@ -3,7 +3,8 @@
 //
 // Register operands are placed in fields by their order, not by their ModRM position: the first register in `reg`, the second in `rm`,
 // the third in `index`; beside a memory operand (rm, index, scale, disp) the register is in `reg`. Segment registers are always in `reg`.
-import type { Fragment, RegisterSelector, Size } from "../ir/nodes.ts";
+import type { Fragment, RegisterSelector, Size, Statement, Value } from "../ir/nodes.ts";
+import { allStatements, operandsOf } from "../ir/walk.ts";
 import {
   type FormInfo,
   InstructionBuilder,
@@ -77,6 +78,30 @@ export function fragmentOf(form: Form): Fragment {
   const builder = new InstructionBuilder(form.info);
   form.row.semantics(builder);
   return builder.finish();
+}
+
+const writers = new Map<number, boolean>();
+
+/** Whether a form writes its explicit memory operand: some store, or load for writing, has an address made from field `rm`. */
+export function writesMemory(id: number): boolean {
+  let writes = writers.get(id);
+  if (writes === undefined) {
+    const form = FORMS[id];
+    writes = form !== undefined && [...allStatements(fragmentOf(form).body)].some(writesOperand);
+    writers.set(id, writes);
+  }
+  return writes;
+}
+
+function writesOperand(statement: Statement): boolean {
+  if (statement.kind === "store") return usesAddress(statement.address);
+  const node = statement.kind === "define" ? statement.value.node : undefined;
+  return node?.op === "load" && node.forWrite && usesAddress(node.address);
+}
+
+function usesAddress({ node }: Value): boolean {
+  if (node.op === "readRegister") return node.selector.kind === "field" && node.selector.field === "rm";
+  return operandsOf(node).some(usesAddress);
 }
 
 function encodeRow(row: InstructionRow, mode: FormMode): RowEncoding {

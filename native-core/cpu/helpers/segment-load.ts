@@ -59,11 +59,9 @@ function loadDataSegment(cpu: CpuContext, segment: number, selector: number): vo
   }
   const descriptor = requireDescriptor(cpu, selector);
   const { attributes } = descriptor;
-  const code = isCode(attributes);
-  const readable = (attributes & ATTRIBUTE.SEGMENT) !== 0 && (!code || (attributes & ATTRIBUTE.WRITABLE) !== 0);
-  const conforming = code && (attributes & ATTRIBUTE.CONFORMING) !== 0;
+  const conforming = isCode(attributes) && (attributes & ATTRIBUTE.CONFORMING) !== 0;
   const weakest = Math.max(privilegeLevel(cpu), selector & 3);
-  if (!readable || (!conforming && privilegeOf(attributes) < weakest)) {
+  if (!isReadable(attributes) || (!conforming && privilegeOf(attributes) < weakest)) {
     throw new CpuException(VECTOR.GP, selectorError(selector));
   }
   if (!isPresent(attributes)) throw new CpuException(VECTOR.NP, selectorError(selector));
@@ -120,15 +118,23 @@ function loadAndInhibit(cpu: CpuContext, segment: number, selector: number): voi
   if (segment === SS) cpu.state.setNumber(STATE.interruptShadow, 1);
 }
 
-/** An access that the fast check of an address operation could not pass: raises what the segment demands, or lets it through. */
-const checkSegmentAccess: Helper = (cpu, segmentValue, offset, size) => {
+function isReadable(attributes: number): boolean {
+  return (attributes & ATTRIBUTE.SEGMENT) !== 0 && (!isCode(attributes) || (attributes & ATTRIBUTE.WRITABLE) !== 0);
+}
+
+/**
+ * (segment, offset, bytes, 1 for a write): an access that the fast check of an address operation could not pass. Raises what the segment
+ * demands, or lets it through. A segment that covers 4 GiB has no end to run over.
+ */
+const checkSegmentAccess: Helper = (cpu, segmentValue, offset = 0n, size = 1n, write = 0n) => {
   const segment = Number(segmentValue);
   const attributes = cpu.state.segmentNumber(segment, "attributes");
   const limit = cpu.state.segment(segment, "limit");
-  const last = (offset ?? 0n) + (size ?? 1n) - 1n;
-  let valid = isPresent(attributes);
-  const down = (attributes & (ATTRIBUTE.CODE | ATTRIBUTE.CONFORMING)) === ATTRIBUTE.CONFORMING;
-  if (down) valid &&= (offset ?? 0n) > limit && last <= (attributes & ATTRIBUTE.BIG ? 0xffff_ffffn : 0xffffn);
+  const last = offset + size - 1n;
+  let valid = isRealAddressing(cpu);
+  if (!valid) valid = isPresent(attributes) && (write === 1n ? isWritableData(attributes) : isReadable(attributes));
+  const down = !isCode(attributes) && (attributes & ATTRIBUTE.CONFORMING) !== 0;
+  if (down) valid &&= offset > limit && last <= (attributes & ATTRIBUTE.BIG ? 0xffff_ffffn : 0xffffn);
   else valid &&= last <= limit || limit === 0xffff_ffffn;
   if (!valid) throw new CpuException(segment === SS ? VECTOR.SS : VECTOR.GP, 0);
   return 0n;
@@ -148,6 +154,5 @@ export const SEGMENT_HELPERS: Record<string, Helper> = {
     loadAndInhibit(cpu, Number(segment), Number(selector));
     return 0n;
   },
-  /** (segment, offset, bytes) */
   checkSegmentAccess,
 };

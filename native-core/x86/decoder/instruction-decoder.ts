@@ -1,8 +1,8 @@
 // Decodes one instruction into one or two operations (an address operation may come first). SDM 2A chapter 2.
 // The caller guarantees that at least MAX_DECODE_BYTES bytes can be read; what lies behind the instruction does not matter.
-import { formKey, NO_FORM } from "../forms.ts";
+import { formKey, NO_FORM, writesMemory } from "../forms.ts";
 import type { Operation } from "../operation.ts";
-import { PSEUDO_ROWS } from "../semantics/address.ts";
+import { PSEUDO_ROWS, SEGMENT_READ_MASK, SEGMENT_WRITE_MASK } from "../semantics/address.ts";
 import { PSEUDO_REGISTERS, SEGMENTS } from "../state-layout.ts";
 import {
   choiceIndex,
@@ -380,12 +380,21 @@ export class InstructionDecoder {
       index: this.#index,
       scale: this.#scale,
       disp,
-      imm: absolute && addressLog2 === 3 ? operation.imm : leaf.memorySize || 1 << sizeLog2,
+      imm:
+        absolute && addressLog2 === 3
+          ? operation.imm
+          : this.#access(operation.handler, leaf.memorySize || 1 << sizeLog2),
     });
     if (absolute) operation.imm = 0;
     operation.rm = ADDRESS;
     // A RIP-relative displacement that does not fit with the block offset keeps the offset in the second operation.
     operation.disp = tooFar ? operation.start + operation.length : 0;
+  }
+
+  /** How a legacy segment is accessed (semantics/address.ts). */
+  #access(handler: number, bytes: number): number {
+    if (this.#long) return bytes;
+    return bytes | ((writesMemory(handler) ? SEGMENT_WRITE_MASK : SEGMENT_READ_MASK) << 8);
   }
 
   /** 32- and 64-bit addressing (SDM 2A tables 2-2 and 2-3). */

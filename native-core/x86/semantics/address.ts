@@ -2,7 +2,8 @@
 // express (segment override, 16- and 32-bit addressing, legacy segments) into the pseudo register ADDRESS, which the instruction proper
 // then uses as its base; both carry the same start and length. NEXT ends a block that ran into a limit; UD and GP raise at their address.
 //
-// Fields of an address operation: rm, index, scale, disp as in a memory operand; reg = segment; imm = bytes accessed.
+// Fields of an address operation: rm, index, scale, disp as in a memory operand; reg = segment; imm = bytes accessed and, above them,
+// the mask that says whether they are written.
 import type { Size, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
@@ -14,23 +15,27 @@ function writeAddress(i: InstructionBuilder, address: Value): void {
 
 const segmentBase = (i: InstructionBuilder): Value => i.readSegment("fieldReg", "base");
 
-/** Present (bit 7); executable or not expand-down (bits 3 and 2) is what the limit check below relies on. */
-const PRESENT = 0x80;
-const EXPAND_DOWN_MASK = 0x1c;
-const EXPAND_DOWN_DATA = 0x14;
+/**
+ * Attributes of a segment that needs no closer look: present, writable expand-up data; for reads also readable non-conforming code.
+ * Compared under a mask that the decoder puts into bits 15..8 of imm: SEGMENT_READ_MASK or SEGMENT_WRITE_MASK.
+ */
+const ORDINARY = 0x92;
+export const SEGMENT_READ_MASK = 0x96;
+export const SEGMENT_WRITE_MASK = 0x9e;
 
 /**
- * Segment base added and limit checked (SDM 3A 5.3). Whatever is not a present expand-up segment with the access inside its limit goes
- * to a helper, which raises the exception if there is one.
+ * Segment base added, type and limit checked (SDM 3A 5.3, 5.5). Whatever is not an ordinary segment with the access inside its limit
+ * goes to a helper, which raises the exception if there is one.
  */
 function segmented(i: InstructionBuilder, offset: Value): Value {
-  const attributes = i.readSegment("fieldReg", "attributes");
-  const last = i.add(offset, i.sub(i.field("imm"), i.i64(1)));
+  const access = i.field("imm");
+  const size = i.and(access, i.i64(0xff));
+  const last = i.add(offset, i.sub(size, i.i64(1)));
   const beyond = i.ltU(i.readSegment("fieldReg", "limit"), last);
-  const absent = i.isZero(i.and(attributes, i.i64(PRESENT)));
-  const downwards = i.eq(i.and(attributes, i.i64(EXPAND_DOWN_MASK)), i.i64(EXPAND_DOWN_DATA));
-  i.if(i.pure("i32.or", [i.pure("i32.or", [beyond, absent]), downwards]), () => {
-    i.callHelper("checkSegmentAccess", [i.field("reg"), offset, i.field("imm")]);
+  const type = i.and(i.readSegment("fieldReg", "attributes"), i.shrU(access, i.i64(8)));
+  i.if(i.pure("i32.or", [beyond, i.ne(type, i.i64(ORDINARY))]), () => {
+    const write = i.widen(i.eq(i.shrU(access, i.i64(8)), i.i64(SEGMENT_WRITE_MASK)));
+    i.callHelper("checkSegmentAccess", [i.field("reg"), offset, size, write]);
   });
   return i.mask(i.add(segmentBase(i), offset), 4);
 }

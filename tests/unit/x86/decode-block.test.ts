@@ -97,13 +97,20 @@ describe("operations", () => {
   it("adds the segment to every memory operand of legacy code but not to LEA", () => {
     const result = decode("8b 45 08 8d 45 08 c3", 4);
     expect(names(result)).toEqual(["LEGACY32", "MOV", "ADDRESS32", "LEA", "RET"]);
-    expect(result.operations[0]).toMatchObject({ reg: 2, imm: 4 }); // SS for EBP; 4 bytes
+    expect(result.operations[0]).toMatchObject({ reg: 2, imm: 0x9604 }); // SS for EBP; 4 bytes, read
+  });
+
+  it("tells an address operation of legacy code whether the operand is written", () => {
+    expect(decode("89 00 c3", 4).operations[0]).toMatchObject({ imm: 0x9e04 }); // mov [eax], eax
+    expect(decode("01 00 c3", 4).operations[0]).toMatchObject({ imm: 0x9e04 }); // add [eax], eax
+    expect(decode("39 00 c3", 4).operations[0]).toMatchObject({ imm: 0x9604 }); // cmp [eax], eax
+    expect(decode("ff 30 c3", 4).operations[0]).toMatchObject({ imm: 0x9604 }); // push [eax]
   });
 
   it("uses the bases of 16-bit addressing", () => {
     const result = decode("8b 42 02 c3", 2); // mov ax, [bp + si + 2]
     expect(names(result)).toEqual(["LEGACY16", "MOV", "RET"]);
-    expect(result.operations[0]).toMatchObject({ reg: 2, rm: 5 * 8, index: 6 * 8, disp: 2, imm: 2 });
+    expect(result.operations[0]).toMatchObject({ reg: 2, rm: 5 * 8, index: 6 * 8, disp: 2, imm: 0x9602 });
   });
 
   it("computes an RSP-based POP destination after the increment", () => {
