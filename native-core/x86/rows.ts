@@ -7,6 +7,7 @@ import { CONTROL_FLOW_ROWS } from "./semantics/control-flow.ts";
 import { DATA_MOVEMENT_ROWS } from "./semantics/data-movement.ts";
 import { FLAG_ROWS } from "./semantics/flag.ts";
 import { LEGACY_ROWS } from "./semantics/legacy.ts";
+import { MMX_ROWS } from "./semantics/mmx.ts";
 import { MULTIPLY_ROWS } from "./semantics/multiply.ts";
 import { SHIFT_ROWS } from "./semantics/shift.ts";
 import { SSE_ROWS } from "./semantics/sse.ts";
@@ -30,4 +31,5 @@ export const ROWS: readonly InstructionRow[] = [
   ...LEGACY_ROWS,
   ...SSE_ROWS,
   ...X87_ROWS,
+  ...MMX_ROWS,
 ];

@@ -179,6 +179,8 @@ function setRegister(
   random: Random,
 ): void {
   if (operand.file === "x87") state.x87[register] = random.extended();
+  else if (operand.file === "mmx")
+    state.x87[register] = (0xffffn << 64n) | BigInt.asUintN(64, random.vector("integer"));
   else if (operand.file === "vector") state.vector[register] = random.vector(laneKind(operand, random));
   else if (operand.file === "general") {
     const high = register >= 16;

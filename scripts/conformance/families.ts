@@ -6,6 +6,7 @@ import { CONTROL_FLOW_ROWS } from "../../native-core/x86/semantics/control-flow.
 import { DATA_MOVEMENT_ROWS } from "../../native-core/x86/semantics/data-movement.ts";
 import { FLAG_ROWS } from "../../native-core/x86/semantics/flag.ts";
 import { LEGACY_ROWS } from "../../native-core/x86/semantics/legacy.ts";
+import { MMX_ROWS } from "../../native-core/x86/semantics/mmx.ts";
 import { MULTIPLY_ROWS } from "../../native-core/x86/semantics/multiply.ts";
 import { SHIFT_ROWS } from "../../native-core/x86/semantics/shift.ts";
 import { SSE_ARITHMETIC_ROWS } from "../../native-core/x86/semantics/sse-arithmetic.ts";
@@ -39,6 +40,7 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   "sse-compare": SSE_COMPARE_ROWS,
   "sse-convert": SSE_CONVERT_ROWS,
   "sse-state": SSE_STATE_ROWS,
+  mmx: MMX_ROWS,
   x87: X87_ROWS,
 };
 

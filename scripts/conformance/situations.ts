@@ -34,11 +34,12 @@ export function prepare(s: Situation): void {
   if (/^(MOVS|CMPS|STOS|LODS|SCAS|XLAT)$/.test(mnemonic)) prepareString(s);
   if (/^(PUSH|POP|PUSHA|POPA|PUSHF|POPF|CALL|RET|ENTER|LEAVE)$/.test(mnemonic)) prepareStack(s);
   if (/^(CALL|JMP)$/.test(mnemonic)) prepareIndirect(s);
-  if (mnemonic === "MASKMOVDQU") setGeneral(s, RDI, WINDOW_ADDRESS + BigInt(300 + random.below(100)));
+  if (/^MASKMOV/.test(mnemonic)) setGeneral(s, RDI, WINDOW_ADDRESS + BigInt(300 + random.below(100)));
   if (/^(LDMXCSR)$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
   if (mnemonic === "BOUND") prepareBound(s);
   if (row.feature === "x87") prepareX87(s);
+  if (/(^|,)[PQN]/.test(row.operands) || mnemonic === "EMMS") prepareMmx(s);
 }
 
 function setGeneral({ state, mode }: Situation, register: number, value: bigint): void {
@@ -148,6 +149,16 @@ function prepareBound(s: Situation): void {
 function codeTarget(random: Random): bigint {
   const target = CODE_ADDRESS + BigInt(random.below(4000));
   return target >= SLOT_ADDRESS - 1n && target < SLOT_ADDRESS + 16n ? target + 64n : target;
+}
+
+/** MMX registers are the stack's: with TOP 0 mostly, so that ST(n) is MMn, and now and then a pending exception. */
+function prepareMmx({ state, random }: Situation): void {
+  state.x87Tag = random.below(256);
+  state.x87Status = random.chance(80) ? 0 : (random.below(8) << 11) | (random.bits32() & 0x4700);
+  if (random.chance(5)) {
+    state.x87Control = 0x37b;
+    state.x87Status |= 0x04;
+  }
 }
 
 /** A random register stack, mostly full and with default control; the memory operand holds what the instruction expects. */

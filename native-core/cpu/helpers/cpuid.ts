@@ -37,6 +37,7 @@ const FEATURE = {
   PAT: 16,
   PSE36: 17,
   CLFSH: 19,
+  MMX: 23,
   FXSR: 24,
   SSE: 25,
   SSE2: 26,
@@ -56,6 +57,7 @@ const COMMON = [
   FEATURE.CMOV,
   FEATURE.PAT,
   FEATURE.PSE36,
+  FEATURE.MMX,
   FEATURE.FXSR,
 ] as const;
 

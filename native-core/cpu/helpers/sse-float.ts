@@ -291,6 +291,18 @@ const packed =
     return 0n;
   };
 
+/** Two lanes in, two 32-bit lanes out, as i64: conversions from and to MMX registers. `low` and `high` hold the source. */
+const pair =
+  (fromBits: 32 | 64, lane: Lane): Helper =>
+  (cpu, low = 0n, high = 0n) => {
+    const environment = open(cpu);
+    const source = u64(low) | (u64(high) << 64n);
+    const first = lane(environment, BigInt.asUintN(fromBits, source), 0n);
+    const second = lane(environment, BigInt.asUintN(fromBits, source >> BigInt(fromBits)), 0n);
+    close(cpu, environment);
+    return first | (second << 32n);
+  };
+
 /** A conversion's operand is the source. */
 const ofSource =
   (lane: Lane): Lane =>
@@ -326,6 +338,7 @@ function arithmeticHelpers(type: "f32" | "f64"): Record<string, Helper> {
     helpers[`sse_packed_${name}_${type}`] = packed({ ...shape, toBits: 32 }, () =>
       ofSource((e, a) => toSigned(e, format, a, 32, truncate)),
     );
+    helpers[`sse_pair_${name}_${type}`] = pair(bits, (e, a) => toSigned(e, format, a, 32, truncate));
   }
   return helpers;
 }
@@ -351,5 +364,6 @@ export const SSE_HELPERS: Record<string, Helper> = {
   sse_packed_from_integer_f32: packed(FOUR_SINGLES, () =>
     ofSource((e, integer) => fromSigned(SINGLE)(e, BigInt.asIntN(32, integer), 0n)),
   ),
+  sse_pair_from_integer_f32: pair(32, (e, integer) => fromSigned(SINGLE)(e, BigInt.asIntN(32, integer), 0n)),
   sseMaskedStore: maskedStore,
 };

@@ -8,21 +8,22 @@ import { lanes, SSE, SSE2, vectorBinary, vectorOperation } from "./sse-common.ts
 const LOW_HALF_OF_QUADS = [0xffff_ffff, 0xffff_ffff];
 
 /** High 16 bits of eight products. */
-const multiplyHigh = (sign: "s" | "u"): Semantics =>
-  vectorBinary((i, a, b) => {
+export const high16 =
+  (sign: "s" | "u") =>
+  (i: InstructionBuilder, a: Value, b: Value): Value => {
     const low = i.pure(`i32x4.extmul_low_i16x8_${sign}`, [a, b]);
     const high = i.pure(`i32x4.extmul_high_i16x8_${sign}`, [a, b]);
     return i.pure("i8x16.shuffle", [low, high], [2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31]);
-  });
+  };
 
 /** Products of the even 32-bit lanes, unsigned, 64 bits each. */
-const multiplyEven = vectorBinary((i, a, b) => {
+export function multiplyEven32(i: InstructionBuilder, a: Value, b: Value): Value {
   const mask = lanes(i, 64, LOW_HALF_OF_QUADS);
   return i.pure("i64x2.mul", [i.pure("v128.and", [a, mask]), i.pure("v128.and", [b, mask])]);
-});
+}
 
 /** Sum of eight absolute byte differences, per half. */
-function sumOfDifferences(i: InstructionBuilder, a: Value, b: Value): Value {
+export function sumOfDifferences(i: InstructionBuilder, a: Value, b: Value): Value {
   const difference = i.pure("v128.or", [i.pure("i8x16.sub_sat_u", [a, b]), i.pure("i8x16.sub_sat_u", [b, a])]);
   const words = i.pure("i16x8.extadd_pairwise_i8x16_u", [difference]);
   const doubles = i.pure("i32x4.extadd_pairwise_i16x8_u", [words]);
@@ -31,7 +32,11 @@ function sumOfDifferences(i: InstructionBuilder, a: Value, b: Value): Value {
 }
 
 /** NOT destination AND source: Wasm's operands are the other way round. */
-const andNot = vectorBinary((i, a, b) => i.pure("v128.andnot", [b, a]));
+export function andNot(i: InstructionBuilder, a: Value, b: Value): Value {
+  return i.pure("v128.andnot", [b, a]);
+}
+
+const andNotVectors = vectorBinary(andNot);
 
 const logic = (name: string, opcode: string, semantics: Semantics): InstructionRow[] => [
   row(`${name}PS`, `NP 0F ${opcode}`, "Vps,Wps", semantics, SSE),
@@ -59,9 +64,9 @@ export const SSE_INTEGER_ROWS: readonly InstructionRow[] = [
   packed("PSUBUSB", "D8", "i8x16.sub_sat_u"),
   packed("PSUBUSW", "D9", "i16x8.sub_sat_u"),
   packed("PMULLW", "D5", "i16x8.mul"),
-  row("PMULHW", "66 0F E5", "Vdq,Wdq", multiplyHigh("s"), SSE2),
-  row("PMULHUW", "66 0F E4", "Vdq,Wdq", multiplyHigh("u"), SSE2),
-  row("PMULUDQ", "66 0F F4", "Vdq,Wdq", multiplyEven, SSE2),
+  row("PMULHW", "66 0F E5", "Vdq,Wdq", vectorBinary(high16("s")), SSE2),
+  row("PMULHUW", "66 0F E4", "Vdq,Wdq", vectorBinary(high16("u")), SSE2),
+  row("PMULUDQ", "66 0F F4", "Vdq,Wdq", vectorBinary(multiplyEven32), SSE2),
   packed("PMADDWD", "F5", "i32x4.dot_i16x8_s"),
   row("PSADBW", "66 0F F6", "Vdq,Wdq", vectorBinary(sumOfDifferences), SSE2),
   packed("PAVGB", "E0", "i8x16.avgr_u"),
@@ -79,9 +84,9 @@ export const SSE_INTEGER_ROWS: readonly InstructionRow[] = [
   packed("PAND", "DB", "v128.and"),
   packed("POR", "EB", "v128.or"),
   packed("PXOR", "EF", "v128.xor"),
-  row("PANDN", "66 0F DF", "Vdq,Wdq", andNot, SSE2),
+  row("PANDN", "66 0F DF", "Vdq,Wdq", andNotVectors, SSE2),
   ...logic("AND", "54", vectorOperation("v128.and")),
-  ...logic("ANDN", "55", andNot),
+  ...logic("ANDN", "55", andNotVectors),
   ...logic("OR", "56", vectorOperation("v128.or")),
   ...logic("XOR", "57", vectorOperation("v128.xor")),
 ];

@@ -1,5 +1,6 @@
 // SSE and SSE2 data movement: whole vectors, scalars, halves, general registers, masks, non-temporal stores.
 // Non-temporal hints have no effect on what a program sees, so they are plain stores.
+import type { Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, row, type Semantics } from "../row.ts";
 import { fromQuads, generalSize, quad, SSE, SSE2, sseInstruction, zeroExtend } from "./sse-common.ts";
@@ -41,15 +42,18 @@ const quadFromVector = sseInstruction((i) => {
 const moveMask = (name: "i8x16.bitmask" | "i32x4.bitmask" | "i64x2.bitmask"): Semantics =>
   sseInstruction((i) => i.write(0, i.widen(i.pure(name, [i.readVector(1)]))));
 
-/** Stores the bytes of operand 0 whose mask byte (operand 1) has its top bit set, to DS:rDI. */
-const maskedStore = sseInstruction((i) => {
+/** DS:rDI, where MASKMOVDQU and MASKMOVQ store. A segment override is not taken into account. */
+export function byteMaskAddress(i: InstructionBuilder): Value {
   const offset = i.readGeneral(7, i.form.addressSize);
-  const hasBase = i.form.mode === "legacy" || i.form.segment >= 4;
-  const linear = hasBase ? i.add(offset, i.readSegment(i.form.segment, "base")) : offset;
-  const address = i.form.mode === "legacy" ? i.mask(linear, 4) : linear;
+  if (i.form.mode === "64") return offset;
+  return i.mask(i.add(offset, i.readSegment(i.form.segment, "base")), 4);
+}
+
+/** Stores the bytes of operand 0 whose mask byte (operand 1) has its top bit set. */
+const maskedStore = sseInstruction((i) => {
   const data = i.readVector(0);
   const mask = i.pure("i8x16.bitmask", [i.readVector(1)]);
-  i.callHelper("sseMaskedStore", [address, quad(i, data, 0), quad(i, data, 1), i.widen(mask)]);
+  i.callHelper("sseMaskedStore", [byteMaskAddress(i), quad(i, data, 0), quad(i, data, 1), i.widen(mask)]);
 });
 
 function scalarSize(i: InstructionBuilder): 4 | 8 {

@@ -10,7 +10,13 @@ const LANE_BITS: Record<Shape, number> = { i16x8: 16, i32x4: 32, i64x2: 64 };
 const BYTE_INDICES = Array.from({ length: 16 }, (_, n) => n);
 
 /** `count` is an i64 of any size. */
-function shift(i: InstructionBuilder, shape: Shape, kind: "shl" | "shr_u" | "shr_s", v: Value, count: Value): Value {
+export function shiftLanes(
+  i: InstructionBuilder,
+  shape: Shape,
+  kind: "shl" | "shr_u" | "shr_s",
+  v: Value,
+  count: Value,
+): Value {
   const bits = LANE_BITS[shape];
   const inRange = i.ltU(count, i.i64(bits));
   if (kind === "shr_s") {
@@ -24,11 +30,11 @@ function shift(i: InstructionBuilder, shape: Shape, kind: "shl" | "shr_u" | "shr
 const byVector = (shape: Shape, kind: "shl" | "shr_u" | "shr_s"): Semantics =>
   sseInstruction((i) => {
     const count = quad(i, i.readVector(1, true), 0);
-    i.writeVector(0, shift(i, shape, kind, i.readVector(0), count));
+    i.writeVector(0, shiftLanes(i, shape, kind, i.readVector(0), count));
   });
 
 const byImmediate = (shape: Shape, kind: "shl" | "shr_u" | "shr_s"): Semantics =>
-  sseInstruction((i) => i.writeVector(0, shift(i, shape, kind, i.readVector(0), immediate8(i))));
+  sseInstruction((i) => i.writeVector(0, shiftLanes(i, shape, kind, i.readVector(0), immediate8(i))));
 
 /** Whole-register shift by bytes: byte n of the result is byte n - count or n + count; what is out of 0..15 is zero in a swizzle. */
 const byBytes = (direction: "left" | "right"): Semantics =>

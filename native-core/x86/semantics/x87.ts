@@ -7,8 +7,6 @@ import { type InstructionRow, type RowTraits, row, type Semantics } from "../row
 import { STATE } from "../state-layout.ts";
 
 const STATUS_ES = 0x80;
-const STATUS_TOP = 0x3800;
-const TAG_EMPTY = 0xffff;
 
 const X87: RowTraits = { feature: "x87", cold: true };
 const X87_FLAGS: RowTraits = { ...X87, writes: ["CF", "PF", "AF", "ZF", "SF", "OF"] };
@@ -213,17 +211,6 @@ const storeWord = (slot: typeof STATE.x87Control | typeof STATE.x87Status): Sema
 const controlRows: InstructionRow[] = [
   row("FWAIT", "9B", "", wait, X87),
   row("FNINIT", "DB E3", "", plain("x87_initialize", false), X87),
-  // Without MMX registers all that is left of it is what kernels use it for: to mark the x87 stack empty.
-  row(
-    "EMMS",
-    "NP 0F 77",
-    "",
-    x87Instruction((i) => {
-      i.writeState(STATE.x87Tag, i.i64(TAG_EMPTY));
-      i.writeState(STATE.x87Status, i.and(i.readState(STATE.x87Status), i.i64(~STATUS_TOP)));
-    }),
-    X87,
-  ),
   row("FNCLEX", "DB E2", "", plain("x87_clear_exceptions", false), X87),
   row("FNSTCW", "D9 /7", "Mw", storeWord(STATE.x87Control), X87),
   row("FLDCW", "D9 /5", "Mw", withValue("x87_load_control", 2), X87),
