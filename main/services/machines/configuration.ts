@@ -1,44 +1,41 @@
 // Changing a configuration: what may change in the present state is declared with each setting, not here.
 import type { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
-import { changedFields } from "../../../native-core/config/changes.ts";
+import { changedFields, type SettingField, settingValue, withSetting } from "../../../native-core/config/changes.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { ServiceContext } from "../context.ts";
-import { checkBoot, makeDisk, validConfig } from "./creation.ts";
+import { checkBoot, existingImage, makeDisk, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { isStill, requireState, STATE_NAMES } from "./states.ts";
 
 export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<void> {
   const config = validConfig(wanted);
+  const isSubstantial = changedFields(machine.record.config, config).some((change) => change.change !== "running");
+  // Name and notes change at any time; everything else waits for what the machine is doing.
+  await (isSubstantial
+    ? machine.operate(() => applyChanges(context, machine, config))
+    : applyChanges(context, machine, config));
+}
+
+async function applyChanges(context: ServiceContext, machine: Machine, config: MachineConfig): Promise<void> {
   const reservation = context.registry.reserveName(config.name, machine);
   try {
     const changes = changedFields(machine.record.config, config);
-    for (const change of changes) {
-      const allowed =
-        change.change === "running" ||
-        (isStill(machine.state) && (machine.state !== "saved" || change.change === "saved"));
-      if (allowed) continue;
-      throw new AppError(
-        "INVALID_STATE",
-        `"${change.label}" can't be changed while the machine is ${STATE_NAMES[machine.state]}`,
-        {
-          field: change.path,
-          consequence: "Nothing was changed.",
-          remedy:
-            machine.state === "saved"
-              ? "Start it and shut it down, or discard the saved state."
-              : "Shut the machine down first.",
-        },
-      );
-    }
+    for (const change of changes) requireChangeable(machine, change);
     if (changes.some((change) => change.path.startsWith("boot."))) await checkBoot(context, config);
     if (changes.some((change) => change.path === "disks")) await checkDisks(context, machine, config);
     if (changes.length === 0) return;
     // Renaming a machine or describing it does not make it differ from its snapshot.
     const substantial = changes.some((change) => change.change !== "running");
     await machine.update((record) => ({
-      config,
+      // Only what was meant to change: the rest may have changed meanwhile, such as the disks' layers by a snapshot.
+      config: validConfig(
+        changes.reduce<unknown>(
+          (next, { path }) => withSetting(next as MachineConfig, path, settingValue(config, path)),
+          record.config,
+        ),
+      ),
       changedSinceSnapshot: record.changedSinceSnapshot || substantial,
     }));
   } finally {
@@ -46,10 +43,20 @@ export async function configure(context: ServiceContext, machine: Machine, wante
   }
 }
 
-/** Disks may be reordered, removed or set read-only; an image that is new has to be a usable one. */
+function requireChangeable(machine: Machine, { change, label, path }: SettingField): void {
+  const { state } = machine;
+  if (change === "running" || (isStill(state) && (state !== "saved" || change === "saved"))) return;
+  throw new AppError("INVALID_STATE", `"${label}" can't be changed while the machine is ${STATE_NAMES[state]}`, {
+    field: path,
+    consequence: "Nothing was changed.",
+    remedy:
+      state === "saved" ? "Start it and shut it down, or discard the saved state." : "Shut the machine down first.",
+  });
+}
+
+/** Disks may be reordered, removed or set read-only; an image that is new has to be a usable one from elsewhere. */
 async function checkDisks(context: ServiceContext, machine: Machine, config: MachineConfig): Promise<void> {
   const ids = new Set<string>();
-  const known = new Set(machine.record.config.disks.map((disk) => disk.file));
   for (const [index, disk] of config.disks.entries()) {
     const field = `disks.${index}`;
     if (ids.has(disk.id)) {
@@ -59,8 +66,15 @@ async function checkDisks(context: ServiceContext, machine: Machine, config: Mac
       });
     }
     ids.add(disk.id);
-    if (known.has(disk.file)) continue;
-    await makeDisk(context, machine.paths, { file: disk.file }, disk.id, field);
+    const known = machine.record.config.disks.find((each) => each.file === disk.file);
+    const format = known?.format ?? (await existingImage(context, disk.file, field));
+    if (format === disk.format) continue;
+    // The guest of a raw disk can write any header: what was recorded is never judged anew.
+    throw new AppError("INVALID_CONFIG", `${disk.file} is a ${format} image`, {
+      file: disk.file,
+      field: `${field}.format`,
+      remedy: `Set its format to ${format}.`,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 // Making machines. Everything is prepared in a temporary folder that becomes the machine's folder by one rename: until then there is
 // no machine, afterwards there is a whole one.
-import { constants, copyFile, mkdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { constants, copyFile, mkdir, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
@@ -95,24 +96,29 @@ export async function makeDisk(
   field: string,
 ): Promise<DiskConfig> {
   if ("sizeMiB" in disk) {
-    const file = `disks/${id}.qcow2`;
+    // A disk that was taken out of the machine may have left its file under that name.
+    const isTaken = existsSync(path.join(paths.disks, `${id}.qcow2`));
+    const file = `disks/${id}${isTaken ? `-${newId()}` : ""}.qcow2`;
     await context.images.create(path.join(paths.folder, file), disk.sizeMiB * MIB);
     return { id, file, format: "qcow2", readOnly: false };
   }
-  const file = path.resolve(disk.file);
-  if (file !== path.normalize(disk.file)) {
-    throw new AppError("INVALID_FILE", `The path has to be absolute: ${disk.file}`, {
-      file: disk.file,
-      field,
-      remedy: "Give the whole path of the image.",
-    });
-  }
+  const format = await existingImage(context, disk.file, field);
+  return { id, file: path.normalize(disk.file), format, readOnly: false };
+}
+
+/** The format of an image that a user names. Images of the store are not for that: they are layers that others stand on. */
+export async function existingImage(context: ServiceContext, file: string, field: string): Promise<"qcow2" | "raw"> {
+  const refuse = (problem: string, remedy: string) =>
+    new AppError("INVALID_FILE", `${problem}: ${file}`, { file, field, consequence: "Nothing was changed.", remedy });
+  if (!path.isAbsolute(file)) throw refuse("The path has to be absolute", "Give the whole path of the image.");
+  let format: "qcow2" | "raw";
   try {
-    const { format } = await context.images.inspect(file);
-    return { id, file, format, readOnly: false };
+    format = (await context.images.inspect(file)).format;
   } catch (error) {
     throw withField(error, field);
   }
+  if (!(await realpath(file)).startsWith((await realpath(context.store.data.root)) + path.sep)) return format;
+  throw refuse("This image belongs to a machine of Terrarium", "Clone that machine, or copy the image elsewhere.");
 }
 
 function withField(error: unknown, field: string): unknown {

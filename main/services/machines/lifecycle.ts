@@ -43,10 +43,12 @@ export class Lifecycle {
   async startNow(machine: Machine): Promise<void> {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "started");
     const from = machine.state;
+    const savedStateBefore = machine.record.savedState;
     const request = await this.#startRequest(machine);
     const restoring = request.restoreFrom !== null;
     machine.transition(restoring ? "restoring" : "starting");
     let client: VmClient | null = null;
+    let mayHaveRun = false;
     try {
       const engine = engineNamed(this.#context.engines, machine.record.config.engine);
       await rm(request.dataSocket, { force: true });
@@ -67,6 +69,7 @@ export class Lifecycle {
           lastFailure: null,
           changedSinceSnapshot: true,
         }));
+        mayHaveRun = true;
         await client.request("resume", null);
       }
       machine.transition("running");
@@ -77,8 +80,14 @@ export class Lifecycle {
       void client.exited.then((exit) => this.#ended(machine, vm, exit));
     } catch (error) {
       await client?.kill();
+      // The guest never ran: the machine is what it was before. Otherwise its saved state does not fit its disks any more.
+      const state = mayHaveRun ? "aborted" : from === "saved" ? "saved" : "powered-off";
+      const savedState = state === "saved" ? savedStateBefore : null;
+      const lastFailure = machine.vm?.outcome?.kind === "off" ? null : failureOf(error);
       machine.vm = null;
-      await this.#startFailed(machine, from, error);
+      await machine.settle(() => ({ state, savedState, lastFailure }));
+      machine.transition(state);
+      void machine.log.write("error", `The start failed: ${failureOf(error).message}`);
       throw error;
     }
   }
@@ -237,15 +246,6 @@ export class Lifecycle {
     await machine.settle(() => ({ pending: null, config, snapshots, currentSnapshotId, changedSinceSnapshot }));
     machine.publishSnapshots();
     return outcome;
-  }
-
-  async #startFailed(machine: Machine, from: MachineState, error: unknown): Promise<void> {
-    const failure = failureOf(error);
-    // The guest never ran, so the machine is what it was before; `from` is one of the still states.
-    const state = from === "saved" ? "saved" : "powered-off";
-    await machine.settle(() => ({ state, lastFailure: failure }));
-    machine.transition(state);
-    void machine.log.write("error", `The start failed: ${failure.message}`);
   }
 
   async #startRequest(machine: Machine): Promise<StartRequest> {

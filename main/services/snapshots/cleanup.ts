@@ -35,7 +35,8 @@ async function cleanUp(context: ServiceContext, machine: Machine, signal: AbortS
   }
 }
 
-async function removeStates(machine: Machine): Promise<void> {
+/** Deletes memory states that nothing refers to. The caller holds the machine's operations: none is being written. */
+export async function removeStates(machine: Machine): Promise<void> {
   const { paths } = machine;
   const used = [...stateFolders(paths, machine.record)];
   const snapshots = new Set(machine.record.snapshots.map((snapshot) => snapshot.id));
@@ -44,7 +45,8 @@ async function removeStates(machine: Machine): Promise<void> {
     for (const name of await readdir(parent).catch(() => [])) {
       const folder = path.join(parent, name);
       if (parent === paths.snapshots && snapshots.has(name)) continue;
-      if (!isUsed(folder)) await rm(folder, { recursive: true, force: true });
+      // What the system still holds on to goes with the next clean-up.
+      if (!isUsed(folder)) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
   }
 }

@@ -6,7 +6,7 @@ import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
-import { scheduleCleanup } from "./cleanup.ts";
+import { removeStates, scheduleCleanup } from "./cleanup.ts";
 
 export async function deleteSnapshot(
   context: ServiceContext,
@@ -27,6 +27,8 @@ export async function deleteSnapshot(
     crashPoint("delete:recorded");
     machine.publishSnapshots();
     void machine.log.write("info", `Snapshot "${snapshot.name}" was deleted`);
+    // Memory is freed at once, also while the machine runs (its process keeps open what it still needs); disks wait for its end.
+    await removeStates(machine);
   });
   if (isStill(machine.state)) scheduleCleanup(context, machine);
 }

@@ -6,6 +6,7 @@ import type { App } from "../../../main/services/app.ts";
 import { addDisk, configure } from "../../../main/services/machines/configuration.ts";
 import { type CustomMachine, createCustom, createStarter } from "../../../main/services/machines/creation.ts";
 import { removeMachine, undoRemove } from "../../../main/services/machines/removal.ts";
+import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
 
 let folder: string;
@@ -215,7 +216,54 @@ describe("a change of the configuration", () => {
   });
 });
 
+describe("a configuration that is out of date", () => {
+  it("changes only what was meant to change: a snapshot in between keeps its new layers", async () => {
+    const machine = await createStarter(app.context, {});
+    const stale = machine.record.config;
+    await takeSnapshot(app.context, machine, { description: "" });
+    const layered = machine.record.config.disks;
+    const both = [
+      configure(app.context, machine, { ...machine.record.config, description: "new" }),
+      takeSnapshot(app.context, machine, { description: "" }),
+    ];
+    await Promise.all(both);
+    expect(machine.record.config.description).toBe("new");
+    expect(machine.record.config.disks).not.toEqual(layered);
+    await expect(configure(app.context, machine, { ...stale, memoryMiB: 512 })).rejects.toMatchObject({
+      code: "INVALID_FILE",
+      details: { field: "disks.0" },
+    });
+  });
+
+  it("can't make a layer of the store a disk", async () => {
+    const [owner, thief] = [await createStarter(app.context, {}), await custom()];
+    const layer = path.join(owner.paths.disks, "disk0.qcow2");
+    const disk = { id: "disk0", file: layer, format: "qcow2" as const, readOnly: false };
+    await expect(configure(app.context, thief, { ...thief.record.config, disks: [disk] })).rejects.toMatchObject({
+      code: "INVALID_FILE",
+      message: expect.stringContaining("belongs to a machine"),
+    });
+  });
+
+  it("can't call a qcow2 image raw, or the other way round", async () => {
+    const machine = await custom({ disks: [{ sizeMiB: 1 }] });
+    const disks = machine.record.config.disks.map((disk) => ({ ...disk, format: "raw" as const }));
+    await expect(configure(app.context, machine, { ...machine.record.config, disks })).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+      details: { field: "disks.0.format" },
+    });
+  });
+});
+
 describe("a disk that is added", () => {
+  it("does not take over the file of one that was taken out", async () => {
+    const machine = await custom({ disks: [{ sizeMiB: 1 }] });
+    await configure(app.context, machine, { ...machine.record.config, disks: [] });
+    await addDisk(app.context, machine, { sizeMiB: 2 });
+    expect(machine.record.config.disks[0]?.file).toMatch(/^disks\/disk0-[0-9a-f]{12}\.qcow2$/);
+    expect(readdirSync(machine.paths.disks)).toHaveLength(2);
+  });
+
   it("gets an id that neither the machine nor a snapshot uses", async () => {
     const machine = await custom({ disks: [{ sizeMiB: 1 }] });
     await addDisk(app.context, machine, { sizeMiB: 2 });

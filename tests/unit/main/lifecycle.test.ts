@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm, truncate } from "node:fs/promises";
+import { mkdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -116,6 +116,25 @@ describe("a saved state", () => {
     expect(again.state).toBe("saved");
     await app.lifecycle.start(again);
     await output(again, "typed lines: 1");
+  });
+
+  it("whose continuation fails half-way is not offered again, because its disks may have moved on", async () => {
+    const machine = await machineThat("fail-on=resume");
+    await app.lifecycle.start(machine);
+    await app.lifecycle.stop(machine, "save");
+    await expect(app.lifecycle.start(machine)).rejects.toMatchObject({ code: "NO_SPACE" });
+    expect(machine.state).toBe("aborted");
+    expect(machine.record).toMatchObject({ savedState: null, state: "aborted" });
+  });
+
+  it("that the engine can't read is kept", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await app.lifecycle.stop(machine, "save");
+    await writeFile(path.join(machine.paths.folder, machine.record.savedState ?? "", "memory.json"), "damaged");
+    await expect(app.lifecycle.start(machine)).rejects.toMatchObject({ code: "ENGINE_FAILED" });
+    expect(machine.state).toBe("saved");
+    expect(machine.record.savedState).not.toBeNull();
   });
 
   it("can be discarded", async () => {
