@@ -14,7 +14,8 @@ export function displayServer(machine: Machine, source: DisplaySource, name: str
     leds: () => machine.board.ps2.leds,
     input: {
       key: (key, down) => machine.post({ kind: "key", key, down }),
-      pointer: ({ dx, dy, wheel, buttons }) => machine.post({ kind: "mouse", dx, dy, wheel, buttons }),
+      pointer: ({ x, y, width, height, dx, dy, wheel, buttons }) =>
+        machine.post({ kind: "pointer", dx, dy, x: x / width, y: y / height, wheel, buttons }),
     },
     schedule(callback, delayMs) {
       const timer = setTimeout(callback, delayMs);

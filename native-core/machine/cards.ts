@@ -5,12 +5,13 @@ import { Vga, VRAM_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
 import { type ConsolePortOptions, VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
+import { VirtioTablet } from "../devices/virtio/input/virtio-tablet.ts";
 import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { BoardServices, PciCard } from "./board.ts";
 
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, FIRST_DISK: 8 } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_DISK: 8 } as const;
 
 export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -32,11 +33,18 @@ export class StandardCards {
   /** The picture, if there is a display adapter. Like `console`, there once the board is made. */
   display: DisplaySource | undefined;
   console: VirtioConsole | undefined;
+  /** The absolute pointer that goes with a display. */
+  tablet: VirtioTablet | undefined;
 
   constructor(parts: CardParts) {
     const { disks = [], video, consolePorts } = parts;
     this.cards = [
-      ...(video ? [{ slot: SLOT.VGA, create: (services: BoardServices) => this.#vga(services, video) }] : []),
+      ...(video
+        ? [
+            { slot: SLOT.VGA, create: (services: BoardServices) => this.#vga(services, video) },
+            virtioCard(SLOT.TABLET, "virtio-tablet0", () => (this.tablet = new VirtioTablet())),
+          ]
+        : []),
       virtioCard(SLOT.RNG, "virtio-rng0", ({ inputs }) => new VirtioRng(inputs)),
       ...(consolePorts
         ? [virtioCard(SLOT.CONSOLE, "virtio-console0", () => (this.console = new VirtioConsole(consolePorts)))]

@@ -6,8 +6,11 @@ import type { Inputs } from "../devices/device.ts";
 export type InputEvent =
   /** Key by its set-1 make code, bit 7 = E0 prefix (devices/ps2/scan-codes.ts). */
   | { kind: "key"; key: number; down: boolean }
-  /** Relative motion: right, down, wheel down are positive. Buttons: bit 0 left, 1 right, 2 middle. */
-  | { kind: "mouse"; dx: number; dy: number; wheel: number; buttons: number }
+  /**
+   * Motion in pixels and the place it led to, as fractions 0..1 of the picture: the machine uses what the guest has a driver for.
+   * Right, down, wheel down are positive. Buttons: bit 0 left, 1 right, 2 middle.
+   */
+  | { kind: "pointer"; dx: number; dy: number; x: number; y: number; wheel: number; buttons: number }
   | { kind: "serial"; port: 0 | 1; bytes: Uint8Array }
   | { kind: "power-button" };
 

@@ -284,8 +284,9 @@ export class Machine {
       case "key":
         this.board.ps2.key(event.key, event.down);
         break;
-      case "mouse":
-        this.board.ps2.move(event.dx, event.dy, event.wheel, event.buttons);
+      case "pointer":
+        if (this.#cards.tablet?.active) this.#cards.tablet.report(event);
+        else this.board.ps2.move(event.dx, event.dy, event.wheel, event.buttons);
         break;
       case "serial":
         this.board.uarts[event.port].receive(event.bytes);

@@ -6,9 +6,9 @@ export const MODULES = [
   "virtio_blk",
   "virtio_rng",
   "virtio_console",
+  "virtio_input",
   "button",
   "evdev",
-  "psmouse",
 ] as const;
 
 /** PID 1 of the initial RAM disk: loads the disk driver, mounts the disk and hands over. */
