@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
 import { cloneMachine } from "../../../main/services/machines/clone.ts";
 import { configure } from "../../../main/services/machines/configuration.ts";
-import { createStarter } from "../../../main/services/machines/creation.ts";
+import { createCustom, createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { sendText, waitForOutput } from "../../../main/services/machines/serial.ts";
 import { deleteSnapshot, updateSnapshot } from "../../../main/services/snapshots/delete.ts";
@@ -284,6 +284,49 @@ describe("deleting a snapshot", () => {
     expect((await snapshotTree(machine)).currentChanged).toBe(false);
     await deleteSnapshot(app.context, machine, child);
     expect(await snapshotTree(machine)).toMatchObject({ currentId: root.id, currentChanged: true });
+  });
+});
+
+describe("an image that is used where it is", () => {
+  async function machineOn(image: string): Promise<Machine> {
+    const kernel = path.join(folder, "starter", "vmlinuz");
+    const options = { name: "vm", description: "", memoryMiB: 256, kernel, initrd: null, commandLine: "" };
+    return createCustom(app.context, { ...options, disks: [{ file: image }] });
+  }
+
+  it("is never written once a snapshot stands on it, nor merged when that is deleted", async () => {
+    const image = path.join(folder, "mine.raw");
+    await writeFile(image, Buffer.alloc(1 << 20, "original"));
+    const machine = await machineOn(image);
+    const snapshot = await take(machine, "base");
+    await writeText(topOf(machine), 4, "changed");
+    await deleteSnapshot(app.context, machine, snapshot);
+    await cleanedUp(machine);
+    expect(await readText(topOf(machine), 4)).toBe("changed");
+    expect((await readFile(image)).equals(Buffer.alloc(1 << 20, "original"))).toBe(true);
+    expect(readdirSync(machine.paths.disks)).toHaveLength(1);
+  });
+
+  it("belongs to the machine's past: restoring goes back to it", async () => {
+    const image = path.join(folder, "mine.raw");
+    await writeFile(image, Buffer.alloc(1 << 20));
+    const machine = await machineOn(image);
+    const snapshot = await take(machine, "base");
+    await writeText(topOf(machine), 4, "changed");
+    await restore(machine, snapshot);
+    expect(await readText(topOf(machine), 4)).toBe("");
+  });
+
+  it("and is read-only needs no layers", async () => {
+    const image = path.join(folder, "mine.raw");
+    await writeFile(image, Buffer.alloc(1 << 20));
+    const machine = await machineOn(image);
+    const disks = machine.record.config.disks.map((disk) => ({ ...disk, readOnly: true }));
+    await configure(app.context, machine, { ...machine.record.config, disks });
+    const snapshot = await take(machine, "base");
+    await restore(machine, snapshot);
+    expect(topOf(machine)).toBe(image);
+    expect(readdirSync(machine.paths.disks)).toEqual([]);
   });
 });
 
