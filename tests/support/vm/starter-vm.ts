@@ -81,7 +81,7 @@ export class StarterVm {
 
   /** Waits for the shell of a machine that boots. */
   async booted(): Promise<this> {
-    await this.expect(/:\/root# /, BOOT_MS);
+    await this.expect(/BusyBox v[^]*:\/root# /, BOOT_MS);
     return this;
   }
 
