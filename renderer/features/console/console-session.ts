@@ -4,6 +4,7 @@ import { SearchAddon } from "@xterm/addon-search";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import { createStore } from "../../api/store.ts";
+import { preferences } from "../../app/preferences.ts";
 import { i18n } from "../../i18n/index.ts";
 import { platform } from "../../platform/index.ts";
 import type { DataSocket } from "../../platform/platform.ts";
@@ -45,6 +46,7 @@ export class ConsoleSession {
       allowProposedApi: true,
       cursorBlink: true,
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
+      fontSize: preferences.get().consoleFontSize,
       scrollback: SCROLLBACK_LINES,
     });
     this.terminal.loadAddon(this.#fit);

@@ -22,12 +22,18 @@ export interface PageOptions {
   readonly colorScheme?: "light" | "dark";
   readonly width?: number;
   readonly height?: number;
+  readonly deviceScaleFactor?: number;
 }
 
 /** A page in a context of its own. Uncaught errors and violations of the Content-Security-Policy are collected in `problems`. */
 export async function openPage(browser: Browser, url: string, options: PageOptions = {}) {
-  const { colorScheme = "light", width = 1280, height = 800 } = options;
-  const context = await browser.newContext({ colorScheme, viewport: { width, height }, reducedMotion: "reduce" });
+  const { colorScheme = "light", width = 1280, height = 800, deviceScaleFactor = 1 } = options;
+  const context = await browser.newContext({
+    colorScheme,
+    viewport: { width, height },
+    deviceScaleFactor,
+    reducedMotion: "reduce",
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(8000);
   const problems: string[] = [];
