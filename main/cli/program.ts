@@ -1,0 +1,105 @@
+// The command line: `terrarium COMMAND ...`. Each command is a file in commands/; all of them go through the contract, so they can do
+// what the GUI does and nothing else.
+import { Command, CommanderError } from "commander";
+import { toAppError } from "../rpc/client.ts";
+import { failureOf } from "../services/failures.ts";
+import { appVersion } from "../services/host/host-info.ts";
+import { log } from "../services/log.ts";
+import { resolveHome } from "../store/data-folder.ts";
+import type { RegisterCommand, Run } from "./command.ts";
+import { registerClone } from "./commands/clone.ts";
+import { registerConsole } from "./commands/console.ts";
+import { registerCreate } from "./commands/create.ts";
+import { registerDiscard } from "./commands/discard.ts";
+import { registerHost } from "./commands/host.ts";
+import { registerList } from "./commands/list.ts";
+import { registerLog } from "./commands/log.ts";
+import { registerPause } from "./commands/pause.ts";
+import { registerRemove } from "./commands/remove.ts";
+import { registerReset } from "./commands/reset.ts";
+import { registerResume } from "./commands/resume.ts";
+import { registerScreenshot } from "./commands/screenshot.ts";
+import { registerSend } from "./commands/send.ts";
+import { registerSet } from "./commands/set.ts";
+import { registerShow } from "./commands/show.ts";
+import { registerSnapshot } from "./commands/snapshot.ts";
+import { registerStart } from "./commands/start.ts";
+import { registerStop } from "./commands/stop.ts";
+import { registerWait } from "./commands/wait.ts";
+import { EXIT_CODES, EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
+import { Session } from "./session.ts";
+
+const COMMANDS: readonly RegisterCommand[] = [
+  registerCreate,
+  registerList,
+  registerShow,
+  registerSet,
+  registerStart,
+  registerWait,
+  registerSend,
+  registerConsole,
+  registerScreenshot,
+  registerPause,
+  registerResume,
+  registerReset,
+  registerStop,
+  registerDiscard,
+  registerSnapshot,
+  registerClone,
+  registerRemove,
+  registerLog,
+  registerHost,
+];
+
+function createProgram(): Command {
+  const program = new Command("terrarium");
+  program
+    .description("Runs virtual machines. Talks to the running app, or starts one in the background.")
+    .version(appVersion())
+    .option("--home <dir>", "data folder (default: TERRARIUM_HOME, or the system's place for application data)")
+    .option("--json", "answer in JSON")
+    .addHelpText("after", EXIT_CODES_HELP)
+    .exitOverride();
+  const run: Run =
+    (action) =>
+    async (...args) => {
+      const options = program.opts<{ home?: string; json?: boolean }>();
+      const session = new Session({ home: resolveHome(options.home), json: options.json === true });
+      try {
+        await action(session, ...args);
+      } finally {
+        session.close();
+      }
+    };
+  for (const register of COMMANDS) register(program, run);
+  for (const command of allCommands(program)) command.exitOverride();
+  return program;
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((each) => [each, ...allCommands(each)]);
+}
+
+function reportFailure(error: unknown, json: boolean): number {
+  const failure = failureOf(toAppError(error));
+  if (json) {
+    process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
+  } else {
+    const parts = [failure.message, failure.consequence, failure.remedy].filter((part) => part !== undefined);
+    process.stderr.write(`terrarium: ${parts.join("\n  ")}\n`);
+    log.debug({ err: error }, "the command failed");
+  }
+  return EXIT_CODES[failure.code];
+}
+
+/** Carries out the command in process.argv; yields the exit code. */
+export async function runCommandLine(): Promise<number> {
+  try {
+    await createProgram().parseAsync();
+    return EXIT_OK;
+  } catch (error) {
+    // Commander has printed what was wrong, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    return reportFailure(error, process.argv.includes("--json"));
+  }
+}
