@@ -43,7 +43,6 @@ export interface SaveOptions {
 interface Hold {
   readonly capture: PageCapture;
   readonly stateJson: string;
-  readonly thumbnail: Thumbnail | null;
   readonly pauseMs: number;
 }
 
@@ -68,9 +67,11 @@ export class StateSaver {
 
   /** One at a time. Rejects with AppError; the machine is as before then, save that new disk layers stay in use. */
   async save(options: SaveOptions): Promise<SnapshotResult> {
-    const { disks, chunkFolder } = this.#parts;
+    const { disks, chunkFolder, grabThumbnail } = this.#parts;
     const base = await this.#usableBase();
     const layers = options.overlays ? await disks.prepareLayers(options.overlays) : [];
+    // A moment before the pause: drawing a screen for the first time takes longer than all the rest of it.
+    const thumbnail = grabThumbnail();
     const writer = new StateWriterClient({ folder: options.folder, chunkFolder, baseFolder: this.#baseFolder });
     let taken: Hold;
     try {
@@ -81,7 +82,7 @@ export class StateSaver {
       await writer.abort();
       throw error;
     }
-    const { capture, stateJson, thumbnail, pauseMs } = taken;
+    const { capture, stateJson, pauseMs } = taken;
     let newPages = 0;
     try {
       for (let step = capture.next(STEP_PAGES); step; step = capture.next(STEP_PAGES)) {
@@ -104,14 +105,13 @@ export class StateSaver {
 
   /** The pause. */
   async #takeHold(options: SaveOptions, base: PageMap, layers: readonly PreparedLayer[]): Promise<Hold> {
-    const { machine, pages, runner, disks, shape, grabThumbnail } = this.#parts;
+    const { machine, pages, runner, disks, shape } = this.#parts;
     const wasRunning = runner.running;
     const start = performance.now();
     runner.pause();
     try {
       if (layers.length > 0) await disks.useLayers(layers);
       else await disks.drain();
-      const thumbnail = grabThumbnail();
       const machineState = machine.save();
       const capture = new PageCapture(pages);
       capture.begin(this.#base !== base);
@@ -120,7 +120,7 @@ export class StateSaver {
       // Plain data by now, so turning it into text can wait until the guest runs again.
       const stateJson = encodeState(shape, machineState, Date.now());
       if (!options.resume) await disks.flush();
-      return { capture, stateJson, thumbnail, pauseMs };
+      return { capture, stateJson, pauseMs };
     } catch (error) {
       if (wasRunning) runner.resume();
       throw error;

@@ -1,8 +1,13 @@
 // Entry of the VM process with the embedded engine; main forks it (main/supervisor).
 import "./v8-flags.ts";
-import { coreProcessor } from "../machine/processor.ts";
-import { EmbeddedEngine } from "./embedded-engine.ts";
-import { interpreterModule } from "./interpreter-module.ts";
-import { runVmProcess } from "./run-vm-process.ts";
+import { keepCompiled } from "./compile-cache.ts";
 
+// Static imports would all be compiled before the two above take effect.
+const [{ coreProcessor }, { EmbeddedEngine }, { interpreterModule }, { runVmProcess }] = await Promise.all([
+  import("../machine/processor.ts"),
+  import("./embedded-engine.ts"),
+  import("./interpreter-module.ts"),
+  import("./run-vm-process.ts"),
+]);
 runVmProcess(new EmbeddedEngine(coreProcessor(await interpreterModule())));
+keepCompiled();
