@@ -86,12 +86,17 @@ const compareToFlags = (type: FloatType, signalling: boolean): Semantics =>
     const a = toFloat(i, type, aBits);
     const b = toFloat(i, type, bBits);
     const plain = and32(i, defaultControl(i, readMxcsr(i)), isOrdinary(i, type, a), isOrdinary(i, type, b));
-    const zero = i.shl(i.widen(i.pure(`${type}.eq`, [a, b])), i.i64(6));
-    const flags = i.variable(i.or(zero, i.widen(i.pure(`${type}.lt`, [a, b]))));
-    i.if(i.pure("i32.eqz", [plain]), () => {
-      i.set(flags, i.callHelper(`sse_${signalling ? "comi" : "ucomi"}_${type}`, [aBits, bBits]));
-    });
-    i.writeArithmeticFlags(i.get(flags));
+    const equal = i.pure(`${type}.eq`, [a, b]);
+    i.if(
+      plain,
+      () => {
+        // A lazy result of 0 or 1 stands for ZF; only the parity of 0 has to be corrected.
+        const less = i.widen(i.pure(`${type}.lt`, [a, b]));
+        i.setFlags("shift", 8, less, i.i64(0), i.widen(i.pure("i32.eqz", [equal])));
+        i.if(equal, () => i.writeFlag("PF", i.i32(0)));
+      },
+      () => i.writeArithmeticFlags(i.callHelper(`sse_${signalling ? "comi" : "ucomi"}_${type}`, [aBits, bBits])),
+    );
   });
 
 const FLAGS: RowTraits = { writes: ["CF", "PF", "AF", "ZF", "SF", "OF"] };
