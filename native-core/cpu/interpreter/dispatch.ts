@@ -26,6 +26,7 @@ import {
   load,
   ne32,
   op,
+  or32,
   ret,
   select,
   seq,
@@ -53,6 +54,7 @@ export const RUN_RESULT = { leave: 0, exception: 1 } as const;
 /** What an outlined handler returns; targets and slots are in globals. */
 export const OUTCOME = { next: 0, fault: 1, linked: 2, checked: 3, indirect: 4, state: 5, repeat: 6 } as const;
 
+const TF = 0x100;
 const IF = 0x200;
 
 export interface OutcomeGlobals {
@@ -105,9 +107,10 @@ export function writeDispatch(
       leave,
     ]),
   );
-  const interruptible = and32(
-    ne32(readSlot32(STATE.eventPending), i32(0)),
-    ne32(test32(readSlot32(STATE.systemFlags), IF), i32(0)),
+  // TF as well: the vCPU then goes on in single steps.
+  const interruptible = or32(
+    and32(ne32(readSlot32(STATE.eventPending), i32(0)), ne32(test32(readSlot32(STATE.systemFlags), IF), i32(0))),
+    test32(readSlot32(STATE.systemFlags), TF),
   );
 
   setArea(f);

@@ -9,7 +9,7 @@ import type { CpuModel, Platform } from "../../../native-core/cpu/context.ts";
 import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
 import { EvaluatorCpu } from "../../../native-core/cpu/evaluator/evaluator-cpu.ts";
 import { buildInterpreter } from "../../../native-core/cpu/interpreter/build-interpreter.ts";
-import { createVcpu, type InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
+import { createVcpu, type DeviceAccess, type InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
 
 export const RAM_BYTES = 0x4_0000;
@@ -35,7 +35,7 @@ export const PLATFORM: Platform = {
 };
 
 export const MODEL: CpuModel = { cpuid: (leaf, subleaf) => [leaf, subleaf, 3, 4] };
-const BUS = { readMmio: () => 0xffff_ffff, writeMmio: () => {} };
+const BUS: DeviceAccess = { readMmio: () => 0xffff_ffff, writeMmio: () => {} };
 
 let compiled: WebAssembly.Module | undefined;
 

@@ -1,0 +1,206 @@
+// What the guest may rely on when translations are cached: rights, flushes, dirty pages, pages that come late.
+import { describe, expect, it } from "vitest";
+import { CpuException } from "../../../../native-core/cpu/context.ts";
+import { PAGE_FLAG } from "../../../../native-core/cpu/mmu/memory-layout.ts";
+import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
+import { STATE } from "../../../../native-core/x86/state-layout.ts";
+import { CODE, DATA, interpreterMachine, quadwords } from "../../../support/cpu/long-mode.ts";
+
+const PD = 0x3000;
+const PT = 0x5000;
+const PRESENT_RW_US = 7n;
+
+/** The first 2 MiB by pages of 4 KiB, all user and writable. */
+function smallPages(cpu: InterpreterVcpu): void {
+  cpu.ram.write(PT, quadwords(...Array.from({ length: 512 }, (_, n) => BigInt(n * 4096) | PRESENT_RW_US)));
+  cpu.ram.write(PD, quadwords(BigInt(PT) | PRESENT_RW_US));
+  cpu.memory.flush(false);
+}
+
+function mapPage(cpu: InterpreterVcpu, linear: number, entry: bigint): void {
+  cpu.ram.write(PT + (linear >>> 12) * 8, quadwords(entry));
+}
+
+function fault(action: () => unknown): CpuException | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof CpuException) return error;
+    throw error;
+  }
+}
+
+describe("cached translations", () => {
+  it("stay until they are invalidated", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    cpu.ram.write(DATA, Uint8Array.of(1));
+    cpu.ram.write(DATA + 0x1000, Uint8Array.of(2));
+    expect(cpu.memory.read(BigInt(DATA), 1)).toBe(1n);
+    mapPage(cpu, DATA, BigInt(DATA + 0x1000) | PRESENT_RW_US);
+    cpu.memory.invalidatePage(BigInt(DATA));
+    expect(cpu.memory.read(BigInt(DATA), 1)).toBe(2n);
+  });
+
+  it("of a large page all go with one INVLPG in it", () => {
+    const cpu = interpreterMachine();
+    cpu.memory.read(BigInt(DATA), 1);
+    cpu.memory.read(BigInt(DATA + 0x5000), 1);
+    smallPagesWithoutFlush(cpu);
+    mapPage(cpu, DATA + 0x5000, 0n);
+    cpu.memory.invalidatePage(BigInt(DATA));
+    expect(fault(() => cpu.memory.read(BigInt(DATA + 0x5000), 1))?.vector).toBe(14);
+  });
+
+  it("of global pages survive a flush that keeps them, others do not", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    cpu.state.set(STATE.cr4, cpu.state.get(STATE.cr4) | 0x80n);
+    mapPage(cpu, DATA, BigInt(DATA) | PRESENT_RW_US | 0x100n);
+    cpu.memory.flush(false);
+    cpu.memory.read(BigInt(DATA), 1);
+    cpu.memory.read(BigInt(DATA + 0x1000), 1);
+    mapPage(cpu, DATA, 0n);
+    mapPage(cpu, DATA + 0x1000, 0n);
+    cpu.memory.flush(true);
+    expect(fault(() => cpu.memory.read(BigInt(DATA), 1))).toBeUndefined();
+    expect(fault(() => cpu.memory.read(BigInt(DATA + 0x1000), 1))?.vector).toBe(14);
+    cpu.memory.flush(false);
+    expect(fault(() => cpu.memory.read(BigInt(DATA), 1))?.vector).toBe(14);
+  });
+
+  it("for reading give no right to write", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    mapPage(cpu, DATA, BigInt(DATA) | 5n);
+    cpu.memory.read(BigInt(DATA), 8);
+    expect(fault(() => cpu.memory.write(BigInt(DATA), 8, 1n))).toMatchObject({ vector: 14, errorCode: 3 });
+  });
+
+  it("of the supervisor give user code no right", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    mapPage(cpu, DATA, BigInt(DATA) | 3n);
+    cpu.memory.read(BigInt(DATA), 8);
+    cpu.state.setNumber(STATE.cpl, 3);
+    expect(fault(() => cpu.memory.read(BigInt(DATA), 8))).toMatchObject({ vector: 14, errorCode: 5 });
+    expect(fault(() => cpu.memory.read(BigInt(DATA), 8, true))).toBeUndefined();
+  });
+});
+
+function smallPagesWithoutFlush(cpu: InterpreterVcpu): void {
+  const flush = cpu.memory.flush.bind(cpu.memory);
+  cpu.memory.flush = () => {};
+  smallPages(cpu);
+  cpu.memory.flush = flush;
+}
+
+describe("an access that crosses a page", () => {
+  it("reads both halves from their own pages", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    mapPage(cpu, DATA + 0x1000, BigInt(DATA + 0x3000) | PRESENT_RW_US);
+    cpu.memory.flush(false);
+    cpu.ram.write(DATA + 0xffc, Uint8Array.of(1, 2, 3, 4));
+    cpu.ram.write(DATA + 0x3000, Uint8Array.of(5, 6, 7, 8));
+    expect(cpu.memory.read(BigInt(DATA + 0xffc), 8)).toBe(0x0807_0605_0403_0201n);
+  });
+
+  it("writes nothing when the second page faults, and reports that page", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    mapPage(cpu, DATA + 0x1000, 0n);
+    cpu.memory.flush(false);
+    cpu.ram.write(DATA + 0xffc, new Uint8Array(4));
+    expect(fault(() => cpu.memory.write(BigInt(DATA + 0xffc), 8, -1n))).toMatchObject({ vector: 14, errorCode: 2 });
+    expect(cpu.state.get(STATE.cr2)).toBe(BigInt(DATA + 0x1000));
+    expect(cpu.ram.readU32(DATA + 0xffc)).toBe(0);
+  });
+});
+
+describe("page flags", () => {
+  const page = DATA >>> 12;
+
+  it("a write makes the page dirty, a read does not", () => {
+    const cpu = interpreterMachine();
+    cpu.ram.clearDirty();
+    cpu.memory.read(BigInt(DATA), 8);
+    expect([...cpu.ram.dirtyPages()]).not.toContain(page);
+    cpu.memory.write(BigInt(DATA), 8, 1n);
+    expect([...cpu.ram.dirtyPages()]).toContain(page);
+  });
+
+  it("a page is dirty again after clearing, although its translation was cached", () => {
+    const cpu = interpreterMachine();
+    cpu.memory.write(BigInt(DATA), 8, 1n);
+    cpu.ram.clearDirty();
+    expect([...cpu.ram.dirtyPages()]).toEqual([]);
+    cpu.memory.write(BigInt(DATA), 8, 2n);
+    expect([...cpu.ram.dirtyPages()]).toContain(page);
+  });
+
+  it("a missing page is fetched once, at its first touch", () => {
+    const cpu = interpreterMachine();
+    const fetched: number[] = [];
+    cpu.ram.onMissing = (missing) => {
+      fetched.push(missing);
+      cpu.ram.flags[missing] = (cpu.ram.flags[missing] ?? 0) & ~PAGE_FLAG.missing;
+      cpu.ram.bytes().fill(0x5a, missing * 4096, (missing + 1) * 4096);
+    };
+    cpu.ram.flags[page] = PAGE_FLAG.missing;
+    cpu.ram.flagsChanged();
+    expect(fetched).toEqual([]);
+    expect(cpu.memory.read(BigInt(DATA), 2)).toBe(0x5a5an);
+    cpu.memory.write(BigInt(DATA), 1, 0n);
+    expect(fetched).toEqual([page]);
+  });
+
+  it("a page table that is missing is fetched by the walk", () => {
+    const cpu = interpreterMachine();
+    const content = cpu.ram.bytes().slice(PD, PD + 4096);
+    cpu.ram.onMissing = (missing) => {
+      cpu.ram.flags[missing] = 0;
+      cpu.ram.bytes().set(content, missing * 4096);
+    };
+    cpu.ram.bytes().fill(0, PD, PD + 4096);
+    cpu.ram.flags[PD >>> 12] = PAGE_FLAG.missing;
+    cpu.ram.flagsChanged();
+    expect(fault(() => cpu.memory.read(BigInt(CODE), 1))).toBeUndefined();
+  });
+
+  it("the old content of a protected page is kept before the first write", () => {
+    const cpu = interpreterMachine();
+    cpu.ram.write(DATA, Uint8Array.of(7));
+    const kept: number[] = [];
+    cpu.ram.onProtected = (guarded) => {
+      kept.push(cpu.ram.bytes()[guarded * 4096] ?? -1);
+      cpu.ram.flags[guarded] = (cpu.ram.flags[guarded] ?? 0) & ~PAGE_FLAG.protected;
+    };
+    cpu.ram.flags[page] = PAGE_FLAG.protected;
+    cpu.ram.flagsChanged();
+    cpu.memory.read(BigInt(DATA), 1);
+    expect(kept).toEqual([]);
+    cpu.memory.write(BigInt(DATA), 1, 8n);
+    cpu.memory.write(BigInt(DATA), 1, 9n);
+    expect(kept).toEqual([7]);
+    expect(cpu.ram.flags[page]).toBe(PAGE_FLAG.dirty);
+  });
+
+  it("an address outside RAM goes to the device, in accesses of at most four bytes", () => {
+    const log: string[] = [];
+    const bus = {
+      readMmio: (address: number, size: number) => {
+        log.push(`read ${address.toString(16)}.${size}`);
+        return address & 0xff;
+      },
+      writeMmio: (address: number, size: number, value: number) => {
+        log.push(`write ${address.toString(16)}.${size} ${value.toString(16)}`);
+      },
+    };
+    const cpu = interpreterMachine(undefined, undefined, bus);
+    expect(cpu.memory.read(0xa_0010n, 8)).toBe(0x14_0000_0010n);
+    cpu.memory.write(0xa_0020n, 2, 0xbeefn);
+    expect(log).toEqual(["read a0010.4", "read a0014.4", "write a0020.2 beef"]);
+  });
+});

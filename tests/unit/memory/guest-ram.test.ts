@@ -1,0 +1,77 @@
+// Guest memory as devices see it.
+import { describe, expect, it } from "vitest";
+import { GuestRam } from "../../../native-core/memory/guest-ram.ts";
+
+const RAM = 0x10_0000;
+
+function ram() {
+  const voided: [number, number][] = [];
+  let flushes = 0;
+  const flags = new Uint8Array(RAM / 4096 + 1);
+  const memory = new GuestRam({
+    memory: { buffer: new ArrayBuffer(RAM + 4096) },
+    ramBytes: RAM,
+    vramBytes: 4096,
+    flags,
+    voidCode: (address, length) => voided.push([address, length]),
+    flagsChanged: () => flushes++,
+  });
+  return { memory, flags, voided, flushes: () => flushes };
+}
+
+describe("guest memory", () => {
+  it("reads what was written, in little-endian order", () => {
+    const { memory } = ram();
+    memory.writeU32(0x1000, 0x1234_5678);
+    expect(memory.readU16(0x1000)).toBe(0x5678);
+    memory.writeU64(0x1ffc, 0x1122_3344_5566_7788n);
+    expect(memory.readU64(0x1ffc)).toBe(0x1122_3344_5566_7788n);
+  });
+
+  it("outside RAM reads as all ones and ignores writes, also where a range runs out of it", () => {
+    const { memory } = ram();
+    memory.write(RAM - 2, Uint8Array.of(1, 2, 3, 4));
+    const target = new Uint8Array(4);
+    memory.read(RAM - 2, target);
+    expect([...target]).toEqual([1, 2, 0xff, 0xff]);
+    expect(memory.readU32(RAM)).toBe(0xffff_ffff);
+    expect(memory.readU64(2 ** 40)).toBe(0xffff_ffff_ffff_ffffn);
+    expect(memory.vram.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("the legacy video window is no RAM", () => {
+    const { memory } = ram();
+    memory.write(0x9_fffe, Uint8Array.of(1, 2, 3, 4));
+    memory.writeU16(0xb_8000, 0x1234);
+    const target = new Uint8Array(4);
+    memory.read(0x9_fffe, target);
+    expect([...target]).toEqual([1, 2, 0xff, 0xff]);
+    expect(memory.bytes()[0xb_8000]).toBe(0);
+  });
+
+  it("marks every page of a write dirty", () => {
+    const { memory } = ram();
+    memory.write(0x2ffe, new Uint8Array(0x1004));
+    expect([...memory.dirtyPages()]).toEqual([2, 3, 4]);
+    memory.clearDirty();
+    expect([...memory.dirtyPages()]).toEqual([]);
+  });
+
+  it("voids translated code in the bytes that are written, page by page", () => {
+    const { memory, flags, voided } = ram();
+    flags[2] = 2;
+    memory.write(0x1ffe, new Uint8Array(8));
+    expect(voided).toEqual([[0x2000, 6]]);
+  });
+
+  it("brings missing pages before they are read or written", () => {
+    const { memory, flags } = ram();
+    flags[1] = 4;
+    memory.onMissing = (page) => {
+      flags[page] = 0;
+      memory.bytes().fill(9, page * 4096, (page + 1) * 4096);
+    };
+    memory.write(0x1000, Uint8Array.of(1));
+    expect(memory.readU16(0x1000)).toBe(0x0901);
+  });
+});
