@@ -11,6 +11,8 @@ export type ChannelHandler = (channel: DataChannel, socket: Socket, first: Uint8
 const LINE_LIMIT = 64;
 const LINE_TIMEOUT_MS = 10_000;
 const CLIENTS_MAX = 64;
+/** A client that takes nothing doesn't hold up the end of its machine. */
+const CLOSE_MS = 500;
 const NEWLINE = 0x0a;
 
 export class DataSocket {
@@ -57,7 +59,11 @@ export class DataSocket {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroySoon();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, CLOSE_MS);
     await closed;
+    clearTimeout(timer);
     await unlink(this.#path).catch(() => undefined);
   }
 

@@ -152,8 +152,10 @@ export class EmbeddedEngine implements Engine {
   }
 
   async abandon(): Promise<void> {
-    if (this.#state === undefined || this.#state === "stopped") this.#ended.resolve();
-    else await this.#stop("power-off", "The application ended");
+    // A start under way has to come to its end before it can be undone.
+    if (!this.#machine) await this.#queue.idle();
+    if (this.#machine) await this.#stop("power-off", "The application ended");
+    else this.#ended.resolve();
     await this.ended;
   }
 

@@ -5,7 +5,6 @@
 //   SIGTERM, SIGINT            -> the same
 //   uncaught error             -> said to main as `failed`, exit 1
 //   kill -9                    -> disks as after a power failure; main notices and explains
-import { flushCompileCache } from "node:module";
 import { ENGINE_PROTOCOL_VERSION, type EngineOutbound } from "../protocol/engine.ts";
 import type { Engine } from "../protocol/engine-interface.ts";
 import { RequestDispatcher } from "../protocol/request-dispatcher.ts";
@@ -51,6 +50,4 @@ export function runVmProcess(engine: HostedEngine): void {
   port.onDisconnect(abandon);
   port.onMessage((message) => void dispatcher.receive(message));
   send({ kind: "hello", protocol: ENGINE_PROTOCOL_VERSION, pid: process.pid });
-  // Main ends the process without ado once the machine has stopped, so what Node compiled is kept now (does nothing without a cache).
-  flushCompileCache();
 }
