@@ -1,7 +1,6 @@
 // Integer instructions too wide or too rare for IR: 128-bit division, nested ENTER, HLT.
 import { VECTOR } from "../../x86/registers.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
-import { is64BitCode } from "./mode.ts";
 import { StackCursor } from "./stack.ts";
 
 const RAX = 0;
@@ -41,7 +40,7 @@ const enterNested: Helper = (cpu, sizeValue, bytes, levelValue) => {
   const stack = StackCursor.current(cpu);
   const rbp = state.general(RBP);
   stack.push(size, rbp);
-  const frame = stack.pointer;
+  const frame = stack.register;
   const display = StackCursor.current(cpu);
   for (let n = 1; n < level; n++) {
     display.pointer = rbp - BigInt(n * size);
@@ -49,8 +48,9 @@ const enterNested: Helper = (cpu, sizeValue, bytes, levelValue) => {
   }
   stack.push(size, frame);
   stack.pointer -= bytes ?? 0n;
+  stack.probe(size);
   stack.commit();
-  if (is64BitCode(cpu) && size === 8) state.setGeneral(RBP, frame);
+  if (size === 8) state.setGeneral(RBP, frame);
   else state.setGeneral(RBP, size === 2 ? (rbp & ~0xffffn) | (frame & 0xffffn) : frame & 0xffff_ffffn);
   return 0n;
 };

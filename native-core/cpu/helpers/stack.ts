@@ -76,16 +76,26 @@ export class StackCursor {
     this.pointer = pointer;
   }
 
+  /** Faults as a write at the pointer would. */
+  probe(size: 2 | 4 | 8): void {
+    const address = this.#address(this.pointer);
+    const value = this.#cpu.memory.read(address, size, this.#supervisor);
+    this.#cpu.memory.write(address, size, value, this.#supervisor);
+  }
+
   #address(pointer: bigint): bigint {
     if (this.#mask === ALL_ONES) return BigInt.asUintN(64, pointer);
     return BigInt.asUintN(32, this.#base + (pointer & this.#mask));
   }
 
-  /** Writes RSP; the bits that the stack does not use stay. */
+  /** What RSP becomes with the pointer where it is: the bits that the stack does not use stay. */
+  get register(): bigint {
+    const old = this.#cpu.state.general(RSP);
+    return (old & ~this.#mask) | (this.pointer & this.#mask);
+  }
+
   commit(): void {
-    const { state } = this.#cpu;
-    const old = state.general(RSP);
-    state.setGeneral(RSP, (old & ~this.#mask) | (this.pointer & this.#mask));
+    this.#cpu.state.setGeneral(RSP, this.register);
   }
 }
 

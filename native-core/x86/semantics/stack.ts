@@ -9,11 +9,7 @@ import { GPR } from "./registers.ts";
 const SS = SEGMENTS.indexOf("ss");
 const GENERAL_PROTECTION = 13;
 
-/** Stack pointer, wrapped to the width of the stack outside 64-bit mode. */
-export function stackPointer(i: InstructionBuilder): Value {
-  return wrap(i, i.readGeneral(GPR.RSP, 8));
-}
-
+/** A stack pointer, wrapped to the width of the stack outside 64-bit mode. */
 function wrap(i: InstructionBuilder, pointer: Value): Value {
   return i.form.mode === "64" ? pointer : i.and(pointer, i.readState(STATE.stackMask));
 }
@@ -138,7 +134,9 @@ const popFlags: Semantics = (i) => {
   i.leave({ to: "next" });
 };
 
-/** Nesting levels are rare: only level 0 is done in place. */
+/**
+ * Nesting levels are rare: only level 0 is done in place. ENTER also faults if the final stack pointer could not be written (SDM 2A).
+ */
 const enter: Semantics = (i) => {
   const level = i.and(i.shrU(i.field("imm"), i.i64(16)), i.i64(31));
   const bytes = i.and(i.field("imm"), i.i64(0xffff));
@@ -148,7 +146,8 @@ const enter: Semantics = (i) => {
     () => {
       const frame = i.sub(i.readGeneral(GPR.RSP, 8), i.i64(i.size));
       i.store(i.size, stackAddress(i, frame), i.readGeneral(GPR.RBP));
-      i.writeGeneral(GPR.RBP, i.form.mode === "64" ? frame : wrap(i, frame));
+      i.translate(stackAddress(i, i.sub(frame, bytes)), true);
+      i.writeGeneral(GPR.RBP, wholeStackPointer(i, frame));
       writeStackPointer(i, i.sub(frame, bytes));
     },
   );

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deliverEvent } from "../../../../native-core/cpu/helpers/deliver-event.ts";
 import { RFLAGS } from "../../../../native-core/x86/registers.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
-import { FakeCpu, longCpu, protectedCpu, SELECTOR, setGate, TSS } from "./fake-cpu.ts";
+import { FakeCpu, GDT, longCpu, protectedCpu, SELECTOR, setGate, stackOf, TSS } from "./fake-cpu.ts";
 
 function pushFrame(cpu: FakeCpu, size: 2 | 4 | 8, values: readonly (bigint | number)[]): void {
   const top = 0x8000n - BigInt(values.length * size);
@@ -127,6 +127,66 @@ describe("far transfers", () => {
     cpu.call("returnFar", 4, 0);
     expect(cpu.state.getNumber(STATE.cpl)).toBe(3);
     expect(cpu.state.general(4)).toBe(0x7000n);
+  });
+});
+
+describe("call gates", () => {
+  const GATE = 0x68;
+
+  function setCallGate(
+    cpu: FakeCpu,
+    offset: bigint,
+    options: { type?: number; dpl?: number; count?: number } = {},
+  ): void {
+    const { type = 12, dpl = 3, count = 0 } = options;
+    const attributes = BigInt(0x80 | (dpl << 5) | type);
+    const low = (offset & 0xffffn) | (BigInt(SELECTOR.KERNEL_CODE) << 16n) | (BigInt(count) << 32n);
+    cpu.memory.write(BigInt(GDT + GATE), 8, low | (attributes << 40n) | (((offset >> 16n) & 0xffffn) << 48n));
+    cpu.memory.write(BigInt(GDT + GATE + 8), 8, offset >> 32n);
+    cpu.state.setNumber(STATE.gdtLimit, 0xff);
+  }
+
+  it("raise privilege on the stack of the TSS and take parameters along", () => {
+    const cpu = protectedCpu(3);
+    setCallGate(cpu, 0x12345n, { count: 2 });
+    cpu.memory.write(BigInt(TSS + 4), 4, 0x9000n);
+    cpu.memory.write(BigInt(TSS + 8), 2, BigInt(SELECTOR.KERNEL_DATA));
+    cpu.memory.write(0x8008n, 8, 0xbbbb_0000_aaaan);
+    cpu.call("callFar", GATE | 3, 0, 4, 0x105);
+    expect(cpu.state.get(STATE.rip)).toBe(0x12345n);
+    expect(cpu.state.getNumber(STATE.cpl)).toBe(0);
+    const frame = [0x105n, BigInt(SELECTOR.USER_CODE), 0xaaaan, 0xbbbbn, 0x8008n, BigInt(SELECTOR.USER_DATA)];
+    expect(stackOf(cpu, 6, 4)).toEqual(frame);
+    cpu.call("returnFar", 4, 8);
+    expect(cpu.state.get(STATE.rip)).toBe(0x105n);
+    expect(cpu.state.general(4)).toBe(0x8010n);
+    expect(cpu.state.getNumber(STATE.cpl)).toBe(3);
+  });
+
+  it("are 64 bits wide in long mode and leave SS null", () => {
+    const cpu = longCpu(3);
+    setCallGate(cpu, 0x1_2345_6789n);
+    cpu.memory.write(BigInt(TSS + 4), 8, 0x9000n);
+    cpu.call("callFar", GATE | 3, 0, 8, 0x105);
+    expect(cpu.state.get(STATE.rip)).toBe(0x1_2345_6789n);
+    expect(cpu.state.segment("ss", "selector")).toBe(0n);
+    expect(stackOf(cpu, 4)).toEqual([0x105n, BigInt(SELECTOR.USER_CODE), 0x8008n, BigInt(SELECTOR.USER_DATA)]);
+  });
+
+  it("may be jumped through only at their own level", () => {
+    const cpu = protectedCpu();
+    setCallGate(cpu, 0x500n);
+    cpu.call("jumpFar", GATE, 0, 4);
+    expect(cpu.state.get(STATE.rip)).toBe(0x500n);
+    const user = protectedCpu(3);
+    setCallGate(user, 0x500n);
+    expect(user.fault("jumpFar", GATE | 3, 0, 4)).toEqual({ vector: 13, errorCode: SELECTOR.KERNEL_CODE });
+  });
+
+  it("have a privilege level of their own", () => {
+    const cpu = protectedCpu(3);
+    setCallGate(cpu, 0x500n, { dpl: 0 });
+    expect(cpu.fault("callFar", GATE | 3, 0, 4, 0)).toEqual({ vector: 13, errorCode: GATE });
   });
 });
 

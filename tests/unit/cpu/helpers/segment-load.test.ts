@@ -83,6 +83,15 @@ describe("segment limits", () => {
     expect(cpu.fault("checkSegmentAccess", DS, 0xfff, 4)).toEqual({ vector: 13, errorCode: 0 });
   });
 
+  it("go with the segment's type", () => {
+    const cpu = protectedCpu();
+    cpu.state.setSegment("ds", "attributes", 0xc091n); // read-only data
+    expect(cpu.call("checkSegmentAccess", DS, 0, 4, 0)).toBe(0n);
+    expect(cpu.fault("checkSegmentAccess", DS, 0, 4, 1)).toEqual({ vector: 13, errorCode: 0 });
+    expect(cpu.call("checkSegmentAccess", CS, 0, 4, 0)).toBe(0n);
+    expect(cpu.fault("checkSegmentAccess", CS, 0, 4, 1)).toEqual({ vector: 13, errorCode: 0 });
+  });
+
   it("raise #SS for the stack", () => {
     const cpu = protectedCpu();
     cpu.state.setSegment("ss", "limit", 0xfffn);
