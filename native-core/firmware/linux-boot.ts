@@ -49,7 +49,7 @@ const CR4_PAE = 0x20n;
 const EFER_LME_LMA = 0x500n;
 const PCI_CLASS_VGA = 0x0300;
 
-export interface BootFile {
+interface BootFile {
   /** As the user named it, for messages. */
   file: string;
   bytes: Uint8Array;

@@ -24,7 +24,7 @@ export const MEMORY_MAP = {
 export const PCI_PORT_WINDOW = { FIRST: 0xc000, LAST: 0xffff } as const;
 
 /** Type of a range in the memory map that firmware reports (ACPI 6.4, table 15.4). */
-export const E820 = { RAM: 1, RESERVED: 2, ACPI: 3 } as const;
+const E820 = { RAM: 1, RESERVED: 2, ACPI: 3 } as const;
 
 export interface MemoryRange {
   base: number;

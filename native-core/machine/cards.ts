@@ -13,7 +13,7 @@ import type { BoardServices, PciCard } from "./board.ts";
 
 const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_DISK: 8 } as const;
 
-export interface DiskPart {
+interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
   id: string;
   backend: BlockBackend;

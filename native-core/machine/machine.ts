@@ -27,7 +27,7 @@ import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
 import { RateLimit } from "./rate-limit.ts";
 
-export const MACHINE_STATE_VERSION = 1;
+const MACHINE_STATE_VERSION = 1;
 
 /** What the processor and its memory must provide; made by cpu/ (see ProcessorFactory). */
 export interface Processor {
@@ -62,7 +62,7 @@ export interface MachineParts extends CardParts {
   log?: (message: string) => void;
 }
 
-export type SliceState = "running" | "halted" | "shutdown" | "reset" | "poweroff";
+type SliceState = "running" | "halted" | "shutdown" | "reset" | "poweroff";
 
 export interface Slice {
   state: SliceState;
@@ -71,7 +71,7 @@ export interface Slice {
 }
 
 const deviceStateSchema = z.strictObject({ version: z.int().min(1), state: z.unknown() });
-export const machineStateSchema = z.strictObject({
+const machineStateSchema = z.strictObject({
   version: z.literal(MACHINE_STATE_VERSION),
   memoryBytes: z.int(),
   nowNs: timeNs,

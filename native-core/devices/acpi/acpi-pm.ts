@@ -10,7 +10,7 @@ export const ACPI_PM_BYTES = 0x10;
 /** Offsets of the blocks from ACPI_PM_PORT. */
 export const ACPI_PM = { EVENT_STATUS: 0, EVENT_ENABLE: 2, CONTROL: 4, TIMER: 8 } as const;
 export const ACPI_SCI_IRQ = 9;
-export const ACPI_PM_TIMER_HZ = 3579545n;
+const ACPI_PM_TIMER_HZ = 3579545n;
 /** SLP_TYP value of \_S5 (soft off) in the DSDT. */
 export const ACPI_SLEEP_TYPE_S5 = 5;
 

@@ -6,7 +6,7 @@ import type { AccessSize, Device, InterruptLine, IoBus } from "../device.ts";
 import { arrayOf, u8, u32 } from "../state-schema.ts";
 
 export const IOAPIC_BASE = 0xfec00000;
-export const IOAPIC_PINS = 24;
+const IOAPIC_PINS = 24;
 const IOAPIC_BYTES = 0x1000;
 const IOAPIC_VERSION = 0x11;
 

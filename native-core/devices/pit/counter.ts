@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { flag, timeNs, u8, u16 } from "../state-schema.ts";
 
-export const PIT_FREQUENCY_HZ = 1193182n;
+const PIT_FREQUENCY_HZ = 1193182n;
 const NS_PER_SECOND = 1000000000n;
 
 export const counterStateSchema = z.strictObject({

@@ -20,7 +20,7 @@ import {
 } from "./registers.ts";
 
 /** Bytes the host may send ahead of the guest; more is refused. */
-export const UART_BACKLOG_BYTES = 1 << 20;
+const UART_BACKLOG_BYTES = 1 << 20;
 /** 115200 / 12 = 9600 baud. */
 const RESET_DIVISOR = 12;
 

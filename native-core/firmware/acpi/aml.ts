@@ -10,14 +10,12 @@ const OP = {
   BYTE: 0x0a,
   WORD: 0x0b,
   DWORD: 0x0c,
-  STRING: 0x0d,
   SCOPE: 0x10,
   BUFFER: 0x11,
   PACKAGE: 0x12,
   METHOD: 0x14,
   EXTENDED: 0x5b,
   DEVICE: 0x82,
-  LOCAL0: 0x60,
   ARG0: 0x68,
   STORE: 0x70,
   IF: 0xa0,
@@ -80,8 +78,6 @@ export function integer(value: number): Aml {
   return concat(bytes(OP.DWORD), u32(value));
 }
 
-export const string = (text: string): Aml => concat(bytes(OP.STRING), ascii(text), bytes(0));
-
 export const name = (at: string, value: Aml): Aml => concat(bytes(OP.NAME), path(at), value);
 export const scope = (at: string, ...content: Aml[]): Aml =>
   concat(bytes(OP.SCOPE), withLength(concat(path(at), ...content)));
@@ -92,7 +88,7 @@ export const method = (at: string, argumentCount: number, ...content: Aml[]): Am
   concat(bytes(OP.METHOD), withLength(concat(path(at), bytes(argumentCount), ...content)));
 export const pack = (...elements: Aml[]): Aml =>
   concat(bytes(OP.PACKAGE), withLength(concat(bytes(elements.length), ...elements)));
-export const buffer = (content: Uint8Array): Aml =>
+const buffer = (content: Uint8Array): Aml =>
   concat(bytes(OP.BUFFER), withLength(concat(integer(content.length), content)));
 
 export const ARG0 = bytes(OP.ARG0);
@@ -132,8 +128,6 @@ export const ioWindow = ({ min, max }: AddressSpace): Aml => word(1, 3, min, max
 /** Memory a bridge passes on, not cacheable, read-write. */
 export const memoryWindow = ({ min, max }: AddressSpace): Aml =>
   concat(bytes(0x87, 0x17, 0, 0, PRODUCER_FIXED, 0x01), u32(0), u32(min), u32(max), u32(0), u32(max - min + 1));
-/** Memory occupied by a device of the board. */
-export const fixedMemory = (base: number, length: number): Aml => concat(bytes(0x86, 9, 0, 1), u32(base), u32(length));
 
 function word(type: number, flags: number, min: number, max: number): Aml {
   return concat(

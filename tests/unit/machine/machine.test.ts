@@ -85,7 +85,7 @@ describe("The machine", () => {
     const { machine, vcpu } = build();
     vcpu.step = (cpu) => {
       if (cpu.state.get(STATE.instructionCount) === 10n)
-        timerFirmware(500).start({ ...machine, pci: machine.board.pci });
+        timerFirmware(500).start({ vcpu, memory: machine.memory, bus: machine.bus, pci: machine.board.pci });
       return "next";
     };
     machine.runSlice(1_000_000n);
