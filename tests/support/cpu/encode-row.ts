@@ -7,7 +7,8 @@ export const ENCODED_BYTES = 16;
 /** Base registers that the caller points into data: RBX, RSI, RDI. */
 export const BASES = [3, 6, 7] as const;
 
-export function encodeRow(row: InstructionRow, random: Random): Uint8Array {
+/** `long`: with REX prefixes now and then. */
+export function encodeRow(row: InstructionRow, random: Random, long = true): Uint8Array {
   const words = row.opcode.split(" ");
   const bytes: number[] = [];
   const mandatory: number[] = [];
@@ -33,7 +34,7 @@ export function encodeRow(row: InstructionRow, random: Random): Uint8Array {
   if (row.repeatable && random.below(2)) bytes.push(random.pick([0xf2, 0xf3]));
   bytes.push(...mandatory);
   const rex = 0x40 | (rexW << 3) | (random.below(2) << 2);
-  if (random.below(2)) bytes.push(rex);
+  if (long && random.below(2)) bytes.push(rex);
   const last = opcode.at(-1) as number;
   bytes.push(...opcode.slice(0, -1), plus ? last + random.below(8) : last);
   const fixedModRm = opcode.length === (opcode[0] === 0x0f ? 3 : 2) && opcode[1] !== 0x38 && opcode[1] !== 0x3a;

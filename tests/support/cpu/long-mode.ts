@@ -1,4 +1,4 @@
-// A processor in 64-bit mode on a small flat machine, the same on the evaluator and on the interpreter:
+// A processor on a small flat machine, in 64-bit or 32-bit mode, the same on the evaluator and on the interpreter:
 //
 //   0x01000  page tables: the first 2 MiB mapped to themselves (one page of 2 MiB)
 //   0x04000  IDT: every vector leads to its own HLT at HANDLERS + 16 * vector
@@ -125,4 +125,20 @@ export function enterLongMode({ state, write }: Machine): void {
   state.flags = 2n;
   state.setGeneral(4, BigInt(STACK));
   state.set(STATE.rip, BigInt(CODE));
+}
+
+/** As enterLongMode, but 32-bit protected mode: flat segments, no paging, an IDT of 32-bit gates at the same place. */
+export function enterProtectedMode({ state, write }: Machine): void {
+  enterLongMode({ state, write });
+  write(GDT, quadwords(0n, 0x00cf_9b00_0000_ffffn, 0x00cf_9300_0000_ffffn));
+  write(IDT, new Uint8Array(0x1000));
+  for (let vector = 0; vector < 32; vector++) {
+    const handler = BigInt(HANDLERS + vector * 16);
+    write(IDT + vector * 8, quadwords((handler & 0xffffn) | (8n << 16n) | (0x8e00n << 32n)));
+  }
+  state.set(STATE.cr0, 0x33n);
+  state.set(STATE.cr4, 0x600n);
+  state.set(STATE.efer, 0n);
+  state.setNumber(STATE.idtLimit, 0xff);
+  state.setSegment("cs", "attributes", 0xcf9bn);
 }
