@@ -54,6 +54,9 @@ export function formKey(memory: number, size: number, addressSize: number, repea
   return (((memory * 4 + size) * 3 + addressSize - 1) * 3 + repeat) * 2 + segment;
 }
 
+/** Where the last three parts of formKey start. */
+const FIRST = { addressSize: 1, repeat: 0, segment: 0 } as const;
+
 const KEYS = 2 * 4 * 3 * 3 * 2;
 
 const forms: Form[] = [];
@@ -109,33 +112,52 @@ function encodeRow(row: InstructionRow, mode: FormMode): RowEncoding {
   const sizeRule = sizeRuleOf(row, operands);
   const fixedSize = fixedSizeOf(operands);
   const table = new Uint16Array(KEYS).fill(NO_FORM);
-  const strings = operands.some((operand) => operand.place === "string");
-  const segmented = operands.some((operand) => operand.text.startsWith("X"));
-  const addressSized = row.addressSized || strings;
+  const variants = variantsOf(row, operands, mode);
   const memories = [mayBeRegister(operands) ? [0] : [], mayBeMemory(operands) ? [1] : []].flat();
-
   for (const memory of memories) {
     for (const size of sizesOf(sizeRule, fixedSize, mode)) {
-      for (const addressSize of mode === "64" ? ([8, 4] as const) : ([4, 2] as const)) {
-        for (const [repeatIndex, repeat] of REPEATS.entries()) {
-          for (const segment of [SEGMENT_DEFAULT, SEGMENT_IN_FIELD]) {
-            const info: FormInfo = {
-              size,
-              operands: resolveOperands(operands, size, memory === 1),
-              mode: isModal(row, operands) ? mode : (row.mode ?? "64"),
-              addressSize: addressSized ? addressSize : 8,
-              repeat: !row.repeatable ? "none" : repeat === "repne" && !row.writes?.includes("ZF") ? "rep" : repeat,
-              segment: segmented && mode === "64" ? segment : SEGMENT_DEFAULT,
-            };
-            const key = formKey(memory, log2(size), log2(addressSize), repeatIndex, segment - SEGMENT_DEFAULT);
-            table[key] = formFor(row, info).id;
-          }
-        }
+      const resolved = resolveOperands(operands, size, memory === 1);
+      const base = formKey(memory, log2(size), FIRST.addressSize, FIRST.repeat, FIRST.segment);
+      for (const { info, keys } of variants) {
+        const { id } = formFor(row, { size, operands: resolved, ...info });
+        for (const key of keys) table[base + key] = id;
       }
     }
   }
   const zeroForms = row.zeroCount ? encodeRow(zeroCountRow(row, row.zeroCount), mode).forms : undefined;
   return { row, operands, sizeRule, fixedSize, forms: table, zeroForms };
+}
+
+/** What a form depends on beside size and memory, and the keys that lead to it, relative to those of FIRST. */
+interface Variant {
+  readonly info: Omit<FormInfo, "size" | "operands">;
+  readonly keys: number[];
+}
+
+function variantsOf(row: InstructionRow, operands: readonly OperandCode[], mode: FormMode): Variant[] {
+  const strings = operands.some((operand) => operand.place === "string");
+  const segmented = mode === "64" && operands.some((operand) => operand.text.startsWith("X"));
+  const addressSized = row.addressSized || strings;
+  const formMode = isModal(row, operands) ? mode : (row.mode ?? "64");
+  const variants = new Map<string, Variant>();
+  const base = formKey(0, 0, FIRST.addressSize, FIRST.repeat, FIRST.segment);
+  for (const addressSize of mode === "64" ? ([8, 4] as const) : ([4, 2] as const)) {
+    for (const [repeatIndex, repeat] of REPEATS.entries()) {
+      for (const segment of [SEGMENT_DEFAULT, SEGMENT_IN_FIELD]) {
+        const info = {
+          mode: formMode,
+          addressSize: addressSized ? addressSize : 8,
+          repeat: !row.repeatable ? "none" : repeat === "repne" && !row.writes?.includes("ZF") ? "rep" : repeat,
+          segment: segmented ? segment : SEGMENT_DEFAULT,
+        } as const;
+        const signature = `${info.addressSize} ${info.repeat} ${info.segment}`;
+        const variant = variants.get(signature) ?? { info, keys: [] };
+        variant.keys.push(formKey(0, 0, log2(addressSize), repeatIndex, segment - SEGMENT_DEFAULT) - base);
+        variants.set(signature, variant);
+      }
+    }
+  }
+  return [...variants.values()];
 }
 
 /** What the row does with a count of zero, as a row: reached only through RowEncoding.zeroForms. */
