@@ -20,7 +20,7 @@ import { Metrics } from "./metrics.ts";
 import { RunningMachine } from "./running-machine.ts";
 import { SerialQueue } from "./serial-queue.ts";
 
-export const EMBEDDED_CAPABILITIES: EngineCapabilities = {
+const EMBEDDED_CAPABILITIES: EngineCapabilities = {
   engine: "embedded",
   liveSnapshots: true,
   saveState: true,

@@ -19,6 +19,7 @@ export function mainPort(): MainPort {
   const { parentPort } = process as unknown as { parentPort?: ParentPort };
   if (parentPort) {
     return {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a message port, not a window
       send: async (message) => parentPort.postMessage(message),
       onMessage: (listener) => parentPort.on("message", (event) => listener(event.data)),
       onDisconnect: () => undefined,

@@ -11,7 +11,7 @@ import { Qcow2Image, readHeader } from "./qcow2/image.ts";
 import { RawImage } from "./raw-image.ts";
 
 /** More layers than this is a chain that makes no sense; each one costs a lookup per read. */
-export const CHAIN_MAX_LAYERS = 256;
+const CHAIN_MAX_LAYERS = 256;
 
 /** What opening needs of the host. Paths are opaque to this layer. */
 export interface MediaHost {

@@ -24,9 +24,9 @@ export async function formatOf(file: ImageFile): Promise<DiskFormat> {
   const count = await file.read(0, start);
   if (count >= 4 && new DataView(start.buffer).getUint32(0) === QCOW2_MAGIC) return "qcow2";
   for (const { name, offset, magic } of FOREIGN) {
-    const matches = [...magic].every((character, i) => start[offset + i] === character.charCodeAt(0));
+    const found = String.fromCharCode(...start.subarray(offset, offset + magic.length));
     // A bootable ISO may be used as a read-only raw disk; everything else is a container.
-    if (!matches || (magic === "CD001" && file.readOnly)) continue;
+    if (found !== magic || (magic === "CD001" && file.readOnly)) continue;
     throw new AppError("UNSUPPORTED", `${file.name} is ${name}, not a raw or qcow2 disk image`, {
       file: file.name,
       field: "format",

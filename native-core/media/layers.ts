@@ -1,4 +1,4 @@
-// Operations on the layers of a disk: new overlay, merging a layer away, full copy. Used for snapshots and clones.
+// Operations on the layers of a disk: merging a layer away, full copy. (A new layer is a `createQcow2` with a backing file.) Used for snapshots and clones.
 //
 // Deleting a snapshot removes one layer S of a chain  base <- S <- child:
 //   mergeUp    copies what S holds and the child lacks into the child, then names S's own backing file in the child. The child may
@@ -9,8 +9,6 @@
 import { AppError } from "../common/errors.ts";
 import { isAllZero } from "../common/zero.ts";
 import type { DiskImage } from "./disk-image.ts";
-import type { ImageFile } from "./image-file.ts";
-import { createQcow2 } from "./qcow2/create.ts";
 import type { BackingReference } from "./qcow2/header-writer.ts";
 import { Qcow2Image } from "./qcow2/image.ts";
 
@@ -23,11 +21,6 @@ export interface WorkOptions {
   readonly cancellation?: { readonly aborted: boolean } | undefined;
   /** Share done, 0..1. */
   readonly onProgress?: ((share: number) => void) | undefined;
-}
-
-/** Makes the empty file `newFile` the layer above `top`, which `backing` names as seen from the new file's folder. */
-export async function overlay(top: DiskImage, newFile: ImageFile, backing: BackingReference): Promise<void> {
-  await createQcow2(newFile, top.sizeBytes, backing);
 }
 
 /**

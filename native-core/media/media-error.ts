@@ -25,5 +25,3 @@ export function corruptImage(file: string, field: string, problem: string): AppE
     remedy: "Restore a snapshot or repair the image with `qemu-img check -r all`.",
   });
 }
-
-export const CHECK_REMEDY = "Repair it with `qemu-img check -r all`, or open it read-only.";

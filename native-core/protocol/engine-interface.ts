@@ -5,7 +5,7 @@ import type { EngineArgument, EngineOutbound, EngineRequestName, EngineResult } 
 /** What an engine says unasked. */
 export type EngineEvent = Extract<EngineOutbound, { kind: "runState" | "reset" | "log" }>;
 
-export type EngineMethods = {
+type EngineMethods = {
   readonly [N in EngineRequestName]: (argument: EngineArgument<N>) => Promise<EngineResult<N>>;
 };
 

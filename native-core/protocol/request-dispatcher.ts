@@ -81,7 +81,7 @@ function refusal(code: string, message: string, field: string): Refusal {
 }
 
 /** A failure as it travels. Anything unexpected is the engine's failure, with its own words. */
-export function toFailure(error: unknown): Failure {
+function toFailure(error: unknown): Failure {
   if (error instanceof Refusal) return error.failure;
   if (isAppError(error)) {
     const details = Object.entries(error.details).filter((entry): entry is [string, string] => entry[1] !== undefined);

@@ -4,7 +4,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { ProcessExit, VmLauncher } from "../../main/supervisor/launcher.ts";
+import type { ProcessExit, VmChannel, VmLauncher } from "../../main/supervisor/launcher.ts";
 import { Emitter } from "../../native-core/common/emitter.ts";
 import { temporaryFolder } from "../support/media/qemu-tools.ts";
 import { StarterMachine, StarterVm } from "../support/vm/starter-vm.ts";
@@ -33,14 +33,15 @@ function launchWithSmallDisk(mountPoint: string): VmLauncher {
     const exits = new Emitter<ProcessExit>();
     child.on("message", (message) => messages.fire(message));
     child.once("close", (code, signal) => exits.fire({ code, signal }));
-    return {
+    const channel: VmChannel = {
       pid: child.pid,
       send: (message) => void child.send(message as object, () => undefined),
       onMessage: messages.event,
       onExit: exits.event,
       stderrTail: () => "",
-      kill: (force) => void child.kill(force ? "SIGKILL" : "SIGTERM"),
+      kill: () => void child.kill("SIGKILL"),
     };
+    return channel;
   };
 }
 

@@ -150,7 +150,7 @@ function knownChunks(folder: string): Map<string, PendingLocation> {
 }
 
 /** The index of a pack; empty when the file is not a sound pack. */
-export function readPackIndex(file: string, pack: string): ChunkLocation[] {
+function readPackIndex(file: string, pack: string): ChunkLocation[] {
   const fd = openSync(file, constants.O_RDONLY);
   try {
     const { size } = fstatSync(fd);

@@ -17,7 +17,7 @@ import { PageMap } from "./page-map.ts";
 import { decodeValue, encodeValue } from "./value-codec.ts";
 
 /** What must be the same in the machine that continues from a state. */
-export const machineShapeSchema = z.strictObject({
+const machineShapeSchema = z.strictObject({
   memoryMiB: z.int(),
   videoMemoryMiB: z.int(),
   disks: z.array(z.strictObject({ id: z.string(), sizeBytes: z.number(), readOnly: z.boolean() })),

@@ -7,9 +7,9 @@ import { AppError } from "../../common/errors.ts";
 import type { ImageFile } from "../image-file.ts";
 import { type BackingReference, encodeBackingName, encodeHeader, nameSlot } from "./header-writer.ts";
 
-export const CLUSTER_BITS = 16;
+const CLUSTER_BITS = 16;
 const CLUSTER = 1 << CLUSTER_BITS;
-export const DISK_MAX_BYTES = 64 * 2 ** 40;
+const DISK_MAX_BYTES = 64 * 2 ** 40;
 
 /** Formats an empty file. With `backing` the disk reads as that one until it is written. Durable when it settles. */
 export async function createQcow2(file: ImageFile, sizeBytes: number, backing?: BackingReference): Promise<void> {

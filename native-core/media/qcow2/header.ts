@@ -7,20 +7,20 @@
 import { invalidImage, unsupportedImage } from "../media-error.ts";
 
 export const QCOW2_MAGIC = 0x514649fb;
-export const HEADER_V2_LENGTH = 72;
+const HEADER_V2_LENGTH = 72;
 export const HEADER_V3_LENGTH = 104;
-export const CLUSTER_BITS_MIN = 9;
-export const CLUSTER_BITS_MAX = 21;
+const CLUSTER_BITS_MIN = 9;
+const CLUSTER_BITS_MAX = 21;
 /** The specification's limit for the name of a backing file. */
 export const BACKING_NAME_MAX = 1023;
 /** Bounds on tables that are held in memory, the same as QEMU's. */
-export const L1_MAX_BYTES = 32 << 20;
+const L1_MAX_BYTES = 32 << 20;
 export const REFCOUNT_TABLE_MAX_BYTES = 8 << 20;
 
 export const INCOMPATIBLE = { dirty: 1n, corrupt: 2n, externalData: 4n, compressionType: 8n, extendedL2: 16n } as const;
 export const EXTENSION = { end: 0, backingFormat: 0xe2792aca, externalDataName: 0x44415441 } as const;
 
-export interface HeaderExtension {
+interface HeaderExtension {
   readonly type: number;
   readonly data: Uint8Array;
 }

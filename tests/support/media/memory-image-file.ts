@@ -7,7 +7,7 @@ export class MemoryImageFile implements ImageFile {
   bytes: Uint8Array;
   #size: number;
 
-  constructor(bytes = new Uint8Array(0), readOnly = false, name = "test.img") {
+  constructor(bytes: Uint8Array = new Uint8Array(0), readOnly = false, name = "test.img") {
     this.bytes = bytes;
     this.#size = bytes.length;
     this.readOnly = readOnly;

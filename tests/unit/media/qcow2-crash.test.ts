@@ -19,12 +19,7 @@ async function open(file: MemoryImageFile): Promise<Qcow2Image> {
   return Qcow2Image.open(file, await readHeader(file), { decompressors: nodeDecompressors });
 }
 
-/** Each sector's contents name the round that wrote it, so that a reader can tell which rounds a sector may be from. */
-interface History {
-  /** Per sector: values that a crash may leave, oldest acknowledged one first. */
-  readonly possible: Set<number>[];
-}
-
+// Each sector's contents name the round that wrote it, so that a reader can tell which rounds a sector may be from.
 const rounds = fc.array(
   fc.record({
     kind: fc.constantFrom("write" as const, "write" as const, "write" as const, "discard" as const),

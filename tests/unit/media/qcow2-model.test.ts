@@ -75,9 +75,7 @@ async function apply(image: DiskImage, model: Uint8Array, plan: readonly (readon
       } else if (item.kind === "read") {
         const target = new Uint8Array(length);
         const expected = model.slice(offset, offset + length);
-        work.push(
-          image.read(offset, target).then(() => expect(equal(target, expected), "read during batch").toBe(true)),
-        );
+        work.push(image.read(offset, target).then(() => expect(equal(target, expected)).toBe(true)));
       } else {
         // A discard reads as before or as zeroes: whatever it is after the batch, it has to stay.
         work.push(image.discard(offset, length));
@@ -156,7 +154,7 @@ describe("qcow2 against a model", () => {
             await image.close();
             writeFileSync(path, file.contents);
             writeFileSync(folder.file("model.raw"), model);
-            expect(await qemuCheck(path), maker).toEqual({ corruptions: 0, leaks: 0, errors: 0 });
+            expect({ maker, ...(await qemuCheck(path)) }).toEqual({ maker, corruptions: 0, leaks: 0, errors: 0 });
             await qemuImg("compare", "-f", "qcow2", "-F", "raw", path, folder.file("model.raw"));
           }),
           { numRuns: 6 },
