@@ -1,5 +1,6 @@
 // The Electron shell: one process for the services, one window, one utility process per running machine.
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { app, type BrowserWindow, dialog, session, type Tray } from "electron";
 import { declareAppScheme, serveApp } from "./desktop/app-protocol.ts";
@@ -10,21 +11,19 @@ import { brokerPorts } from "./desktop/port-broker.ts";
 import { restrictAllContents, restrictSession } from "./desktop/session-policy.ts";
 import { launchUtilityProcess } from "./desktop/utility-launcher.ts";
 import { openWindow, showWindow } from "./desktop/window.ts";
-import { defaultEngines } from "./engines/index.ts";
 import { createRouter } from "./rpc/router.ts";
 import { App, type StopAll } from "./services/app.ts";
 import { failureOf } from "./services/failures.ts";
 import { resolveHome } from "./store/data-folder.ts";
 
-/** The folder with package.json: the project, or app.asar in a package. */
-const root = app.getAppPath();
+/** Beside this module, wherever the app was put; the names are those of the sources, which the build rewrites. */
 const files = {
-  renderer: path.join(root, "out/renderer"),
-  preload: path.join(root, "out/preload/preload.cjs"),
-  vmProcess: path.join(root, "native-core/host/vm-process.ts"),
-  relay: path.join(root, "main/desktop/relay-process.ts"),
-  icon: path.join(root, "resources/icons/icon.png"),
-  starter: app.isPackaged ? path.join(process.resourcesPath, "starter") : path.join(root, "out/starter"),
+  renderer: fileURLToPath(new URL("../out/renderer", import.meta.url)),
+  preload: fileURLToPath(new URL("./preload/preload.cjs", import.meta.url)),
+  relay: fileURLToPath(new URL("./desktop/relay-process.ts", import.meta.url)),
+  icon: fileURLToPath(new URL("../resources/icons/icon.png", import.meta.url)),
+  /** Of a package; in development the launcher names the folder. */
+  starter: path.join(process.resourcesPath, "starter"),
 };
 
 function readHome(argv: readonly string[]): string {
@@ -38,14 +37,8 @@ function readHome(argv: readonly string[]): string {
 }
 
 async function run(home: string): Promise<void> {
-  const engines = new Map(
-    [...defaultEngines()].map(([id, engine]) => [
-      id,
-      id === "embedded" ? { ...engine, module: files.vmProcess } : engine,
-    ]),
-  );
   const starterFolder = process.env["TERRARIUM_RESOURCES"] ?? files.starter;
-  const services = await App.open({ home, engines, launcher: launchUtilityProcess, starterFolder });
+  const services = await App.open({ home, launcher: launchUtilityProcess, starterFolder });
   const relay = new DataRelay(files.relay);
   brokerPorts(services, createRouter(services), relay);
 
@@ -55,9 +48,8 @@ async function run(home: string): Promise<void> {
   app.on("will-quit", () => tray?.destroy());
   const show = (link: string | null) => {
     const route = link === null ? null : routeOfLink(link);
-    if (window !== null && route === null) return showWindow(window);
-    window?.destroy();
-    window = openWindow({ preload: files.preload, route: route ?? undefined });
+    if (window !== null) return showWindow(window, route);
+    window = openWindow({ preload: files.preload, route });
     window.on("closed", () => {
       window = null;
       if (services.running().length === 0 && process.platform !== "darwin") app.quit();

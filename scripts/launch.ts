@@ -34,11 +34,15 @@ async function main(): Promise<number> {
   return runInBrowser(start);
 }
 
-function runElectron(binary: string): Promise<number> {
+async function runElectron(binary: string): Promise<number> {
+  // Imported here: it loads the bundler, which no other start needs.
+  const { buildDesktop, DESKTOP_FOLDER } = await import("./setup/build-desktop.ts");
+  await buildDesktop();
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, [PROJECT, ...(options.home ? ["--home", options.home] : [])], {
+    const child = spawn(binary, [DESKTOP_FOLDER, ...(options.home ? ["--home", options.home] : [])], {
       stdio: "inherit",
       cwd: PROJECT,
+      env: { TERRARIUM_RESOURCES: join(PROJECT, "out/starter"), ...process.env },
     });
     child.on("error", reject);
     child.on("exit", (code) => resolve(code ?? 1));

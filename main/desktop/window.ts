@@ -5,7 +5,7 @@ import { APP_ORIGIN } from "./app-protocol.ts";
 export interface WindowOptions {
   readonly preload: string;
   /** Part of the app to open, such as `machines/<id>`. */
-  readonly route?: string | undefined;
+  readonly route: string | null;
 }
 
 export function openWindow(options: WindowOptions): BrowserWindow {
@@ -29,11 +29,17 @@ export function openWindow(options: WindowOptions): BrowserWindow {
     },
   });
   window.once("ready-to-show", () => window.show());
-  void window.loadURL(`${APP_ORIGIN}/index.html${options.route ? `#/${options.route}` : ""}`);
+  void window.loadURL(pageUrl(options.route));
   return window;
 }
 
-export function showWindow(window: BrowserWindow): void {
+function pageUrl(route: string | null): string {
+  return `${APP_ORIGIN}/index.html${route === null ? "" : `#/${route}`}`;
+}
+
+/** Brings the window to the front and, with a route, goes there; the page itself stays. */
+export function showWindow(window: BrowserWindow, route: string | null): void {
+  if (route !== null) void window.loadURL(pageUrl(route));
   if (window.isMinimized()) window.restore();
   window.show();
   window.focus();

@@ -1,11 +1,10 @@
 // What all launchers of VM processes share: the environment they hand down, and the last words they keep.
-import { COMPILE_CACHE_FOLDER } from "../compile-cache.ts";
 
 /** Windows can't open sockets without SystemRoot; the temporary folder may hold the data socket. */
 const PASSED_ON = ["SystemRoot", "TMPDIR", "TEMP", "TMP"] as const;
 
 export function minimalEnvironment(): Record<string, string> {
-  const environment: Record<string, string> = { NODE_COMPILE_CACHE: COMPILE_CACHE_FOLDER };
+  const environment: Record<string, string> = {};
   for (const name of PASSED_ON) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
