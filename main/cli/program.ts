@@ -25,6 +25,7 @@ import { registerShow } from "./commands/show.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStop } from "./commands/stop.ts";
+import { registerTrash } from "./commands/trash.ts";
 import { registerWait } from "./commands/wait.ts";
 import { EXIT_CODES, EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
 import { Session } from "./session.ts";
@@ -47,6 +48,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSnapshot,
   registerClone,
   registerRemove,
+  registerTrash,
   registerLog,
   registerHost,
 ];

@@ -15,6 +15,7 @@ import {
   snapshotSchema,
   snapshotTreeSchema,
   taskSchema,
+  trashEntrySchema,
 } from "./schemas.ts";
 
 /** All expected failures travel as one typed error whose data is the failure. */
@@ -183,6 +184,12 @@ export const contract = {
       .route({ method: "POST", path: "/tasks/{taskId}/cancel" })
       .input(z.object({ taskId: z.string() }))
       .output(nothing),
+  },
+  trash: {
+    /** Newest first. `machines.undoRemove` brings a machine back. */
+    list: base.route({ method: "GET", path: "/trash" }).output(z.array(trashEntrySchema)),
+    /** Deletes everything in it for good. */
+    empty: base.route({ method: "POST", path: "/trash/empty" }).output(z.object({ freedBytes: z.number() })),
   },
   files: {
     /** Server-side file picker: one folder of the host. Only names, kinds and sizes; never content. */

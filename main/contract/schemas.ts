@@ -121,6 +121,16 @@ export const appEventSchema = z.discriminatedUnion("kind", [
 ]);
 export type AppEvent = z.infer<typeof appEventSchema>;
 
+/** Something in the trash: a removed machine, or a left-over without one. */
+export const trashEntrySchema = z.object({
+  name: z.string(),
+  machineId: machineIdSchema.nullable(),
+  machineName: z.string().nullable(),
+  removedAtMs: z.number(),
+  sizeBytes: z.number(),
+});
+export type TrashEntry = z.infer<typeof trashEntrySchema>;
+
 export const hostInfoSchema = z.object({
   contractVersion: z.int(),
   appVersion: z.string(),

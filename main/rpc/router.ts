@@ -5,6 +5,7 @@ import { contract } from "../contract/index.ts";
 import type { App } from "../services/app.ts";
 import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
+import { emptyTrash, listTrash } from "../services/host/trash.ts";
 import { cloneMachine } from "../services/machines/clone.ts";
 import { addDisk, configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
@@ -128,6 +129,10 @@ export function createRouter(app: App) {
         tasks.cancel(input.taskId);
         return {};
       }),
+    },
+    trash: {
+      list: os.trash.list.handler(() => listTrash(context)),
+      empty: os.trash.empty.handler(async () => ({ freedBytes: await emptyTrash(context) })),
     },
     files: { browse: os.files.browse.handler(({ input }) => browse(input.folder)) },
   });

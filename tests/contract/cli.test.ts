@@ -82,7 +82,10 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("clone", "one", "three")).toMatchObject({ name: "three" });
     const removed = await json("remove", "three");
     expect(await json("remove", "--undo", String(removed["id"]))).toMatchObject({ name: "three" });
-    expect((await terrarium("remove", "three", "--permanently")).code).toBe(0);
+    await json("remove", "three");
+    expect((await terrarium("trash", "list")).stdout).toMatch(/ three\n$/);
+    expect(await json("trash", "empty")).toEqual({ freedBytes: expect.any(Number) });
+    expect(await json("trash", "list")).toEqual([]);
   });
 
   it("takes, lists, renames, restores and deletes snapshots", async () => {

@@ -70,6 +70,11 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     });
     expect((await client.machines.get({ id: custom.id })).disks).toHaveLength(2);
     expect(await client.machines.clone({ id: custom.id, name: "Twin" })).toMatchObject({ name: "Twin" });
+    await client.machines.remove({ id: starter.id });
+    expect(await client.trash.list()).toMatchObject([{ machineId: starter.id, machineName: "Starter Linux" }]);
+    expect((await client.trash.empty()).freedBytes).toBeGreaterThan(100_000);
+    expect(await client.trash.list()).toEqual([]);
+    expect(await failureOf(client.machines.undoRemove({ id: starter.id }))).toMatchObject({ code: "NOT_FOUND" });
   });
 
   it("runs a machine through its life", async () => {
@@ -86,6 +91,7 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     await client.machines.reset({ id });
     await client.machines.stop({ id, how: "save" });
     expect((await client.machines.get({ id })).state).toBe("saved");
+    expect(await client.machines.screenshot({ id })).toMatchObject({ width: 1, height: 1 });
     await client.machines.discardSavedState({ id });
     const log = await client.machines.log({ id });
     expect(log.map((entry) => entry.message)).toContain("The saved state was discarded");

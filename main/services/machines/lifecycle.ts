@@ -6,6 +6,7 @@ import { AppError } from "../../../native-core/common/errors.ts";
 import type { StartRequest } from "../../../native-core/protocol/engine.ts";
 import type { MachineState } from "../../contract/schemas.ts";
 import { engineNamed } from "../../engines/index.ts";
+import { writeFileAtomic } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { dataSocketPath } from "../../store/data-folder.ts";
 import { recoverPending } from "../../store/recover.ts";
@@ -192,7 +193,7 @@ export class Lifecycle {
     try {
       await machine.update(() => ({ pending: { kind: "save", folder } }));
       crashPoint("save:intent-recorded");
-      await this.#context.tasks.run(
+      const { thumbnailPng } = await this.#context.tasks.run(
         { title: `Saving ${machine.name}`, machineId: machine.id, cancellable: false },
         () =>
           vm.client.request("saveState", {
@@ -201,6 +202,8 @@ export class Lifecycle {
           }),
       );
       crashPoint("save:state-written");
+      // The picture that a saved machine shows; it goes without when it can't be kept.
+      if (thumbnailPng !== null) await writeFileAtomic(machine.paths.screenshot, thumbnailPng).catch(() => undefined);
     } catch (error) {
       if (!vm.client.hasExited) {
         await machine.settle(() => ({ pending: null }));

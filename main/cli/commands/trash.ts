@@ -1,0 +1,33 @@
+// terrarium trash list | empty
+import type { RegisterCommand } from "../command.ts";
+import { bytes, table, time } from "../format.ts";
+
+export const registerTrash: RegisterCommand = (program, run) => {
+  const trash = program.command("trash").description("removed machines and left-overs");
+
+  trash
+    .command("list")
+    .description("show what is in the trash; `remove --undo ID` brings a machine back")
+    .action(
+      run(async (session) => {
+        const entries = await (await session.client()).trash.list();
+        const rows = entries.map((entry) => [
+          entry.machineId ?? "",
+          time(entry.removedAtMs),
+          bytes(entry.sizeBytes),
+          entry.machineName ?? entry.name,
+        ]);
+        session.print(entries, rows.length === 0 ? "" : table([["ID", "REMOVED", "SIZE", "NAME"], ...rows]));
+      }),
+    );
+
+  trash
+    .command("empty")
+    .description("delete everything in it for good")
+    .action(
+      run(async (session) => {
+        const { freedBytes } = await (await session.client()).trash.empty();
+        session.print({ freedBytes }, `${bytes(freedBytes)} freed.`);
+      }),
+    );
+};
