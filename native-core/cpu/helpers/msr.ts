@@ -137,6 +137,7 @@ const MSRS = new Map<number, Msr>([
   [0xc000_0102, address(STATE.kernelGsBase)],
   [0xc000_0103, stored(STATE.tscAux, 0xffff_ffffn)],
   // AMD family 0Fh: what Linux reads or sets without asking CPUID.
+  ...Array.from({ length: 8 }, (_, n): [number, Msr] => [0xc001_0000 + n, constant(0n)]), // event counters, which count nothing
   [0xc001_0010, constant(0n)], // SYSCFG
   [0xc001_0015, constant(0n)], // HWCR
   [0xc001_001a, constant(0n)], // TOP_MEM
