@@ -34,7 +34,9 @@ export function formChoices(row: InstructionRow, mode: Mode): FormChoice[] {
     ...(mayBeMemory(encoding.operands) ? [true] : []),
   ];
   const repeats = row.repeatable ? [undefined, 0xf3, 0xf2] : [undefined];
-  return sizesOf(encoding, mode).flatMap((size) =>
+  // AMD and Intel differ in REX.W of far pointers.
+  const sizes = sizesOf(encoding, mode).filter((size) => size !== 8 || !/^(JMPF|CALLF|L[SFG]S)$/.test(row.mnemonic));
+  return sizes.flatMap((size) =>
     memories.flatMap((memory) => repeats.map((repeat) => ({ encoding, mode, size, memory, repeat }))),
   );
 }
@@ -126,7 +128,7 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   const prefixes: number[] = repeat === undefined ? [] : [repeat];
   if (row.lockable && memory && random.chance(25)) prefixes.push(0xf0);
   if (row.feature?.startsWith("sse")) state.mxcsr = randomMxcsr(random);
-  prepare({ row, mode, size, memory, state, random, register, values, offset, memoryBytes });
+  prepare({ row, mode, size, memory, state, random, register, target, values, offset, memoryBytes });
   const instance = { mode, size, prefixes, register, target, values, forceRex };
   return { mode, code: encode(encoding, instance), input: state };
 }
@@ -160,6 +162,10 @@ function chooseRegister(
   random: Random,
 ): number {
   if (operand.file === "x87" || operand.file === "mmx") return random.below(8);
+  // Numbers that exist, and of segment registers now and then CS or none at all.
+  if (operand.file === "segment") return random.chance(90) ? random.pick([0, 2, 3, 4, 5]) : random.pick([1, 6, 7]);
+  if (operand.file === "control") return random.pick([0, 2, 3, 4]);
+  if (operand.file === "debug") return random.pick([0, 1, 2, 3, 6, 7]);
   if (operand.file === "general" && width === 1 && random.chance(20)) return 16 + random.below(4);
   // Outside 64-bit mode byte registers 4..7 are AH..BH and need no REX; use the low four.
   const limit = operand.file === "general" && width === 1 && registers === 8 ? 4 : registers;

@@ -4,6 +4,8 @@ import { FLAGS_COMPARED, type Mode, type Outcome, type TestState } from "./vecto
 
 const FLAG_BITS: Record<ArithmeticFlag, bigint> = { CF: 0x1n, PF: 0x4n, AF: 0x10n, ZF: 0x40n, SF: 0x80n, OF: 0x800n };
 
+const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs"];
+
 /** RCPxx and RSQRTxx: relative error of either side against the exact value is at most 1.5 * 2^-12 (SDM 2B). */
 const APPROXIMATE = /^(RCP|RSQRT)/;
 const TOLERANCE = 2 * 1.5 * 2 ** -12;
@@ -53,6 +55,9 @@ function compareStates(
   check("x87 control", expected.x87Control, actual.x87Control);
   check("x87 status", expected.x87Status, actual.x87Status);
   check("x87 tag", expected.x87Tag, actual.x87Tag);
+  expected.segments.forEach((selector, n) => {
+    check(SEGMENT_NAMES[n] ?? "", normalizeNull(selector), normalizeNull(actual.segments[n] ?? 0));
+  });
   for (let n = 0; n < 8; n++) check(`st${n}`, expected.x87[n] ?? 0n, actual.x87[n] ?? 0n);
   for (let n = 0; n < expected.window.length; n++) {
     if (expected.window[n] !== actual.window[n]) {
@@ -60,6 +65,11 @@ function compareStates(
       break;
     }
   }
+}
+
+/** On the way through the kernel a null selector loses its privilege level. */
+function normalizeNull(selector: number): number {
+  return selector < 4 ? 0 : selector;
 }
 
 function areClose(a: bigint, b: bigint): boolean {

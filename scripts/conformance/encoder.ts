@@ -134,6 +134,11 @@ function encodeValue(operand: OperandCode, value: bigint | undefined, size: Size
         value ?? 0n,
         encodedBytes(operand.encodedSize, size, operand.place === "relative" && mode === "64"),
       );
+    case "far": {
+      // Offset, then selector: bits 64 and up of the value.
+      const far = value ?? 0n;
+      return [...littleEndian(far, size === 2 ? 2 : 4), ...littleEndian(far >> 64n, 2)];
+    }
     case "offset":
       return littleEndian(value ?? 0n, mode === "64" ? 8 : 4);
     default:

@@ -11,10 +11,14 @@ const CODE_SIZE = 32;
 const IMAGE_OFFSET = 256;
 const WINDOW_OFFSET = 768;
 const TRAP_BREAKPOINT = 3;
+const TRAP_PAGE_FAULT = 14;
+const ERROR_FETCH = 0x10;
+/** Where the runner puts DS, ES, FS and GS; CS and SS are in the signal frame. */
+const SEGMENTS_OFFSET = 184;
 
 /** Index of RAX..R15 in the signal frame. */
 const GREGS = [13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7];
-const GREG = { rip: 16, flags: 17, errorCode: 19, trap: 20, cr2: 22 };
+const GREG = { rip: 16, flags: 17, segments: 18, errorCode: 19, trap: 20, cr2: 22 };
 
 export interface NativeCase {
   readonly mode: Mode;
@@ -109,11 +113,21 @@ function readResult(result: Uint8Array): Outcome {
     x87Status: image.getUint16(2, true),
     x87Tag: image.getUint8(4),
     x87: Array.from({ length: 8 }, (_, n) => wide(32 + n * 16, 16)),
+    segments: readSegments(view),
     window: result.slice(WINDOW_OFFSET, WINDOW_OFFSET + WINDOW_SIZE),
   };
   const trap = Number(greg(GREG.trap));
   const rip = greg(GREG.rip);
   if (trap === TRAP_BREAKPOINT) return { state, rip: rip - 1n };
-  const fault = { vector: trap, errorCode: Number(greg(GREG.errorCode)), cr2: greg(GREG.cr2) };
+  const errorCode = Number(greg(GREG.errorCode));
+  // A branch to where nothing is: the instruction itself is done.
+  if (trap === TRAP_PAGE_FAULT && errorCode & ERROR_FETCH) return { state, rip };
+  const fault = { vector: trap, errorCode, cr2: greg(GREG.cr2) };
   return { state, rip, fault };
+}
+
+function readSegments(view: DataView): number[] {
+  const saved = (n: number): number => view.getUint16(SEGMENTS_OFFSET + n * 2, true);
+  const frame = GREG.segments * 8;
+  return [saved(1), view.getUint16(frame, true), view.getUint16(frame + 6, true), saved(0), saved(2), saved(3)];
 }

@@ -4,7 +4,7 @@
 #   record (2048 bytes)                      result (2048 bytes)
 #      0  general registers, RAX..R15          0  gregs of the signal frame: r8..r15 rdi rsi rbp rbx rdx rax rcx rsp rip
 #    128  RFLAGS                                  eflags cs/gs/fs err trapno oldmask cr2 (23 x 8)
-#    136  1 = 32-bit code (CS 0x23)
+#    136  1 = 32-bit code (CS 0x23)               184  ds es fs gs, 16 bits each
 #    144  code, 32 bytes, padded with INT3
 #    256  FXSAVE image                       256  FXSAVE image
 #    768  window: the last 1 KiB of the      768  window
@@ -64,11 +64,14 @@ _start: mov edi, CODE
         call catch
         mov edi, 11             # SIGSEGV
         call catch
-        mov eax, 0x2b           # flat data segments for 32-bit code
+
+next:   mov eax, 0x2b           # flat data segments for 32-bit code
         mov ds, eax
         mov es, eax
-
-next:   lea rsp, [rip+stack_top]
+        xor eax, eax
+        mov fs, eax
+        mov gs, eax
+        lea rsp, [rip+stack_top]
         lea rsi, [rip+current]
         mov r8d, RECORD
 more:   xor edi, edi
@@ -120,6 +123,10 @@ wide32: popfq
         jmp fword ptr [rip+target32]
 
 handler: cld
+        mov [rip+result+184], ds
+        mov [rip+result+186], es
+        mov [rip+result+188], fs
+        mov [rip+result+190], gs
         mov rbx, rdx
         lea rsp, [rip+stack_top]
         lea rdi, [rip+result]

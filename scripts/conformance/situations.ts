@@ -11,8 +11,9 @@ export interface Situation {
   readonly memory: boolean;
   readonly state: TestState;
   readonly random: Random;
-  /** ModRM.reg. */
+  /** ModRM.reg, and ModRM.rm where it is a register. */
   readonly register: number;
+  readonly target: number | object;
   readonly values: (bigint | undefined)[];
   /** Of the memory operand in the window. */
   readonly offset: number;
@@ -38,6 +39,7 @@ export function prepare(s: Situation): void {
   if (/^(LDMXCSR)$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
   if (mnemonic === "BOUND") prepareBound(s);
+  prepareSelectors(s);
   if (row.feature === "x87") prepareX87(s);
   if (/(^|,)[PQN]/.test(row.operands) || mnemonic === "EMMS") prepareMmx(s);
 }
@@ -203,4 +205,46 @@ function writeX87Image(s: Situation): void {
   const words = [randomX87Control(random), random.bits32() & 0x7f00, random.bits32() & 0xffff];
   for (let n = 0; n < 7; n++) write(s, s.offset + n * field, field, BigInt(words[n] ?? 0));
   for (let n = 0; n < 8; n++) write(s, s.offset + 7 * field + n * 10, 10, random.extended());
+}
+
+/** Selectors of Linux: user code and data, kernel ones, null, empty and absent descriptors, in a missing LDT. */
+const SELECTORS = [
+  0x23, 0x2b, 0x33, 0x2b, 0x2b, 0, 1, 3, 0x08, 0x10, 0x18, 0x20, 0x28, 0x2a, 0x31, 0x63, 0x80, 0xfff8, 4, 0x0f,
+];
+const CODE_SELECTORS = [0x33, 0x33, 0x23, 0x23, 0x2b, 0, 0x10, 0x31, 0x83, 0x07];
+
+function prepareSelectors(s: Situation): void {
+  const { random, state, row, size, values } = s;
+  const stack = Number((state.general[RSP] ?? 0n) - WINDOW_ADDRESS);
+  const selector = (): bigint => BigInt(random.pick(SELECTORS));
+  const code = (): bigint => BigInt(random.pick(CODE_SELECTORS));
+  const slots = (...words: bigint[]): void => words.forEach((word, n) => write(s, stack + n * size, size, word));
+
+  if (row.operands === "Sw,Ew" || /^(VERR|VERW|LAR|LSL|ARPL)$/.test(row.mnemonic)) {
+    if (s.memory) write(s, s.offset, 2, selector());
+    else if (typeof s.target === "number")
+      state.general[s.target] = ((state.general[s.target] ?? 0n) & ~0xffffn) | selector();
+  }
+  if (row.mnemonic === "POP" && /^[CDEFGS]S$/.test(row.operands)) write(s, stack, 2, selector());
+  if (/^L[DEFGS]S$/.test(row.mnemonic)) {
+    write(s, s.offset, size, random.integer(size * 8));
+    write(s, s.offset + size, 2, selector());
+  }
+  if (/^(JMPF|CALLF)$/.test(row.mnemonic)) {
+    const target = codeTarget(random);
+    if (row.operands === "Ap") values[0] = BigInt.asUintN(size * 8, target) | (code() << 64n);
+    else {
+      write(s, s.offset, size, target);
+      write(s, s.offset + size, 2, code());
+    }
+  }
+  if (row.mnemonic === "RETF") slots(codeTarget(random), code());
+  if (row.mnemonic === "RETF" && row.operands === "Iw") values[0] = BigInt(random.below(64));
+  if (row.mnemonic === "IRET") {
+    const flags = (BigInt(random.bits32()) & 0x24_0cd5n) | 0x202n;
+    const data = BigInt(random.chance(85) ? 0x2b : random.pick(SELECTORS));
+    slots(codeTarget(random), code(), flags, WINDOW_ADDRESS + BigInt(random.below(1000)), data);
+  }
+  // Vectors that user code may call end the process or a case.
+  if (row.mnemonic === "INT") values[0] = BigInt(random.pick([0, 1, 2, 5, 8, 13, 14, 0x20, 0x7f, 0x81, 0xff]));
 }

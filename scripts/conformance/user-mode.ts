@@ -36,16 +36,18 @@ const PRESENT = 1n;
 const WRITABLE = 2n;
 const USER = 4n;
 
-const KERNEL_CS = 0x08n;
+const KERNEL_CS = 0x10n;
 const SELECTORS: Record<Mode, { cs: bigint; attributes: bigint }> = {
   "64": { cs: 0x33n, attributes: 0xa0fbn },
   legacy: { cs: 0x23n, attributes: 0xc0fbn },
 };
 const DATA_SELECTOR = 0x2bn;
 const DATA_ATTRIBUTES = 0xc0f3n;
+/** The GDT as Linux lays it out, so that recorded selectors mean the same here. */
 const DESCRIPTORS: Record<number, bigint> = {
-  0x08: 0x00af_9b00_0000_ffffn,
-  0x10: 0x00cf_9300_0000_ffffn,
+  0x08: 0x00cf_9b00_0000_ffffn,
+  0x10: 0x00af_9b00_0000_ffffn,
+  0x18: 0x00cf_9300_0000_ffffn,
   0x20: 0x00cf_fb00_0000_ffffn,
   0x28: 0x00cf_f300_0000_ffffn,
   0x30: 0x00af_fb00_0000_ffffn,
@@ -55,6 +57,8 @@ const CR0 = 0x8005_0033n;
 const CR4 = 0x620n; // PAE, OSFXSR, OSXMMEXCPT
 const EFER = 0xd01n;
 
+const PAGE_FAULT = 14;
+const ERROR_FETCH = 0x10;
 /** Exceptions that push an error code (SDM 3A 6.13). */
 const WITH_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 
@@ -155,6 +159,7 @@ export class UserMode {
         const offset = ((top + n) & 7) * X87_STRIDE;
         return this.#x87.getBigUint64(offset, true) | (BigInt(this.#x87.getUint16(offset + 8, true)) << 64n);
       }),
+      segments: Array.from({ length: 6 }, (_, n) => Number(state.segment(n, "selector"))),
       window: this.#cpu.ram.slice(DATA_PAGE + WINDOW_OFFSET, DATA_PAGE + 4096),
     };
   }
@@ -170,8 +175,12 @@ export class UserMode {
     const after = this.#readState();
     after.flags = this.#view.getBigUint64(frame + 16, true);
     after.general[4] = this.#view.getBigUint64(frame + 24, true);
+    after.segments[1] = this.#view.getUint16(frame + 8, true);
+    after.segments[2] = this.#view.getUint16(frame + 32, true);
+    const rip = this.#view.getBigUint64(frame, true);
+    if (vector === PAGE_FAULT && errorCode & ERROR_FETCH) return { state: after, rip };
     const fault: Fault = { vector, errorCode, cr2: state.get(STATE.cr2) };
-    return { state: after, rip: this.#view.getBigUint64(frame, true), fault };
+    return { state: after, rip, fault };
   }
 
   // --- the system around ---------------------------------------------------------------------------------------------------
@@ -185,9 +194,8 @@ export class UserMode {
     state.set(STATE.cr3, BigInt(TABLES.pml4));
     state.set(STATE.cr4, CR4);
     state.set(STATE.efer, EFER);
-    for (const segment of ["es", "ss", "ds", "fs", "gs"] as const) {
-      this.#setSegment(segment, DATA_SELECTOR, DATA_ATTRIBUTES);
-    }
+    for (const segment of ["es", "ss", "ds"] as const) this.#setSegment(segment, DATA_SELECTOR, DATA_ATTRIBUTES);
+    for (const segment of ["fs", "gs"] as const) this.#setSegment(segment, 0n, 0n);
     this.#setSegment("cs", cs, attributes);
     state.setNumber(STATE.cpl, 3);
     state.setNumber(STATE.interruptShadow, 0);
@@ -198,7 +206,7 @@ export class UserMode {
     const { state } = this.#cpu;
     state.setSegment(name, "selector", selector);
     state.setSegment(name, "base", 0n);
-    state.setSegment(name, "limit", 0xffff_ffffn);
+    state.setSegment(name, "limit", attributes === 0n ? 0n : 0xffff_ffffn);
     state.setSegment(name, "attributes", attributes);
   }
 
@@ -218,15 +226,18 @@ export class UserMode {
 
     for (const [selector, descriptor] of Object.entries(DESCRIPTORS)) entry(GDT, Number(selector) / 8, descriptor);
     state.set(STATE.gdtBase, BigInt(GDT));
-    state.setNumber(STATE.gdtLimit, 0xff);
+    state.setNumber(STATE.gdtLimit, 0x7f);
+    state.setNumber({ offset: STATE.ldtr.offset + 0x0c, type: "u16" }, 0);
     for (let vector = 0; vector < 256; vector++) {
       const offset = HANDLERS + BigInt(vector * 16);
-      entry(IDT, vector * 2, (offset & 0xffffn) | (KERNEL_CS << 16n) | (0xeen << 40n) | ((offset >> 16n) << 48n));
+      const gate = vector === 3 || vector === 4 ? 0xeen : 0x8en;
+      entry(IDT, vector * 2, (offset & 0xffffn) | (KERNEL_CS << 16n) | (gate << 40n) | ((offset >> 16n) << 48n));
     }
     this.#cpu.ram.fill(HLT, Number(HANDLERS), Number(HANDLERS) + 4096);
     state.set(STATE.idtBase, BigInt(IDT));
     state.setNumber(STATE.idtLimit, 0xfff);
     this.#view.setBigUint64(TSS + 4, BigInt(KERNEL_STACK), true);
+    this.#view.setUint16(TSS + 0x66, 0x68, true); // no I/O permission bitmap
     state.set(STATE.tr, BigInt(TSS));
     state.setNumber({ offset: STATE.tr.offset + 0x08, type: "u32" }, 0x67);
     state.setNumber({ offset: STATE.tr.offset + 0x0c, type: "u16" }, 0x8b);

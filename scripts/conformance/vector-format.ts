@@ -5,7 +5,7 @@
 //
 // `code` is the instruction in hexadecimal. `input` holds what differs from BACKGROUND, `output` what differs from the input. Keys:
 //   0..15 general registers   f RFLAGS   x0..x15 XMM registers   m MXCSR   c, s, t x87 control, status, abridged tag
-//   p0..p7 x87 registers, ST(0) first   wN bytes of the window from offset N   (all hexadecimal)
+//   p0..p7 x87 registers, ST(0) first   g0..g5 selectors of ES CS SS DS FS GS   wN bytes of the window from offset N   (all hexadecimal)
 //   ip   RIP as an offset from the instruction, where it is not the next one (output only)
 //   e    [vector, error code, CR2] of a fault (output only)
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -35,6 +35,8 @@ export interface TestState {
   x87Tag: number;
   /** 80-bit values, ST(0) first. */
   x87: bigint[];
+  /** Selectors of ES, CS, SS, DS, FS, GS. Those of user code in Linux: 0x23 32-bit code, 0x2b data, 0x33 64-bit code. */
+  segments: number[];
   window: Uint8Array;
 }
 
@@ -74,6 +76,7 @@ export function background(mode: Mode): TestState {
     x87Tag: 0,
     // 1, 2, 4 ... 128
     x87: Array.from({ length: 8 }, (_, n) => (BigInt(0x3fff + n) << 64n) | (1n << 63n)),
+    segments: [0x2b, mode === "64" ? 0x33 : 0x23, 0x2b, 0x2b, 0, 0],
     window: Uint8Array.from({ length: WINDOW_SIZE }, (_, n) => (n * 37 + 11) & 0xff),
   };
 }
@@ -84,6 +87,7 @@ export function cloneState(state: TestState): TestState {
     general: [...state.general],
     vector: [...state.vector],
     x87: [...state.x87],
+    segments: [...state.segments],
     window: state.window.slice(),
   };
 }
@@ -94,7 +98,7 @@ const fromHex = (text: string): bigint => BigInt(`0x${text}`);
 /** What `state` has that `base` has not. */
 export function difference(base: TestState, state: TestState): Delta {
   const delta: Delta = {};
-  const list = (prefix: string, a: readonly bigint[], b: readonly bigint[]): void => {
+  const list = (prefix: string, a: readonly (bigint | number)[], b: readonly (bigint | number)[]): void => {
     b.forEach((value, n) => {
       if (value !== a[n]) delta[`${prefix}${n}`] = hex(value);
     });
@@ -107,6 +111,7 @@ export function difference(base: TestState, state: TestState): Delta {
   if (base.x87Status !== state.x87Status) delta["s"] = hex(state.x87Status);
   if (base.x87Tag !== state.x87Tag) delta["t"] = hex(state.x87Tag);
   list("p", base.x87, state.x87);
+  list("g", base.segments, state.segments);
   for (const [start, end] of changedRuns(base.window, state.window)) {
     delta[`w${start}`] = Buffer.from(state.window.subarray(start, end)).toString("hex");
   }
@@ -139,6 +144,7 @@ export function applyDelta(base: TestState, delta: Delta): TestState {
     else if (key === "t") state.x87Tag = Number.parseInt(value, 16);
     else if (key.startsWith("x")) state.vector[n] = fromHex(value);
     else if (key.startsWith("p")) state.x87[n] = fromHex(value);
+    else if (key.startsWith("g")) state.segments[n] = Number.parseInt(value, 16);
     else if (key.startsWith("w")) state.window.set(Buffer.from(value, "hex"), n);
   }
   return state;

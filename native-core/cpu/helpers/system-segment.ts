@@ -100,10 +100,10 @@ function verify(cpu: CpuContext, selector: bigint, write: boolean): bigint {
 export const SYSTEM_SEGMENT_HELPERS: Record<string, Helper> = {
   loadLdt,
   loadTask,
-  /** (selector) -> second dword of the descriptor masked, or -1. */
+  /** (selector) -> second dword of the descriptor masked, or -1. The manual leaves bits 19:16 open; processors show the limit's. */
   accessRights: (cpu, selector) => {
     const descriptor = inspect(cpu, selector ?? 0n, LEGACY_ACCESS_TYPES, LONG_ACCESS_TYPES);
-    return descriptor ? BigInt((descriptor.high & 0x00f0_ff00) >>> 0) : -1n;
+    return descriptor ? BigInt((descriptor.high & 0x00ff_ff00) >>> 0) : -1n;
   },
   /** (selector) -> limit in bytes, or -1. */
   segmentLimit: (cpu, selector) => {

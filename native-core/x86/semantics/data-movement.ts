@@ -1,5 +1,6 @@
 // MOV MOVZX MOVSX MOVSXD LEA XCHG CMOVcc SETcc XLAT CBW/CWDE/CDQE CWD/CDQ/CQO MOVNTI, and segment loads.
 import type { ConditionCode, Size, Value } from "../../ir/nodes.ts";
+import { VECTOR } from "../registers.ts";
 import { type ArithmeticFlag, type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { SEGMENTS } from "../state-layout.ts";
 import { conditionFlags, conditionNames } from "./conditions.ts";
@@ -60,8 +61,12 @@ const moveFromSegment: Semantics = (i) => {
   i.write(0, i.readSegment("fieldReg", "selector"));
 };
 
+/** CS and numbers without a register are #UD, before the operand is read. */
 const moveToSegment: Semantics = (i) => {
-  i.callHelper("moveToSegment", [i.field("reg"), i.read(1)]);
+  const segment = i.field("reg");
+  i.if(i.eq(segment, i.i64(SEGMENTS.indexOf("cs"))), () => i.raise(VECTOR.UD));
+  i.if(i.ltU(i.i64(SEGMENTS.length - 1), segment), () => i.raise(VECTOR.UD));
+  i.callHelper("moveToSegment", [segment, i.read(1)]);
   leaveToNext(i);
 };
 

@@ -74,7 +74,8 @@ const adjustRpl: Semantics = (i) => {
   const virtual8086 = i.isNonZero(i.and(i.readState(STATE.systemFlags), i.i64(0x2_0000)));
   const real = i.isZero(i.and(i.readState(STATE.cr0), i.i64(1)));
   i.if(or32(i, virtual8086, real), () => i.raise(6));
-  const selector = i.readForWrite(0);
+  // Written only where it changes: a read-only operand may stay as it is.
+  const selector = i.read(0);
   const rpl = i.and(i.read(1), i.i64(3));
   const lower = i.ltU(i.and(selector, i.i64(3)), rpl);
   i.if(lower, () => i.write(0, i.or(i.and(selector, i.i64(0xfffc)), rpl)));

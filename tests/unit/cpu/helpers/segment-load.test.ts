@@ -102,7 +102,7 @@ describe("segment limits", () => {
 describe("LAR, LSL, VERR, VERW", () => {
   it("report rights and limits of visible descriptors", () => {
     const cpu = protectedCpu();
-    expect(cpu.call("accessRights", SELECTOR.KERNEL_DATA)).toBe(0x00c0_9200n);
+    expect(cpu.call("accessRights", SELECTOR.KERNEL_DATA)).toBe(0x00cf_9200n);
     expect(cpu.call("segmentLimit", SELECTOR.TSS)).toBe(0x67n);
     expect(cpu.call("verifyRead", SELECTOR.KERNEL_CODE)).toBe(1n);
     expect(cpu.call("verifyWrite", SELECTOR.KERNEL_CODE)).toBe(0n);
