@@ -3,11 +3,13 @@
 //   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT]
 //
 // Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT.
+import "../native-core/host/v8-flags.ts";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { toDisposable } from "../native-core/common/disposable.ts";
-import { buildInterpreter } from "../native-core/cpu/interpreter/build-interpreter.ts";
 import { LinuxBoot } from "../native-core/firmware/linux-boot.ts";
+import { hostInputs } from "../native-core/host/host-inputs.ts";
+import { interpreterModule } from "../native-core/host/interpreter-module.ts";
+import { nodeEventLoop } from "../native-core/host/node-event-loop.ts";
 import { createMachine } from "../native-core/machine/machine.ts";
 import { coreProcessor } from "../native-core/machine/processor.ts";
 import { MachineRunner } from "../native-core/machine/runner.ts";
@@ -36,18 +38,14 @@ const started = performance.now();
 
 const machine = createMachine({
   memoryBytes,
-  createProcessor: coreProcessor(new WebAssembly.Module(buildInterpreter())),
+  createProcessor: coreProcessor(await interpreterModule()),
   firmware: new LinuxBoot({
     kernel: file(values.kernel),
     initrd: values.initrd === undefined ? undefined : file(values.initrd),
     commandLine: values.cmdline,
     memoryBytes,
   }),
-  inputs: {
-    wallClockMs: () => Date.now(),
-    monotonicNs: () => process.hrtime.bigint(),
-    random: (bytes) => void crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>),
-  },
+  inputs: hostInputs,
   serial: [{ write: print }, { write: () => {} }],
   log: (message) => process.stderr.write(`[machine] ${message}\n`),
 });
@@ -78,21 +76,8 @@ process.stdin.on("data", (data: Buffer) => {
 });
 
 machine.powerOn();
-const runner = new MachineRunner(
-  machine,
-  {
-    setTimer(ms, callback) {
-      const timer = setTimeout(callback, ms);
-      return toDisposable(() => clearTimeout(timer));
-    },
-    setImmediate(callback) {
-      const immediate = setImmediate(callback);
-      return toDisposable(() => clearImmediate(immediate));
-    },
-  },
-  (event) => {
-    if (event === "poweroff") end("powered off");
-    if (event === "shutdown") end("triple fault");
-  },
-);
+const runner = new MachineRunner(machine, nodeEventLoop, (event) => {
+  if (event === "poweroff") end("powered off");
+  if (event === "shutdown") end("triple fault");
+});
 runner.resume();

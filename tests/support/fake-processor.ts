@@ -63,7 +63,7 @@ export class FakeVcpu implements Vcpu {
     this.budgets.push(maxInstructions);
     this.#exit = false;
     for (let count = 0; count < maxInstructions && !this.#exit; count++) {
-      while (this.#source.hasInterrupt()) {
+      if (this.#source.hasInterrupt()) {
         const vector = this.#source.acknowledge();
         if (vector !== undefined) this.interrupts.push(vector);
       }

@@ -7,7 +7,7 @@
 //   pci.addCapability(0x09, body);             // vendor-specific
 import { z } from "zod";
 import { assert } from "../../common/assert.ts";
-import type { AccessSize, IoHandler, IoMapping, MessageInterrupts } from "../device.ts";
+import type { IoHandler, IoMapping, MessageInterrupts } from "../device.ts";
 import { bytes, flag } from "../state-schema.ts";
 import { MSIX_BAR_BYTES, MSIX_PBA_OFFSET, MSIX_VECTORS_MAX, Msix, type MsixState } from "./msix.ts";
 import {

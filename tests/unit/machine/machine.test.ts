@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { isAppError } from "../../../native-core/common/errors.ts";
-import type { BlockBackend } from "../../../native-core/devices/block-backend.ts";
 import { setUpBoard } from "../../../native-core/firmware/board-setup.ts";
 import type { FirmwareTarget } from "../../../native-core/firmware/firmware.ts";
 import { createMachine, type Machine, type MachineParts } from "../../../native-core/machine/machine.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
 import { type FakeVcpu, fakeProcessor } from "../../support/fake-processor.ts";
+import { memoryDisk } from "../../support/memory-disk.ts";
 
 const MS = 1_000_000n;
 const APIC_TIMER_VECTOR = 0x31;
@@ -175,20 +175,11 @@ describe("The machine", () => {
 });
 
 describe("A machine with cards", () => {
-  const disk = (sizeBytes: number): BlockBackend => ({
-    sizeBytes,
-    readOnly: false,
-    read: async (_, target) => void target.fill(0),
-    write: async () => {},
-    flush: async () => {},
-    discard: async () => {},
-    writeZeroes: async () => {},
-  });
   const parts = {
     video: {},
     disks: [
-      { id: "disk0", backend: disk(1 << 20) },
-      { id: "disk1", backend: disk(1 << 20) },
+      { id: "disk0", backend: memoryDisk(1 << 20) },
+      { id: "disk1", backend: memoryDisk(1 << 20) },
     ],
   };
   const firmware = {
