@@ -1,6 +1,7 @@
 // A guest may write anything anywhere. Whatever it writes, the board neither throws nor loops, and what it saves passes its own checks.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isAppError } from "../../native-core/common/errors.ts";
 import { setUpBoard } from "../../native-core/firmware/board-setup.ts";
 import { createMachine, type Machine } from "../../native-core/machine/machine.ts";
 import { fakeProcessor } from "../support/fake-processor.ts";
@@ -47,6 +48,14 @@ const operation = fc.oneof(
   }),
   fc.record({ kind: fc.constant("key" as const), key: fc.nat(0x1ff), down: fc.boolean() }),
   fc.record({ kind: fc.constant("run" as const), ns: fc.bigInt(1n, 50_000n) }),
+);
+const replacement = fc.oneof(
+  fc.constantFrom(0, 1, 3, 7, 255, 65535, 0xffffffff, -1, 1.5, NaN, 1e300),
+  fc.constantFrom(0n, 1n, -1n, 1n << 62n, 1n << 63n, (1n << 64n) - 1n, -(1n << 62n)),
+  fc.nat(0xffffffff),
+  fc.boolean(),
+  fc.constantFrom(null, undefined, "", "__proto__", [], {}),
+  fc.uint8Array({ maxLength: 32 }),
 );
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
@@ -112,4 +121,55 @@ describe("The board under a hostile guest", () => {
     },
     TIMEOUT_MS,
   );
+
+  it(
+    "takes a damaged saved state or refuses it with a clear error, and works afterwards",
+    () => {
+      const pristine = build().save();
+      const damage = fc.record({ path: fc.array(fc.nat(1000), { minLength: 8, maxLength: 8 }), replacement });
+      fc.assert(
+        fc.property(
+          fc.array(damage, { minLength: 1, maxLength: 4 }),
+          fc.array(operation, { maxLength: 60 }),
+          (wounds, operations) => {
+            const machine = build();
+            const state = structuredClone(pristine);
+            for (const { path, replacement } of wounds) wound(state, path, replacement);
+            try {
+              machine.restore(state);
+            } catch (error) {
+              if (!isAppError(error)) throw error;
+              expect(error.details.field).toBeTruthy();
+            }
+            machine.resume();
+            for (const op of operations) apply(machine, op);
+            machine.save();
+          },
+        ),
+        { numRuns: 150 },
+      );
+    },
+    TIMEOUT_MS,
+  );
 });
+
+/** Replaces one leaf; `path` chooses a branch at each level. Bytes are changed in place, cut or replaced. */
+function wound(state: object, path: readonly number[], replacement: unknown): void {
+  let parent = state as Record<string, unknown>;
+  for (const choice of path) {
+    const keys = Object.keys(parent);
+    const key = keys[choice % keys.length];
+    if (key === undefined) return;
+    const child = parent[key];
+    if (typeof child === "object" && child !== null && !(child instanceof Uint8Array)) {
+      parent = child as Record<string, unknown>;
+      continue;
+    }
+    if (child instanceof Uint8Array && typeof replacement === "number" && child.length > 0) {
+      child[choice % child.length] = replacement;
+    } else {
+      parent[key] = replacement;
+    }
+    return;
+  }
+}
