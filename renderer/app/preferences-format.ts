@@ -7,6 +7,8 @@ export interface Preferences {
   readonly theme: Theme;
   readonly scaleMode: ScaleMode;
   readonly consoleFontSize: number;
+  /** The console offers its text to screen readers, which costs speed with much output. */
+  readonly screenReader: boolean;
   readonly selectedMachine: string | null;
   readonly pane: string;
   readonly closedBoxes: readonly string[];
@@ -17,6 +19,7 @@ const DEFAULTS: Preferences = {
   theme: "system",
   scaleMode: "fit",
   consoleFontSize: 13,
+  screenReader: false,
   selectedMachine: null,
   pane: "details",
   closedBoxes: [],

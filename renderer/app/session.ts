@@ -4,13 +4,16 @@ import type { MachineSummary } from "../../main/contract/schemas.ts";
 import { followEvents } from "../api/events.ts";
 import { toFailure } from "../api/failure.ts";
 import { client, connection, queryClient } from "../api/index.ts";
+import { keys } from "../api/keys.ts";
 import { forgetMetrics } from "../api/metrics.ts";
 import { dropConsole } from "../features/console/sessions.ts";
 import { startOrShow } from "../features/machines/run-command.ts";
-import { followTask, forgetTasks, notify, notifyFailure } from "../features/notifications/model.ts";
+import { dismiss, followTask, forgetTasks, notify, notifyFailure } from "../features/notifications/model.ts";
 import { i18n } from "../i18n/index.ts";
 
 const told = new Set<string>();
+/** The notice about each machine that is aborted now; it is outdated once the machine runs again. */
+const abortNotices = new Map<string, string>();
 
 /** What the host repaired at its start is told once, however often the connection is made anew. */
 function tellHostNotices(): void {
@@ -23,12 +26,24 @@ function tellHostNotices(): void {
   }
 }
 
+/** As the machine is by then: it may have been started meanwhile. */
+function startAgain(id: string): void {
+  const machine = queryClient.getQueryData<MachineSummary[]>(keys.machines)?.find((entry) => entry.id === id);
+  if (machine) startOrShow(machine);
+}
+
 /** A machine that ended by itself is announced wherever the user is, with the way back. */
 function tellAbort(before: MachineSummary, after: MachineSummary): void {
-  if (after.state !== "aborted" || before.state === "aborted" || !after.lastFailure) return;
-  notifyFailure(i18n.t("failure.aborted", { name: after.name }), after.lastFailure, [
-    { label: i18n.t("command.start"), run: () => startOrShow(after) },
+  if (after.state !== "aborted") {
+    dismiss(abortNotices.get(after.id) ?? "");
+    abortNotices.delete(after.id);
+    return;
+  }
+  if (before.state === "aborted" || !after.lastFailure) return;
+  const notice = notifyFailure(i18n.t("failure.aborted", { name: after.name }), after.lastFailure, [
+    { label: i18n.t("command.start"), run: () => startAgain(after.id) },
   ]);
+  abortNotices.set(after.id, notice);
 }
 
 function cancelTask(taskId: string): void {

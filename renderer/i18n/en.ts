@@ -52,10 +52,11 @@ export const en = {
     palette: "Command Palette",
     search: "Search Machines",
     about: "About Terrarium",
+    screenReader: "Console for Screen Readers",
     theme: { label: "Appearance", system: "Same as System", light: "Light", dark: "Dark" },
     help: {
-      discard: "Throw the saved state away; the next start boots anew",
-      reset: "Like the reset button: unsaved work in the guest is lost",
+      discard: "The saved state is thrown away; the next start boots anew.",
+      reset: "Like the reset button of a PC: unsaved work in the guest is lost.",
       acpi: "Asks the guest to shut down",
       save: "Keeps memory and screen as they are, and stops",
       powerOff: "Like pulling the plug: unsaved work in the guest is lost",

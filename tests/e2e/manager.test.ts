@@ -2,6 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
+  machineCommand,
   restoreSnapshot,
   runInConsole,
   screenPicture,
@@ -128,7 +129,11 @@ describe("life cycle", () => {
     await waitForState(page, NAME, "Aborted");
     await showPane(page, "Details");
     await page.getByRole("region", { name: "The machine stopped unexpectedly" }).waitFor();
-    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await page
+      .getByRole("alert")
+      .filter({ hasText: `${NAME} stopped unexpectedly` })
+      .waitFor();
+    await machineCommand(page, "Start").click();
     await waitForState(page, NAME, "Running");
   });
 
@@ -182,7 +187,7 @@ describe("settings", () => {
     await dialog.getByRole("button", { name: "Add Disk" }).click();
     await dialog.getByRole("button", { name: "OK" }).click();
     await dialog.waitFor({ state: "detached" });
-    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await machineCommand(page, "Start").click();
     await waitForState(page, NAME, "Running");
     await page.getByRole("button", { name: "Settings" }).click();
     await dialog.getByRole("tab", { name: "System" }).click();

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
+  machineCommand,
   restoreSnapshot,
   runInConsole,
   screenPicture,
@@ -93,7 +94,7 @@ describe.skipIf(!starterBuilt)("Starter Linux", () => {
   test("`poweroff` in the guest ends in Powered Off, and the file is there after the next start", async () => {
     await runInConsole(page, "echo kept > /root/kept; poweroff", /poweroff/, COMMAND_MS);
     await waitForState(page, NAME, "Powered Off", 60_000);
-    await page.getByRole("button", { name: "Start", exact: true }).first().click();
+    await machineCommand(page, "Start").click();
     await showPane(page, "Console");
     await waitForState(page, NAME, "Running", 30_000);
     await waitForConsole(page, PROMPT, BOOT_MS);

@@ -47,6 +47,7 @@ function TerminalView({ session, machine, run, current, onSearch }: TerminalProp
   const frame = useRef<HTMLDivElement>(null);
   const dark = useDarkTheme();
   const fontSize = usePreference("consoleFontSize");
+  const screenReader = usePreference("screenReader");
   const live = useChannels(machine.state);
 
   useEffect(() => {
@@ -64,9 +65,9 @@ function TerminalView({ session, machine, run, current, onSearch }: TerminalProp
   }, [session, onSearch]);
 
   useEffect(() => {
-    session.setLook(dark, fontSize);
+    session.setLook(dark, fontSize, screenReader);
     session.fit();
-  }, [session, dark, fontSize]);
+  }, [session, dark, fontSize, screenReader]);
 
   useEffect(() => session.follow(live && current, run), [session, live, current, run]);
 

@@ -84,10 +84,11 @@ export class ConsoleSession {
     this.#fit.fit();
   }
 
-  setLook(dark: boolean, fontSize: number): void {
+  setLook(dark: boolean, fontSize: number, screenReader: boolean): void {
     this.#dark = dark;
     this.terminal.options.theme = terminalTheme(dark);
     this.terminal.options.fontSize = fontSize;
+    this.terminal.options.screenReaderMode = screenReader;
   }
 
   /** Follows the machine: connects while it is up. `run` tells one start from the next. */

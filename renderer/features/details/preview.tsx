@@ -6,7 +6,7 @@ import { showPane } from "../../app/navigation.ts";
 
 export function Preview({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
-  const shot = useScreenshot(machine.id, machine.state, false).data;
+  const shot = useScreenshot(machine.id, machine.state, true).data;
   return (
     <button type="button" className="preview" title={t("command.show")} onClick={() => showPane("display")}>
       {shot ? (

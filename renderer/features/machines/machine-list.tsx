@@ -43,6 +43,7 @@ export function MachineList({ machines, selectedId }: Props) {
   const openMenu = useCallback(
     (event: MouseEvent, machine: MachineSummary) => {
       event.preventDefault();
+      event.stopPropagation();
       selectMachine(machine.id);
       showContextMenu({
         content: <MachineMenu machine={machine} />,
@@ -52,6 +53,19 @@ export function MachineList({ machines, selectedId }: Props) {
     },
     [dark],
   );
+
+  /** The menu key and Shift+F10 arrive at the list itself: the menu opens at the selected machine. */
+  const openMenuOfSelected = (event: MouseEvent) => {
+    const row = selected && document.getElementById(rowId(selected.id));
+    event.preventDefault();
+    if (!row) return;
+    const { left, bottom } = row.getBoundingClientRect();
+    showContextMenu({
+      content: <MachineMenu machine={selected} />,
+      targetOffset: { left: left + 40, top: bottom },
+      isDarkTheme: dark,
+    });
+  };
 
   const move = (by: number | "first" | "last") => {
     const next = step(shown, selectedId, by);
@@ -116,6 +130,7 @@ export function MachineList({ machines, selectedId }: Props) {
         aria-activedescendant={selected && rowId(selected.id)}
         className="machine-rows"
         onKeyDown={onListKey}
+        onContextMenu={openMenuOfSelected}
       >
         {shown.map((machine) => (
           <MachineRow

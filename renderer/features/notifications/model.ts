@@ -48,13 +48,14 @@ export function notify(notice: NewNotice): string {
 }
 
 /** A failure may arrive twice, as the rejected command and as its failed task: it is shown once. */
-export function notifyFailure(title: string, failure: Failure, actions: readonly NoticeAction[] = []): void {
+export function notifyFailure(title: string, failure: Failure, actions: readonly NoticeAction[] = []): string {
   const now = Date.now();
   const repeated = notices
     .get()
     .find((other) => other.failure?.message === failure.message && now - other.atMs < REPEAT_WINDOW_MS);
-  if (repeated) patch(repeated.id, { atMs: now, shown: true });
-  else notify({ kind: "error", title, failure, actions });
+  if (!repeated) return notify({ kind: "error", title, failure, actions });
+  patch(repeated.id, { atMs: now, shown: true });
+  return repeated.id;
 }
 
 export function dismiss(id: string): void {

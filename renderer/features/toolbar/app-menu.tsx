@@ -10,6 +10,7 @@ const THEMES = ["system", "light", "dark"] as const;
 function AppMenuContent() {
   const { t } = useTranslation();
   const chosen = usePreference("theme");
+  const screenReader = usePreference("screenReader");
   return (
     <Menu>
       <MenuItem
@@ -31,6 +32,13 @@ function AppMenuContent() {
         />
       ))}
       <MenuDivider />
+      <MenuItem
+        roleStructure="listoption"
+        selected={screenReader}
+        icon={screenReader ? <TickIcon /> : <BlankIcon />}
+        text={t("command.screenReader")}
+        onClick={() => setPreference("screenReader", !screenReader)}
+      />
       <MenuItem icon={<InfoSignIcon />} text={t("command.about")} onClick={() => openDialog({ kind: "about" })} />
     </Menu>
   );

@@ -10,24 +10,43 @@ import { isAllowed, type MachineCommand, primaryCommand } from "../machines/rule
 import { runCommand, startOrShow } from "../machines/run-command.ts";
 import { NotificationBell } from "../notifications/notification-bell.tsx";
 import { AppMenu } from "./app-menu.tsx";
+import { ConfirmButton } from "./confirm-button.tsx";
 import "./toolbar.css";
 
 interface CommandButtonProps {
   readonly command: MachineCommand;
   readonly machine: MachineSummary;
-  readonly hint?: string;
 }
 
-function CommandButton({ command, machine, hint }: CommandButtonProps) {
+function CommandButton({ command, machine }: CommandButtonProps) {
   const { t } = useTranslation();
   return (
     <Button
       variant="minimal"
       icon={COMMAND_ICONS[command]}
       text={t(`command.${command}`)}
-      title={hint ?? t(`command.${command}`)}
+      title={t(`command.${command}`)}
       disabled={!isAllowed(command, machine.state)}
       onClick={() => void runCommand(command, machine)}
+    />
+  );
+}
+
+function RiskyButton({
+  command,
+  machine,
+}: {
+  readonly command: "discard" | "reset";
+  readonly machine: MachineSummary;
+}) {
+  const { t } = useTranslation();
+  return (
+    <ConfirmButton
+      icon={COMMAND_ICONS[command]}
+      text={t(`command.${command}`)}
+      warning={t(`command.help.${command}`)}
+      disabled={!isAllowed(command, machine.state)}
+      onConfirm={() => void runCommand(command, machine)}
     />
   );
 }
@@ -62,7 +81,7 @@ export function Toolbar({ machine }: { readonly machine: MachineSummary | undefi
       {machine && primary && (
         <>
           <CommandButton command="settings" machine={machine} />
-          <CommandButton command="discard" machine={machine} hint={t("command.help.discard")} />
+          <RiskyButton command="discard" machine={machine} />
           <span className="toolbar-line" />
           <Button
             intent="primary"
@@ -73,7 +92,7 @@ export function Toolbar({ machine }: { readonly machine: MachineSummary | undefi
             onClick={() => startOrShow(machine)}
           />
           <CommandButton command="pause" machine={machine} />
-          <CommandButton command="reset" machine={machine} hint={t("command.help.reset")} />
+          <RiskyButton command="reset" machine={machine} />
           <StopButton machine={machine} />
         </>
       )}

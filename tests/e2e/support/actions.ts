@@ -11,6 +11,11 @@ export async function showPane(page: Page, name: PaneName): Promise<void> {
   await page.getByRole("tabpanel", { name }).waitFor();
 }
 
+/** A button of the tool bar over the panes. */
+export function machineCommand(page: Page, name: string) {
+  return page.getByRole("toolbar", { name: "Machine commands" }).getByRole("button", { name, exact: true });
+}
+
 /** Types a command into the console and waits until the console shows what is expected. */
 export async function runInConsole(page: Page, command: string, expected: RegExp, timeoutMs = 5000): Promise<void> {
   await showPane(page, "Console");
