@@ -13,6 +13,8 @@ export interface CoreExports {
   flush(keepGlobal: number): void;
   invalidatePage(linear: bigint): void;
   bumpGenerations(): void;
+  /** Compiled regions (cpu/jit). */
+  readonly regions: WebAssembly.Table;
 }
 
 export interface CoreInstance {

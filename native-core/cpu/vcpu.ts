@@ -15,6 +15,7 @@ import { helperImports } from "./helper-imports.ts";
 import { deliverEvent } from "./helpers/deliver-event.ts";
 import { BlockCache } from "./interpreter/block-cache.ts";
 import { RUN_RESULT } from "./interpreter/dispatch.ts";
+import { Jit, type JitOptions } from "./jit/jit.ts";
 import { CoreLinearMemory, takeException } from "./mmu/linear-memory.ts";
 import { AREA, CELLS, PAGE_FLAGS, RIP_HASH } from "./mmu/memory-layout.ts";
 import { deriveMode } from "./mode.ts";
@@ -37,6 +38,8 @@ export interface VcpuOptions {
   readonly interrupts: InterruptSource;
   readonly bus: DeviceAccess;
   readonly model: CpuModel;
+  /** Absent: everything is interpreted. */
+  readonly jit?: JitOptions | undefined;
 }
 
 /** Where video memory is while no BAR maps it: beyond every physical address. */
@@ -51,6 +54,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
   readonly platform: Platform;
   readonly model: CpuModel;
   readonly blocks: BlockCache;
+  readonly jit: Jit | undefined;
   readonly #core: CoreInstance;
   readonly #cells: DataView;
   readonly #interrupts: InterruptSource;
@@ -77,6 +81,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
         releaseProtectedPage: (page) => this.ram.onProtected(page),
         invalidateCodePage: (page) => this.blocks.invalidatePage(page),
         translateBlock: () => this.#translateBlock(),
+        hotBlock: (address) => this.jit?.hot(address),
       },
       helpers,
     );
@@ -85,6 +90,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     this.state = new CpuState(buffer);
     this.memory = new CoreLinearMemory(this.#core, this.state);
     this.blocks = new BlockCache(this.#core);
+    this.jit = options.jit && new Jit(this.#core, helpers, this.blocks, options.jit);
     this.#code = new CodeReader(this.#core, this.state, bus);
     this.#setCell(CELLS.ramBytes, ramBytes);
     this.#setCell(CELLS.vramBytes, vramBytes);

@@ -12,11 +12,16 @@ const MAX_STEPS = 200;
 const FLAG_KILLER = Uint8Array.of(0x39, 0xc0);
 const BREAKPOINT = 3;
 
+const NAMES = { step: "interpreter", block: "interpreter-block", jit: "jit" };
+
 let interpreterModule: WebAssembly.Module | undefined;
+
+/** Every block is compiled before it is first executed. */
+const COMPILE_AT_ONCE = { threshold: 1, batch: 1 };
 
 /**
  * "step": one instruction at a time. "block": the instruction and a flag-killing one run as a translated block through the dispatch
- * loop up to an INT3, so that handlers without flags and the block cache are tested too.
+ * loop up to an INT3, so that handlers without flags and the block cache are tested too. "jit": the same, compiled.
  */
 export class InterpreterSubject implements Subject {
   readonly name: string;
@@ -24,9 +29,9 @@ export class InterpreterSubject implements Subject {
   readonly #vcpu: InterpreterVcpu;
   readonly #user: UserMode;
 
-  constructor(style: "step" | "block" = "step") {
-    this.name = style === "step" ? "interpreter" : "interpreter-block";
-    this.losesFlags = style === "block";
+  constructor(style: "step" | "block" | "jit" = "step") {
+    this.name = NAMES[style];
+    this.losesFlags = style !== "step";
     interpreterModule ??= new WebAssembly.Module(buildInterpreter());
     const vcpu = createVcpu({
       ramBytes: RAM_BYTES,
@@ -35,6 +40,7 @@ export class InterpreterSubject implements Subject {
       interrupts: { hasInterrupt: () => false, acknowledge: () => undefined },
       bus: { readMmio: () => 0xff, writeMmio: () => {} },
       model,
+      jit: style === "jit" ? COMPILE_AT_ONCE : undefined,
     });
     this.#vcpu = vcpu;
     this.#user = new UserMode({

@@ -11,6 +11,7 @@ const SUBJECTS: readonly Subject[] = [
   new EvaluatorSubject(),
   new InterpreterSubject(),
   new InterpreterSubject("block"),
+  new InterpreterSubject("jit"),
 ];
 const known = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
   string,

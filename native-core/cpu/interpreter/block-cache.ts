@@ -15,7 +15,14 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY,
 } from "../mmu/memory-layout.ts";
-import { BLOCK_HEADER_SIZE, BLOCK_MARKER, BLOCK_SPANS_PAGES, LINK_SLOT, TRAILER_SIZE } from "./block-layout.ts";
+import {
+  BLOCK_HEADER,
+  BLOCK_HEADER_SIZE,
+  BLOCK_MARKER,
+  BLOCK_SPANS_PAGES,
+  LINK_SLOT,
+  TRAILER_SIZE,
+} from "./block-layout.ts";
 import { FORM_TRAIT, type HandlerTable, readHandlerTable, VARIANT } from "./handler-table.ts";
 
 interface Block {
@@ -25,6 +32,9 @@ interface Block {
   readonly host: number;
   readonly context: number;
 }
+
+/** In a context: 64-bit code. */
+const CODE_MODE_64 = 8;
 
 /** General register ZERO as an index: the operand has none. */
 const NO_INDEX = 0x80;
@@ -38,6 +48,12 @@ export class BlockCache {
   readonly #blocks = new Map<number, number>();
   readonly #pages = new Map<number, Block[]>();
   #next: number = OPERATION_CACHE.address;
+  /** Blocks that can be found, by address. */
+  readonly #places = new Map<number, Block>();
+  /** Executions after which a block of 64-bit code is reported as hot; 0 for never. */
+  hotThreshold = 0;
+  /** Told of each block that is void, or, without an address, that all are. */
+  onVoid: (address?: number) => void = () => {};
 
   constructor(core: CoreInstance) {
     this.#core = core;
@@ -57,6 +73,11 @@ export class BlockCache {
     return this.#blocks.get(key(host, context)) ?? 0;
   }
 
+  /** Where a block that is alive comes from. */
+  placeOf(address: number): { readonly host: number; readonly context: number } | undefined {
+    return this.#places.get(address);
+  }
+
   /**
    * Writes a block; yields the address of its first operation. `secondHost`: host address of the second page of a block that spans two;
    * such a block is not found again by its address. Both addresses are undefined for code outside RAM.
@@ -73,7 +94,12 @@ export class BlockCache {
       const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
       this.#register(entry, host, firstLength);
       if (secondHost !== undefined) this.#register(entry, secondHost, block.length - firstLength);
-      if (findable) this.#blocks.set(key(host, context), address);
+      if (findable) {
+        this.#blocks.set(key(host, context), address);
+        this.#places.set(address, entry);
+        if ((context & CODE_MODE_64) !== 0)
+          this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.hotThreshold;
+      }
     }
     return address;
   }
@@ -86,6 +112,7 @@ export class BlockCache {
     this.#setCodeMap(hostPage, 0n);
     if (!blocks) return;
     for (const block of blocks) this.#void(block);
+    this.#words[CELLS.codeVoided >> 2] = 1;
     this.#core.exports.bumpGenerations();
   }
 
@@ -103,6 +130,9 @@ export class BlockCache {
     }
     this.#pages.clear();
     this.#blocks.clear();
+    this.#places.clear();
+    this.onVoid();
+    this.#words[CELLS.codeVoided >> 2] = 1;
     const hash = BLOCK_HASH.address >> 2;
     this.#words.fill(0, hash, hash + ((BLOCK_HASH.entries * BLOCK_HASH.entrySize) >> 2));
     this.#core.exports.bumpGenerations();
@@ -158,6 +188,9 @@ export class BlockCache {
     const trailer = address + size - TRAILER_SIZE;
     for (let at = address; at < trailer; at += OPERATION_SIZE) this.#view.setUint16(at, this.#handlers.resync, true);
     this.#voidSlots(trailer >> 2);
+    this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = 0;
+    this.#places.delete(address);
+    this.onVoid(address);
     if (this.#blocks.get(key(host, context)) === address) this.#blocks.delete(key(host, context));
     const hash = (BLOCK_HASH.address + ((host ^ (host >>> 15)) & (BLOCK_HASH.entries - 1)) * BLOCK_HASH.entrySize) >> 2;
     if (this.#words[hash + BLOCK_HASH.block / 4] === address) {

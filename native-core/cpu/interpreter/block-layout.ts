@@ -1,6 +1,7 @@
 // A translated block in the operation cache:
 //
-//   -16  header: u16 BLOCK_MARKER, u16 flags, u32 bytes of code, u32 length of operations and trailer in bytes
+//   -16  header: u16 BLOCK_MARKER, u16 flags, u32 bytes of code, u32 length of operations and trailer in bytes, i32 counter: executions
+//        until the block is hot; 0 if nobody counts; ~n if it enters compiled region n (cpu/jit)
 //     0  operations of 16 bytes (x86/operation.ts); the last one ends the block
 //     n  trailer: two link slots (taken, next) and the number of instructions
 //
@@ -8,7 +9,7 @@
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 
 export const BLOCK_HEADER_SIZE = 16;
-export const BLOCK_HEADER = { marker: 0, flags: 2, codeBytes: 4, size: 8 } as const;
+export const BLOCK_HEADER = { marker: 0, flags: 2, codeBytes: 4, size: 8, counter: 12 } as const;
 /** No handler has this number: walking back over a block ends here. */
 export const BLOCK_MARKER = 0xffff;
 

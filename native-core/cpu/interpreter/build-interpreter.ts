@@ -10,6 +10,7 @@ import { FunctionWriter } from "../../wasm/function-writer.ts";
 import { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
+import { exportForRegions } from "../jit/linkage.ts";
 import { declareAccess } from "../mmu/access.ts";
 import { importHost, importMemories } from "../mmu/imports.ts";
 import { definePageWalk } from "../mmu/page-walk.ts";
@@ -88,6 +89,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     globals,
     [...handlers.map((handler, number) => (inline[number] ? inlineHandler(handler) : undefined)), undefined],
     resync,
+    { table: exportForRegions(module, runtime), hotBlock: host.hotBlock },
   );
   module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), resync));
   const exported: Record<string, FunctionReference> = {

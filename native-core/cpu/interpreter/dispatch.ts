@@ -2,6 +2,7 @@
 //
 //   loop dispatch
 //     br_table handler(pc)        every handler ends in pc += 16, or in one of the exits
+//     enter     the block is compiled: call its region (cpu/jit), then go on as its outcome says
 //     outlined  rare and large handlers are functions of their own
 //     checked   a block end that may have enabled interrupts
 //     linked    a block end with a direct target
@@ -25,12 +26,16 @@ import {
   i32,
   load,
   ne32,
+  not32,
   op,
   or32,
   ret,
   select,
   seq,
   set,
+  shrU32,
+  store,
+  sub32,
   tee,
   test32,
   unlikely,
@@ -41,18 +46,28 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { STATE } from "../../x86/state-layout.ts";
+import { REGION_TYPE } from "../jit/linkage.ts";
 import { userAccess } from "../mmu/access.ts";
 import { readSlot, readSlot32, writeSlot, writeSlot32 } from "../mmu/cells.ts";
-import { AREA, RIP_HASH } from "../mmu/memory-layout.ts";
-import { INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
+import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
+import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
 import { BLOCK_RIP, type BlockFunctions, ripHashOffset } from "./blocks.ts";
 import type { LoweringTarget, Runtime } from "./target.ts";
 
 /** What `run` returns. */
 export const RUN_RESULT = { leave: 0, exception: 1 } as const;
 
-/** What an outlined handler returns; targets and slots are in globals. */
-export const OUTCOME = { next: 0, fault: 1, linked: 2, checked: 3, indirect: 4, state: 5, repeat: 6 } as const;
+/** What an outlined handler returns; targets and slots are in globals. `resume`: of regions only, go on in the middle of a block. */
+export const OUTCOME = {
+  next: 0,
+  fault: 1,
+  linked: 2,
+  checked: 3,
+  indirect: 4,
+  state: 5,
+  repeat: 6,
+  resume: 7,
+} as const;
 
 const TF = 0x100;
 const IF = 0x200;
@@ -68,6 +83,12 @@ export interface InlineHandler {
   readonly write: (target: LoweringTarget) => void;
 }
 
+/** How compiled regions are found and asked for (cpu/jit). */
+export interface RegionLinkage {
+  readonly table: number;
+  readonly hotBlock: FunctionReference;
+}
+
 /** `handlers[n]`: the inline handler of number n, or undefined where it is outlined (table slot n). */
 export function writeDispatch(
   module: ModuleWriter,
@@ -77,6 +98,7 @@ export function writeDispatch(
   globals: OutcomeGlobals,
   handlers: readonly (InlineHandler | undefined)[],
   resyncHandler: number,
+  regions: RegionLinkage,
 ): void {
   const f = module.define(reference);
   const pc = f.local("i32");
@@ -96,6 +118,12 @@ export function writeDispatch(
     w.access("i64.store", 0, BLOCK_RIP);
   };
   const leave = ret(i32(RUN_RESULT.leave));
+  const counter = sub32(get(pc), i32(BLOCK_HEADER_SIZE));
+  /** Counts an execution of the block at `pc`. */
+  const countEntry = when(op("i32.gt_s", tee(outcome, load("i32.load", counter, BLOCK_HEADER.counter)), i32(0)), [
+    store("i32.store", counter, tee(outcome, sub32(get(outcome), i32(1))), BLOCK_HEADER.counter),
+    unlikely(not32(get(outcome)), [call(regions.hotBlock, get(pc))]),
+  ]);
   /** Adds what the block has retired; leaves at `target` when the deadline has come. */
   const retire = seq(
     writeSlot(
@@ -117,6 +145,7 @@ export function writeDispatch(
   set(target, readSlot(STATE.rip))(f);
   unlikely(op("i32.eqz", tee(pc, call(blocks.lookUp, get(target)))), [ret(i32(RUN_RESULT.exception))])(f);
   setBlockRip(f);
+  countEntry(f);
 
   const dispatch = f.open("loop");
   const fault = f.open("block");
@@ -127,6 +156,7 @@ export function writeDispatch(
   const linked = f.open("block");
   const checked = f.open("block");
   const outlined = f.open("block");
+  const enter = f.open("block");
   const resync = f.open("block");
 
   const jump = (label: Label, ...before: readonly Code[]): Code => seq(...before, (w) => w.br(label));
@@ -146,12 +176,25 @@ export function writeDispatch(
   };
   const advance = seq(set(pc, add32(get(pc), i32(OPERATION_SIZE))), (w) => w.br(dispatch));
 
-  writeHandlers(f, handlers, inlineTarget, pc, outlined, resync, resyncHandler, advance);
+  writeHandlers(f, handlers, inlineTarget, pc, { outlined, resync, enter }, resyncHandler, advance);
   f.close(resync);
   // The page of this block was written: go on in a fresh translation.
   call(blocks.leaveAt, get(pc))(f);
   set(target, readSlot(STATE.rip))(f);
   f.br(probe);
+
+  f.close(enter);
+  set(outcome, (w) => {
+    op("i32.xor", load("i32.load", counter, BLOCK_HEADER.counter), i32(-1))(w);
+    w.callIndirect(module.typeIndex(REGION_TYPE), regions.table);
+  })(f);
+  unlikely(eq32(get(outcome), i32(OUTCOME.fault)), [ret(i32(RUN_RESULT.exception))])(f);
+  set(target, readSlot(STATE.rip))(f);
+  set(slot, shrU32(get(outcome), 3))(f);
+  // The region has counted its instructions: the tails find a zero where a block has its number.
+  set(pc, i32(CELLS.zero - INSTRUCTION_COUNT))(f);
+  and32(get(outcome), i32(7))(f);
+  f.brTable([dispatch, fault, linked, checked, indirect, state, repeat, probe]);
 
   f.close(outlined);
   set(outcome, (w) => {
@@ -189,6 +232,7 @@ export function writeDispatch(
     true,
   )(f);
   setBlockRip(f);
+  countEntry(f);
   f.br(dispatch);
 
   f.close(state);
@@ -205,6 +249,7 @@ export function writeDispatch(
   f.close(probe);
   writeProbe(f, blocks, target, area, slot, pc);
   setBlockRip(f);
+  countEntry(f);
   f.br(dispatch);
 
   f.close(repeat);
@@ -234,8 +279,7 @@ function writeHandlers(
   handlers: readonly (InlineHandler | undefined)[],
   target: LoweringTarget,
   pc: Local,
-  outlined: Label,
-  resync: Label,
+  { outlined, resync, enter }: { outlined: Label; resync: Label; enter: Label },
   resyncHandler: number,
   advance: Code,
 ): void {
@@ -243,7 +287,7 @@ function writeHandlers(
   for (const handler of handlers.toReversed()) labels.unshift(handler ? f.open("block") : undefined);
   const targets = labels.map((label, number) => label ?? (number === resyncHandler ? resync : outlined));
   load("i32.load16_u", get(pc))(f);
-  f.brTable([...targets, resync]);
+  f.brTable([...targets, enter, resync]);
   handlers.forEach((handler, number) => {
     const label = labels[number];
     if (!handler || !label) return;

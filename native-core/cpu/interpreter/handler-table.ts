@@ -41,6 +41,9 @@ export interface HandlerTable {
   readonly traits: Uint8Array;
 }
 
+/** The handler that calls a block's compiled region: the number behind resync. */
+export const enterHandler = ({ resync }: Pick<HandlerTable, "resync">): number => resync + 1;
+
 export function readHandlerTable(memory: ArrayBuffer): HandlerTable {
   const [forms = 0, resync = 0] = new Uint16Array(memory, HANDLER_TABLE.address, 2);
   const numbers = HANDLER_TABLE.address + 4;

@@ -12,7 +12,7 @@ import type { Runtime } from "./target.ts";
 export function importHelpers(module: ModuleWriter, fragments: Iterable<Fragment>): Map<string, FunctionReference> {
   const arity = new Map<string, number>();
   for (const fragment of fragments) {
-    for (const [name, count] of helpersOf(fragment)) {
+    for (const [name, count] of helperCalls(fragment)) {
       const known = arity.get(name);
       if (known !== undefined && known !== count)
         throw new Error(`helper ${name} is called with ${known} and ${count} operands`);
@@ -28,7 +28,12 @@ export function importHelpers(module: ModuleWriter, fragments: Iterable<Fragment
   );
 }
 
-function* helpersOf(fragment: Fragment): Generator<[string, number]> {
+/** Helpers that a fragment calls, with the number of their operands. */
+export function helpersOf(fragment: Fragment): Map<string, number> {
+  return new Map(helperCalls(fragment));
+}
+
+function* helperCalls(fragment: Fragment): Generator<[string, number]> {
   const pending: Value[] = [];
   for (const statement of allStatements(fragment.body)) {
     if (statement.kind === "define") pending.push(statement.value);

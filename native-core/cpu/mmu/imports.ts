@@ -16,6 +16,8 @@ export interface CoreHost {
   invalidateCodePage(hostPage: number): void;
   /** Makes the block wanted by CELLS.wanted*; its address in the operation cache, or 0 with an exception pending. */
   translateBlock(): number;
+  /** The counter of a block has run out (cpu/interpreter/block-layout.ts). */
+  hotBlock(block: number): void;
 }
 
 export type HostFunctions = Readonly<Record<keyof CoreHost, FunctionReference>>;
@@ -35,5 +37,6 @@ export function importHost(module: ModuleWriter): HostFunctions {
     releaseProtectedPage: module.importFunction("host", "releaseProtectedPage", ["i32"]),
     invalidateCodePage: module.importFunction("host", "invalidateCodePage", ["i32"]),
     translateBlock: module.importFunction("host", "translateBlock", [], ["i32"]),
+    hotBlock: module.importFunction("host", "hotBlock", ["i32"]),
   };
 }

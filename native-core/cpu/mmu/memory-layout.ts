@@ -53,6 +53,8 @@ export const CELLS = {
   wantedRip: STATE_SIZE + 0x40,
   wantedHost: STATE_SIZE + 0x48,
   wantedContext: STATE_SIZE + 0x4c,
+  /** Set when translated code was voided: compiled code that may have voided itself looks here. */
+  codeVoided: STATE_SIZE + 0x54,
   /** Set by JavaScript when the block it made spans two pages: valid for one mapping generation only. */
   blockSpansPages: STATE_SIZE + 0x50,
 } as const;

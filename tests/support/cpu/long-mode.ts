@@ -9,6 +9,7 @@ import type { CpuModel, Platform } from "../../../native-core/cpu/context.ts";
 import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
 import { EvaluatorCpu } from "../../../native-core/cpu/evaluator/evaluator-cpu.ts";
 import { buildInterpreter } from "../../../native-core/cpu/interpreter/build-interpreter.ts";
+import type { JitOptions } from "../../../native-core/cpu/jit/jit.ts";
 import { createVcpu, type DeviceAccess, type InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
 
@@ -59,6 +60,7 @@ export function interpreterMachine(
   ramBytes: number = RAM_BYTES,
   interrupts: Interrupts = NO_INTERRUPTS,
   bus = BUS,
+  jit?: JitOptions,
 ): InterpreterVcpu {
   const cpu = createVcpu({
     ramBytes,
@@ -67,6 +69,7 @@ export function interpreterMachine(
     interrupts,
     bus,
     model: MODEL,
+    jit,
   });
   enterLongMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
   cpu.invalidateAll();

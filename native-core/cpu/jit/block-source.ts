@@ -1,0 +1,118 @@
+// Blocks as the JIT reads them back from the operation cache.
+import type { FieldName } from "../../ir/nodes.ts";
+import { OPERATION_SIZE } from "../../x86/operation.ts";
+import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, TRAILER_SIZE } from "../interpreter/block-layout.ts";
+import type { HandlerTable } from "../interpreter/handler-table.ts";
+import { type PreparedForm, preparedForm } from "./prepared-forms.ts";
+import type { EdgeKind } from "./region.ts";
+
+export interface CompiledOperation {
+  readonly prepared: PreparedForm;
+  readonly fields: Readonly<Record<FieldName, bigint>>;
+  /** Instructions of the block before this one. */
+  readonly retired: number;
+  /** Offset of the instruction and of the next one, in the page (the latter may be 4096). */
+  readonly at: number;
+  readonly next: number;
+}
+
+export interface CompiledBlock {
+  readonly address: number;
+  /** Offset of its first byte in the page. */
+  readonly pageOffset: number;
+  readonly operations: readonly CompiledOperation[];
+  /** The block goes on with an instruction that the JIT leaves to the interpreter: its offset in the page. */
+  readonly cutAt: number | undefined;
+  readonly instructionCount: number;
+  /** Address of the last operation: link slots are behind it. */
+  readonly lastOperation: number;
+  /** Direct exits that may stay in the region, with the page offset of their target. */
+  readonly targets: ReadonlyMap<EdgeKind, number>;
+}
+
+export class BlockSource {
+  readonly #view: DataView;
+  readonly #forms = new Map<number, { form: number; quiet: boolean }>();
+  /** What the first operation's handler was before it was made to enter compiled code, by block address. */
+  readonly originalHandlers = new Map<number, number>();
+
+  constructor(memory: ArrayBuffer, handlers: HandlerTable) {
+    this.#view = new DataView(memory);
+    const { numbers } = handlers;
+    for (let index = numbers.length - 1; index >= 0; index--) {
+      // Quiet variants have odd places; a number that also stands in an even place is not quiet.
+      this.#forms.set(numbers[index] as number, { form: index >> 2, quiet: (index & 1) === 1 });
+    }
+    for (let index = 0; index < numbers.length; index += 2) {
+      this.#forms.set(numbers[index] as number, { form: index >> 2, quiet: false });
+    }
+  }
+
+  /** Undefined if even the first instruction is not for the JIT, or the block is void. */
+  read(address: number, pageOffset: number): CompiledBlock | undefined {
+    const view = this.#view;
+    const size = view.getUint32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.size, true);
+    const count = (size - TRAILER_SIZE) / OPERATION_SIZE;
+    const lastOperation = address + (count - 1) * OPERATION_SIZE;
+    const operations: CompiledOperation[] = [];
+    let retired = 0;
+    let start = 0;
+    let cutAt: number | undefined;
+    for (let n = 0; n < count; n++) {
+      const at = address + n * OPERATION_SIZE;
+      const fields = this.#fields(at);
+      if (Number(fields.start) !== start) {
+        start = Number(fields.start);
+        retired++;
+      }
+      const handler =
+        n === 0 ? (this.originalHandlers.get(address) ?? view.getUint16(at, true)) : view.getUint16(at, true);
+      const found = this.#forms.get(handler);
+      const prepared = found && preparedForm(found.form, found.quiet);
+      if (!prepared) {
+        cutAt = pageOffset + start;
+        // An address operation belongs to the instruction behind it.
+        while (operations.at(-1)?.at === cutAt) operations.pop();
+        break;
+      }
+      const instruction = pageOffset + start;
+      operations.push({ prepared, fields, retired, at: instruction, next: instruction + Number(fields.length) });
+    }
+    if (operations.length === 0) return undefined;
+    return {
+      address,
+      pageOffset,
+      operations,
+      cutAt,
+      instructionCount: cutAt === undefined ? view.getUint32(lastOperation + INSTRUCTION_COUNT, true) : retired,
+      lastOperation,
+      targets: cutAt === undefined ? targetsOf(operations.at(-1) as CompiledOperation, pageOffset) : new Map(),
+    };
+  }
+
+  #fields(at: number): Record<FieldName, bigint> {
+    const view = this.#view;
+    return {
+      handler: 0n,
+      length: BigInt(view.getUint8(at + 2)),
+      start: BigInt(view.getUint8(at + 3)),
+      reg: BigInt(view.getUint8(at + 4)),
+      rm: BigInt(view.getUint8(at + 5)),
+      index: BigInt(view.getUint8(at + 6)),
+      scale: BigInt(view.getUint8(at + 7)),
+      disp: BigInt(view.getInt32(at + 8, true)),
+      imm: BigInt(view.getInt32(at + 12, true)),
+      imm64: view.getBigInt64(at + 8, true),
+    };
+  }
+}
+
+/** Calls leave the region: what they call is a region of its own. */
+function targetsOf({ prepared, fields, next }: CompiledOperation, pageOffset: number): Map<EdgeKind, number> {
+  const targets = new Map<EdgeKind, number>();
+  if (prepared.changesSystem || prepared.form.row.mnemonic === "CALL") return targets;
+  if (prepared.exits.has("relative")) targets.set("relative", pageOffset + Number(fields.disp));
+  if (prepared.exits.has("next")) targets.set("next", next);
+  for (const [kind, offset] of targets) if (offset < 0 || offset >= 4096) targets.delete(kind);
+  return targets;
+}

@@ -1,0 +1,172 @@
+// The JIT tier: takes blocks that the interpreter found hot, compiles the region around each, a batch to a module, and makes the
+// interpreter enter them: the first operation of a compiled block gets the handler that calls the region's function.
+//
+// Nothing has to be undone when code is voided: the block cache rewrites the handlers of void blocks, this one with them.
+import { compileModule } from "../../wasm/compile.ts";
+import { ModuleWriter } from "../../wasm/module-writer.ts";
+import type { CoreInstance, HelperImports } from "../core-instance.ts";
+import type { BlockCache } from "../interpreter/block-cache.ts";
+import { BLOCK_HEADER, BLOCK_HEADER_SIZE } from "../interpreter/block-layout.ts";
+import { enterHandler, type HandlerTable, readHandlerTable } from "../interpreter/handler-table.ts";
+import { CONTEXT_USER, PAGE_SIZE } from "../mmu/memory-layout.ts";
+import { BlockSource, type CompiledBlock } from "./block-source.ts";
+import { importForRegions, MAX_REGIONS, REGION_TYPE } from "./linkage.ts";
+import { lowerRegion } from "./lower-region.ts";
+import { discoverRegion, type Region } from "./region.ts";
+
+export interface JitOptions {
+  /** Executions after which a block is hot. */
+  readonly threshold: number;
+  /** Regions compiled into one module. */
+  readonly batch: number;
+}
+
+export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 400, batch: 24 };
+
+const LIMITS = { maxBlocks: 48, maxOperations: 500 };
+
+export interface JitStatistics {
+  regions: number;
+  modules: number;
+  /** Bytes of Wasm, guest operations compiled. */
+  wasmBytes: number;
+  operations: number;
+}
+
+interface Candidate {
+  readonly address: number;
+  readonly user: boolean;
+  readonly region: Region;
+}
+
+export class Jit {
+  readonly statistics: JitStatistics = { regions: 0, modules: 0, wasmBytes: 0, operations: 0 };
+  readonly #core: CoreInstance;
+  readonly #helpers: HelperImports;
+  readonly #blocks: BlockCache;
+  readonly #options: JitOptions;
+  readonly #view: DataView;
+  readonly #handlers: HandlerTable;
+  readonly #source: BlockSource;
+  #queue: number[] = [];
+  /** Index in the table of regions, by the address of the block it is entered at. */
+  readonly #compiled = new Map<number, number>();
+  #free: number[] = [];
+  #next = 0;
+
+  constructor(core: CoreInstance, helpers: HelperImports, blocks: BlockCache, options: JitOptions) {
+    this.#core = core;
+    this.#helpers = helpers;
+    this.#blocks = blocks;
+    this.#options = options;
+    this.#view = new DataView(core.memory.buffer);
+    this.#handlers = readHandlerTable(core.memory.buffer);
+    this.#source = new BlockSource(core.memory.buffer, this.#handlers);
+    blocks.hotThreshold = options.threshold;
+    blocks.onVoid = (address) => this.#drop(address);
+  }
+
+  /** A block has been executed often: called by the interpreter in front of the block. */
+  hot(address: number): void {
+    this.#queue.push(address);
+    if (this.#queue.length >= this.#options.batch) this.compileQueue();
+  }
+
+  /** Compiles what is waiting. */
+  compileQueue(): void {
+    const queue = this.#queue;
+    if (queue.length === 0) return;
+    this.#queue = [];
+    const candidates = queue.flatMap((address) => this.#candidate(address) ?? []);
+    if (candidates.length > 0) this.#compile(candidates);
+  }
+
+  // --- regions --------------------------------------------------------------------------------------------------------------
+
+  #candidate(address: number): Candidate | undefined {
+    const place = this.#blocks.placeOf(address);
+    if (!place || this.#compiled.has(address)) return undefined;
+    const page = place.host & -PAGE_SIZE;
+    const entry = this.#source.read(address, place.host & (PAGE_SIZE - 1));
+    if (!entry) return undefined;
+    const region = discoverRegion(entry, (offset) => this.#blockAt(page + offset, offset, place.context), LIMITS);
+    return { address, user: (place.context & CONTEXT_USER) !== 0, region };
+  }
+
+  /** A block that was executed more than by chance. */
+  #blockAt(host: number, pageOffset: number, context: number): CompiledBlock | undefined {
+    const address = this.#blocks.find(host, context);
+    if (address === 0) return undefined;
+    const left = this.#view.getInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, true);
+    if (left > this.#options.threshold - this.#options.threshold / 16) return undefined;
+    return this.#source.read(address, pageOffset);
+  }
+
+  // --- modules --------------------------------------------------------------------------------------------------------------
+
+  #compile(candidates: readonly Candidate[]): void {
+    const { statistics } = this;
+    const module = new ModuleWriter();
+    const runtime = importForRegions(module, helpersOf(candidates));
+    const installed: { address: number; index: number }[] = [];
+    for (const { address, user, region } of candidates) {
+      const index = this.#free.pop() ?? this.#next++;
+      if (index >= MAX_REGIONS) break;
+      const reference = module.declare(`region ${index}`, REGION_TYPE.params, REGION_TYPE.results);
+      lowerRegion(module.define(reference), runtime, user, region);
+      module.elements(0, index, [reference]);
+      installed.push({ address, index });
+      statistics.regions++;
+      for (const { block } of region.nodes) statistics.operations += block.operations.length;
+    }
+    const bytes = module.finish({ names: false });
+    statistics.modules++;
+    statistics.wasmBytes += bytes.length;
+    const { memory, guest, exports } = this.#core;
+    new WebAssembly.Instance(compileModule(bytes), {
+      core: { memory, guest },
+      interpreter: exports as unknown as Record<string, unknown>,
+      helpers: this.#helpers,
+    });
+    for (const { address, index } of installed) this.#install(address, index);
+  }
+
+  #install(address: number, index: number): void {
+    this.#compiled.set(address, index);
+    this.#source.originalHandlers.set(address, this.#view.getUint16(address, true));
+    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, ~index, true);
+    this.#view.setUint16(address, enterHandler(this.#handlers), true);
+  }
+
+  /** The block is void, or all are (undefined). */
+  #drop(address: number | undefined): void {
+    if (address === undefined) {
+      for (const index of this.#compiled.values()) this.#release(index);
+      this.#compiled.clear();
+      this.#source.originalHandlers.clear();
+      this.#queue = [];
+      return;
+    }
+    const index = this.#compiled.get(address);
+    if (index === undefined) return;
+    this.#release(index);
+    this.#compiled.delete(address);
+    this.#source.originalHandlers.delete(address);
+  }
+
+  #release(index: number): void {
+    this.#core.exports.regions.set(index, null);
+    this.#free.push(index);
+  }
+}
+
+function helpersOf(candidates: readonly Candidate[]): Map<string, number> {
+  const helpers = new Map<string, number>();
+  for (const { region } of candidates) {
+    for (const { block } of region.nodes) {
+      for (const { prepared } of block.operations)
+        for (const [name, count] of prepared.helpers) helpers.set(name, count);
+    }
+  }
+  return helpers;
+}

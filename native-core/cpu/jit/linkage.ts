@@ -1,0 +1,69 @@
+// What compiled regions share with the interpreter's module: its slow paths, its arithmetic, and the table of regions.
+import type { ModuleWriter } from "../../wasm/module-writer.ts";
+import type { FunctionReference, WasmType } from "../../wasm/types.ts";
+import type { Runtime } from "../interpreter/target.ts";
+import { importMemories } from "../mmu/imports.ts";
+import { defineStoreFlags } from "./flag-forms.ts";
+import type { JitRuntime } from "./region-writer.ts";
+
+/** Regions that can be alive at once. */
+export const MAX_REGIONS = 65536;
+export const REGION_TABLE = "regions";
+/** A region takes nothing and returns an outcome (region-writer.ts). */
+export const REGION_TYPE = { params: [], results: ["i32"] } as const;
+
+const ACCESS = {
+  load: ["i64", "i32", "i32", "->i64"],
+  loadForWrite: ["i64", "i32", "i32", "->i64"],
+  load16: ["i64", "i32", "->v128"],
+  store: ["i64", "i64", "i32", "i32"],
+  store16: ["i64", "v128", "i32"],
+  translate: ["i64", "i32", "i32", "->i32"],
+} as const;
+
+const ARITHMETIC = {
+  composeFlags: ["->i64"],
+  writeArithmeticFlags: ["i64"],
+  mulHighU: ["i64", "i64", "->i64"],
+  mulHighS: ["i64", "i64", "->i64"],
+  storeFlags: ["i32", "i64", "i64", "i64"],
+} as const;
+
+const exportName = (name: string): string => `jit.${name}`;
+
+/** In the interpreter's module: declares what only regions use, exports all; yields the index of the table of regions. */
+export function exportForRegions(module: ModuleWriter, runtime: Runtime): number {
+  const storeFlags = defineStoreFlags(module);
+  for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
+    module.export(exportName(name), runtime.access[name]);
+  for (const name of Object.keys(ARITHMETIC) as (keyof typeof ARITHMETIC)[])
+    module.export(exportName(name), name === "storeFlags" ? storeFlags : runtime[name]);
+  const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
+  module.exportTable(REGION_TABLE, table);
+  return table;
+}
+
+/** In a module of regions: `helpers` are those it calls, with the number of their operands. Table 0 is that of regions. */
+export function importForRegions(module: ModuleWriter, helpers: ReadonlyMap<string, number>): JitRuntime {
+  importMemories(module);
+  const imported = <K extends string>(functions: Record<K, readonly string[]>): Record<K, FunctionReference> =>
+    Object.fromEntries(
+      (Object.entries(functions) as [K, readonly string[]][]).map(([name, signature]) => {
+        const params = signature.filter((type) => !type.startsWith("->")) as WasmType[];
+        const results = signature.flatMap((type) => (type.startsWith("->") ? [type.slice(2) as WasmType] : []));
+        return [name, module.importFunction("interpreter", exportName(name), params, results)];
+      }),
+    ) as Record<K, FunctionReference>;
+  const runtime: JitRuntime = {
+    access: imported(ACCESS),
+    ...imported(ARITHMETIC),
+    helpers: new Map(
+      [...helpers].map(([name, count]) => [
+        name,
+        module.importFunction("helpers", name, new Array<WasmType>(count).fill("i64"), ["i64"]),
+      ]),
+    ),
+  };
+  module.importTable("interpreter", REGION_TABLE, { minimum: MAX_REGIONS, maximum: MAX_REGIONS });
+  return runtime;
+}

@@ -1,0 +1,456 @@
+// Lowers one operation: its form's fragment with fields as constants, general registers as locals and flags as flag-forms.ts says.
+import { unreachable } from "../../common/assert.ts";
+import type { Exit, RegisterSelector, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
+import { foldPure, type PureOpName } from "../../ir/ops.ts";
+import { and64, type Code, call, choose, i64, unlikely, wrap } from "../../wasm/code.ts";
+import type { Local } from "../../wasm/types.ts";
+import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
+import { OUTCOME } from "../interpreter/dispatch.ts";
+import { readRegister, readSegment, writeRegister } from "../interpreter/lower-registers.ts";
+import { exceptionPending, raise, readSlot, writeSlot } from "../mmu/cells.ts";
+import type { CompiledOperation } from "./block-source.ts";
+import * as flags from "./flag-forms.ts";
+import { writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
+import type { RegionWriter } from "./region-writer.ts";
+
+/** Writes the operation's code; `exit` writes what follows one of its exits (`target`: of an indirect one, on the stack). */
+export function lowerOperation(region: RegionWriter, operation: CompiledOperation, exit: (exit: Exit) => void): void {
+  new OperationLowering(region, operation, exit).run();
+}
+
+type Constant = bigint | number;
+
+const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
+/** Fixed selectors never look at the operation. */
+const NO_OPERATION: Local = { index: 0, type: "i32" };
+
+class OperationLowering {
+  readonly #region: RegionWriter;
+  readonly #operation: CompiledOperation;
+  readonly #exit: (exit: Exit) => void;
+  readonly #locals = new Map<number, Local>();
+  readonly #variables = new Map<number, Local>();
+  readonly #constants = new Map<number, Constant | undefined>();
+  /** Host addresses left by loads for writing, by the id of their linear address. */
+  readonly #hosts = new Map<number, { local: Local; size: number }>();
+
+  constructor(region: RegionWriter, operation: CompiledOperation, exit: (exit: Exit) => void) {
+    this.#region = region;
+    this.#operation = operation;
+    this.#exit = exit;
+  }
+
+  run(): void {
+    const { prepared, next, retired } = this.#operation;
+    const { f } = this.#region;
+    this.#body(prepared.fragment.body);
+    if (prepared.mayVoidCode && !prepared.form.endsBlock) this.#region.leaveIfVoid(next, retired + 1)(f);
+    const hosts = [...this.#hosts.values()].map(({ local }) => local);
+    for (const local of [...this.#locals.values(), ...this.#variables.values(), ...hosts]) f.release(local);
+  }
+
+  // --- statements -----------------------------------------------------------------------------------------------------------
+
+  #body(statements: readonly Statement[]): void {
+    for (const statement of statements) {
+      this.#statement(statement);
+      // Nothing behind an exit is reachable.
+      if (statement.kind === "exit" || statement.kind === "raise") return;
+    }
+  }
+
+  #statement(statement: Statement): void {
+    const region = this.#region;
+    const { f, runtime } = region;
+    switch (statement.kind) {
+      case "define":
+        return this.#define(statement.value);
+      case "setVariable":
+        this.#value(statement.value);
+        return f.set(this.#variable(statement.variable));
+      case "writeState":
+        return writeSlot(statement.slot, this.#code(statement.value))(f);
+      case "writeRegister":
+        return this.#writeRegister(statement);
+      case "setFlags":
+        return this.#setFlags(statement);
+      case "writeFlag": {
+        // The value first: it may be read from flags in locals.
+        const kept = f.borrow("i32");
+        this.#value(statement.value);
+        f.set(kept);
+        region.flagsToMemory()(f);
+        flags.writeMemoryFlag(
+          statement.flag,
+          (w) => w.get(kept),
+          call(runtime.composeFlags),
+          (value) => call(runtime.writeArithmeticFlags, value),
+        )(f);
+        return f.release(kept);
+      }
+      case "writeArithmeticFlags":
+        this.#value(statement.value);
+        f.call(runtime.writeArithmeticFlags);
+        region.flagState = flags.IN_MEMORY;
+        return;
+      case "store":
+        return this.#store(statement);
+      case "if":
+        return this.#if(statement);
+      case "raise":
+        for (const code of raise(statement.vector, statement.errorCode && wrap(this.#code(statement.errorCode))))
+          code(f);
+        return this.#fault(f);
+      case "exit":
+        if (statement.exit.to === "indirect") this.#value(statement.exit.target);
+        return this.#exit(statement.exit);
+      default:
+        throw new Error(`the JIT does not compile ${statement.kind}`);
+    }
+  }
+
+  #if(statement: Statement & { kind: "if" }): void {
+    const region = this.#region;
+    const { f } = region;
+    this.#value(statement.condition);
+    const joins = this.#operation.prepared.flagBranches.has(statement);
+    if (joins) region.forgetForm();
+    const before = region.flagState;
+    const label = f.open("if", undefined, isRaise(statement.then) ? false : undefined);
+    this.#branch(statement.then, joins);
+    if (statement.otherwise.length > 0) {
+      region.flagState = before;
+      f.otherwise();
+      this.#branch(statement.otherwise, joins);
+    }
+    f.close(label);
+    region.flagState = before;
+  }
+
+  /** Host addresses known before a branch stay known in it; those found in it are not known behind it. */
+  #branch(statements: readonly Statement[], joins: boolean): void {
+    const { f } = this.#region;
+    const before = new Set(this.#hosts.keys());
+    this.#body(statements);
+    const last = statements.at(-1)?.kind;
+    if (joins && last !== "exit" && last !== "raise") this.#region.settleForm()(f);
+    for (const [id, { local }] of this.#hosts) {
+      if (before.has(id)) continue;
+      this.#hosts.delete(id);
+      f.release(local);
+    }
+  }
+
+  #define(value: Value): void {
+    const { placement } = this.#operation.prepared;
+    const { f } = this.#region;
+    const uses = placement.uses(value);
+    const { op: name } = value.node;
+    if (name === "const" || name === "field") return;
+    if (uses === 0) {
+      if (name !== "load" && name !== "translate" && name !== "callHelper") return;
+      this.#compute(value);
+      f.emit("drop");
+      return;
+    }
+    if (!placement.hasLocal(value) || this.#constant(value) !== undefined) return;
+    this.#compute(value);
+    const local = f.borrow(value.type);
+    this.#locals.set(value.id, local);
+    f.set(local);
+  }
+
+  #setFlags({ operation, size, a, b, result }: Statement & { kind: "setFlags" }): void {
+    const region = this.#region;
+    const { f } = region;
+    // All are evaluated before any is kept: they may read the flags that are there now.
+    if (operation === "logic") {
+      this.#value(result);
+      f.set(region.flags.result);
+    } else {
+      this.#value(a);
+      if (operation === "inc" || operation === "dec") {
+        this.#readFlag("CF");
+        f.emit("i64.extend_i32_u");
+      } else this.#value(b);
+      this.#value(result);
+      f.set(region.flags.result);
+      f.set(region.flags.b);
+      f.set(region.flags.a);
+    }
+    region.flagState = flags.flagForm(operation, size);
+  }
+
+  /** The value first: if a load for writing is part of it, the host address it found serves the store. */
+  #store({ size, address, value }: Statement & { kind: "store" }): void {
+    const { f } = this.#region;
+    const kept = f.borrow(value.type);
+    this.#value(value);
+    f.set(kept);
+    const known = this.#hosts.get(address.id);
+    if (known && known.size === size && size !== 16) {
+      writeStoreBack(this.#region, size, known.local, this.#code(address), kept, this.#fault);
+    } else {
+      this.#value(address);
+      writeStore(this.#region, size, kept, this.#fault);
+    }
+    f.release(kept);
+  }
+
+  readonly #fault: Code = (w) => {
+    const { at, retired } = this.#operation;
+    this.#region.fault(at, retired)(w);
+  };
+
+  // --- registers ------------------------------------------------------------------------------------------------------------
+
+  #fixed(selector: RegisterSelector): number {
+    return selector.kind === "fixed" ? selector.register : Number(this.#operation.fields[selector.field]);
+  }
+
+  #readGeneral(register: number, size: Size): void {
+    const { f } = this.#region;
+    if (register === PSEUDO_REGISTERS.ZERO) return f.i64(0n);
+    if (register === PSEUDO_REGISTERS.BLOCK_RIP) {
+      // Fields are relative to the block's start.
+      const { at, fields } = this.#operation;
+      return this.#region.ripAt(at - Number(fields.start))(f);
+    }
+    if (register === PSEUDO_REGISTERS.ADDRESS) return f.get(this.#region.addressRegister);
+    f.get(this.#register(register));
+    if (register & 7) {
+      f.i64(8n);
+      f.emit("i64.shr_u");
+    }
+    if (size !== 8) and64(() => {}, i64(SIZE_MASKS[size]))(f);
+  }
+
+  #register(register: number): Local {
+    const local = this.#region.registers[register >> 3];
+    if (!local) throw new Error(`register ${register} is not in its form's list`);
+    return local;
+  }
+
+  #writeRegister({ file, selector, size, value, highPart = false }: Statement & { kind: "writeRegister" }): void {
+    const { f } = this.#region;
+    const register = this.#fixed(selector);
+    if (file !== "general") {
+      writeRegister(NO_OPERATION, file, { kind: "fixed", register }, size, highPart, this.#code(value))(f);
+      return;
+    }
+    if (register === PSEUDO_REGISTERS.ADDRESS) {
+      this.#value(value);
+      return f.set(this.#region.addressRegister);
+    }
+    const local = this.#register(register);
+    if (size === 8 || size === 16) {
+      this.#value(value);
+      return f.set(local);
+    }
+    const mask = SIZE_MASKS[size];
+    const shift = register & 7 ? 8n : 0n;
+    this.#value(value);
+    if (!this.#isMasked(value, mask)) {
+      f.i64(mask);
+      f.emit("i64.and");
+    }
+    if (shift) {
+      f.i64(8n);
+      f.emit("i64.shl");
+    }
+    if (size !== 4) {
+      f.get(local);
+      f.i64(~(mask << shift));
+      f.emit("i64.and");
+      f.emit("i64.or");
+    }
+    f.set(local);
+  }
+
+  #isMasked({ node }: Value, mask: bigint): boolean {
+    if (node.op === "pure" && node.name === "i64.and") {
+      const b = this.#constant(node.args[1] as Value);
+      return typeof b === "bigint" && (b & ~mask) === 0n;
+    }
+    if (node.op === "load" || node.op === "readRegister")
+      return node.size !== 16 && (SIZE_MASKS[node.size] & ~mask) === 0n;
+    return node.op === "pure" && node.name === "i64.extend_i32_u" && mask === SIZE_MASKS[4];
+  }
+
+  // --- values ---------------------------------------------------------------------------------------------------------------
+
+  #variable(variable: Variable): Local {
+    let local = this.#variables.get(variable.id);
+    if (!local) {
+      local = this.#region.f.borrow(variable.type);
+      this.#variables.set(variable.id, local);
+    }
+    return local;
+  }
+
+  #code(value: Value): Code {
+    return () => this.#value(value);
+  }
+
+  #value(value: Value): void {
+    const local = this.#locals.get(value.id);
+    if (local) return this.#region.f.get(local);
+    const constant = this.#constant(value);
+    if (constant !== undefined) return this.#writeConstant(value.type, constant);
+    this.#compute(value);
+  }
+
+  #writeConstant(type: Value["type"], value: Constant): void {
+    const { f } = this.#region;
+    if (type === "i32") f.i32(Number(value));
+    else if (type === "i64") f.i64(BigInt(value));
+    else if (type === "f32") f.f32(Number(value));
+    else if (type === "f64") f.f64(Number(value));
+    else f.v128(BigInt(value));
+  }
+
+  #constant(value: Value): Constant | undefined {
+    const { node } = value;
+    if (node.op === "const") return node.value;
+    if (node.op === "field") return this.#operation.fields[node.field];
+    if (node.op === "readRegister") {
+      return node.file === "general" && this.#fixed(node.selector) === PSEUDO_REGISTERS.ZERO ? 0n : undefined;
+    }
+    if (node.op !== "pure") return undefined;
+    if (this.#constants.has(value.id)) return this.#constants.get(value.id);
+    const constant = this.#foldPure(value, node.name, node.args, node.immediate);
+    this.#constants.set(value.id, constant);
+    return constant;
+  }
+
+  #foldPure(
+    value: Value,
+    name: PureOpName,
+    args: readonly Value[],
+    immediate: readonly number[] | undefined,
+  ): Constant | undefined {
+    const constants = args.map((arg) => this.#constant(arg));
+    if (name === "i64.shl" && constants[0] === 0n) return 0n;
+    if (name === "i64.and" && (constants[0] === 0n || constants[1] === 0n)) return 0n;
+    if (value.type === "v128" || constants.some((constant) => constant === undefined)) return undefined;
+    const known = args.map((arg, n): Value => ({ ...arg, node: { op: "const", value: constants[n] as Constant } }));
+    const folded = foldPure(name, known, immediate);
+    return folded?.op === "const" ? folded.value : undefined;
+  }
+
+  #compute(value: Value): void {
+    const { node } = value;
+    const region = this.#region;
+    const { f, runtime } = region;
+    switch (node.op) {
+      case "const":
+      case "field":
+        return this.#writeConstant(value.type, this.#constant(value) as Constant);
+      case "pure":
+        return this.#pure(node.name, node.args, node.immediate);
+      case "getVariable":
+        return f.get(this.#variable(node.variable));
+      case "readState":
+        return readSlot(node.slot)(f);
+      case "readRegister": {
+        const register = this.#fixed(node.selector);
+        if (node.file === "general") return this.#readGeneral(register, node.size as Size);
+        const selector = { kind: "fixed", register } as const;
+        return readRegister(NO_OPERATION, node.file, selector, node.size, node.highPart ?? false)(f);
+      }
+      case "readSegment": {
+        const segment = node.segment === "fieldReg" ? Number(this.#operation.fields.reg) : node.segment;
+        return readSegment(NO_OPERATION, segment, node.part)(f);
+      }
+      case "readFlag":
+        return this.#readFlag(node.flag);
+      case "condition":
+        if (region.flagState === flags.DYNAMIC) region.flagsToMemory()(f);
+        return region.flagState === flags.IN_MEMORY
+          ? flags.memoryCondition(node.code)(f)
+          : flags.knownCondition(region.flagState, region.flags, node.code)(f);
+      case "readFlags":
+        region.flagsToMemory()(f);
+        return f.call(runtime.composeFlags);
+      case "load":
+        return this.#load(node.size, node.address, node.forWrite);
+      case "translate":
+        this.#value(node.address);
+        f.i32(node.write ? 1 : 0);
+        f.i32(0);
+        region.storeCount()(f);
+        f.call(runtime.access.translate);
+        return unlikely(exceptionPending, [this.#fault])(f);
+      case "callHelper":
+        return this.#callHelper(node.helper, node.args);
+      default:
+        return unreachable(node);
+    }
+  }
+
+  #readFlag(flag: Parameters<typeof flags.memoryFlag>[0]): void {
+    const region = this.#region;
+    const { f } = region;
+    if (region.flagState > 0) {
+      const code = flags.knownFlag(region.flagState, region.flags, flag);
+      if (code) return code(f);
+    }
+    region.flagsToMemory()(f);
+    flags.memoryFlag(flag)(f);
+  }
+
+  #callHelper(name: string, args: readonly Value[]): void {
+    const region = this.#region;
+    const { f, runtime } = region;
+    const { at, retired } = this.#operation;
+    const helper = runtime.helpers.get(name);
+    if (!helper) throw new Error(`no helper ${name}`);
+    for (const arg of args) this.#value(arg);
+    region.spill()(f);
+    f.call(helper);
+    unlikely(exceptionPending, [region.leaveStored(OUTCOME.fault, region.ripAt(at), retired)])(f);
+    region.reload(f);
+  }
+
+  #load(size: Size | 16, address: Value, forWrite: boolean): void {
+    const { f } = this.#region;
+    let host: Local | undefined;
+    if (forWrite && size !== 16) {
+      host = f.borrow("i32");
+      this.#hosts.set(address.id, { local: host, size });
+    }
+    this.#value(address);
+    writeLoad(this.#region, size, forWrite, host, this.#fault);
+  }
+
+  #pure(name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {
+    const { f, runtime } = this.#region;
+    const [x, y, z] = args as readonly [Value, Value, Value];
+    if (name === "i64.add" || name === "i64.sub" || name === "i64.shl") {
+      if (this.#constant(y) === 0n) return this.#value(x);
+      if (name === "i64.add" && this.#constant(x) === 0n) return this.#value(y);
+    }
+    switch (name) {
+      case "v128.select":
+        return choose("v128", this.#code(z), this.#code(x), this.#code(y))(f);
+      case "i32.select":
+      case "i64.select":
+      case "f32.select":
+      case "f64.select":
+        for (const arg of args) this.#value(arg);
+        return f.emit("select");
+      case "i64.mul_high_u":
+      case "i64.mul_high_s":
+        for (const arg of args) this.#value(arg);
+        return f.call(name === "i64.mul_high_u" ? runtime.mulHighU : runtime.mulHighS);
+      default:
+        for (const arg of args) this.#value(arg);
+        if (immediate) f.lanes(name, immediate);
+        else f.emit(name);
+    }
+  }
+}
+
+function isRaise(statements: readonly Statement[]): boolean {
+  return statements.at(-1)?.kind === "raise";
+}

@@ -1,0 +1,142 @@
+// Writes a region's function: its blocks as structured control flow, after Ramsey, "Beyond Relooper" (ICFP 2022). A node that several
+// edges lead to is written behind a Wasm block around everything that can reach it; the target of a backward edge opens a Wasm loop.
+//
+// Every edge is a block end to the machine: instructions are counted and the deadline is looked at, just as the interpreter does, so
+// that both stop at the same instruction.
+import type { Exit } from "../../ir/nodes.ts";
+import { get, op, unlikely } from "../../wasm/code.ts";
+import type { FunctionWriter } from "../../wasm/function-writer.ts";
+import type { Label } from "../../wasm/types.ts";
+import { STATE } from "../../x86/state-layout.ts";
+import { NEXT_SLOT, TAKEN_SLOT } from "../interpreter/block-layout.ts";
+import { OUTCOME } from "../interpreter/dispatch.ts";
+import { readSlot } from "../mmu/cells.ts";
+import type { CompiledBlock } from "./block-source.ts";
+import { DYNAMIC } from "./flag-forms.ts";
+import { lowerOperation } from "./lower-operation.ts";
+import type { EdgeKind, Region, RegionNode } from "./region.ts";
+import { type JitRuntime, RegionWriter, type RegisterSets } from "./region-writer.ts";
+
+export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, user: boolean, region: Region): void {
+  new RegionLowering(f, runtime, user, region).run();
+}
+
+class RegionLowering {
+  readonly #writer: RegionWriter;
+  readonly #nodes: readonly RegionNode[];
+  readonly #loops = new Map<number, Label>();
+  readonly #merges = new Map<number, Label>();
+
+  constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, { nodes }: Region) {
+    const entry = nodes[0] as RegionNode;
+    this.#nodes = nodes;
+    this.#writer = new RegionWriter(f, runtime, user, registersOf(nodes), entry.block.pageOffset);
+  }
+
+  run(): void {
+    this.#writer.open();
+    this.#tree(0);
+    this.#writer.close();
+  }
+
+  /** A node with all that it dominates. */
+  #tree(index: number): void {
+    const { f } = this.#writer;
+    const node = this.#nodes[index] as RegionNode;
+    if (node.isMerge) this.#writer.flagState = DYNAMIC;
+    if (!node.isLoop) return this.#within(node, 0);
+    this.#writer.forgetForm();
+    const label = f.open("loop");
+    this.#loops.set(index, label);
+    this.#within(node, 0);
+    f.close(label);
+  }
+
+  /** The node inside the blocks of its merge children, outermost first. */
+  #within(node: RegionNode, depth: number): void {
+    const child = node.mergeChildren[depth];
+    if (child === undefined) return this.#block(node);
+    const { f } = this.#writer;
+    const label = f.open("block");
+    this.#merges.set(child, label);
+    this.#within(node, depth + 1);
+    f.close(label);
+    this.#tree(child);
+  }
+
+  #block(node: RegionNode): void {
+    const writer = this.#writer;
+    const { block } = node;
+    for (const operation of block.operations) {
+      lowerOperation(writer, operation, (exit) =>
+        this.#exit(node, operation.prepared.changesSystem, operation.next, exit),
+      );
+    }
+    if (block.cutAt !== undefined)
+      writer.leave(OUTCOME.resume, writer.ripAt(block.cutAt), block.instructionCount)(writer.f);
+  }
+
+  #exit({ block, successors }: RegionNode, changesSystem: boolean, next: number, exit: Exit): void {
+    const writer = this.#writer;
+    const { f } = writer;
+    const { instructionCount, lastOperation } = block;
+    switch (exit.to) {
+      case "relative":
+      case "next": {
+        const target = exit.to === "next" ? next : relativeTarget(block);
+        const successor = successors.get(exit.to);
+        if (successor !== undefined) return this.#edge(block, successor, target);
+        const slot = lastOperation + (exit.to === "next" ? NEXT_SLOT : TAKEN_SLOT);
+        const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
+        return writer.leave(outcome, writer.ripAt(target), instructionCount, slot)(f);
+      }
+      case "indirect": {
+        const target = f.borrow("i64");
+        f.set(target);
+        writer.leave(OUTCOME.indirect, get(target), instructionCount)(f);
+        return f.release(target);
+      }
+      case "state":
+        return writer.leave(OUTCOME.state, readSlot(STATE.rip), instructionCount)(f);
+      default:
+        throw new Error(`the JIT does not compile an exit to ${exit.to}`);
+    }
+  }
+
+  #edge(block: CompiledBlock, successor: number, target: number): void {
+    const writer = this.#writer;
+    const { f } = writer;
+    const state = writer.flagState;
+    writer.retire(block.instructionCount)(f);
+    unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [
+      writer.leave(OUTCOME.indirect, writer.ripAt(target), 0),
+    ])(f);
+    const node = this.#nodes[successor] as RegionNode;
+    const label = this.#loops.get(successor) ?? (node.isMerge ? this.#merges.get(successor) : undefined);
+    if (label) {
+      writer.settleForm()(f);
+      f.br(label);
+    } else this.#tree(successor);
+    writer.flagState = state;
+  }
+}
+
+function relativeTarget(block: CompiledBlock): number {
+  return block.pageOffset + Number(block.operations.at(-1)?.fields.disp);
+}
+
+function registersOf(nodes: readonly RegionNode[]): RegisterSets {
+  const used = new Set<number>();
+  const written = new Set<number>();
+  for (const { block } of nodes) {
+    for (const { prepared, fields } of block.operations) {
+      for (const { selector, write } of prepared.registers) {
+        const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
+        if (register >= 0x80) continue;
+        used.add(register >> 3);
+        if (write) written.add(register >> 3);
+      }
+    }
+  }
+  return { used, written };
+}

@@ -1,0 +1,122 @@
+// What the JIT knows about a form before it sees an operation: its fragment, where its values are computed, how it ends, and which
+// registers it touches. Made once per form and shared by all regions.
+import { changes, PART } from "../../ir/effects.ts";
+import type { Exit, Fragment, RegisterSelector, Statement, Value } from "../../ir/nodes.ts";
+import { mergeDuplicates } from "../../ir/passes/merge-duplicates.ts";
+import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
+import { allStatements, bodiesOf, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
+import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
+import { helpersOf } from "../interpreter/runtime.ts";
+
+export interface RegisterUse {
+  readonly selector: RegisterSelector;
+  readonly write: boolean;
+}
+
+export interface PreparedForm {
+  readonly form: Form;
+  readonly fragment: Fragment;
+  readonly placement: Placement;
+  /** How the form may leave its block. */
+  readonly exits: ReadonlySet<Exit["to"]>;
+  /** Its exits look for interrupts, so they always leave the region. */
+  readonly changesSystem: boolean;
+  /** A memory write, its own or a helper's, that may void the code being executed. */
+  readonly mayVoidCode: boolean;
+  /** General registers (and pseudo registers) it reads or writes. */
+  readonly registers: readonly RegisterUse[];
+  /** Branches in which flags are read or written: the static knowledge of them ends there. */
+  readonly flagBranches: ReadonlySet<Statement>;
+  /** Helpers it calls, with the number of their operands. */
+  readonly helpers: ReadonlyMap<string, number>;
+}
+
+const prepared = new Map<number, PreparedForm | undefined>();
+
+/** Undefined for forms that the JIT leaves to the interpreter. */
+export function preparedForm(id: number, quiet: boolean): PreparedForm | undefined {
+  const key = id * 2 + (quiet ? 1 : 0);
+  if (prepared.has(key)) return prepared.get(key);
+  const form = FORMS[id];
+  const result = form && prepare(form, quiet);
+  prepared.set(key, result);
+  return result;
+}
+
+function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
+  if (form.info.mode !== "64") return undefined;
+  const original = fragmentOf(form);
+  if ([...allStatements(original.body)].some(isUnsupported)) return undefined;
+  const body = quiet ? original.body.filter(({ kind }) => kind !== "setFlags") : original.body;
+  const fragment = mergeDuplicates({ ...original, body });
+  const statements = [...allStatements(fragment.body)];
+  return {
+    form,
+    fragment,
+    placement: placeValues(fragment, { flagOperandUses }),
+    exits: new Set(statements.flatMap((statement) => (statement.kind === "exit" ? [statement.exit.to] : []))),
+    changesSystem: statements.some((statement) => changes(statement) & PART.system),
+    mayVoidCode: statements.some(({ kind }) => kind === "store") || callsForEffect(form, fragment),
+    registers: registersOf(statements),
+    helpers: helpersOf(fragment),
+    flagBranches: new Set(
+      statements.filter((statement) => statement.kind === "if" && bodiesOf(statement).some(touchesFlags)),
+    ),
+  };
+}
+
+/** Loops and block copies (REP) stay with the interpreter: one execution of it does a whole run already. */
+function isUnsupported(statement: Statement): boolean {
+  const { kind } = statement;
+  return (
+    kind === "loop" || kind === "hostCopy" || kind === "hostFill" || (kind === "exit" && statement.exit.to === "repeat")
+  );
+}
+
+/** Each operand of a flag update is kept in a local, once. */
+function flagOperandUses({ operation }: Statement & { kind: "setFlags" }): readonly [number, number, number] {
+  if (operation === "logic") return [0, 0, 1];
+  return operation === "inc" || operation === "dec" ? [1, 0, 1] : [1, 1, 1];
+}
+
+/** Helpers that a frequent form calls in a branch only are arithmetic; all others may write memory. */
+function callsForEffect(form: Form, fragment: Fragment): boolean {
+  const calls = (statement: Statement): boolean =>
+    statement.kind === "define" && statement.value.node.op === "callHelper";
+  if (fragment.body.some(calls)) return true;
+  return (form.cold || form.row.mnemonic === "ENTER") && [...allStatements(fragment.body)].some(calls);
+}
+
+function touchesFlags(body: readonly Statement[]): boolean {
+  return [...allStatements(body)].some((statement) => {
+    const { kind } = statement;
+    if (kind === "setFlags" || kind === "writeFlag" || kind === "writeArithmeticFlags") return true;
+    return valuesOf(statement).some(readsFlags);
+  });
+}
+
+function valuesOf(statement: Statement): readonly Value[] {
+  return statement.kind === "define" ? [statement.value] : operandsOfStatement(statement);
+}
+
+function readsFlags({ node }: Value): boolean {
+  if (node.op === "readFlag" || node.op === "condition" || node.op === "readFlags" || node.op === "callHelper")
+    return true;
+  return operandsOf(node).some(readsFlags);
+}
+
+function registersOf(statements: readonly Statement[]): RegisterUse[] {
+  const uses = new Map<string, RegisterUse>();
+  const note = (selector: RegisterSelector, write: boolean): void => {
+    uses.set(`${JSON.stringify(selector)} ${write}`, { selector, write });
+  };
+  const visit = ({ node }: Value): void => {
+    if (node.op === "readRegister" && node.file === "general") note(node.selector, false);
+    for (const operand of operandsOf(node)) visit(operand);
+  };
+  for (const statement of statements) {
+    for (const value of valuesOf(statement)) visit(value);
+    if (statement.kind === "writeRegister" && statement.file === "general") note(statement.selector, true);
+  }
+  return [...uses.values()];
+}

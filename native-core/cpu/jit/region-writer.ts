@@ -1,0 +1,181 @@
+// What the parts of a region's function share: the locals that stand for machine state, and the two ways out.
+//
+//   registers in i64 locals, loaded at entry, stored at the exit and around helpers
+//   base      RIP of offset 0 of the page (regions run wherever their page is mapped)
+//   count     instructions retired up to the current block
+//   a, b, result, form   flags (flag-forms.ts)
+//
+// The function returns an outcome of the interpreter's (interpreter/dispatch.ts) with a link slot in the upper bits; RIP is in state.
+import { add64, type Code, call, get, i32, i64, load, seq, set, store, unlikely, when } from "../../wasm/code.ts";
+import type { FunctionWriter } from "../../wasm/function-writer.ts";
+import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
+import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
+import { OUTCOME } from "../interpreter/dispatch.ts";
+import type { Runtime } from "../interpreter/target.ts";
+import { readCell, readSlot, writeCell, writeSlot } from "../mmu/cells.ts";
+import { AREA, CELLS } from "../mmu/memory-layout.ts";
+import { DYNAMIC, type FlagLocals, IN_MEMORY } from "./flag-forms.ts";
+
+export interface JitRuntime extends Runtime {
+  readonly storeFlags: FunctionReference;
+}
+
+/** Registers of a region, by number. */
+export interface RegisterSets {
+  readonly used: ReadonlySet<number>;
+  readonly written: ReadonlySet<number>;
+}
+
+const OUTCOME_BITS = 3;
+
+export class RegionWriter {
+  readonly f: FunctionWriter;
+  readonly runtime: JitRuntime;
+  /** Address of the privilege area: a constant, for a region belongs to one privilege. */
+  readonly area: number;
+  readonly registers: readonly (Local | undefined)[];
+  readonly addressRegister: Local;
+  readonly base: Local;
+  readonly count: Local;
+  readonly flags: FlagLocals;
+  /** Form of the flags where it is not known while code is made. */
+  readonly form: Local;
+  /** Form of the flags at the place being written, or DYNAMIC. */
+  flagState: number = IN_MEMORY;
+  readonly #written: readonly number[];
+  readonly #rip: Local;
+  readonly #outcome: Local;
+  readonly #entryOffset: number;
+  #exit: Label | undefined;
+  #exitStored: Label | undefined;
+
+  constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, registers: RegisterSets, entryOffset: number) {
+    this.f = f;
+    this.runtime = runtime;
+    this.area = user ? AREA.user : AREA.supervisor;
+    this.registers = Array.from({ length: 16 }, (_, n) => (registers.used.has(n) ? f.local("i64") : undefined));
+    this.#written = [...registers.written];
+    this.addressRegister = f.local("i64");
+    this.base = f.local("i64");
+    this.count = f.local("i64");
+    this.flags = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64") };
+    this.#rip = f.local("i64");
+    this.form = f.local("i32");
+    this.#outcome = f.local("i32");
+    this.#entryOffset = entryOffset;
+  }
+
+  // --- frame ----------------------------------------------------------------------------------------------------------------
+
+  open(): void {
+    const { f } = this;
+    this.reload(f);
+    set(this.count, readSlot(STATE.instructionCount))(f);
+    set(this.base, add64(load("i64.load", i32(0), PSEUDO_REGISTERS.BLOCK_RIP), i64(-this.#entryOffset)))(f);
+    this.#exitStored = f.open("block");
+    this.#exit = f.open("block");
+  }
+
+  close(): void {
+    const { f } = this;
+    f.emit("unreachable");
+    f.close(this.#exit as Label);
+    this.#storeRegisters(f);
+    when(get(this.form), [this.#storeFlags(get(this.form))])(f);
+    f.close(this.#exitStored as Label);
+    writeSlot(STATE.instructionCount, get(this.count))(f);
+    writeSlot(STATE.rip, get(this.#rip))(f);
+    f.get(this.#outcome);
+  }
+
+  // --- ways out -------------------------------------------------------------------------------------------------------------
+
+  /** RIP of an offset in the page. */
+  ripAt(pageOffset: number): Code {
+    return pageOffset === 0 ? get(this.base) : add64(get(this.base), i64(pageOffset));
+  }
+
+  /** Leaves with `retired` more instructions done, at `rip`. */
+  leave(outcome: number, rip: Code, retired: number, slot = 0): Code {
+    return seq(
+      set(this.#rip, rip),
+      this.retire(retired),
+      set(this.#outcome, i32(outcome | (slot << OUTCOME_BITS))),
+      this.settleForm(),
+      (w) => w.br(this.#exit as Label),
+    );
+  }
+
+  /** As leave, where a helper has just run: the state is in memory, the locals are stale. */
+  leaveStored(outcome: number, rip: Code, retired: number): Code {
+    return seq(set(this.#rip, rip), this.retire(retired), set(this.#outcome, i32(outcome)), (w) =>
+      w.br(this.#exitStored as Label),
+    );
+  }
+
+  retire(instructions: number): Code {
+    return instructions === 0 ? seq() : set(this.count, add64(get(this.count), i64(instructions)));
+  }
+
+  /** An exception is pending for the instruction at `pageOffset`. */
+  fault(pageOffset: number, retired: number): Code {
+    return this.leave(OUTCOME.fault, this.ripAt(pageOffset), retired);
+  }
+
+  /** Leaves in front of the instruction at `pageOffset` if the code being executed may have been written. */
+  leaveIfVoid(pageOffset: number, retired: number): Code {
+    return unlikely(readCell(CELLS.codeVoided), [
+      writeCell(CELLS.codeVoided, i32(0)),
+      this.leave(OUTCOME.resume, this.ripAt(pageOffset), retired),
+    ]);
+  }
+
+  // --- state ----------------------------------------------------------------------------------------------------------------
+
+  storeCount(): Code {
+    return writeSlot(STATE.instructionCount, get(this.count));
+  }
+
+  /** Puts everything into memory, for a helper. */
+  spill(): Code {
+    return seq(this.storeCount(), this.#storeRegisters, this.flagsToMemory());
+  }
+
+  readonly #storeRegisters: Code = (w) => {
+    for (const n of this.#written) store("i64.store", i32(0), get(this.registers[n] as Local), n * 8)(w);
+  };
+
+  /** Takes the registers back from memory. */
+  readonly reload: Code = (w) => {
+    for (const [n, local] of this.registers.entries()) if (local) set(local, load("i64.load", i32(0), n * 8))(w);
+  };
+
+  // --- flags ----------------------------------------------------------------------------------------------------------------
+
+  /** The form's local says what is known statically. */
+  settleForm(): Code {
+    const state = this.flagState;
+    return state === DYNAMIC ? seq() : set(this.form, i32(state));
+  }
+
+  /** From here on nothing is known statically. */
+  forgetForm(): void {
+    this.settleForm()(this.f);
+    this.flagState = DYNAMIC;
+  }
+
+  /** Writes the flags to the state; from here on they are there. */
+  flagsToMemory(): Code {
+    return (w) => {
+      const state = this.flagState;
+      if (state === DYNAMIC) when(get(this.form), [this.#storeFlags(get(this.form))])(w);
+      else if (state !== IN_MEMORY) this.#storeFlags(i32(state))(w);
+      this.flagState = IN_MEMORY;
+    };
+  }
+
+  #storeFlags(form: Code): Code {
+    const { a, b, result } = this.flags;
+    return call(this.runtime.storeFlags, form, get(a), get(b), get(result));
+  }
+}
