@@ -14,6 +14,7 @@ import { openWindow, showWindow } from "./desktop/window.ts";
 import { createRouter } from "./rpc/router.ts";
 import { App, type StopAll } from "./services/app.ts";
 import { failureOf } from "./services/failures.ts";
+import { surviveDefects } from "./services/log.ts";
 import { resolveHome } from "./store/data-folder.ts";
 
 /** Beside this module, wherever the app was put; the names are those of the sources, which the build rewrites. */
@@ -86,6 +87,7 @@ async function run(home: string): Promise<void> {
   show(linkIn(process.argv));
 }
 
+surviveDefects();
 declareAppScheme();
 restrictAllContents();
 app.enableSandbox();

@@ -14,6 +14,6 @@ ipcRenderer.on(PORT, (event, id: string) => page.postMessage({ terrariumPort: id
 
 contextBridge.exposeInMainWorld("terrarium", {
   requestPort(id: string, target: string): void {
-    ipcRenderer.send(REQUEST_PORT, String(id), String(target));
+    ipcRenderer.send(REQUEST_PORT, id, target);
   },
 });

@@ -5,7 +5,7 @@ import { AppError, isAppError } from "../../native-core/common/errors.ts";
 import { CONTRACT_VERSION } from "../contract/schemas.ts";
 import { App, type StopAll } from "../services/app.ts";
 import { failureOf } from "../services/failures.ts";
-import { log } from "../services/log.ts";
+import { log, surviveDefects } from "../services/log.ts";
 import { resolveHome } from "../store/data-folder.ts";
 import { removeControlFile, writeControlFile } from "./control-file.ts";
 import { startWebHost } from "./web-host.ts";
@@ -67,6 +67,7 @@ async function start(): Promise<void> {
 
 /** Runs the host until it is told to end; what keeps it from starting is said and becomes the exit code. */
 export async function serve(): Promise<void> {
+  surviveDefects();
   try {
     await start();
   } catch (error) {

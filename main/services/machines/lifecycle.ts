@@ -27,7 +27,6 @@ export class Lifecycle {
   readonly #context: ServiceContext;
   /** What to do with a machine that has come to rest (disk clean-up). */
   readonly #onStill: (machine: Machine) => void;
-
   readonly #processes: ProcessStarter;
 
   constructor(context: ServiceContext, onStill: (machine: Machine) => void) {
@@ -78,7 +77,7 @@ export class Lifecycle {
         "info",
         `The machine ${restoring ? "continues" : "started"} (${Math.round(started.startMs)} ms)`,
       );
-      void client.exited.then((exit) => this.#ended(machine, vm, exit));
+      void client.exited.then((exit) => this.#ended(machine, vm, exit)).finally(() => vm.settleEnded());
     } catch (error) {
       await client?.kill();
       // The guest never ran: the machine is what it was before. Otherwise its saved state does not fit its disks any more.
@@ -232,7 +231,6 @@ export class Lifecycle {
     const message =
       outcome.kind === "failed" ? `Aborted: ${outcome.failure.message}` : `The machine is ${to.replace("-", " ")}`;
     void machine.log.write(outcome.kind === "failed" ? "error" : "info", message);
-    vm.settleEnded();
     this.#onStill(machine);
   }
 

@@ -7,7 +7,8 @@ import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Lifecycle } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
-import { requireState } from "../machines/states.ts";
+import { isStill, requireState } from "../machines/states.ts";
+import { scheduleCleanup } from "./cleanup.ts";
 import { makeOverlays, namedLayers, overlaysFor, removeFiles, topLayers, withTops } from "./layers.ts";
 import { takeSnapshotNow } from "./take.ts";
 
@@ -42,6 +43,8 @@ export async function restoreSnapshot(
     } finally {
       lifecycle.cancelPreparedStart();
     }
+    // What the machine had before, such as a saved state of its own, may be free now.
+    if (isStill(machine.state)) scheduleCleanup(context, machine);
   });
 }
 

@@ -109,6 +109,17 @@ describe("a snapshot of a machine that is off", () => {
     expect(machine.record.config).toMatchObject({ name: "new", memoryMiB: 128 });
   });
 
+  it("takes the place of a saved state, whose memory is freed", async () => {
+    const machine = await createStarter(app.context, {});
+    const base = await take(machine, "base");
+    await app.lifecycle.start(machine);
+    await app.lifecycle.stop(machine, "save");
+    await restore(machine, base);
+    expect(machine.state).toBe("powered-off");
+    await cleanedUp(machine);
+    expect(readdirSync(machine.paths.savedState)).toEqual([]);
+  });
+
   it("survives the app", async () => {
     const machine = await createStarter(app.context, {});
     await writeText(topOf(machine), 1, "kept");
