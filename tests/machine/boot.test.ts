@@ -90,4 +90,42 @@ describe("Linux on the machine", () => {
     },
     BOOT_TIMEOUT_MS,
   );
+
+  it(
+    "boots the full kernel with a display, and takes keys from the PS/2 keyboard",
+    async () => {
+      const script = `echo GUEST-READY
+read line </dev/tty1
+echo "typed: $line"
+echo seen-on-screen >/dev/tty1
+${SHELL}`;
+      const guest = await LinuxGuest.start({ flavour: "amd64", script, createProcessor, parts: { video: {} } });
+      await guest.waitFor("GUEST-READY");
+      // Set-1 codes of "hi!" and Enter.
+      for (const key of [0x23, 0x17]) press(guest, key);
+      guest.machine.post({ kind: "key", key: 0x2a, down: true });
+      press(guest, 0x02);
+      guest.machine.post({ kind: "key", key: 0x2a, down: false });
+      press(guest, 0x1c);
+      await guest.waitFor("typed: hi!");
+      await guest.waitFor("GUEST-READY", guest.console.indexOf("typed"));
+      expect(await command(guest, "cat /proc/bus/input/devices")).toContain("AT Translated Set 2 keyboard");
+      expect(screenText(guest)).toContain("seen-on-screen");
+      expect(guest.machine.display?.size()).toEqual({ width: 720, height: 400 });
+    },
+    BOOT_TIMEOUT_MS,
+  );
 });
+
+function press(guest: LinuxGuest, key: number): void {
+  guest.machine.post({ kind: "key", key, down: true });
+  guest.machine.post({ kind: "key", key, down: false });
+}
+
+/** The 80 x 25 characters of text mode, as the adapter's window shows them at B8000h and after (the console scrolls through it). */
+function screenText(guest: LinuxGuest): string {
+  let text = "";
+  for (let cell = 0; cell < 0x4000; cell++)
+    text += String.fromCharCode(guest.machine.bus.readMmio(0xb8000 + cell * 2, 1));
+  return text;
+}
