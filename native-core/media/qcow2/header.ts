@@ -10,7 +10,7 @@ export const QCOW2_MAGIC = 0x514649fb;
 const HEADER_V2_LENGTH = 72;
 export const HEADER_V3_LENGTH = 104;
 const CLUSTER_BITS_MIN = 9;
-const CLUSTER_BITS_MAX = 21;
+export const CLUSTER_BITS_MAX = 21;
 /** The specification's limit for the name of a backing file. */
 export const BACKING_NAME_MAX = 1023;
 /** Bounds on tables that are held in memory, the same as QEMU's. */
