@@ -43,7 +43,7 @@ export const startRequestSchema = z.strictObject({
   ),
   /** Content-addressed memory chunks shared by all machines of the store. */
   chunkFolder: z.string(),
-  /** Folder for logs/ttySn.log and vm.log. */
+  /** Folder for what the serial ports print: ttySn.log. */
   logFolder: z.string(),
   /** Path (POSIX) or pipe name (Windows) of the data socket to listen on. */
   dataSocket: z.string(),
