@@ -1,7 +1,7 @@
 // The operation cache seen from TypeScript: writes decoded blocks into memory 0, knows which pages they come from, voids them when the
 // bytes change, and empties itself when it is full.
 import type { DecodedBlock } from "../../x86/decoder/decode-block.ts";
-import { OPERATION_SIZE } from "../../x86/operation.ts";
+import { OPERATION_SIZE, type Operation } from "../../x86/operation.ts";
 import type { CoreInstance } from "../core-instance.ts";
 import {
   AREA,
@@ -23,7 +23,7 @@ import {
   LINK_SLOT,
   TRAILER_SIZE,
 } from "./block-layout.ts";
-import { FORM_TRAIT, type HandlerTable, readHandlerTable, VARIANT } from "./handler-table.ts";
+import { FORM_TRAIT, type HandlerTable, pairKey, readHandlerTable, VARIANT } from "./handler-table.ts";
 
 interface Block {
   /** Address of the first operation. */
@@ -164,7 +164,8 @@ export class BlockCache {
       if (trait & FORM_TRAIT.observesFlags) live = true;
       else if (trait & FORM_TRAIT.replacesFlags) live = false;
       const word = at + n * 4;
-      words[word] = (numbers[handler * 4 + variant] ?? handler) | (operation.length << 16) | (operation.start << 24);
+      const number = this.#fused(operation, operations[n + 1]) ?? numbers[handler * 4 + variant] ?? handler;
+      words[word] = number | (operation.length << 16) | (operation.start << 24);
       words[word + 1] = operation.reg | (operation.rm << 8) | (operation.index << 16) | (operation.scale << 24);
       words[word + 2] = operation.disp;
       words[word + 3] = operation.imm;
@@ -172,6 +173,13 @@ export class BlockCache {
     at += count * 4;
     this.#voidSlots(at);
     words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
+  }
+
+  /** The handler that also does the branch behind an operation, if there is one. */
+  #fused(first: Operation, second: Operation | undefined): number | undefined {
+    if (!second) return undefined;
+    const pair = this.#handlers.pairs.get(pairKey(first.handler, second.handler));
+    return pair && (first.index === NO_INDEX ? pair.simple : pair.plain);
   }
 
   /** Both slots compare the zero cell with 1, which never holds. `at`: index of the trailer's first word. */

@@ -19,7 +19,9 @@ import { declareTlb } from "../mmu/tlb.ts";
 import { declareBlocks } from "./blocks.ts";
 import { type InlineHandler, OUTCOME, type OutcomeGlobals, writeDispatch } from "./dispatch.ts";
 import { traitsOf } from "./form-traits.ts";
-import { HANDLER_TABLE, handlerTableBytes } from "./handler-table.ts";
+import { branchCondition, fuseBranch, fusibleConditions } from "./fused-branch.ts";
+import { type FusedPair, HANDLER_TABLE, handlerTableBytes } from "./handler-table.ts";
+import { isHot } from "./hot-forms.ts";
 import { lowerFragment } from "./lower-fragment.ts";
 import { declareRuntime, importHelpers } from "./runtime.ts";
 import type { LoweringTarget, Runtime, Variant } from "./target.ts";
@@ -33,6 +35,8 @@ interface Handler {
   readonly form: Form;
   readonly fragment: Fragment;
   readonly variant: Variant;
+  /** The fragment ends with the branch that is the next operation. */
+  readonly fused?: boolean;
 }
 
 /** The Wasm binary. Imports: mmu/imports.ts and one function per helper. Exports: `run` and what cpu/vcpu uses. */
@@ -75,6 +79,27 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     }
   }
 
+  const pairs: FusedPair[] = [];
+  const branches = FORMS.flatMap((form, id) => {
+    const condition = branchCondition(form);
+    return condition === undefined ? [] : [{ id, condition }];
+  });
+  for (const [id, form] of FORMS.entries()) {
+    if (!inline[id]) continue;
+    for (const condition of fusibleConditions(form)) {
+      const fragment = fuseBranch(fragments[id] as Fragment, condition);
+      if (!fragment) continue;
+      const plain = handlers.push({ form, fragment, variant: PLAIN, fused: true }) - 1;
+      let simple = plain;
+      if (hasMemory(form))
+        simple = handlers.push({ form, fragment, variant: { quiet: false, simple: true }, fused: true }) - 1;
+      while (inline.length < handlers.length) inline.push(true);
+      for (const branch of branches) {
+        if (branch.condition === condition) pairs.push({ first: id, branch: branch.id, plain, simple });
+      }
+    }
+  }
+
   const table = module.table({ minimum: handlers.length });
   handlers.forEach((handler, number) => {
     if (!inline[number]) module.elements(table, number, [defineOutlined(module, handler, number, runtime, globals)]);
@@ -91,7 +116,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     resync,
     { table: exportForRegions(module, runtime), hotBlock: host.hotBlock },
   );
-  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), resync));
+  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), pairs, resync));
   const exported: Record<string, FunctionReference> = {
     run,
     translate: tlb.translate,
@@ -105,14 +130,16 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
 
 const isLegacy = (form: Form): boolean => form.info.mode === "legacy";
 
-function inlineHandler({ form, fragment, variant }: Handler): InlineHandler {
-  return { write: (target) => lowerFragment(target, fragment, variant, isLegacy(form)) };
+const hasMemory = (form: Form): boolean => form.info.operands.some(({ kind }) => kind === "memory");
+
+function inlineHandler({ form, fragment, variant, fused = false }: Handler): InlineHandler {
+  return { fused, write: (target) => lowerFragment(target, fragment, variant, isLegacy(form)) };
 }
 
 function variantsOf(form: Form, fragment: Fragment): Variant[] {
   const statements = [...allStatements(fragment.body)];
   const flags = statements.some(({ kind }) => kind === "setFlags");
-  const address = form.info.operands.some(({ kind }) => kind === "memory");
+  const address = hasMemory(form);
   const variants: Variant[] = [];
   if (flags) variants.push({ quiet: true, simple: false });
   if (address) variants.push({ quiet: false, simple: true });
@@ -122,7 +149,7 @@ function variantsOf(form: Form, fragment: Fragment): Variant[] {
 
 /** Whether a handler is worth a place in the dispatch function: frequent and small. */
 function isInline({ form, fragment, variant }: Handler, runtime: Runtime, globals: OutcomeGlobals): boolean {
-  if (form.cold || isLegacy(form)) return false;
+  if (!isHot(form)) return false;
   const scratch = new FunctionWriter("scratch", { params: ["i32"], results: ["i32"] });
   lowerFragment(outlinedTarget(scratch, runtime, globals), fragment, variant, false);
   return scratch.instructions.length <= MAX_INLINE_INSTRUCTIONS;

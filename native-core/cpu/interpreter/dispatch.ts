@@ -80,6 +80,8 @@ export interface OutcomeGlobals {
 
 /** A handler written into the dispatch function. */
 export interface InlineHandler {
+  /** Its exits belong to the operation behind it. */
+  readonly fused: boolean;
   readonly write: (target: LoweringTarget) => void;
 }
 
@@ -283,6 +285,11 @@ function writeHandlers(
   resyncHandler: number,
   advance: Code,
 ): void {
+  const toNext = set(pc, add32(get(pc), i32(OPERATION_SIZE)));
+  const fusedTarget: LoweringTarget = {
+    ...target,
+    exits: { ...target.exits, linked: (to, slot, checked) => seq(toNext, target.exits.linked(to, slot, checked)) },
+  };
   const labels: (Label | undefined)[] = [];
   for (const handler of handlers.toReversed()) labels.unshift(handler ? f.open("block") : undefined);
   const targets = labels.map((label, number) => label ?? (number === resyncHandler ? resync : outlined));
@@ -292,7 +299,7 @@ function writeHandlers(
     const label = labels[number];
     if (!handler || !label) return;
     f.close(label);
-    handler.write(target);
+    handler.write(handler.fused ? fusedTarget : target);
     advance(f);
   });
 }

@@ -2,10 +2,11 @@
 //
 //   u16 number of forms, u16 resync handler
 //   for each form four u16: the handlers of variants 0 (plain) to 3 (quiet and simple)
-//   for each form u8: FORM_TRAIT
+//   for each form u8: FORM_TRAIT, padded to an even number
+//   u16 number of fused pairs, then for each u16: first form, branch form, handler, handler without index register
 
 /** In memory 0; `maxBytes` is what the layout has room for. */
-export const HANDLER_TABLE = { address: 0x8000, maxBytes: 0x8000 } as const;
+export const HANDLER_TABLE = { address: 0x6000, maxBytes: 0xa000 } as const;
 
 /** Bits of a variant's number. */
 export const VARIANT = { quiet: 1, simple: 2 } as const;
@@ -18,27 +19,51 @@ export const FORM_TRAIT = {
   replacesFlags: 2,
 } as const;
 
+/** Two forms in a row that have a handler of their own. */
+export interface FusedPair {
+  readonly first: number;
+  readonly branch: number;
+  readonly plain: number;
+  readonly simple: number;
+}
+
 export function handlerTableBytes(
   numbers: readonly (readonly number[])[],
   traits: readonly number[],
+  pairs: readonly FusedPair[],
   resync: number,
 ): Uint8Array {
   const words = [numbers.length, resync, ...numbers.flat()];
-  const bytes = new Uint8Array(words.length * 2 + traits.length);
+  const pairWords = [
+    pairs.length,
+    ...pairs.flatMap(({ first, branch, plain, simple }) => [first, branch, plain, simple]),
+  ];
+  const pairsAt = words.length * 2 + even(traits.length);
+  const bytes = new Uint8Array(pairsAt + pairWords.length * 2);
   if (bytes.length > HANDLER_TABLE.maxBytes) throw new Error("the handler table does not fit");
   const view = new DataView(bytes.buffer);
   words.forEach((word, i) => {
     view.setUint16(i * 2, word, true);
   });
   bytes.set(traits, words.length * 2);
+  pairWords.forEach((word, i) => {
+    view.setUint16(pairsAt + i * 2, word, true);
+  });
   return bytes;
 }
+
+const even = (length: number): number => (length + 1) & ~1;
+
+/** Key of a pair of forms. */
+export const pairKey = (first: number, branch: number): number => first * 0x1_0000 + branch;
 
 export interface HandlerTable {
   readonly resync: number;
   /** Four numbers per form. */
   readonly numbers: Uint16Array;
   readonly traits: Uint8Array;
+  /** Handlers of fused pairs by pairKey. */
+  readonly pairs: ReadonlyMap<number, FusedPair>;
 }
 
 /** The handler that calls a block's compiled region: the number behind resync. */
@@ -47,9 +72,19 @@ export const enterHandler = ({ resync }: Pick<HandlerTable, "resync">): number =
 export function readHandlerTable(memory: ArrayBuffer): HandlerTable {
   const [forms = 0, resync = 0] = new Uint16Array(memory, HANDLER_TABLE.address, 2);
   const numbers = HANDLER_TABLE.address + 4;
+  const traits = numbers + forms * 8;
+  const pairsAt = traits + even(forms);
+  const [count = 0] = new Uint16Array(memory, pairsAt, 1);
+  const words = new Uint16Array(memory, pairsAt + 2, count * 4);
+  const pairs = new Map<number, FusedPair>();
+  for (let at = 0; at < words.length; at += 4) {
+    const [first = 0, branch = 0, plain = 0, simple = 0] = words.subarray(at, at + 4);
+    pairs.set(pairKey(first, branch), { first, branch, plain, simple });
+  }
   return {
     resync,
     numbers: new Uint16Array(memory, numbers, forms * 4),
-    traits: new Uint8Array(memory, numbers + forms * 8, forms),
+    traits: new Uint8Array(memory, traits, forms),
+    pairs,
   };
 }
