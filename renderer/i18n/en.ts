@@ -53,6 +53,7 @@ export const en = {
     search: "Search Machines",
     about: "About Terrarium",
     screenReader: "Console for Screen Readers",
+    chosen: "chosen",
     theme: { label: "Appearance", system: "Same as System", light: "Light", dark: "Dark" },
     help: {
       discard: "The saved state is thrown away; the next start boots anew.",

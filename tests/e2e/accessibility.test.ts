@@ -98,6 +98,11 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("menu").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Menu" }).click();
+    await page.getByRole("menuitem", { name: "Command Palette" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Notifications" }).click();
     await page.getByRole("heading", { name: "Notifications" }).waitFor();
     expect(await findings(page)).toEqual([]);

@@ -39,7 +39,11 @@ function SettingsBody({ machine, focusField, onClose }: BodyProps) {
               value={filter}
               onChange={(event) => settings.setFilter(event.target.value)}
             />
-            <SettingsPages page={settings.page} invalidPages={settings.invalidPages} onSelect={settings.openPage} />
+            <SettingsPages
+              page={filter.trim() ? null : settings.page}
+              invalidPages={settings.invalidPages}
+              onSelect={settings.openPage}
+            />
           </div>
           <div className="settings-content" role="tabpanel" id="settings-content" tabIndex={-1}>
             {failure && (

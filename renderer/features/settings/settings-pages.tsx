@@ -5,7 +5,8 @@ import type { SettingsPage } from "../../../native-core/config/field.ts";
 import { PAGES_WITH_FIELDS } from "./use-settings.ts";
 
 interface Props {
-  readonly page: SettingsPage;
+  /** Null while the filter shows settings of all pages. */
+  readonly page: SettingsPage | null;
   readonly invalidPages: ReadonlySet<SettingsPage>;
   onSelect(page: SettingsPage): void;
 }
@@ -18,7 +19,8 @@ export function SettingsPages({ page, invalidPages, onSelect }: Props) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step === undefined) return;
     const count = PAGES_WITH_FIELDS.length;
-    const next = PAGES_WITH_FIELDS[(PAGES_WITH_FIELDS.indexOf(page) + step + count) % count] ?? page;
+    const current = page ? PAGES_WITH_FIELDS.indexOf(page) : 0;
+    const next = PAGES_WITH_FIELDS[(current + step + count) % count] ?? "general";
     onSelect(next);
     document.getElementById(tabId(next))?.focus();
     event.preventDefault();
@@ -35,7 +37,7 @@ export function SettingsPages({ page, invalidPages, onSelect }: Props) {
           aria-selected={name === page}
           aria-controls="settings-content"
           data-invalid={invalidPages.has(name) || undefined}
-          tabIndex={name === page ? 0 : -1}
+          tabIndex={name === (page ?? PAGES_WITH_FIELDS[0]) ? 0 : -1}
           onKeyDown={onKey}
           onClick={() => onSelect(name)}
         >

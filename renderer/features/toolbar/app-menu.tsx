@@ -7,6 +7,30 @@ import { setPreference, usePreference } from "../../app/preferences.ts";
 
 const THEMES = ["system", "light", "dark"] as const;
 
+interface ChoiceProps {
+  readonly chosen: boolean;
+  readonly text: string;
+  onChoose(): void;
+}
+
+/** An entry that is on or off: a tick for the eye, a word for screen readers. */
+function ChoiceItem({ chosen, text, onChoose }: ChoiceProps) {
+  const { t } = useTranslation();
+  return (
+    <MenuItem
+      icon={chosen ? <TickIcon /> : <BlankIcon />}
+      text={
+        <>
+          {text}
+          {chosen && <span className="visually-hidden"> ({t("command.chosen")})</span>}
+        </>
+      }
+      shouldDismissPopover={false}
+      onClick={onChoose}
+    />
+  );
+}
+
 function AppMenuContent() {
   const { t } = useTranslation();
   const chosen = usePreference("theme");
@@ -21,23 +45,18 @@ function AppMenuContent() {
       />
       <MenuDivider title={t("command.theme.label")} />
       {THEMES.map((theme) => (
-        <MenuItem
+        <ChoiceItem
           key={theme}
-          roleStructure="listoption"
-          selected={chosen === theme}
-          icon={chosen === theme ? <TickIcon /> : <BlankIcon />}
+          chosen={chosen === theme}
           text={t(`command.theme.${theme}`)}
-          shouldDismissPopover={false}
-          onClick={() => setPreference("theme", theme)}
+          onChoose={() => setPreference("theme", theme)}
         />
       ))}
       <MenuDivider />
-      <MenuItem
-        roleStructure="listoption"
-        selected={screenReader}
-        icon={screenReader ? <TickIcon /> : <BlankIcon />}
+      <ChoiceItem
+        chosen={screenReader}
         text={t("command.screenReader")}
-        onClick={() => setPreference("screenReader", !screenReader)}
+        onChoose={() => setPreference("screenReader", !screenReader)}
       />
       <MenuItem icon={<InfoSignIcon />} text={t("command.about")} onClick={() => openDialog({ kind: "about" })} />
     </Menu>

@@ -67,6 +67,15 @@ describe("layout of a snapshot tree", () => {
     ]);
   });
 
+  test("two thousand snapshots are laid out within a frame or two", () => {
+    const many = Array.from({ length: 2000 }, (_, index) =>
+      snapshot(`s${index}`, index === 0 ? null : `s${Math.floor(index / 3)}`, index),
+    );
+    const startedAt = performance.now();
+    expect(layoutSnapshots(tree(many, "s1999")).nodes).toHaveLength(2001);
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+
   test("any tree: every snapshot once, parents above children, no two lines on the same place", () => {
     const parents = fc.array(fc.nat(), { minLength: 1, maxLength: 40 });
     fc.assert(
