@@ -8,7 +8,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { AppError } from "../../common/errors.ts";
 import { PAGE_FLAG } from "../../cpu/mmu/memory-layout.ts";
 import { fileError } from "../file-error.ts";
-import { CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
+import { CHUNK_BYTES, CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
 import type { GuestPages } from "./guest-pages.ts";
 import type { PageMap } from "./page-map.ts";
 
@@ -116,7 +116,7 @@ export class PageLoader {
     try {
       if (readSync(fd, stored, 0, stored.length, location.offset) < stored.length) throw new Error("cut off");
       // The frame's checksum is verified here.
-      const contents = zstdDecompressSync(stored, { maxOutputLength: length });
+      const contents = zstdDecompressSync(stored, { maxOutputLength: length, chunkSize: CHUNK_BYTES });
       if (contents.length === length) return contents;
     } catch {
       // falls through: said below

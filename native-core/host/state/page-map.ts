@@ -62,7 +62,8 @@ export class PageMap {
       moved[index] = kept.length;
       kept.push(chunk);
     }
-    for (const [page, entry] of pages.entries()) {
+    for (let page = 0; page < pages.length; page++) {
+      const entry = pages[page] ?? 0;
       if (entry === 0) continue;
       const chunk = Math.floor((entry - 1) / CHUNK_PAGES);
       pages[page] = entry + ((moved[chunk] ?? 0) - chunk) * CHUNK_PAGES;
@@ -152,7 +153,8 @@ export class PageMap {
     }
     const pages = new Uint32Array(pageCount);
     new Uint8Array(pages.buffer).set(body.subarray(pagesAt));
-    for (const [page, entry] of pages.entries()) {
+    for (let page = 0; page < pageCount; page++) {
+      const entry = pages[page] ?? 0;
       if (entry === 0) continue;
       const chunk = chunks[Math.floor((entry - 1) / CHUNK_PAGES)];
       if (!chunk || (entry - 1) % CHUNK_PAGES >= chunk.pages) throw bad(`page ${page}`, "is in no chunk");
