@@ -8,6 +8,7 @@ import {
   screenPicture,
   showPane,
   snapshotRow,
+  stopMachine,
   takeSnapshot,
   waitForConsole,
   waitForState,
@@ -116,6 +117,44 @@ describe("snapshots", () => {
   });
 });
 
+describe("keyboard", () => {
+  test("walking through the list and along the tabs is not interrupted by screens and consoles that appear", async () => {
+    await page.getByRole("button", { name: "New", exact: true }).click();
+    await page.getByRole("button", { name: "Create and Start" }).click();
+    await waitForState(page, "Starter Linux 2", "Running");
+    await showPane(page, "Display");
+    await page.getByText("640 × 400").waitFor();
+    const list = page.getByRole("listbox", { name: "Machines" });
+    await list.focus();
+    await page.keyboard.press("ArrowUp");
+    await page.getByRole("application", { name: `Screen of ${NAME}`, exact: true }).waitFor();
+    await page.getByText("640 × 400").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.getByRole("application", { name: `Screen of ${NAME} 2` }).waitFor();
+    await page.getByText("640 × 400").waitFor();
+    expect(await list.evaluate((element) => element === document.activeElement)).toBe(true);
+
+    await page.getByRole("tab", { name: "Details" }).click();
+    await page.keyboard.press("ArrowRight");
+    await page.getByText("640 × 400").waitFor();
+    await page.keyboard.press("ArrowRight");
+    await waitForConsole(page, /~ #$/);
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("tabpanel", { name: "Snapshots" }).waitFor();
+  });
+
+  test("Enter in the list leads to the screen and gives it the keyboard", async () => {
+    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByText(/Keyboard goes to the guest/).waitFor();
+    await stopMachine(page, /Power Off/);
+    await waitForState(page, "Starter Linux 2", "Powered Off");
+    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await page.keyboard.press("Delete");
+    await page.getByRole("option").filter({ hasText: "Starter Linux 2" }).waitFor({ state: "detached" });
+  });
+});
+
 describe("life cycle", () => {
   test("pause and resume are told by the list and the tool bar", async () => {
     await page.getByRole("button", { name: "Pause" }).click();
@@ -138,8 +177,7 @@ describe("life cycle", () => {
   });
 
   test("saving the state stops the machine, the display shows its last picture, starting goes on", async () => {
-    await page.getByRole("button", { name: "Stop" }).click();
-    await page.getByRole("menuitem", { name: /Save State/ }).click();
+    await stopMachine(page, /Save State/);
     await waitForState(page, NAME, "Saved");
     await showPane(page, "Display");
     await page.getByText(`${NAME} is Saved`).waitFor();
@@ -149,8 +187,7 @@ describe("life cycle", () => {
   });
 
   test("shutting down by ACPI ends in Powered Off", async () => {
-    await page.getByRole("button", { name: "Stop" }).click();
-    await page.getByRole("menuitem", { name: /ACPI Shutdown/ }).click();
+    await stopMachine(page, /ACPI Shutdown/);
     await waitForState(page, NAME, "Powered Off");
   });
 });
@@ -194,8 +231,7 @@ describe("settings", () => {
     expect(await dialog.getByRole("spinbutton", { name: "Memory" }).isDisabled()).toBe(true);
     await dialog.getByText("Can be changed while the machine is powered off.").first().waitFor();
     await dialog.getByRole("button", { name: "Cancel" }).click();
-    await page.getByRole("button", { name: "Stop" }).click();
-    await page.getByRole("menuitem", { name: /Power Off/ }).click();
+    await stopMachine(page, /Power Off/);
     await waitForState(page, NAME, "Powered Off");
   });
 });
@@ -223,7 +259,8 @@ describe("new machines and removal", () => {
     await page.getByRole("listbox", { name: "Machines" }).focus();
     await page.keyboard.press("Delete");
     await page.getByRole("button", { name: "Start a Linux machine" }).waitFor();
-    await page.getByRole("button", { name: "Undo" }).click();
+    const notice = page.getByRole("status").filter({ hasText: "Workshop was moved to the trash" });
+    await notice.getByRole("button", { name: "Undo" }).click();
     await waitForState(page, "Workshop", "Powered Off");
   });
 

@@ -3,7 +3,15 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { runInConsole, showPane, snapshotRow, takeSnapshot, waitForConsole, waitForState } from "./support/actions.ts";
+import {
+  runInConsole,
+  showPane,
+  snapshotRow,
+  stopMachine,
+  takeSnapshot,
+  waitForConsole,
+  waitForState,
+} from "./support/actions.ts";
 import { launchBrowser, openPage } from "./support/browser.ts";
 import { startTestHost } from "./support/hosts.ts";
 
@@ -54,11 +62,6 @@ async function setTheme(page: Page, name: "Light" | "Dark"): Promise<void> {
   await page.getByRole("menu").waitFor({ state: "detached" });
 }
 
-async function stop(page: Page, how: RegExp): Promise<void> {
-  await page.getByRole("button", { name: "Stop" }).click();
-  await page.getByRole("menuitem", { name: how }).click();
-}
-
 const SCREEN_SHOW =
   "clear; (clear; uname -srm; echo; free -m; echo; df -h /; echo; ps | head -n 8; echo; " +
   "for c in 1 2 3 4 5 6; do printf '\\033[1;3'$c'm terrarium \\033[0m'; done; echo) > /dev/tty1; echo shown";
@@ -69,10 +72,10 @@ async function makePictures(browser: Browser): Promise<void> {
   page.setDefaultTimeout(30_000);
   try {
     await newStarter(page, "Kernel tests");
-    await stop(page, /Save State/);
+    await stopMachine(page, /Save State/);
     await waitForState(page, "Kernel tests", "Saved", 30_000);
     await newStarter(page, "Build box");
-    await stop(page, /Power Off/);
+    await stopMachine(page, /Power Off/);
     await waitForState(page, "Build box", "Powered Off", 30_000);
     await newStarter(page, "Web server");
 

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useMachine } from "../../api/queries.ts";
+import { mayTakeFocus } from "../../app/focus.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { useDarkTheme } from "../../app/theme.ts";
 import { useChannels } from "../machines/use-channels.ts";
@@ -57,7 +58,7 @@ function TerminalView({ session, machine, run, current, onSearch }: TerminalProp
     session.terminal.attachCustomKeyEventHandler((event) => !handleFrameKey(event, session, onSearch));
     const observer = new ResizeObserver(() => session.fit());
     observer.observe(parent);
-    session.terminal.focus();
+    if (mayTakeFocus()) session.terminal.focus();
     return () => {
       observer.disconnect();
       session.detach();

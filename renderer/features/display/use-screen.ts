@@ -2,6 +2,7 @@
 // breaks (a reset or a restore starts a new server).
 import RFB from "@novnc/novnc";
 import { type RefObject, useEffect, useRef, useState } from "react";
+import { mayTakeFocus } from "../../app/focus.ts";
 import { platform } from "../../platform/index.ts";
 import type { Size } from "./scaling.ts";
 
@@ -59,7 +60,7 @@ export function useScreen(
         canvas.addEventListener("focus", () => setFocused(true));
         canvas.addEventListener("blur", () => setFocused(false));
         stopWatching = watchSize(canvas, setSize);
-        session.focus({ preventScroll: true });
+        if (mayTakeFocus()) session.focus({ preventScroll: true });
       });
       session.addEventListener("disconnect", () => {
         stopWatching();

@@ -99,7 +99,7 @@ export function MachineList({ machines, selectedId }: Props) {
   };
 
   return (
-    <nav className="machine-list" aria-label={t("app.machines")}>
+    <nav className="machine-list" data-keeps-focus="" aria-label={t("app.machines")}>
       <div className="machine-list-head">
         <InputGroup
           inputRef={search}

@@ -2,6 +2,7 @@
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
+import { giveUpFocus } from "../../app/focus.ts";
 import { openDialog, selectMachine, showPane, startRenaming } from "../../app/navigation.ts";
 import { i18n } from "../../i18n/index.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
@@ -65,6 +66,7 @@ export async function runCommand(command: MachineCommand, machine: MachineSummar
 /** Double click and Enter: start and look at it, or just look. */
 export function startOrShow(machine: MachineSummary): void {
   selectMachine(machine.id);
+  giveUpFocus();
   showPane("display");
   void runCommand(primaryCommand(machine.state), machine);
 }

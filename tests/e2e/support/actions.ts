@@ -16,6 +16,12 @@ export function machineCommand(page: Page, name: string) {
   return page.getByRole("toolbar", { name: "Machine commands" }).getByRole("button", { name, exact: true });
 }
 
+/** Chooses one of the ways to stop the selected machine. */
+export async function stopMachine(page: Page, how: RegExp): Promise<void> {
+  await machineCommand(page, "Stop").click();
+  await page.getByRole("menuitem", { name: how }).click();
+}
+
 /** Types a command into the console and waits until the console shows what is expected. */
 export async function runInConsole(page: Page, command: string, expected: RegExp, timeoutMs = 5000): Promise<void> {
   await showPane(page, "Console");
