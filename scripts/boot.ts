@@ -1,11 +1,13 @@
 // Boots Linux in the terminal, without app or VM process: the shortest way to see what the core does. stdin and stdout are COM1.
 //
-//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT]
+//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT] [--jit THRESHOLD]
 //
-// Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT.
+// Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT. --jit compiles blocks after
+// THRESHOLD executions.
 import "../native-core/host/v8-flags.ts";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { DEFAULT_JIT_OPTIONS } from "../native-core/cpu/jit/jit.ts";
 import { LinuxBoot } from "../native-core/firmware/linux-boot.ts";
 import { hostInputs } from "../native-core/host/host-inputs.ts";
 import { interpreterModule } from "../native-core/host/interpreter-module.ts";
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     cmdline: { type: "string", default: "console=ttyS0" },
     memory: { type: "string", default: "256" },
     "exit-after": { type: "string" },
+    jit: { type: "string" },
   },
 });
 if (values.kernel === undefined) {
@@ -38,7 +41,10 @@ const started = performance.now();
 
 const machine = createMachine({
   memoryBytes,
-  createProcessor: coreProcessor(await interpreterModule()),
+  createProcessor: coreProcessor(
+    await interpreterModule(),
+    values.jit === undefined ? undefined : { ...DEFAULT_JIT_OPTIONS, threshold: Number(values.jit) },
+  ),
   firmware: new LinuxBoot({
     kernel: file(values.kernel),
     initrd: values.initrd === undefined ? undefined : file(values.initrd),
@@ -65,6 +71,7 @@ function end(reason: string): never {
     `\n[machine] ${reason}; ${seconds.toFixed(2)} s, processor ${(cpuMs / 1000).toFixed(2)} s, ` +
       `${(instructions / 1e6).toFixed(0)} M instructions, ${(instructions / 1e3 / cpuMs).toFixed(1)} MIPS\n`,
   );
+  if (machine.vcpu.jit) process.stderr.write(`[machine] ${JSON.stringify(machine.vcpu.jit.statistics)}\n`);
   if (process.stdin.isTTY) process.stdin.setRawMode(false);
   process.exit(0);
 }

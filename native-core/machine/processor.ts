@@ -1,5 +1,6 @@
 // The processor of a machine: the vCPU of cpu/, its memory, and video memory behind RAM that the vCPU reaches without the device.
 import { BASELINE_CPU } from "../cpu/helpers/cpuid.ts";
+import type { JitOptions } from "../cpu/jit/jit.ts";
 import { createVcpu, type InterpreterVcpu } from "../cpu/vcpu.ts";
 import { VRAM_PAGE_BYTES, type Vram } from "../devices/vga/vram.ts";
 import { type GuestRam, PAGE_BYTES } from "../memory/guest-ram.ts";
@@ -14,8 +15,11 @@ export interface CoreProcessor extends Processor {
   readonly memory: GuestRam;
 }
 
-/** `interpreterModule`: what the build made of cpu/interpreter, compiled once for all machines of the process. */
-export function coreProcessor(interpreterModule: WebAssembly.Module): ProcessorFactory<CoreProcessor> {
+/** `interpreterModule`: what the build made of cpu/interpreter, compiled once for all machines of the process. `jit`: absent, everything is interpreted. */
+export function coreProcessor(
+  interpreterModule: WebAssembly.Module,
+  jit?: JitOptions,
+): ProcessorFactory<CoreProcessor> {
   return ({ memoryBytes, videoMemoryBytes, platform, interrupts, bus }) => {
     const vcpu = createVcpu({
       ramBytes: memoryBytes,
@@ -25,6 +29,7 @@ export function coreProcessor(interpreterModule: WebAssembly.Module): ProcessorF
       interrupts,
       bus,
       model: BASELINE_CPU,
+      jit,
     });
     return {
       vcpu,
