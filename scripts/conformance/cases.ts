@@ -8,7 +8,7 @@ import { rowKey } from "./families.ts";
 import type { NativeCase } from "./native.ts";
 import { Random } from "./random.ts";
 import { prepare } from "./situations.ts";
-import { background, type Mode, type TestState, WINDOW_ADDRESS, WINDOW_SIZE } from "./vector-format.ts";
+import { background, type Mode, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
 
 /** What of a row is held fixed in a group of cases. */
 export interface FormChoice {
@@ -24,10 +24,16 @@ const RSP = 4;
 const ADDRESS_REGISTERS: Record<Mode, readonly number[]> = {
   "64": [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
   legacy: [5, 6, 7],
+  "16": [5, 6, 7],
 };
 
+/** Rows have forms for 64-bit code and for all other. */
+export function formMode(mode: Mode): "64" | "legacy" {
+  return mode === "64" ? "64" : "legacy";
+}
+
 export function formChoices(row: InstructionRow, mode: Mode): FormChoice[] {
-  const encoding = rowEncodings(mode).find((candidate) => candidate.row === row);
+  const encoding = rowEncodings(formMode(mode)).find((candidate) => candidate.row === row);
   if (!encoding) return [];
   const memories = [
     ...(mayBeRegister(encoding.operands) ? [false] : []),
@@ -115,7 +121,7 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
         values[n] = BigInt(random.pick([1, -1]) * (20 + random.below(operand.encodedSize === 1 ? 100 : 1500)));
         return;
       case "offset":
-        values[n] = WINDOW_ADDRESS + BigInt(offset);
+        values[n] = windowOffsetOf(mode) + BigInt(offset);
         fillMemory(state, offset, operand, memoryBytes, random);
         return;
     }
@@ -123,7 +129,7 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   // AH..BH exclude REX; if another operand asks for it, take the low bytes instead.
   if (isHighByte(register) && (forceRex || needsRex(target, address) || size === 8)) register -= 16;
   if (typeof target === "number" && isHighByte(target) && (forceRex || register >= 8 || size === 8)) target -= 16;
-  if (mode === "legacy") forceRex = false;
+  if (mode !== "64") forceRex = false;
 
   const prefixes: number[] = repeat === undefined ? [] : [repeat];
   if (row.lockable && memory && random.chance(25)) prefixes.push(0xf0);
@@ -196,7 +202,7 @@ function setRegister(
     const shift = high ? 8n : 0n;
     const mask = ((1n << BigInt(width * 8)) - 1n) << shift;
     state.general[n] = (rest & ~mask) | (value << shift);
-    if (mode === "legacy") state.general[n] = (state.general[n] ?? 0n) & 0xffff_ffffn;
+    if (mode !== "64") state.general[n] = (state.general[n] ?? 0n) & 0xffff_ffffn;
   }
 }
 
@@ -224,7 +230,8 @@ function windowOffset(row: InstructionRow, bytes: number, random: Random): numbe
 }
 
 function chooseAddress(mode: Mode, offset: number, state: TestState, random: Random): MemoryOperand {
-  const target = WINDOW_ADDRESS + BigInt(offset);
+  if (mode === "16" && random.chance(75)) return chooseAddress16(offset, state, random);
+  const target = windowOffsetOf(mode) + BigInt(offset);
   const registers = ADDRESS_REGISTERS[mode];
   const base = random.pick(registers);
   const displacement = random.pick([0, 0, random.below(256) - 128, random.below(0x20000) - 0x10000]);
@@ -253,11 +260,30 @@ function chooseAddress(mode: Mode, offset: number, state: TestState, random: Ran
     }
     case 5:
       // RSP as base takes a SIB byte of its own.
+      if (mode === "16") state.general[RSP] = (state.general[RSP] ?? 0n) & 0xffffn;
       return { base: RSP, scale: 0, displacement: Number(target - (state.general[RSP] ?? 0n)) };
     default:
       state.general[base] = wrap(target - BigInt(displacement));
       return { base, scale: 0, displacement };
   }
+}
+
+/** BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX, and a displacement alone; sums wrap at 64 KiB. */
+const BASES_16: readonly (readonly number[])[] = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3], []];
+
+function chooseAddress16(offset: number, state: TestState, random: Random): MemoryOperand {
+  const target = Number(windowOffsetOf("16")) + offset;
+  const rm16 = random.below(9);
+  const [base, index] = BASES_16[rm16] ?? [];
+  if (base === undefined) return { scale: 0, displacement: target, rm16 };
+  const displacement = random.pick([0, random.below(256) - 128, random.below(0x10000) - 0x8000]);
+  const setLow = (register: number, value: number): void => {
+    state.general[register] = ((state.general[register] ?? 0n) & ~0xffffn) | BigInt(value & 0xffff);
+  };
+  const step = index === undefined ? 0 : random.below(0x10000);
+  if (index !== undefined) setLow(index, step);
+  setLow(base, target - displacement - step);
+  return { base, ...(index === undefined ? {} : { index }), scale: 0, displacement, rm16 };
 }
 
 function randomFlags(random: Random): bigint {

@@ -44,8 +44,11 @@ function compareStates(
   actual: TestState,
   check: (what: string, want: bigint | number, got: bigint | number) => void,
 ): void {
-  const registers = mode === "64" ? 16 : 8;
-  for (let n = 0; n < registers; n++) check(`r${n}`, expected.general[n] ?? 0n, actual.general[n] ?? 0n);
+  // Outside 64-bit code the upper halves are not defined.
+  const [registers, bits] = mode === "64" ? [16, 64] : [8, 32];
+  for (let n = 0; n < registers; n++) {
+    check(`r${n}`, BigInt.asUintN(bits, expected.general[n] ?? 0n), BigInt.asUintN(bits, actual.general[n] ?? 0n));
+  }
   for (let n = 0; n < 16; n++) {
     const want = expected.vector[n] ?? 0n;
     const got = actual.vector[n] ?? 0n;

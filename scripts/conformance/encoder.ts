@@ -18,6 +18,8 @@ export interface MemoryOperand {
   /** 0..3 */
   readonly scale: number;
   readonly displacement: number;
+  /** ModRM.rm of 16-bit addressing, with `displacement`; 8 stands for a displacement alone. */
+  readonly rm16?: number;
   /** Absolute target of a RIP-relative operand, instead of all of the above. */
   readonly ripTarget?: bigint;
 }
@@ -70,7 +72,8 @@ export function encode(encoding: RowEncoding, instance: Instance): Uint8Array {
   const memory = typeof target === "object" ? target : undefined;
 
   const prefixes = [...instance.prefixes];
-  if (size === 2 && sizeFollowsPrefixes(encoding)) prefixes.push(0x66);
+  if (size === (mode === "16" ? 4 : 2) && sizeFollowsPrefixes(encoding)) prefixes.push(0x66);
+  if (mode === "16" && memory && memory.rm16 === undefined) prefixes.push(0x67);
   if (opcode.mandatoryPrefix !== undefined) prefixes.push(opcode.mandatoryPrefix);
 
   const wide =
@@ -81,7 +84,7 @@ export function encode(encoding: RowEncoding, instance: Instance): Uint8Array {
   const x = memory?.index ?? 0;
   let rex = (wide ? 8 : 0) | (isExtended(r) ? 4 : 0) | (isExtended(x) ? 2 : 0) | (isExtended(b) ? 1 : 0);
   if (rex !== 0 || instance.forceRex) rex |= 0x40;
-  if (rex !== 0 && mode === "legacy") throw new Error(`${encoding.row.mnemonic}: REX outside 64-bit mode`);
+  if (rex !== 0 && mode !== "64") throw new Error(`${encoding.row.mnemonic}: REX outside 64-bit mode`);
 
   const bytes = [...opcode.bytes];
   const tail: number[] = [];
@@ -94,7 +97,8 @@ export function encode(encoding: RowEncoding, instance: Instance): Uint8Array {
       tail.push((reg << 3) | 5);
       ripDisplacementAt = tail.length;
       tail.push(0, 0, 0, 0);
-    } else tail.push(...encodeMemory(mode, reg, memory));
+    } else if (memory.rm16 !== undefined) tail.push(...encodeMemory16(reg, memory.rm16, memory.displacement));
+    else tail.push(...encodeMemory(mode, reg, memory));
   }
   for (const [n, operand] of encoding.operands.entries())
     tail.push(...encodeValue(operand, instance.values[n], size, mode));
@@ -126,6 +130,13 @@ function encodeMemory(mode: Mode, reg: number, { base, index, scale, displacemen
   return bytes;
 }
 
+/** rm 8 stands for no base: mod 0, rm 6, disp16. */
+function encodeMemory16(reg: number, rm: number, displacement: number): number[] {
+  if (rm === 8) return [(reg << 3) | 6, ...littleEndian(BigInt(displacement), 2)];
+  const mod = displacement === 0 && rm !== 6 ? 0 : displacement >= -128 && displacement < 128 ? 1 : 2;
+  return [(mod << 6) | (reg << 3) | rm, ...littleEndian(BigInt(displacement), mod)];
+}
+
 function encodeValue(operand: OperandCode, value: bigint | undefined, size: Size, mode: Mode): number[] {
   switch (operand.place) {
     case "immediate":
@@ -140,7 +151,7 @@ function encodeValue(operand: OperandCode, value: bigint | undefined, size: Size
       return [...littleEndian(far, size === 2 ? 2 : 4), ...littleEndian(far >> 64n, 2)];
     }
     case "offset":
-      return littleEndian(value ?? 0n, mode === "64" ? 8 : 4);
+      return littleEndian(value ?? 0n, { "64": 8, legacy: 4, "16": 2 }[mode]);
     default:
       return [];
   }

@@ -3,7 +3,7 @@ import { EvaluatorCpu } from "../../native-core/cpu/evaluator/evaluator-cpu.ts";
 import { STATE } from "../../native-core/x86/state-layout.ts";
 import type { Subject } from "./subject.ts";
 import { model, platform, RAM_BYTES, UserMode } from "./user-mode.ts";
-import { type Mode, type Outcome, SLOT_ADDRESS, type TestState } from "./vector-format.ts";
+import { type Mode, type Outcome, slotOffset, type TestState } from "./vector-format.ts";
 
 /** A REP instruction takes a step per iteration. */
 const MAX_STEPS = 200;
@@ -22,7 +22,7 @@ export class EvaluatorSubject implements Subject {
     this.#user.prepare(mode, code, input);
     for (let step = 0; step < MAX_STEPS; step++) {
       this.#cpu.step();
-      if (this.#cpu.state.getNumber(STATE.cpl) === 0 || this.#cpu.state.get(STATE.rip) !== SLOT_ADDRESS) break;
+      if (this.#cpu.state.getNumber(STATE.cpl) === 0 || this.#cpu.state.get(STATE.rip) !== slotOffset(mode)) break;
     }
     return this.#user.outcome();
   }

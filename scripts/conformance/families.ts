@@ -21,6 +21,7 @@ import { STACK_ROWS } from "../../native-core/x86/semantics/stack.ts";
 import { STRING_ROWS } from "../../native-core/x86/semantics/string.ts";
 import { SYSTEM_ROWS } from "../../native-core/x86/semantics/system.ts";
 import { X87_ROWS } from "../../native-core/x86/semantics/x87.ts";
+import type { Mode } from "./vector-format.ts";
 
 export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   "data-movement": DATA_MOVEMENT_ROWS,
@@ -58,8 +59,10 @@ const UNRECORDED =
   /^(INT3|INT1|INTO|SYSCALL|SYSRET|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|FXSAVE|FXRSTOR)$/;
 
 /** Why a row has no vectors; undefined if it has. */
-export function skipReason(row: InstructionRow): string | undefined {
+export function skipReason(row: InstructionRow, mode: Mode): string | undefined {
   if (UNRECORDED.test(row.mnemonic)) return "not recorded";
   if (row.opcode === "") return "pseudo row";
+  // Their 16-bit forms differ in addressing only, which the integer families show.
+  if (mode === "16" && (row.privileged || row.feature || row.system)) return "as in 32-bit code";
   return undefined;
 }

@@ -4,7 +4,7 @@ import { createVcpu, type InterpreterVcpu } from "../../native-core/cpu/vcpu.ts"
 import { STATE } from "../../native-core/x86/state-layout.ts";
 import type { Subject } from "./subject.ts";
 import { CODE_PAGE, model, platform, RAM_BYTES, SLOT, UserMode } from "./user-mode.ts";
-import { type Mode, type Outcome, SLOT_ADDRESS, type TestState } from "./vector-format.ts";
+import { type Mode, type Outcome, slotOffset, type TestState } from "./vector-format.ts";
 
 /** A REP instruction takes a step per iteration. */
 const MAX_STEPS = 200;
@@ -52,25 +52,25 @@ export class InterpreterSubject implements Subject {
 
   run(mode: Mode, code: Uint8Array, input: TestState): Outcome {
     this.#user.prepare(mode, code, input);
-    return this.losesFlags ? this.#runBlock(code) : this.#runSteps();
+    return this.losesFlags ? this.#runBlock(mode, code) : this.#runSteps(mode);
   }
 
-  #runSteps(): Outcome {
+  #runSteps(mode: Mode): Outcome {
     const { state } = this.#vcpu;
     for (let step = 0; step < MAX_STEPS; step++) {
       this.#vcpu.step();
-      if (state.getNumber(STATE.cpl) === 0 || state.get(STATE.rip) !== SLOT_ADDRESS) break;
+      if (state.getNumber(STATE.cpl) === 0 || state.get(STATE.rip) !== slotOffset(mode)) break;
     }
     return this.#user.outcome();
   }
 
-  #runBlock(code: Uint8Array): Outcome {
+  #runBlock(mode: Mode, code: Uint8Array): Outcome {
     this.#vcpu.ram.bytes().set(FLAG_KILLER, SLOT + code.length);
     this.#vcpu.memoryWritten(CODE_PAGE, 4096);
     this.#vcpu.run(10_000);
     const outcome = this.#user.outcome();
     if (outcome.fault?.vector !== BREAKPOINT) return outcome;
-    const next = SLOT_ADDRESS + BigInt(code.length);
+    const next = slotOffset(mode) + BigInt(code.length);
     const end = outcome.rip - 1n;
     return { state: outcome.state, rip: end === next + BigInt(FLAG_KILLER.length) ? next : end };
   }

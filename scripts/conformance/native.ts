@@ -10,6 +10,7 @@ const CODE_OFFSET = 144;
 const CODE_SIZE = 32;
 const IMAGE_OFFSET = 256;
 const WINDOW_OFFSET = 768;
+const MODE_NUMBERS: Record<Mode, number> = { "64": 0, legacy: 1, "16": 2 };
 const TRAP_BREAKPOINT = 3;
 const TRAP_PAGE_FAULT = 14;
 const ERROR_FETCH = 0x10;
@@ -70,7 +71,7 @@ function writeRecord(record: Uint8Array, { mode, code, input }: NativeCase): voi
     view.setBigUint64(n * 8, value, true);
   });
   view.setBigUint64(128, input.flags, true);
-  view.setUint32(136, mode === "legacy" ? 1 : 0, true);
+  view.setUint32(136, MODE_NUMBERS[mode], true);
   record.fill(0xcc, CODE_OFFSET, CODE_OFFSET + CODE_SIZE);
   record.set(code, CODE_OFFSET);
   record.set(fxsaveImage(input), IMAGE_OFFSET);

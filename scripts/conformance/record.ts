@@ -2,15 +2,15 @@
 //   node scripts/conformance/record.ts [family ...]
 // Needs an x86-64 Linux host and binutils. Seeds are per form, so re-recording changes only what changed.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { casesOf, formChoices } from "./cases.ts";
+import { casesOf, formChoices, formMode } from "./cases.ts";
 import { FAMILIES, rowKey, skipReason } from "./families.ts";
 import { type NativeCase, NativeRunner } from "./native.ts";
 import { background, difference, encodeOutcome, type Mode, packGroups, type VectorGroup } from "./vector-format.ts";
 
 const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
-const MODES: readonly Mode[] = ["64", "legacy"];
-/** Vectors per form; 32-bit code repeats what 64-bit code shows, so it gets fewer. */
-const COUNT: Record<Mode, number> = { "64": 24, legacy: 5 };
+const MODES: readonly Mode[] = ["64", "legacy", "16"];
+/** Vectors per form; 32-bit and 16-bit code repeat what 64-bit code shows, so they get fewer. */
+const COUNT: Record<Mode, number> = { "64": 24, legacy: 5, "16": 4 };
 /** Families with few forms and many special values get more, in 64-bit code. */
 const DENSE: Record<string, number> = { "sse-arithmetic": 4, "sse-compare": 4, "sse-convert": 4, x87: 2, multiply: 2 };
 
@@ -26,11 +26,11 @@ try {
     const cases: { readonly group: VectorGroup; readonly one: NativeCase }[] = [];
     for (const mode of MODES) {
       for (const row of rows) {
-        if (skipReason(row) || (row.mode !== undefined && row.mode !== mode)) continue;
+        if (skipReason(row, mode) || (row.mode !== undefined && row.mode !== formMode(mode))) continue;
         const group: VectorGroup = { row: rowKey(row), mode, vectors: [] };
         groups.push(group);
         const density = mode === "64" ? (DENSE[family] ?? 1) : 1;
-        const count = (row.mode === "legacy" ? COUNT["64"] : COUNT[mode]) * density;
+        const count = (row.mode === "legacy" && mode === "legacy" ? COUNT["64"] : COUNT[mode]) * density;
         for (const choice of formChoices(row, mode)) {
           for (const one of casesOf(choice, count)) cases.push({ group, one });
         }
@@ -40,7 +40,7 @@ try {
     outcomes.forEach((outcome, n) => {
       const { group, one } = cases[n] as (typeof cases)[number];
       const input = difference(background(one.mode), one.input);
-      const output = encodeOutcome(one.input, outcome, one.code.length);
+      const output = encodeOutcome(one.mode, one.input, outcome, one.code.length);
       group.vectors.push([Buffer.from(one.code).toString("hex"), input, output]);
     });
     const file = packGroups(groups);

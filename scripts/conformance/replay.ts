@@ -5,7 +5,7 @@ import { ROWS } from "../../native-core/x86/rows.ts";
 import { ARITHMETIC_FLAGS, compareOutcomes } from "./compare.ts";
 import { rowKey } from "./families.ts";
 import type { Subject } from "./subject.ts";
-import { applyDelta, background, decodeOutcome, SLOT_ADDRESS, unpackGroups } from "./vector-format.ts";
+import { applyDelta, background, decodeOutcome, slotOffset, unpackGroups } from "./vector-format.ts";
 
 const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
 const SUFFIX = ".jsonl.gz";
@@ -42,8 +42,8 @@ export function replay(family: string, subject: Subject): Replay {
       vectors++;
       const bytes = Uint8Array.from(Buffer.from(code, "hex"));
       const before = applyDelta(base, input);
-      const expected = decodeOutcome(before, output, bytes.length);
-      const next = SLOT_ADDRESS + BigInt(bytes.length);
+      const expected = decodeOutcome(mode, before, output, bytes.length);
+      const next = slotOffset(mode) + BigInt(bytes.length);
       const ignored = subject.losesFlags && !expected.fault && expected.rip === next ? ARITHMETIC_FLAGS : 0n;
       const differences = compareOutcomes(row, mode, expected, subject.run(mode, bytes, before), ignored);
       if (differences.length > 0) failures.push({ group: `${mode} ${key}`, code, differences });

@@ -4,11 +4,14 @@
 #   record (2048 bytes)                      result (2048 bytes)
 #      0  general registers, RAX..R15          0  gregs of the signal frame: r8..r15 rdi rsi rbp rbx rdx rax rcx rsp rip
 #    128  RFLAGS                                  eflags cs/gs/fs err trapno oldmask cr2 (23 x 8)
-#    136  1 = 32-bit code (CS 0x23)               184  ds es fs gs, 16 bits each
+#    136  1 = 32-bit code (CS 0x23), 2 = 16-bit   184  ds es fs gs, 16 bits each
 #    144  code, 32 bytes, padded with INT3
 #    256  FXSAVE image                       256  FXSAVE image
 #    768  window: the last 1 KiB of the      768  window
 #         data page; the page after is absent
+#
+# 16-bit code runs from an LDT segment (0x07) based at the code page, with data and stack in another (0x0f) based at the data page.
+# The LDT is made at the first such case, so that it is absent for those before.
 #
 # Every case ends in a signal: its own fault, or the INT3 behind it (or at a branch target, the page is full of them).
         .intel_syntax noprefix
@@ -31,6 +34,14 @@ alternate: .skip 65536
 target64: .quad SLOT
 target32: .long SLOT
         .word 0x23
+        .balign 8
+target16: .long SLOT-CODE
+        .word 0x07
+data16: .word 0x0f
+has_ldt: .long 0
+        .balign 8
+code_descriptor: .long 0, CODE, 0xffff, 0x04    # struct user_desc: entry, base, limit, contents = code
+data_descriptor: .long 1, DATA, 0xffff, 0x00
         .balign 8
 action: .quad handler
         .quad 0x4c000004        # SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER
@@ -96,9 +107,15 @@ more:   xor edi, edi
         mov ecx, 4
         rep movsq
 
-        fxrstor [rip+current+256]
+        cmp dword ptr [rip+current+136], 2
+        jne load
+        call make_ldt
+        mov eax, 0x0f
+        mov ds, eax
+        mov es, eax
+load:   fxrstor [rip+current+256]
         push qword ptr [rip+current+128]
-        cmp dword ptr [rip+current+136], 0
+        cmp dword ptr [rip+current+136], 1
         mov rax, [rip+current]
         mov rcx, [rip+current+8]
         mov rdx, [rip+current+16]
@@ -114,13 +131,19 @@ more:   xor edi, edi
         mov r13, [rip+current+104]
         mov r14, [rip+current+112]
         mov r15, [rip+current+120]
-        jne wide32
+        je wide32
+        ja wide16
         popfq
         mov rsp, [rip+current+32]
         jmp [rip+target64]
 wide32: popfq
         mov rsp, [rip+current+32]
         jmp fword ptr [rip+target32]
+
+wide16: popfq
+        mov ss, [rip+data16]
+        mov rsp, [rip+current+32]
+        jmp fword ptr [rip+target16]
 
 handler: cld
         mov [rip+result+184], ds
@@ -163,6 +186,21 @@ map_page: mov esi, 4096
         cmp rax, rdi
         jne done
         ret
+
+make_ldt: cmp dword ptr [rip+has_ldt], 0
+        jne made
+        mov edi, 0x11           # write
+        lea rsi, [rip+code_descriptor]
+        mov edx, 16
+        mov eax, 154            # modify_ldt
+        syscall
+        mov edi, 0x11
+        lea rsi, [rip+data_descriptor]
+        mov edx, 16
+        mov eax, 154
+        syscall
+        mov dword ptr [rip+has_ldt], 1
+made:   ret
 
 catch:  lea rsi, [rip+action]
         xor edx, edx

@@ -2,7 +2,7 @@
 import type { Size } from "../../native-core/ir/nodes.ts";
 import type { InstructionRow } from "../../native-core/x86/row.ts";
 import type { Random } from "./random.ts";
-import { CODE_ADDRESS, type Mode, SLOT_ADDRESS, type TestState, WINDOW_ADDRESS, WINDOW_SIZE } from "./vector-format.ts";
+import { type Mode, slotOffset, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
 
 export interface Situation {
   readonly row: InstructionRow;
@@ -35,7 +35,7 @@ export function prepare(s: Situation): void {
   if (/^(MOVS|CMPS|STOS|LODS|SCAS|XLAT)$/.test(mnemonic)) prepareString(s);
   if (/^(PUSH|POP|PUSHA|POPA|PUSHF|POPF|CALL|RET|ENTER|LEAVE)$/.test(mnemonic)) prepareStack(s);
   if (/^(CALL|JMP)$/.test(mnemonic)) prepareIndirect(s);
-  if (/^MASKMOV/.test(mnemonic)) setGeneral(s, RDI, WINDOW_ADDRESS + BigInt(300 + random.below(100)));
+  if (/^MASKMOV/.test(mnemonic)) setGeneral(s, RDI, windowOffsetOf(s.mode) + BigInt(300 + random.below(100)));
   if (/^(LDMXCSR)$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
   if (mnemonic === "BOUND") prepareBound(s);
@@ -45,6 +45,8 @@ export function prepare(s: Situation): void {
 }
 
 function setGeneral({ state, mode }: Situation, register: number, value: bigint): void {
+  // What 16-bit code has in the upper half must not matter.
+  if (mode === "16" && value >= 0n && value < 0x10000n) value |= (state.general[register] ?? 0n) & 0xffff_0000n;
   state.general[register] = BigInt.asUintN(mode === "64" ? 64 : 32, value);
 }
 
@@ -88,20 +90,21 @@ function prepareCompareExchange(s: Situation): void {
 
 /** The bit offset of a memory form reaches far: keep it inside the window. */
 function limitBitOffset(s: Situation): void {
-  if (s.register !== RSP) setGeneral(s, s.register, BigInt(s.random.below(1600) - 800));
+  const offset = BigInt(s.random.below(1600) - 800);
+  if (s.register !== RSP) s.state.general[s.register] = BigInt.asUintN(s.mode === "64" ? 64 : 32, offset);
 }
 
 function prepareString(s: Situation): void {
   const { random, state, row } = s;
   if (row.mnemonic === "XLAT") {
-    setGeneral(s, RBX, WINDOW_ADDRESS + BigInt(random.below(700)));
+    setGeneral(s, RBX, windowOffsetOf(s.mode) + BigInt(random.below(700)));
     randomize(s, RAX);
     return;
   }
   if (random.chance(40)) state.flags |= 0x400n;
   randomize(s, RAX);
   const place = (): bigint =>
-    WINDOW_ADDRESS + BigInt(random.chance(8) ? WINDOW_SIZE - random.below(24) : 300 + random.below(400));
+    windowOffsetOf(s.mode) + BigInt(random.chance(8) ? WINDOW_SIZE - random.below(24) : 300 + random.below(400));
   const source = place();
   setGeneral(s, RSI, source);
   setGeneral(s, RDI, random.chance(25) ? source + BigInt(random.below(16)) : place());
@@ -115,17 +118,17 @@ function prepareStack(s: Situation): void {
   if (row.mnemonic === "ENTER") {
     s.values[0] = BigInt(random.below(64));
     s.values[1] = BigInt(random.pick([0, 0, 1, 2, 3, 33]));
-    setGeneral(s, RBP, WINDOW_ADDRESS + 600n);
+    setGeneral(s, RBP, windowOffsetOf(s.mode) + 600n);
   }
   if (row.mnemonic === "LEAVE")
-    setGeneral(s, RBP, WINDOW_ADDRESS + BigInt(random.chance(10) ? WINDOW_SIZE - 3 : 400 + random.below(100)));
+    setGeneral(s, RBP, windowOffsetOf(s.mode) + BigInt(random.chance(10) ? WINDOW_SIZE - 3 : 400 + random.below(100)));
   if (row.mnemonic === "RET") {
     if (s.values.length > 0) s.values[0] = BigInt(random.below(100));
-    write(s, Number((state.general[RSP] ?? 0n) - WINDOW_ADDRESS), mode === "64" ? 8 : 4, codeTarget(random));
+    write(s, stackOffset(s), mode === "64" ? 8 : 4, codeTarget(s));
   }
   if (row.mnemonic === "POPF") {
     const flags = (BigInt(random.bits32()) & 0x24_4cd5n) | 0x202n;
-    write(s, Number((state.general[RSP] ?? 0n) - WINDOW_ADDRESS), 8, flags);
+    write(s, stackOffset(s), 8, flags);
   }
 }
 
@@ -133,12 +136,12 @@ function prepareStack(s: Situation): void {
 function prepareIndirect(s: Situation): void {
   const { random, state, row, memory } = s;
   if (row.operands !== "Ev") return;
-  if (memory) write(s, s.offset, 8, codeTarget(random));
+  if (memory) write(s, s.offset, 8, codeTarget(s));
   else
     state.general.forEach((_, n) => {
-      if (n !== RSP) setGeneral(s, n, codeTarget(random));
+      if (n !== RSP) setGeneral(s, n, codeTarget(s));
     });
-  if (memory && s.mode === "legacy") write(s, s.offset, 4, codeTarget(random));
+  if (memory && s.mode === "legacy") write(s, s.offset, 4, codeTarget(s));
 }
 
 function prepareBound(s: Situation): void {
@@ -148,9 +151,15 @@ function prepareBound(s: Situation): void {
 }
 
 /** A place in the code page to branch to. */
-function codeTarget(random: Random): bigint {
-  const target = CODE_ADDRESS + BigInt(random.below(4000));
-  return target >= SLOT_ADDRESS - 1n && target < SLOT_ADDRESS + 16n ? target + 64n : target;
+function codeTarget({ random, mode }: Situation): bigint {
+  const target = slotOffset(mode) + BigInt(random.below(4000) - 2000);
+  return target >= slotOffset(mode) - 1n && target < slotOffset(mode) + 16n ? target + 64n : target;
+}
+
+/** Where the stack pointer points in the window. */
+function stackOffset({ state, mode }: Situation): number {
+  const pointer = state.general[RSP] ?? 0n;
+  return Number((mode === "16" ? pointer & 0xffffn : pointer) - windowOffsetOf(mode));
 }
 
 /** MMX registers are the stack's: with TOP 0 mostly, so that ST(n) is MMn, and now and then a pending exception. */
@@ -215,7 +224,7 @@ const CODE_SELECTORS = [0x33, 0x33, 0x23, 0x23, 0x2b, 0, 0x10, 0x31, 0x83, 0x07]
 
 function prepareSelectors(s: Situation): void {
   const { random, state, row, size, values } = s;
-  const stack = Number((state.general[RSP] ?? 0n) - WINDOW_ADDRESS);
+  const stack = stackOffset(s);
   const selector = (): bigint => BigInt(random.pick(SELECTORS));
   const code = (): bigint => BigInt(random.pick(CODE_SELECTORS));
   const slots = (...words: bigint[]): void => words.forEach((word, n) => write(s, stack + n * size, size, word));
@@ -231,19 +240,19 @@ function prepareSelectors(s: Situation): void {
     write(s, s.offset + size, 2, selector());
   }
   if (/^(JMPF|CALLF)$/.test(row.mnemonic)) {
-    const target = codeTarget(random);
+    const target = codeTarget(s);
     if (row.operands === "Ap") values[0] = BigInt.asUintN(size * 8, target) | (code() << 64n);
     else {
       write(s, s.offset, size, target);
       write(s, s.offset + size, 2, code());
     }
   }
-  if (row.mnemonic === "RETF") slots(codeTarget(random), code());
+  if (row.mnemonic === "RETF") slots(codeTarget(s), code());
   if (row.mnemonic === "RETF" && row.operands === "Iw") values[0] = BigInt(random.below(64));
   if (row.mnemonic === "IRET") {
     const flags = (BigInt(random.bits32()) & 0x24_0cd5n) | 0x202n;
     const data = BigInt(random.chance(85) ? 0x2b : random.pick(SELECTORS));
-    slots(codeTarget(random), code(), flags, WINDOW_ADDRESS + BigInt(random.below(1000)), data);
+    slots(codeTarget(s), code(), flags, windowOffsetOf(s.mode) + BigInt(random.below(1000)), data);
   }
   // Vectors that user code may call end the process or a case.
   if (row.mnemonic === "INT") values[0] = BigInt(random.pick([0, 1, 2, 5, 8, 13, 14, 0x20, 0x7f, 0x81, 0xff]));

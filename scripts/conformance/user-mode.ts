@@ -13,12 +13,15 @@ import {
   type Mode,
   type Outcome,
   SLOT_ADDRESS,
+  slotOffset,
   type TestState,
   WINDOW_ADDRESS,
 } from "./vector-format.ts";
 
 const TABLES = { pml4: 0x1000, pdpt: 0x2000, directory: 0x3000, code: 0x4000, data: 0x5000, low: 0x6000 };
 const GDT = 0x7000;
+const LDT = 0x7800;
+const LDT_PRESENT = 0x82;
 const IDT = 0x8000;
 const TSS = 0x9000;
 const KERNEL_STACK = 0xb000;
@@ -37,12 +40,25 @@ const WRITABLE = 2n;
 const USER = 4n;
 
 const KERNEL_CS = 0x10n;
-const SELECTORS: Record<Mode, { cs: bigint; attributes: bigint }> = {
-  "64": { cs: 0x33n, attributes: 0xa0fbn },
-  legacy: { cs: 0x23n, attributes: 0xc0fbn },
+interface SegmentSetup {
+  readonly selector: bigint;
+  readonly base: bigint;
+  readonly limit: bigint;
+  readonly attributes: bigint;
+}
+const NULL_SEGMENT: SegmentSetup = { selector: 0n, base: 0n, limit: 0n, attributes: 0n };
+const FLAT = { base: 0n, limit: 0xffff_ffffn };
+const FLAT_DATA: SegmentSetup = { ...FLAT, selector: 0x2bn, attributes: 0xc0f3n };
+const SEGMENTS_OF: Record<Mode, { code: SegmentSetup; data: SegmentSetup }> = {
+  "64": { code: { ...FLAT, selector: 0x33n, attributes: 0xa0fbn }, data: FLAT_DATA },
+  legacy: { code: { ...FLAT, selector: 0x23n, attributes: 0xc0fbn }, data: FLAT_DATA },
+  "16": {
+    code: { selector: 0x07n, base: CODE_ADDRESS, limit: 0xffffn, attributes: 0x00fbn },
+    data: { selector: 0x0fn, base: DATA_ADDRESS, limit: 0xffffn, attributes: 0x00f3n },
+  },
 };
-const DATA_SELECTOR = 0x2bn;
-const DATA_ATTRIBUTES = 0xc0f3n;
+/** The descriptors of 16-bit code and data. */
+const LDT_DESCRIPTORS = [0x0800_fb00_0000_ffffn, 0x1000_f300_0000_ffffn];
 /** The GDT as Linux lays it out, so that recorded selectors mean the same here. */
 const DESCRIPTORS: Record<number, bigint> = {
   0x08: 0x00cf_9b00_0000_ffffn,
@@ -103,7 +119,7 @@ export class UserMode {
     ram.fill(0, DATA_PAGE, DATA_PAGE + WINDOW_OFFSET);
     ram.set(input.window, DATA_PAGE + WINDOW_OFFSET);
     this.#enterUserMode(mode);
-    this.#writeState(input);
+    this.#writeState(mode, input);
   }
 
   /** What it has done; a fault if a gate has been entered. */
@@ -115,7 +131,7 @@ export class UserMode {
 
   // --- state ---------------------------------------------------------------------------------------------------------------
 
-  #writeState(input: TestState): void {
+  #writeState(mode: Mode, input: TestState): void {
     const { state } = this.#cpu;
     input.general.forEach((value, n) => {
       state.setGeneral(n, value);
@@ -124,7 +140,7 @@ export class UserMode {
       state.setVector(n, value);
     });
     state.flags = input.flags;
-    state.set(STATE.rip, SLOT_ADDRESS);
+    state.set(STATE.rip, slotOffset(mode));
     state.setNumber(STATE.mxcsr, input.mxcsr);
     const pending = input.x87Status & ~input.x87Control & 0x3f;
     state.setNumber(STATE.x87Control, input.x87Control);
@@ -187,27 +203,27 @@ export class UserMode {
 
   #enterUserMode(mode: Mode): void {
     const { state } = this.#cpu;
-    const { cs, attributes } = SELECTORS[mode];
+    const { code, data } = SEGMENTS_OF[mode];
     state.setNumber(STATE.halted, 0);
     state.set(STATE.cr0, CR0);
     state.set(STATE.cr2, 0n);
     state.set(STATE.cr3, BigInt(TABLES.pml4));
     state.set(STATE.cr4, CR4);
     state.set(STATE.efer, EFER);
-    for (const segment of ["es", "ss", "ds"] as const) this.#setSegment(segment, DATA_SELECTOR, DATA_ATTRIBUTES);
-    for (const segment of ["fs", "gs"] as const) this.#setSegment(segment, 0n, 0n);
-    this.#setSegment("cs", cs, attributes);
+    for (const segment of ["es", "ss", "ds"] as const) this.#setSegment(segment, data);
+    for (const segment of ["fs", "gs"] as const) this.#setSegment(segment, NULL_SEGMENT);
+    this.#setSegment("cs", code);
+    // Like the process that ran the cases, only 16-bit code has an LDT.
+    state.setNumber({ offset: STATE.ldtr.offset + 0x0c, type: "u16" }, mode === "16" ? LDT_PRESENT : 0);
     state.setNumber(STATE.cpl, 3);
     state.setNumber(STATE.interruptShadow, 0);
     this.#cpu.modeChanged();
   }
 
-  #setSegment(name: "es" | "cs" | "ss" | "ds" | "fs" | "gs", selector: bigint, attributes: bigint): void {
-    const { state } = this.#cpu;
-    state.setSegment(name, "selector", selector);
-    state.setSegment(name, "base", 0n);
-    state.setSegment(name, "limit", attributes === 0n ? 0n : 0xffff_ffffn);
-    state.setSegment(name, "attributes", attributes);
+  #setSegment(name: "es" | "cs" | "ss" | "ds" | "fs" | "gs", setup: SegmentSetup): void {
+    for (const part of ["selector", "base", "limit", "attributes"] as const) {
+      this.#cpu.state.setSegment(name, part, setup[part]);
+    }
   }
 
   #writeSystemTables(): void {
@@ -227,7 +243,9 @@ export class UserMode {
     for (const [selector, descriptor] of Object.entries(DESCRIPTORS)) entry(GDT, Number(selector) / 8, descriptor);
     state.set(STATE.gdtBase, BigInt(GDT));
     state.setNumber(STATE.gdtLimit, 0x7f);
-    state.setNumber({ offset: STATE.ldtr.offset + 0x0c, type: "u16" }, 0);
+    LDT_DESCRIPTORS.forEach((descriptor, n) => entry(LDT, n, descriptor));
+    state.set(STATE.ldtr, BigInt(LDT));
+    state.setNumber({ offset: STATE.ldtr.offset + 0x08, type: "u32" }, LDT_DESCRIPTORS.length * 8 - 1);
     for (let vector = 0; vector < 256; vector++) {
       const offset = HANDLERS + BigInt(vector * 16);
       const gate = vector === 3 || vector === 4 ? 0xeen : 0x8en;

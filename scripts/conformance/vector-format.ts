@@ -21,7 +21,18 @@ export const WINDOW_SIZE = 1024;
 /** Flags that cases set and compare: CF PF AF ZF SF DF OF, NT, AC, ID. */
 export const FLAGS_COMPARED = 0x24_4cd5n;
 
-export type Mode = "64" | "legacy";
+/** 64-bit code, 32-bit code (the forms that 16-bit code has too), 16-bit code. */
+export type Mode = "64" | "legacy" | "16";
+
+/** Offset of the instruction in CS. 16-bit segments are based at the code and data pages. */
+export function slotOffset(mode: Mode): bigint {
+  return mode === "16" ? SLOT_ADDRESS - CODE_ADDRESS : SLOT_ADDRESS;
+}
+
+/** Offset of the window in DS and SS. */
+export function windowOffsetOf(mode: Mode): bigint {
+  return mode === "16" ? WINDOW_ADDRESS - DATA_ADDRESS : WINDOW_ADDRESS;
+}
 
 /** Architectural state around one instruction. */
 export interface TestState {
@@ -35,7 +46,7 @@ export interface TestState {
   x87Tag: number;
   /** 80-bit values, ST(0) first. */
   x87: bigint[];
-  /** Selectors of ES, CS, SS, DS, FS, GS. Those of user code in Linux: 0x23 32-bit code, 0x2b data, 0x33 64-bit code. */
+  /** Selectors of ES, CS, SS, DS, FS, GS. Those of user code in Linux: 0x23 32-bit code, 0x2b data, 0x33 64-bit code; 0x07 and 0x0f an LDT's 16-bit code and data. */
   segments: number[];
   window: Uint8Array;
 }
@@ -62,10 +73,17 @@ export interface VectorGroup {
   readonly vectors: VectorRecord[];
 }
 
+const SEGMENTS_OF: Record<Mode, number[]> = {
+  "64": [0x2b, 0x33, 0x2b, 0x2b, 0, 0],
+  legacy: [0x2b, 0x23, 0x2b, 0x2b, 0, 0],
+  "16": [0x0f, 0x07, 0x0f, 0x0f, 0, 0],
+};
+
 /** What registers and memory hold unless a case says otherwise. RSP points into the window. */
 export function background(mode: Mode): TestState {
   const general = Array.from({ length: 16 }, (_, n) => 0x1011_1213_1415_1600n + BigInt(n) * 0x0101_0000_0100_0001n);
-  general[4] = WINDOW_ADDRESS + 512n;
+  // A 16-bit stack leaves the upper half of ESP alone.
+  general[4] = windowOffsetOf(mode) + 512n + (mode === "16" ? 0x1234_0000n : 0n);
   return {
     general: mode === "64" ? general : general.map((value, n) => (n < 8 ? value & 0xffff_ffffn : 0n)),
     flags: 0x202n,
@@ -76,7 +94,7 @@ export function background(mode: Mode): TestState {
     x87Tag: 0,
     // 1, 2, 4 ... 128
     x87: Array.from({ length: 8 }, (_, n) => (BigInt(0x3fff + n) << 64n) | (1n << 63n)),
-    segments: [0x2b, mode === "64" ? 0x33 : 0x23, 0x2b, 0x2b, 0, 0],
+    segments: SEGMENTS_OF[mode],
     window: Uint8Array.from({ length: WINDOW_SIZE }, (_, n) => (n * 37 + 11) & 0xff),
   };
 }
@@ -150,9 +168,9 @@ export function applyDelta(base: TestState, delta: Delta): TestState {
   return state;
 }
 
-export function encodeOutcome(input: TestState, outcome: Outcome, length: number): Delta {
+export function encodeOutcome(mode: Mode, input: TestState, outcome: Outcome, length: number): Delta {
   const delta = difference(input, outcome.state);
-  const offset = outcome.rip - SLOT_ADDRESS;
+  const offset = outcome.rip - slotOffset(mode);
   if (offset !== BigInt(length)) delta["ip"] = offset.toString();
   if (outcome.fault) {
     const { vector, errorCode, cr2 } = outcome.fault;
@@ -161,12 +179,12 @@ export function encodeOutcome(input: TestState, outcome: Outcome, length: number
   return delta;
 }
 
-export function decodeOutcome(input: TestState, delta: Delta, length: number): Outcome {
+export function decodeOutcome(mode: Mode, input: TestState, delta: Delta, length: number): Outcome {
   const ip = delta["ip"];
   const fault = delta["e"];
   const outcome = {
     state: applyDelta(input, delta),
-    rip: SLOT_ADDRESS + (typeof ip === "string" ? BigInt(ip) : BigInt(length)),
+    rip: slotOffset(mode) + (typeof ip === "string" ? BigInt(ip) : BigInt(length)),
   };
   if (!Array.isArray(fault)) return outcome;
   const [vector, errorCode, cr2] = fault as unknown as readonly [number, number, string?];

@@ -16,9 +16,12 @@ export function leaveToNext(i: InstructionBuilder): void {
   i.leave({ to: "indirect", target: i.nextRip() });
 }
 
-/** #GP(0) unless bits 63..47 of a branch target are equal (SDM 3A 3.3.7.1). */
-function requireCanonical(i: InstructionBuilder, target: Value): void {
-  if (i.form.mode !== "64") return;
+/** #GP(0) unless bits 63..47 of a computed branch target are equal (SDM 3A 3.3.7.1), or outside 64-bit code unless it is within CS. */
+function requireTarget(i: InstructionBuilder, target: Value): void {
+  if (i.form.mode !== "64") {
+    i.if(i.ltU(i.readSegment(CS, "limit"), target), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+    return;
+  }
   const extended = i.shrS(i.shl(target, i.i64(16)), i.i64(16));
   i.if(i.ne(extended, target), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
 }
@@ -67,7 +70,7 @@ const jump: Semantics = (i) => branch(i);
 
 const jumpIndirect: Semantics = (i) => {
   const target = i.read(0);
-  requireCanonical(i, target);
+  requireTarget(i, target);
   i.leave({ to: "indirect", target });
 };
 
@@ -78,21 +81,21 @@ const call: Semantics = (i) => {
 
 const callIndirect: Semantics = (i) => {
   const target = i.read(0);
-  requireCanonical(i, target);
+  requireTarget(i, target);
   push(i, i.nextRip());
   i.leave({ to: "indirect", target });
 };
 
 const returnNear: Semantics = (i) => {
   const target = peek(i);
-  requireCanonical(i, target);
+  requireTarget(i, target);
   drop(i, i.size);
   i.leave({ to: "indirect", target });
 };
 
 const returnNearImmediate: Semantics = (i) => {
   const target = peek(i);
-  requireCanonical(i, target);
+  requireTarget(i, target);
   drop(i, i.add(i.mask(i.field("imm"), 2), i.i64(i.size)));
   i.leave({ to: "indirect", target });
 };
