@@ -39,8 +39,9 @@ function installDependencies() {
   const npm = process.env.npm_execpath;
   const command = npm ? process.execPath : "npm";
   const prefix = npm ? [npm] : [];
-  // Electron's and the browsers' own downloads are not needed: Electron is looked for when the app starts.
-  const result = spawnSync(command, [...prefix, "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  // `install --no-save` instead of `ci`: it takes the locked versions as well, but does not insist that the lock file names the binaries
+  // of every platform. Electron's own download is not needed here: it is looked for when the app starts.
+  const result = spawnSync(command, [...prefix, "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: project,
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, ELECTRON_SKIP_BINARY_DOWNLOAD: "1" },
