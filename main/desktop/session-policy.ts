@@ -17,7 +17,10 @@ export function restrictSession(session: Session): void {
   });
   session.setPermissionCheckHandler((_, permission, origin) => isOwnPage(`${origin}/`) && GRANTED.includes(permission));
   session.setDevicePermissionHandler(() => false);
-  session.on("will-download", (event) => event.preventDefault());
+  // What the page made itself (a screenshot, a log) may be saved; nothing is fetched.
+  session.on("will-download", (event, item) => {
+    if (!item.getURL().startsWith(`blob:${APP_ORIGIN}/`)) event.preventDefault();
+  });
   // The app needs no network: guests have their own way out, through their VM process.
   session.webRequest.onBeforeRequest((details, answer) => {
     answer({ cancel: !isOwnPage(details.url) && !/^(data|blob|devtools):/.test(details.url) });
