@@ -49,6 +49,8 @@ export function useScreen(
       const session = new RFB(element, platform.openDataChannel(machineId, "rfb"), { shared: true });
       session.scaleViewport = true;
       session.background = "transparent";
+      // A guest without a pointer of its own, as on a text screen, still shows where the mouse is.
+      session.showDotCursor = true;
       rfb.current = session;
       const canvas = element.querySelector("canvas");
       session.addEventListener("connect", () => {
