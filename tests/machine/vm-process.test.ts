@@ -8,10 +8,6 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { launchNodeProcess } from "../../main/supervisor/node-launcher.ts";
 import { VmClient } from "../../main/supervisor/vm-client.ts";
-import { nodeMediaHost } from "../../native-core/host/media-host.ts";
-import { NodeImageFile } from "../../native-core/host/node-image-file.ts";
-import { openChain } from "../../native-core/media/chain.ts";
-import { createQcow2 } from "../../native-core/media/qcow2/create.ts";
 import type { SnapshotResult } from "../../native-core/protocol/engine.ts";
 import { hasQemuTools, qemuCheck, temporaryFolder } from "../support/media/qemu-tools.ts";
 import { StarterMachine, StarterVm } from "../support/vm/starter-vm.ts";
@@ -35,19 +31,7 @@ async function start(...changes: Parameters<StarterMachine["request"]>): Promise
 }
 
 /** A new layer on the disk as it was at the snapshot. */
-async function overlay(name: string): Promise<string> {
-  const path = join(machine.folder, "disks", name);
-  const below = await openChain(nodeMediaHost({ trustedFolders: [machine.folder] }), {
-    path: machine.disk,
-    format: "qcow2",
-    readOnly: true,
-  });
-  const file = await NodeImageFile.open(path, { readOnly: false, create: true });
-  await createQcow2(file, below.sizeBytes, { name: "disk0.qcow2", format: "qcow2" });
-  await file.close();
-  await below.close();
-  return path;
-}
+const overlay = (name: string) => machine.layerOn(machine.disk, name);
 
 let continued = 0;
 async function continueReady(

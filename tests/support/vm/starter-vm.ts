@@ -1,12 +1,16 @@
 // A real VM process running Starter Linux, for tests of the process as a whole: main's own client, a store-like folder, a console.
 import { copyFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConsoleTap } from "../../../main/supervisor/console-tap.ts";
 import type { VmLauncher } from "../../../main/supervisor/launcher.ts";
 import { launchNodeProcess } from "../../../main/supervisor/node-launcher.ts";
 import { VmClient, type VmEvent } from "../../../main/supervisor/vm-client.ts";
 import { defaultMachineConfig } from "../../../native-core/config/machine-config.ts";
+import { nodeMediaHost } from "../../../native-core/host/media-host.ts";
+import { NodeImageFile } from "../../../native-core/host/node-image-file.ts";
+import { openChain } from "../../../native-core/media/chain.ts";
+import { createQcow2 } from "../../../native-core/media/qcow2/create.ts";
 import type { StartRequest } from "../../../native-core/protocol/engine.ts";
 import { buildStarter } from "../../../scripts/starter/build.ts";
 
@@ -33,6 +37,18 @@ export class StarterMachine {
     for (const name of ["disks", "chunks", "snapshots"]) mkdirSync(join(folder, name), { recursive: true });
     copyFileSync(join(starter, "disk-template.qcow2"), machine.disk);
     return machine;
+  }
+
+  /** A new, empty layer on a disk of this machine, in the folder of the disks. Yields its path. */
+  async layerOn(below: string, name: string): Promise<string> {
+    const host = nodeMediaHost({ trustedFolders: [this.folder] });
+    const image = await openChain(host, { path: below, format: "qcow2", readOnly: true });
+    const path = join(this.folder, "disks", name);
+    const file = await NodeImageFile.open(path, { readOnly: false, create: true });
+    await createQcow2(file, image.sizeBytes, { name: basename(below), format: "qcow2" });
+    await file.close();
+    await image.close();
+    return path;
   }
 
   request(changes: Partial<StartRequest> = {}): StartRequest {
