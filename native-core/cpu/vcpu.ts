@@ -61,6 +61,8 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
   readonly #code: CodeReader;
   #nmiPending = false;
   #exitRequested = false;
+  /** Delivered in the current run. */
+  #exceptions = 0;
   /** Code mode and CS base that blocks of each privilege were last run with: RIPs mean other bytes when they change. */
   readonly #lastMode = [0, 0];
   readonly #lastBase = [0n, 0n];
@@ -111,11 +113,14 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
   run(maxInstructions: number): VcpuExit {
     const { state } = this;
     this.#exitRequested = false;
+    this.#exceptions = 0;
     const deadline = state.get(STATE.instructionCount) + BigInt(maxInstructions);
     for (;;) {
       if (!this.#deliverPending()) return "shutdown";
       if (state.getNumber(STATE.halted) !== 0) return "halted";
-      if (this.#exitRequested || state.get(STATE.instructionCount) >= deadline) return "deadline";
+      // A handler that faults at its first instruction retires nothing for ever, so exceptions use up the budget too.
+      if (this.#exitRequested || this.#exceptions >= maxInstructions) return "deadline";
+      if (state.get(STATE.instructionCount) >= deadline) return "deadline";
       if (!this.#runOnce(deadline)) return "shutdown";
     }
   }
@@ -236,8 +241,13 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
   }
 
   #deliverException(): boolean {
-    const { vector, errorCode } = takeException(this.state);
-    return deliverEvent(this, vector, errorCode === undefined ? {} : { errorCode });
+    const { state } = this;
+    this.#exceptions++;
+    // Not takeException: an Error costs more than the whole delivery.
+    const vector = state.getNumber(STATE.exceptionVector) - 1;
+    state.setNumber(STATE.exceptionVector, 0);
+    if (state.getNumber(STATE.exceptionHasErrorCode) === 0) return deliverEvent(this, vector);
+    return deliverEvent(this, vector, { errorCode: state.getNumber(STATE.exceptionErrorCode) });
   }
 
   #stepOnce(): boolean {

@@ -12,6 +12,7 @@ import {
   PAGE_FLAG,
   PAGE_FLAGS,
   PAGE_SHIFT,
+  RIP_HASH,
   TLB_ENTRIES,
   TLB_ENTRY,
 } from "../mmu/memory-layout.ts";
@@ -61,6 +62,7 @@ export class BlockCache {
     this.#view = new DataView(core.memory.buffer);
     this.#flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS.address);
     this.#handlers = readHandlerTable(core.memory.buffer);
+    this.#clearRipHash();
   }
 
   /** Blocks that are alive. */
@@ -173,6 +175,18 @@ export class BlockCache {
     at += count * 4;
     this.#voidSlots(at);
     words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
+  }
+
+  /** An entry of zeros would be valid for RIP 0 while address 0 of memory 0, which is RAX, is 0. */
+  #clearRipHash(): void {
+    for (const area of [AREA.supervisor, AREA.user]) {
+      const start = (area + AREA.ripHash) >> 2;
+      const words = RIP_HASH.entrySize >> 2;
+      for (let entry = start; entry < start + RIP_HASH.entries * words; entry += words) {
+        this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
+        this.#words[entry + (RIP_HASH.check >> 2)] = 1;
+      }
+    }
   }
 
   /** The handler that also does the branch behind an operation, if there is one. */
