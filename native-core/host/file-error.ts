@@ -5,6 +5,7 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string, string?]>> = {
   ENOENT: ["NOT_FOUND", "doesn't exist"],
   ENOTDIR: ["NOT_FOUND", "lies below something that is no folder"],
   EEXIST: ["ALREADY_EXISTS", "exists already"],
+  ENOTEMPTY: ["ALREADY_EXISTS", "exists already"],
   EACCES: ["PERMISSION_DENIED", "may not be opened", "Check the rights of the file and its folder."],
   EPERM: ["PERMISSION_DENIED", "may not be opened", "Check the rights of the file and its folder."],
   EROFS: ["PERMISSION_DENIED", "is on a read-only file system"],

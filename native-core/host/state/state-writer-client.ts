@@ -28,6 +28,8 @@ export class StateWriterClient {
     this.#worker.on("message", (reply: WorkerReply) => this.#take(reply));
     this.#worker.on("exit", () => {
       this.#ended = true;
+      // Nobody waits for this but somebody whose answer will never come.
+      this.#take({ kind: "failed", code: "", message: "the thread that writes the state ended" });
     });
     this.#worker.on("error", (error) => this.#take({ kind: "failed", code: "", message: error.message }));
   }

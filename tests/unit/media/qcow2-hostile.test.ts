@@ -97,7 +97,7 @@ describe("a strange qcow2 image", () => {
       expect(failure, `cut to ${length}`).toBeInstanceOf(AppError);
       expect((failure as AppError).code).toBe("INVALID_FILE");
     }
-  });
+  }, 60_000);
 
   it("with any bytes of its tables changed ends in an AppError or works", async () => {
     const whole = await sample();
@@ -121,7 +121,7 @@ describe("a strange qcow2 image", () => {
       ),
       { numRuns: 400 },
     );
-  });
+  }, 60_000);
 
   it("stops taking writes once damage was met", async () => {
     const bytes = await sample();

@@ -125,7 +125,7 @@ describe("qcow2 against a model", () => {
       }),
       { numRuns: 60 },
     );
-  });
+  }, 60_000);
 
   it.skipIf(!hasQemuTools)(
     "is sound and equal in qemu-img's eyes, for images of either maker",
