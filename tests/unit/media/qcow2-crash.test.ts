@@ -83,7 +83,7 @@ describe("qcow2 after a crash", () => {
               throw new Error(`sector ${n} has ${found[n * 512]}, not ${[...values]}`);
           }
         }),
-        { numRuns: 120 },
+        { numRuns: 60 },
       );
     },
     120_000,
