@@ -11,6 +11,8 @@ export interface CoreExports {
   load(linear: bigint, size: number, access: number): bigint;
   store(linear: bigint, value: bigint, size: number, access: number): void;
   flush(keepGlobal: number): void;
+  /** Empties the TLB although the mapping is the same: page flags changed. Links stay. */
+  dropTranslations(): void;
   invalidatePage(linear: bigint): void;
   bumpGenerations(): void;
   /** Compiled regions (cpu/jit). */

@@ -38,6 +38,8 @@ export interface VcpuOptions {
   readonly interrupts: InterruptSource;
   readonly bus: DeviceAccess;
   readonly model: CpuModel;
+  /** Room for translated code; default: all there is (mmu/memory-layout.ts). */
+  readonly operationCacheBytes?: number;
   /** Absent: everything is interpreted. */
   readonly jit?: JitOptions | undefined;
 }
@@ -91,7 +93,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     this.#cells = new DataView(buffer);
     this.state = new CpuState(buffer);
     this.memory = new CoreLinearMemory(this.#core, this.state);
-    this.blocks = new BlockCache(this.#core);
+    this.blocks = new BlockCache(this.#core, options.operationCacheBytes);
     this.jit = options.jit && new Jit(this.#core, helpers, this.blocks, options.jit);
     this.#code = new CodeReader(this.#core, this.state, bus);
     this.#setCell(CELLS.ramBytes, ramBytes);
@@ -103,7 +105,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
       vramBytes,
       flags: new Uint8Array(buffer, PAGE_FLAGS.address, (ramBytes + vramBytes) / 4096),
       voidCode: (address, length) => this.blocks.invalidateBytes(address, length),
-      flagsChanged: () => this.memory.flush(false),
+      flagsChanged: () => this.#core.exports.dropTranslations(),
     });
     this.reset();
   }

@@ -48,6 +48,7 @@ export class BlockCache {
   readonly #handlers: HandlerTable;
   readonly #blocks = new Map<number, number>();
   readonly #pages = new Map<number, Block[]>();
+  readonly #end: number;
   #next: number = OPERATION_CACHE.address;
   /** Blocks that can be found, by address. */
   readonly #places = new Map<number, Block>();
@@ -56,7 +57,9 @@ export class BlockCache {
   /** Told of each block that is void, or, without an address, that all are. */
   onVoid: (address?: number) => void = () => {};
 
-  constructor(core: CoreInstance) {
+  /** `bytes`: room for operations, all of the operation cache unless a test wants it to fill up. */
+  constructor(core: CoreInstance, bytes: number = OPERATION_CACHE.size) {
+    this.#end = OPERATION_CACHE.address + bytes;
     this.#core = core;
     this.#words = new Int32Array(core.memory.buffer);
     this.#view = new DataView(core.memory.buffer);
@@ -86,7 +89,7 @@ export class BlockCache {
    */
   add(block: DecodedBlock, host: number | undefined, context: number, secondHost: number | undefined): number {
     const bytes = BLOCK_HEADER_SIZE + block.operations.length * OPERATION_SIZE + TRAILER_SIZE;
-    if (this.#next + bytes > OPERATION_CACHE.address + OPERATION_CACHE.size) this.flush();
+    if (this.#next + bytes > this.#end) this.flush();
     const address = this.#next + BLOCK_HEADER_SIZE;
     this.#next += bytes;
     const findable = host !== undefined && !block.crossesPage;
@@ -214,7 +217,8 @@ export class BlockCache {
     this.#places.delete(address);
     this.onVoid(address);
     if (this.#blocks.get(key(host, context)) === address) this.#blocks.delete(key(host, context));
-    const hash = (BLOCK_HASH.address + ((host ^ (host >>> 15)) & (BLOCK_HASH.entries - 1)) * BLOCK_HASH.entrySize) >> 2;
+    const index = Math.imul(host, BLOCK_HASH.multiplier) >>> BLOCK_HASH.shift;
+    const hash = (BLOCK_HASH.address + index * BLOCK_HASH.entrySize) >> 2;
     if (this.#words[hash + BLOCK_HASH.block / 4] === address) {
       this.#words[hash + BLOCK_HASH.block / 4] = 0;
       this.#words[hash + BLOCK_HASH.context / 4] = 0;

@@ -162,7 +162,7 @@ function defineLookUp(
     set(
       hash,
       shl32(
-        and32(op("i32.xor", get(address), shrU32(get(address), 15)), i32(BLOCK_HASH.entries - 1)),
+        shrU32(op("i32.mul", get(address), i32(BLOCK_HASH.multiplier)), BLOCK_HASH.shift),
         Math.log2(BLOCK_HASH.entrySize),
       ),
     ),

@@ -121,6 +121,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     run,
     translate: tlb.translate,
     flush: tlb.flush,
+    dropTranslations: tlb.dropTranslations,
     invalidatePage: tlb.invalidatePage,
     bumpGenerations: tlb.bumpGenerations,
   };

@@ -9,7 +9,7 @@
 //   0x020_0000  code map, 64 bits per host page: which 64-byte granules hold translated code
 //   0x0A0_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
 //   0x1A0_0000  physical block hash
-//   0x1B0_0000  operation cache, to the end
+//   0x1C0_0000  operation cache, to the end
 // Pages of memory 0 that nothing touches cost no host memory.
 import { STATE, STATE_SIZE } from "../../x86/state-layout.ts";
 
@@ -110,17 +110,19 @@ export const CODE_MAP = { address: 0x20_0000, entrySize: 8, granuleShift: 6 } as
 /** i64 linear page, i32 cell, i32 check: void unless the cell still has the value of check. */
 export const PAGE_ALIASES = { address: 0xa0_0000, entrySize: 16, page: 0, cell: 8, check: 12 } as const;
 
-/** Direct-mapped: i32 host address, i32 context, i32 block. */
+/** Direct-mapped: i32 host address, i32 context, i32 block. The index is the top of the host address times a large odd number. */
 export const BLOCK_HASH = {
   address: 0x1a0_0000,
-  entries: 65536,
+  entries: 131_072,
   entrySize: 16,
   host: 0,
   context: 4,
   block: 8,
+  multiplier: 0x9e37_79b1,
+  shift: 15,
 } as const;
 
-export const OPERATION_CACHE = { address: 0x1b0_0000, size: 24 * 1024 * 1024 } as const;
+export const OPERATION_CACHE = { address: 0x1c0_0000, size: 24 * 1024 * 1024 } as const;
 
 export const MEMORY0_BYTES = OPERATION_CACHE.address + OPERATION_CACHE.size;
 

@@ -69,6 +69,8 @@ export interface TlbFunctions {
   readonly translate: FunctionReference;
   /** (keepGlobal: i32) */
   readonly flush: FunctionReference;
+  /** Empties all tables; the mapping is the same, so links stay. */
+  readonly dropTranslations: FunctionReference;
   /** (linear: i64) */
   readonly invalidatePage: FunctionReference;
   /** Voids all links and RIP hash entries. */
@@ -90,10 +92,12 @@ export function declareTlb(
   const functions: TlbFunctions = {
     translate: module.declare("translate", ["i64", "i32", "i32"], ["i32"]),
     flush: module.declare("flush", ["i32"]),
+    dropTranslations: module.declare("dropTranslations", []),
     invalidatePage: module.declare("invalidatePage", ["i64"]),
     bumpGenerations: module.declare("bumpGenerations", []),
   };
   defineTranslate(module, functions.translate, physical, pageWalk);
+  defineDropTranslations(module, functions.dropTranslations);
   defineFlush(module, functions);
   defineInvalidatePage(module, functions);
   const f = module.define(functions.bumpGenerations);
@@ -199,6 +203,15 @@ const emptyEntry = (entry: Code): Code =>
 /** Offset of an entry within its table, modulo the size of a table (areas and tables are aligned to AREA.supervisor). */
 const sub = (entry: Code): Code => op("i32.sub", entry, i32(AREA.supervisor));
 
+function defineDropTranslations(module: ModuleWriter, reference: FunctionReference): void {
+  const f = module.define(reference);
+  for (const area of [AREA.supervisor, AREA.user]) {
+    fill(0, i32(area), i32(0), i32(TLB_BYTES * TABLES.length))(f);
+    for (const table of TABLES) store("i64.store", i32(area + table), i64(EMPTY_TAG_OF_0), TLB_ENTRY.negatedTag)(f);
+  }
+  writeCell(CELLS.tlbLogLength, i32(0))(f);
+}
+
 function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
   const f = module.define(functions.flush);
   const [keepGlobal] = f.params as [Local];
@@ -219,10 +232,7 @@ function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
       writeCell(CELLS.localGeneration, add32(readCell(CELLS.localGeneration), i32(1))),
     ],
     [
-      ...[AREA.supervisor, AREA.user].flatMap((area) => [
-        fill(0, i32(area), i32(0), i32(TLB_BYTES * TABLES.length)),
-        ...TABLES.map((table) => store("i64.store", i32(area + table), i64(EMPTY_TAG_OF_0), TLB_ENTRY.negatedTag)),
-      ]),
+      call(functions.dropTranslations),
       fill(0, i32(FILTERS.largePages), i32(0), i32(FILTER_BYTES)),
       writeCell(CELLS.hugeSeen, i32(0)),
       call(functions.bumpGenerations),
