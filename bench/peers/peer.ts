@@ -1,8 +1,11 @@
 // A machine under test: a child process whose standard output is the guest's first serial port.
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { PROJECT } from "../../scripts/setup/project.ts";
+
+/** No workload of a suite takes longer, on the slowest participant. */
+const WORK_MAX_MS = 400_000;
 
 export interface GuestOptions {
   readonly kernel: string;
@@ -27,11 +30,11 @@ export interface Peer {
 export type Marks = ReadonlyMap<string, number>;
 
 export interface RunningGuest {
-  readonly process: ChildProcess;
   readonly marks: Map<string, number>;
   /** Resolves when the marker line arrives; rejects when the guest ends or the time is up before. */
   waitFor(mark: string, timeoutMs: number): Promise<number>;
-  kill(): void;
+  /** Ends it and waits until its processes are gone. */
+  stop(): Promise<void>;
   /** All processes of the participant. */
   processes(): Promise<number[]>;
 }
@@ -63,10 +66,14 @@ export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
   child.on("exit", (code) => fail(`the guest ended (exit code ${code})`));
   child.on("error", (error) => fail(error.message));
   return {
-    process: child,
     marks,
-    // SIGTERM: a participant with helpers of its own ends them, too.
-    kill: () => void child.kill("SIGTERM"),
+    stop: () =>
+      new Promise((resolve) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resolve();
+        child.once("exit", () => resolve());
+        // A participant with processes of its own ends them, too.
+        child.kill("SIGTERM");
+      }),
     processes: () => processTree(child.pid ?? 0),
     waitFor(mark, timeoutMs) {
       const seen = marks.get(mark);
@@ -85,6 +92,12 @@ export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
       });
     },
   };
+}
+
+/** All marks of a guest that ends its work with `MARK done`. */
+export async function untilDone(guest: RunningGuest): Promise<Marks> {
+  await guest.waitFor("done", WORK_MAX_MS);
+  return guest.marks;
 }
 
 /** A process and all below it. */

@@ -6,10 +6,11 @@ import { promisify } from "node:util";
 import { PROJECT } from "../../scripts/setup/project.ts";
 import { directory, file } from "../../scripts/starter/cpio.ts";
 import { amd64Image, kernelModules } from "../guests/images.ts";
-import { type Marks, startGuest } from "../peers/peer.ts";
+import { type Marks, untilDone } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { median, type Report } from "../table.ts";
+import { inRounds } from "./rounds.ts";
 
 const run = promisify(execFile);
 
@@ -56,33 +57,23 @@ export async function diskSuite(rounds: number, progress: (text: string) => void
   await mkdir(folder, { recursive: true });
   const template = join(folder, "disk.qcow2");
   await run("qemu-img", ["create", "-q", "-f", "qcow2", template, "1G"]);
-  const versions: Record<string, string> = {};
-  const missing: Record<string, string> = {};
-  const results = new Map<string, Marks[]>();
-  for (let round = 1; round <= rounds; round++) {
-    for (const peer of [TERRARIUM, QEMU]) {
-      const reason = await peer.missing();
-      if (reason) {
-        missing[peer.name] = reason;
-        continue;
-      }
-      versions[peer.name] = await peer.version();
-      progress(`round ${round}: ${peer.name}`);
-      const disk = join(folder, "disk-run.qcow2");
-      await copyFile(template, disk);
-      const guest = startGuest(peer, {
-        kernel: image.kernel,
-        initrd: image.initrd,
-        commandLine: "console=ttyS0 quiet panic=-1",
-        memoryMiB: 256,
-        disk,
-      });
-      await guest.waitFor("done", 300_000);
-      guest.kill();
-      results.set(peer.name, [...(results.get(peer.name) ?? []), guest.marks]);
-      await rm(disk);
-    }
-  }
+  const disk = join(folder, "disk-run.qcow2");
+  const guest = {
+    kernel: image.kernel,
+    initrd: image.initrd,
+    commandLine: "console=ttyS0 quiet panic=-1",
+    memoryMiB: 256,
+    disk,
+  };
+  const { results, versions, missing } = await inRounds<Marks>(
+    rounds,
+    [TERRARIUM, QEMU].map((peer) => ({ peer, guest })),
+    progress,
+    (running) => untilDone(running),
+    undefined,
+    () => copyFile(template, disk),
+  );
+  await rm(disk, { force: true });
   const rows = STEPS.map(({ name, title, megabytes }) => ({
     what: title,
     unit: "MB/s",

@@ -6,58 +6,33 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { amd64Image, type GuestImage, i386Image } from "../guests/images.ts";
 import { benchInit, WORKLOADS, workloadScript } from "../guests/workloads.ts";
-import { type Marks, type Peer, startGuest } from "../peers/peer.ts";
+import { type Marks, untilDone } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { V86 } from "../peers/v86.ts";
 import { geometricMean, median, type Report, type ReportRow } from "../table.ts";
+import { inRounds } from "./rounds.ts";
 
-const TIMEOUT_MS = 300_000;
 const COMMAND_LINE = "console=ttyS0 quiet panic=-1";
 
 export async function guestSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
   const amd64 = await amd64Image("guest", benchInit());
   const i386 = await i386Image("guest", benchInit());
-  const participants: [Peer, GuestImage | undefined][] = [
-    [TERRARIUM, amd64],
-    [QEMU, amd64],
-    [V86, i386],
+  const options = (image: GuestImage | undefined) =>
+    image && { kernel: image.kernel, initrd: image.initrd, commandLine: COMMAND_LINE, memoryMiB: 256 };
+  const participants = [
+    { peer: TERRARIUM, guest: options(amd64) },
+    { peer: QEMU, guest: options(amd64) },
+    { peer: V86, guest: options(i386) },
   ];
-  const versions: Record<string, string> = {};
-  const missing: Record<string, string> = {};
-  const results = new Map<string, Marks[]>();
-  const present: [Peer, GuestImage][] = [];
-  for (const [peer, image] of participants) {
-    const reason = image ? await peer.missing() : "the i386 packages could not be fetched";
-    if (reason || !image) missing[peer.name] = reason ?? "no image";
-    else {
-      present.push([peer, image]);
-      versions[peer.name] = await peer.version();
-    }
-  }
-  for (let round = 1; round <= rounds; round++) {
-    for (const [peer, image] of present) {
-      progress(`round ${round}: ${peer.name}`);
-      const marks = await runOnce(peer, image).catch((error: Error) => {
-        missing[peer.name] = error.message.split("\n")[0] ?? "failed";
-        return undefined;
-      });
-      if (marks) results.set(peer.name, [...(results.get(peer.name) ?? []), marks]);
-    }
-    progress(`round ${round}: native`);
-    results.set("native", [...(results.get("native") ?? []), await native(amd64.busybox)]);
-  }
+  const { results, versions, missing } = await inRounds<Marks>(
+    rounds,
+    participants,
+    progress,
+    (guest) => untilDone(guest),
+    () => native(amd64.busybox),
+  );
   return { suite: "guest", versions, missing, rounds, rows: rows(results), notes: summary(results) };
-}
-
-async function runOnce(peer: Peer, { kernel, initrd }: GuestImage): Promise<Marks> {
-  const guest = startGuest(peer, { kernel, initrd, commandLine: COMMAND_LINE, memoryMiB: 256 });
-  try {
-    await guest.waitFor("done", TIMEOUT_MS);
-    return guest.marks;
-  } finally {
-    guest.kill();
-  }
 }
 
 async function native(busybox: string): Promise<Marks> {

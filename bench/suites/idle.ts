@@ -1,12 +1,13 @@
 // Suite `idle`: a guest that waits at a prompt; host CPU over 20 seconds and resident memory of the process.
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { amd64Image, i386Image } from "../guests/images.ts";
-import { startGuest } from "../peers/peer.ts";
+import { amd64Image, type GuestImage, i386Image } from "../guests/images.ts";
+import type { RunningGuest } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { V86 } from "../peers/v86.ts";
 import { median, type Report } from "../table.ts";
+import { inRounds } from "./rounds.ts";
 
 const WINDOW_MS = 20_000;
 /** The guest's own late boot work is over by then. */
@@ -34,50 +35,36 @@ async function sum(pids: readonly number[], read: (pid: number) => Promise<numbe
   return (await Promise.all(pids.map(read))).reduce((total, value) => total + value, 0);
 }
 
+interface IdleSample {
+  readonly cpuPercent: number;
+  readonly residentMiB: number;
+}
+
+async function watchIdle(guest: RunningGuest): Promise<IdleSample> {
+  await guest.waitFor("idle", 120_000);
+  await sleep(SETTLE_MS);
+  const pids = await guest.processes();
+  const before = await sum(pids, cpuTicks);
+  await sleep(WINDOW_MS);
+  const cpuPercent = ((await sum(pids, cpuTicks)) - before) * 10 * (100 / WINDOW_MS);
+  return { cpuPercent, residentMiB: Math.max(...(await Promise.all(pids.map(residentMiB)))) };
+}
+
 export async function idleSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
   const amd64 = await amd64Image("idle", INIT);
   const i386 = await i386Image("idle", INIT);
-  const versions: Record<string, string> = {};
-  const missing: Record<string, string> = {};
-  const cpu = new Map<string, number[]>();
-  const memory = new Map<string, number[]>();
-  for (let round = 1; round <= rounds; round++) {
-    for (const [peer, image] of [
-      [TERRARIUM, amd64],
-      [QEMU, amd64],
-      [V86, i386],
-    ] as const) {
-      const reason = image ? await peer.missing() : "the i386 packages could not be fetched";
-      if (reason || !image) {
-        missing[peer.name] = reason ?? "no image";
-        continue;
-      }
-      versions[peer.name] = await peer.version();
-      progress(`round ${round}: ${peer.name}`);
-      const guest = startGuest(peer, {
-        kernel: image.kernel,
-        initrd: image.initrd,
-        commandLine: "console=ttyS0 quiet",
-        memoryMiB: 256,
-      });
-      await guest.waitFor("idle", 120_000);
-      await sleep(SETTLE_MS);
-      const pids = await guest.processes();
-      const before = await sum(pids, cpuTicks);
-      await sleep(WINDOW_MS);
-      const share = ((await sum(pids, cpuTicks)) - before) * 10 * (100 / WINDOW_MS);
-      cpu.set(peer.name, [...(cpu.get(peer.name) ?? []), share]);
-      memory.set(peer.name, [
-        ...(memory.get(peer.name) ?? []),
-        Math.max(...(await Promise.all(pids.map(residentMiB)))),
-      ]);
-      guest.kill();
-    }
-  }
-  const row = (what: string, unit: string, values: ReadonlyMap<string, number[]>) => ({
+  const options = (image: GuestImage | undefined) =>
+    image && { kernel: image.kernel, initrd: image.initrd, commandLine: "console=ttyS0 quiet", memoryMiB: 256 };
+  const participants = [
+    { peer: TERRARIUM, guest: options(amd64) },
+    { peer: QEMU, guest: options(amd64) },
+    { peer: V86, guest: options(i386) },
+  ];
+  const { results, versions, missing } = await inRounds(rounds, participants, progress, watchIdle);
+  const row = (what: string, unit: string, pick: keyof IdleSample) => ({
     what,
     unit,
-    values: Object.fromEntries([...values].map(([name, all]) => [name, median(all)])),
+    values: Object.fromEntries([...results].map(([name, all]) => [name, median(all.map((sample) => sample[pick]))])),
   });
   return {
     suite: "idle",
@@ -85,8 +72,8 @@ export async function idleSuite(rounds: number, progress: (text: string) => void
     missing,
     rounds,
     rows: [
-      row("host CPU at a prompt, of one core", "%", cpu),
-      row("resident memory of the largest process, 256 MB guest", "MiB", memory),
+      row("host CPU at a prompt, of one core", "%", "cpuPercent"),
+      row("resident memory of the largest process, 256 MB guest", "MiB", "residentMiB"),
     ],
     notes: [],
   };

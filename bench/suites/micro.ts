@@ -6,10 +6,11 @@ import { promisify } from "node:util";
 import { PROJECT } from "../../scripts/setup/project.ts";
 import { file } from "../../scripts/starter/cpio.ts";
 import { amd64Image } from "../guests/images.ts";
-import { type Marks, startGuest } from "../peers/peer.ts";
+import { type Marks, untilDone } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { median, type Report } from "../table.ts";
+import { inRounds } from "./rounds.ts";
 
 const run = promisify(execFile);
 
@@ -34,31 +35,19 @@ echo "MARK done"
 export async function microSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
   const program = await assemble();
   const image = await amd64Image("micro", INIT, [file("bin/micro", await readFile(program), true)]);
-  const versions: Record<string, string> = {};
-  const missing: Record<string, string> = {};
-  const results = new Map<string, Marks[]>();
-  for (let round = 1; round <= rounds; round++) {
-    for (const peer of [TERRARIUM, QEMU]) {
-      const reason = await peer.missing();
-      if (reason) {
-        missing[peer.name] = reason;
-        continue;
-      }
-      versions[peer.name] = await peer.version();
-      progress(`round ${round}: ${peer.name}`);
-      const guest = startGuest(peer, {
-        kernel: image.kernel,
-        initrd: image.initrd,
-        commandLine: "console=ttyS0 quiet panic=-1",
-        memoryMiB: 256,
-      });
-      await guest.waitFor("done", 300_000);
-      guest.kill();
-      results.set(peer.name, [...(results.get(peer.name) ?? []), guest.marks]);
-    }
-    progress(`round ${round}: native`);
-    results.set("native", [...(results.get("native") ?? []), await native(program)]);
-  }
+  const guest = {
+    kernel: image.kernel,
+    initrd: image.initrd,
+    commandLine: "console=ttyS0 quiet panic=-1",
+    memoryMiB: 256,
+  };
+  const { results, versions, missing } = await inRounds<Marks>(
+    rounds,
+    [TERRARIUM, QEMU].map((peer) => ({ peer, guest })),
+    progress,
+    (running) => untilDone(running),
+    () => native(program),
+  );
   const rows = LOOPS.map((what, i) => ({
     what,
     unit: "s",

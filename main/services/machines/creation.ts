@@ -28,7 +28,8 @@ export type NewDisk = z.infer<typeof newDiskSchema>;
 
 const MIB = 1024 * 1024;
 
-const STARTER_COMMAND_LINE = "console=tty1 console=ttyS0 quiet loglevel=3";
+/** The kernel's self-tests of its cryptography are more than half of a boot's instructions, and Debian ran them before. */
+const STARTER_COMMAND_LINE = "console=tty1 console=ttyS0 quiet loglevel=3 cryptomgr.notests";
 
 export interface CustomMachine {
   readonly name: string;
@@ -42,7 +43,11 @@ export interface CustomMachine {
 
 export async function createStarter(
   context: ServiceContext,
-  options: { readonly name?: string | undefined; readonly memoryMiB?: number | undefined },
+  options: {
+    readonly name?: string | undefined;
+    readonly description?: string | undefined;
+    readonly memoryMiB?: number | undefined;
+  },
 ): Promise<Machine> {
   await context.resources.requireStarter();
   const boot = {
@@ -54,6 +59,7 @@ export async function createStarter(
   const config = validConfig({
     ...defaultMachineConfig(name, boot),
     ...(options.memoryMiB !== undefined && { memoryMiB: options.memoryMiB }),
+    ...(options.description !== undefined && { description: options.description }),
   });
   return makeMachine(context, config, async (paths) => {
     const file = path.join(paths.disks, "disk0.qcow2");
@@ -121,9 +127,16 @@ export async function existingImage(context: ServiceContext, file: string, field
   throw refuse("This image belongs to a machine of Terrarium", "Clone that machine, or copy the image elsewhere.");
 }
 
+/** The image reader knows the file; which field of the request named it, and what follows for the user, is known here. */
 function withField(error: unknown, field: string): unknown {
   if (!(error instanceof AppError) || error.details.field?.startsWith(field)) return error;
-  return new AppError(error.code, error.message, { ...error.details, field }, { cause: error });
+  const details = {
+    consequence: "Nothing was changed.",
+    remedy: "Choose a raw or qcow2 image that is whole and readable, or give a size for a new one.",
+    ...error.details,
+    field,
+  };
+  return new AppError(error.code, error.message, details, { cause: error });
 }
 
 /** @throws AppError INVALID_CONFIG naming the first wrong field. */
