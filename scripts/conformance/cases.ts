@@ -3,7 +3,7 @@ import type { Size } from "../../native-core/ir/nodes.ts";
 import { type RowEncoding, rowEncodings } from "../../native-core/x86/forms.ts";
 import { mayBeMemory, mayBeRegister, type OperandCode, type SizeCode } from "../../native-core/x86/operands.ts";
 import type { InstructionRow } from "../../native-core/x86/row.ts";
-import { encode, encodedBytes, type MemoryOperand, parseOpcode } from "./encoder.ts";
+import { encode, encodedBytes, type MemoryOperand } from "./encoder.ts";
 import { rowKey } from "./families.ts";
 import type { NativeCase } from "./native.ts";
 import { Random } from "./random.ts";
@@ -69,7 +69,6 @@ function sizesOf({ sizeRule, fixedSize, operands }: RowEncoding, mode: Mode): re
 export function makeCase(choice: FormChoice, random: Random): NativeCase {
   const { encoding, mode, size, memory, repeat } = choice;
   const { row, operands } = encoding;
-  const opcode = parseOpcode(row.opcode);
   const state = background(mode);
   const registers = mode === "64" ? 16 : 8;
 

@@ -114,7 +114,7 @@ function prepareString(s: Situation): void {
 }
 
 function prepareStack(s: Situation): void {
-  const { random, state, row, mode } = s;
+  const { random, row, mode } = s;
   if (row.mnemonic === "ENTER") {
     s.values[0] = BigInt(random.below(64));
     s.values[1] = BigInt(random.pick([0, 0, 1, 2, 3, 33]));
@@ -134,7 +134,7 @@ function prepareStack(s: Situation): void {
 
 /** Indirect branches: every candidate operand holds an address in the code page. */
 function prepareIndirect(s: Situation): void {
-  const { random, state, row, memory } = s;
+  const { state, row, memory } = s;
   if (row.operands !== "Ev") return;
   if (memory) write(s, s.offset, 8, codeTarget(s));
   else

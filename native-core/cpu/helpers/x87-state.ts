@@ -40,12 +40,16 @@ export class X87 {
   /** Bit 6 always reads as one. A newly unmasked pending exception sets ES, a masked one clears it. */
   set control(value: number) {
     this.#state.setNumber(STATE.x87Control, (value & 0x1f7f) | 0x40);
-    this.status = this.status;
+    this.#summarize(this.status);
   }
   get status(): number {
     return this.#state.getNumber(STATE.x87Status);
   }
   set status(value: number) {
+    this.#summarize(value);
+  }
+  /** ES and B say whether any exception flag is unmasked. */
+  #summarize(value: number): void {
     const pending = value & ~this.control & EXCEPTIONS;
     const summary = pending ? STATUS.ES | STATUS.B : 0;
     this.#state.setNumber(STATE.x87Status, (value & ~(STATUS.ES | STATUS.B)) | summary);

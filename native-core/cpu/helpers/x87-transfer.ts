@@ -12,7 +12,7 @@ import {
   roundToQuantum,
   SINGLE,
 } from "./soft-float.ts";
-import { instruction, type SourceType, widen } from "./x87-arithmetic.ts";
+import { instruction, type SourceType, widen } from "./x87-core.ts";
 import { DEFAULT_NAN, decodeExtended, type ExtendedFloat, encodeExtended, quiet } from "./x87-float.ts";
 import { X87 } from "./x87-state.ts";
 

@@ -85,7 +85,3 @@ export function zeroExtend(i: InstructionBuilder, low: Value): Value {
 export function mergeHalves(i: InstructionBuilder, low: Value, high: Value): Value {
   return i.pure("i8x16.shuffle", [low, high], [0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31]);
 }
-
-export function allOnes(i: InstructionBuilder): Value {
-  return i.v128((1n << 128n) - 1n);
-}

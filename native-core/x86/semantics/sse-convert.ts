@@ -3,7 +3,7 @@
 import type { Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, row, type Semantics } from "../row.ts";
-import { generalSize, lanes, mergeHalves, quad, SSE, SSE2, sseInstruction, zeroExtend } from "./sse-common.ts";
+import { generalSize, lanes, quad, SSE, SSE2, sseInstruction, zeroExtend } from "./sse-common.ts";
 import {
   allLanes,
   and32,
@@ -16,7 +16,6 @@ import {
   isFinite,
   isOrdinary,
   isZero,
-  lanesAboveTiny,
   lanesAnd,
   lanesFinite,
   lanesOr,

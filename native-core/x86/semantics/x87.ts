@@ -1,6 +1,6 @@
 // x87 rows. All are cold: the work is done by helpers on exact integers (cpu/helpers/x87-*.ts); rows fetch memory operands and check whether
-// the x87 is available. Transcendental instructions (F2XM1, FSIN, ...) are not there and raise #UD.
-import type { Size } from "../../ir/nodes.ts";
+// the x87 is available.
+import type { Size, StateSlot } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { CR0, VECTOR } from "../registers.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
@@ -180,6 +180,14 @@ const otherRows: InstructionRow[] = [
   row("FSQRT", "D9 FA", "", plain("x87_sqrt"), X87),
   row("FRNDINT", "D9 FC", "", plain("x87_round"), X87),
   row("FSCALE", "D9 FD", "", plain("x87_scale"), X87),
+  row("F2XM1", "D9 F0", "", plain("x87_two_to_x_minus_one"), X87),
+  row("FYL2X", "D9 F1", "", plain("x87_y_log2_x"), X87),
+  row("FYL2XP1", "D9 F9", "", plain("x87_y_log2_x_plus_one"), X87),
+  row("FPATAN", "D9 F3", "", plain("x87_arc_tangent"), X87),
+  row("FPTAN", "D9 F2", "", plain("x87_tangent"), X87),
+  row("FSIN", "D9 FE", "", plain("x87_sine"), X87),
+  row("FCOS", "D9 FF", "", plain("x87_cosine"), X87),
+  row("FSINCOS", "D9 FB", "", plain("x87_sine_cosine"), X87),
   row("FXTRACT", "D9 F4", "", plain("x87_extract"), X87),
   row("FPREM", "D9 F8", "", plain("x87_remainder"), X87),
   row("FPREM1", "D9 F5", "", plain("x87_remainder_nearest"), X87),
@@ -205,8 +213,7 @@ const wait: Semantics = (i) => {
   raisePending(i);
 };
 
-const storeWord = (slot: typeof STATE.x87Control | typeof STATE.x87Status): Semantics =>
-  x87Instruction((i) => i.write(0, i.readState(slot)), false);
+const storeWord = (slot: StateSlot): Semantics => x87Instruction((i) => i.write(0, i.readState(slot)), false);
 
 const controlRows: InstructionRow[] = [
   row("FWAIT", "9B", "", wait, X87),
