@@ -21,7 +21,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { constants as zlib, zstdCompressSync } from "node:zlib";
+import { constants as zlib, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { CHUNK_BYTES, CHUNK_PAGES, HASH_BYTES, PACK_ID_BYTES, PAGE_BYTES, packName } from "./format.ts";
 import type { ChunkLocation } from "./page-map.ts";
 
@@ -42,6 +42,8 @@ export class PackWriter {
   readonly #temporary: string;
   readonly #known: Map<string, PendingLocation>;
   readonly #own: PendingLocation[] = [];
+  /** Other packs, open for comparing. */
+  readonly #others = new Map<string, number>();
   readonly #fd: number;
   #buffer: Buffer[] = [];
   #buffered = 0;
@@ -70,7 +72,7 @@ export class PackWriter {
   add(contents: Uint8Array): PendingLocation {
     const name = hash("sha256", contents, "hex");
     const known = this.#known.get(name);
-    if (known) return known;
+    if (known && (known.pack === undefined || this.#holds(known.pack, known, contents))) return known;
     const stored = zstdCompressSync(contents, COMPRESSION);
     const location: PendingLocation = {
       pack: undefined,
@@ -86,8 +88,30 @@ export class PackWriter {
     return location;
   }
 
+  /** Whether the pack really has these contents: what has rotted there must not become part of a new state. */
+  #holds(pack: string, chunk: PendingLocation, contents: Uint8Array): boolean {
+    try {
+      let fd = this.#others.get(pack);
+      if (fd === undefined) {
+        fd = openSync(join(this.#folder, packName(pack)), constants.O_RDONLY);
+        this.#others.set(pack, fd);
+      }
+      const stored = new Uint8Array(chunk.storedBytes);
+      if (readSync(fd, stored, 0, stored.length, chunk.offset) < stored.length) return false;
+      return Buffer.compare(zstdDecompressSync(stored, { maxOutputLength: contents.length }), contents) === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  #closeOthers(): void {
+    for (const fd of this.#others.values()) closeSync(fd);
+    this.#others.clear();
+  }
+
   /** Makes the pack durable under its name. Yields how many bytes that took: 0 when there was nothing new. */
   finish(): number {
+    this.#closeOthers();
     if (this.#own.length === 0) {
       this.abort();
       return 0;
@@ -117,6 +141,7 @@ export class PackWriter {
   }
 
   abort(): void {
+    this.#closeOthers();
     try {
       closeSync(this.#fd);
     } catch {

@@ -107,6 +107,23 @@ describe("a saved state", () => {
     expect(second.summary.map.packs).toEqual(first.summary.map.packs);
   });
 
+  it("doesn't share a chunk that has rotted in its pack", async () => {
+    const chunks = temporary.file(`chunks-${++serial}`);
+    const fill = (guest: FakeGuest) => {
+      for (let page = 0; page < 32; page++)
+        for (let n = 0; n < 64; n++) guest.write(page, n * 64, (page * 7 + n) & 0xff);
+      return guest;
+    };
+    save(fill(new FakeGuest(PAGES)), chunks, PageMap.empty(PAGES));
+    const pack = join(chunks, readdirSync(chunks)[0] ?? "");
+    const bytes = readFileSync(pack);
+    bytes[40] = (bytes[40] ?? 0) ^ 0xff;
+    writeFileSync(pack, bytes);
+    const guest = fill(new FakeGuest(PAGES));
+    const { folder } = save(guest, chunks, PageMap.empty(PAGES));
+    expect(Buffer.compare((await restore(folder)).contents(), guest.memory)).toBe(0);
+  });
+
   it("can be deleted in any order; what nobody needs is collected, the rest stays", async () => {
     const chunks = temporary.file(`chunks-${++serial}`);
     const guest = new FakeGuest(PAGES);
