@@ -13,6 +13,8 @@ const SUBJECTS: readonly Subject[] = [
   new InterpreterSubject("block"),
   new InterpreterSubject("jit"),
 ];
+/** Compiling each vector takes its time. */
+const TIMEOUT_MS = 60_000;
 const known = JSON.parse(readFileSync(new URL("known-failures.json", import.meta.url), "utf8")) as Record<
   string,
   string[]
@@ -31,12 +33,16 @@ for (const subject of SUBJECTS) {
     const expected = new Set(known[subject.name] ?? []);
     const failing = new Set<string>();
 
-    it.each(families())("executes every %s vector as it did", (family) => {
-      const { vectors, failures } = replay(family, subject);
-      for (const { group } of failures) failing.add(group);
-      expect(vectors).toBeGreaterThan(0);
-      expect(summarize(failures.filter(({ group }) => !expected.has(group)))).toEqual([]);
-    });
+    it.each(families())(
+      "executes every %s vector as it did",
+      (family) => {
+        const { vectors, failures } = replay(family, subject);
+        for (const { group } of failures) failing.add(group);
+        expect(vectors).toBeGreaterThan(0);
+        expect(summarize(failures.filter(({ group }) => !expected.has(group)))).toEqual([]);
+      },
+      TIMEOUT_MS,
+    );
 
     it("fails every form that is listed as a known failure", () => {
       expect([...expected].filter((group) => !failing.has(group))).toEqual([]);

@@ -32,19 +32,20 @@ export interface CompiledBlock {
 
 export class BlockSource {
   readonly #view: DataView;
-  readonly #forms = new Map<number, { form: number; quiet: boolean }>();
+  /** Form by handler number, whatever the variant. */
+  readonly #forms = new Map<number, number>();
   /** What the first operation's handler was before it was made to enter compiled code, by block address. */
   readonly originalHandlers = new Map<number, number>();
 
   constructor(memory: ArrayBuffer, handlers: HandlerTable) {
     this.#view = new DataView(memory);
-    const { numbers } = handlers;
-    for (let index = numbers.length - 1; index >= 0; index--) {
-      // Quiet variants have odd places; a number that also stands in an even place is not quiet.
-      this.#forms.set(numbers[index] as number, { form: index >> 2, quiet: (index & 1) === 1 });
-    }
-    for (let index = 0; index < numbers.length; index += 2) {
-      this.#forms.set(numbers[index] as number, { form: index >> 2, quiet: false });
+    const { numbers, pairs } = handlers;
+    numbers.forEach((number, index) => {
+      this.#forms.set(number, index >> 2);
+    });
+    // The branch of a fused pair has its own operation behind that of the pair.
+    for (const { first, plain, simple } of pairs.values()) {
+      for (const number of [plain, simple]) this.#forms.set(number, first);
     }
   }
 
@@ -67,8 +68,8 @@ export class BlockSource {
       }
       const handler =
         n === 0 ? (this.originalHandlers.get(address) ?? view.getUint16(at, true)) : view.getUint16(at, true);
-      const found = this.#forms.get(handler);
-      const prepared = found && preparedForm(found.form, found.quiet);
+      const form = this.#forms.get(handler);
+      const prepared = form === undefined ? undefined : preparedForm(form, false);
       if (!prepared) {
         cutAt = pageOffset + start;
         // An address operation belongs to the instruction behind it.
@@ -79,6 +80,7 @@ export class BlockSource {
       operations.push({ prepared, fields, retired, at: instruction, next: instruction + Number(fields.length) });
     }
     if (operations.length === 0) return undefined;
+    dropDeadFlags(operations);
     return {
       address,
       pageOffset,
@@ -104,6 +106,19 @@ export class BlockSource {
       imm: BigInt(view.getInt32(at + 12, true)),
       imm64: view.getBigInt64(at + 8, true),
     };
+  }
+}
+
+/** Backwards: flags are live at the end of the block, and before anything that reads them or may leave the block. */
+function dropDeadFlags(operations: CompiledOperation[]): void {
+  let live = true;
+  for (let n = operations.length - 1; n >= 0; n--) {
+    const operation = operations[n] as CompiledOperation;
+    const { prepared } = operation;
+    const quiet = live ? undefined : preparedForm(prepared.form.id, true);
+    if (quiet) operations[n] = { ...operation, prepared: quiet };
+    if (prepared.observesFlags) live = true;
+    else if (prepared.replacesFlags) live = false;
   }
 }
 

@@ -4,14 +4,10 @@
 import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
 import {
   and64,
-  block,
-  brIf,
   type Code,
-  eq32,
   get,
   i32,
   i64,
-  ne32,
   not32,
   op,
   or32,
@@ -24,7 +20,7 @@ import {
   wrap,
 } from "../../wasm/code.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
-import type { FunctionReference, Local } from "../../wasm/types.ts";
+import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import * as lazy from "../interpreter/lower-flags.ts";
 import { writeSlot } from "../mmu/cells.ts";
@@ -35,6 +31,7 @@ export const DYNAMIC = -1;
 
 const OPERATIONS: readonly FlagOperation[] = ["add", "adc", "sub", "sbb", "logic", "shift", "inc", "dec"];
 const SIZES: readonly Size[] = [1, 2, 4, 8];
+const FORMS = 1 + OPERATIONS.length * SIZES.length;
 
 export function flagForm(operation: FlagOperation, size: Size): number {
   return 1 + OPERATIONS.indexOf(operation) * 4 + SIZES.indexOf(size);
@@ -61,20 +58,26 @@ export function defineStoreFlags(module: ModuleWriter): FunctionReference {
   const reference = module.declare("storeFlags", ["i32", "i64", "i64", "i64"]);
   const f = module.define(reference);
   const [form, a, b, result] = f.params as [Local, Local, Local, Local];
-  const kept = f.local("i64");
-  const scratch = { set: (value: Code) => set(kept, value), get: get(kept) };
-  for (const operation of OPERATIONS) {
-    for (const size of SIZES) {
-      const counts = operation === "inc" || operation === "dec";
-      block((next) => [
-        brIf(next, ne32(get(form), i32(flagForm(operation, size)))),
-        ...(counts ? [writeSlot(STATE.flagCarry, shl64(get(b), 63))] : []),
-        lazy.setFlags(operation, size, get(a), counts ? i64(1) : get(b), get(result), scratch),
-        ret(),
-      ])(f);
-    }
+  const scratch = f.local("i64");
+  const labels = Array.from({ length: FORMS }, () => f.open("block"));
+  // The innermost block is the last one opened: form FORMS - 1 ends first.
+  get(form)(f);
+  f.brTable(labels);
+  for (let n = FORMS - 1; n >= 0; n--) {
+    f.close(labels[n] as Label);
+    if (n !== IN_MEMORY) storeKnownFlags(n, { a, b, result }, scratch)(f);
+    ret()(f);
   }
   return reference;
+}
+
+/** Writes what a form known while code is made says into the state. `scratch` is an i64. */
+export function storeKnownFlags(form: number, locals: FlagLocals, scratch: Local): Code {
+  const { operation, size } = known(form);
+  const kept = { set: (value: Code) => set(scratch, value), get: get(scratch) };
+  const counts = operation === "inc" || operation === "dec";
+  const code = lazy.setFlags(operation, size, get(locals.a), counts ? i64(1) : get(locals.b), get(locals.result), kept);
+  return counts ? seq(writeSlot(STATE.flagCarry, shl64(get(locals.b), 63)), code) : code;
 }
 
 const xor64 = (a: Code, b: Code): Code => op("i64.xor", a, b);

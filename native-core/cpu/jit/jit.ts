@@ -19,6 +19,8 @@ export interface JitOptions {
   readonly threshold: number;
   /** Regions compiled into one module. */
   readonly batch: number;
+  /** Regions have names, for profilers. */
+  readonly names?: boolean;
 }
 
 export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 400, batch: 24 };
@@ -112,14 +114,18 @@ export class Jit {
     for (const { address, user, region } of candidates) {
       const index = this.#free.pop() ?? this.#next++;
       if (index >= MAX_REGIONS) break;
-      const reference = module.declare(`region ${index}`, REGION_TYPE.params, REGION_TYPE.results);
+      const reference = module.declare(
+        `region ${index} ${address.toString(16)} ${region.nodes.length}`,
+        REGION_TYPE.params,
+        REGION_TYPE.results,
+      );
       lowerRegion(module.define(reference), runtime, user, region);
       module.elements(0, index, [reference]);
       installed.push({ address, index });
       statistics.regions++;
       for (const { block } of region.nodes) statistics.operations += block.operations.length;
     }
-    const bytes = module.finish({ names: false });
+    const bytes = module.finish({ names: this.#options.names ?? false });
     statistics.modules++;
     statistics.wasmBytes += bytes.length;
     const { memory, guest, exports } = this.#core;

@@ -15,7 +15,7 @@ import type { CompiledBlock } from "./block-source.ts";
 import { DYNAMIC } from "./flag-forms.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import type { EdgeKind, Region, RegionNode } from "./region.ts";
-import { type JitRuntime, RegionWriter, type RegisterSets } from "./region-writer.ts";
+import { type JitRuntime, type RegionUses, RegionWriter } from "./region-writer.ts";
 
 export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, user: boolean, region: Region): void {
   new RegionLowering(f, runtime, user, region).run();
@@ -30,7 +30,7 @@ class RegionLowering {
   constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, { nodes }: Region) {
     const entry = nodes[0] as RegionNode;
     this.#nodes = nodes;
-    this.#writer = new RegionWriter(f, runtime, user, registersOf(nodes), entry.block.pageOffset);
+    this.#writer = new RegionWriter(f, runtime, user, usesOf(nodes), entry.block.pageOffset);
   }
 
   run(): void {
@@ -125,11 +125,13 @@ function relativeTarget(block: CompiledBlock): number {
   return block.pageOffset + Number(block.operations.at(-1)?.fields.disp);
 }
 
-function registersOf(nodes: readonly RegionNode[]): RegisterSets {
+function usesOf(nodes: readonly RegionNode[]): RegionUses {
   const used = new Set<number>();
   const written = new Set<number>();
+  const flagForms = new Set<number>();
   for (const { block } of nodes) {
     for (const { prepared, fields } of block.operations) {
+      for (const form of prepared.flagForms) flagForms.add(form);
       for (const { selector, write } of prepared.registers) {
         const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
         if (register >= 0x80) continue;
@@ -138,5 +140,5 @@ function registersOf(nodes: readonly RegionNode[]): RegisterSets {
       }
     }
   }
-  return { used, written };
+  return { used, written, flagForms };
 }

@@ -7,6 +7,7 @@ import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
 import { allStatements, bodiesOf, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
 import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
 import { helpersOf } from "../interpreter/runtime.ts";
+import { flagForm } from "./flag-forms.ts";
 
 export interface RegisterUse {
   readonly selector: RegisterSelector;
@@ -27,6 +28,12 @@ export interface PreparedForm {
   readonly registers: readonly RegisterUse[];
   /** Branches in which flags are read or written: the static knowledge of them ends there. */
   readonly flagBranches: ReadonlySet<Statement>;
+  /** Whether it reads flags, or may leave with those that operations before it have set. */
+  readonly observesFlags: boolean;
+  /** Whether it replaces all six flags whatever its operands are. */
+  readonly replacesFlags: boolean;
+  /** Forms that it leaves the flags in (flag-forms.ts). */
+  readonly flagForms: readonly number[];
   /** Helpers it calls, with the number of their operands. */
   readonly helpers: ReadonlyMap<string, number>;
 }
@@ -47,7 +54,7 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
   if (form.info.mode !== "64") return undefined;
   const original = fragmentOf(form);
   if ([...allStatements(original.body)].some(isUnsupported)) return undefined;
-  const body = quiet ? original.body.filter(({ kind }) => kind !== "setFlags") : original.body;
+  const body = quiet ? withoutFlags(original.body) : original.body;
   const fragment = mergeDuplicates({ ...original, body });
   const statements = [...allStatements(fragment.body)];
   return {
@@ -58,11 +65,59 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     changesSystem: statements.some((statement) => changes(statement) & PART.system),
     mayVoidCode: statements.some(({ kind }) => kind === "store") || callsForEffect(form, fragment),
     registers: registersOf(statements),
+    observesFlags: statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
+    replacesFlags: fragment.body.some(replacesFlags),
+    flagForms: statements.flatMap((statement) =>
+      statement.kind === "setFlags" ? [flagForm(statement.operation, statement.size)] : [],
+    ),
     helpers: helpersOf(fragment),
     flagBranches: new Set(
       statements.filter((statement) => statement.kind === "if" && bodiesOf(statement).some(touchesFlags)),
     ),
   };
+}
+
+/** No later operation can see what it does to the flags. What was computed only for them is then not needed. */
+function withoutFlags(body: readonly Statement[]): Statement[] {
+  return body.flatMap((statement): Statement[] => {
+    switch (statement.kind) {
+      case "setFlags":
+      case "writeFlag":
+      case "writeArithmeticFlags":
+        return [];
+      case "if": {
+        const then = withoutFlags(statement.then);
+        const otherwise = withoutFlags(statement.otherwise);
+        return then.length + otherwise.length === 0 ? [] : [{ ...statement, then, otherwise }];
+      }
+      default:
+        return [statement];
+    }
+  });
+}
+
+function mayLeave({ kind }: Statement): boolean {
+  return kind === "store" || kind === "raise" || kind === "exit";
+}
+
+function observesFlags({ node }: Value): boolean {
+  switch (node.op) {
+    case "readFlag":
+    case "condition":
+    case "readFlags":
+    case "load":
+    case "translate":
+    case "callHelper":
+      return true;
+    default:
+      return operandsOf(node).some(observesFlags);
+  }
+}
+
+/** INC and DEC keep CF. */
+function replacesFlags(statement: Statement): boolean {
+  if (statement.kind === "writeArithmeticFlags") return true;
+  return statement.kind === "setFlags" && statement.operation !== "inc" && statement.operation !== "dec";
 }
 
 /** Loops and block copies (REP) stay with the interpreter: one execution of it does a whole run already. */

@@ -14,14 +14,15 @@ import { OUTCOME } from "../interpreter/dispatch.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { readCell, readSlot, writeCell, writeSlot } from "../mmu/cells.ts";
 import { AREA, CELLS } from "../mmu/memory-layout.ts";
-import { DYNAMIC, type FlagLocals, IN_MEMORY } from "./flag-forms.ts";
+import { DYNAMIC, type FlagLocals, IN_MEMORY, storeKnownFlags } from "./flag-forms.ts";
 
 export interface JitRuntime extends Runtime {
   readonly storeFlags: FunctionReference;
 }
 
-/** Registers of a region, by number. */
-export interface RegisterSets {
+/** What a region's code touches: registers by number, forms of flags (flag-forms.ts). */
+export interface RegionUses {
+  readonly flagForms: ReadonlySet<number>;
   readonly used: ReadonlySet<number>;
   readonly written: ReadonlySet<number>;
 }
@@ -46,10 +47,13 @@ export class RegionWriter {
   readonly #rip: Local;
   readonly #outcome: Local;
   readonly #entryOffset: number;
-  #exit: Label | undefined;
+  readonly #flagForms: readonly number[];
+  readonly #scratch: Local;
+  /** Ways out by the form of the flags; DYNAMIC and IN_MEMORY too. */
+  readonly #exits = new Map<number, Label>();
   #exitStored: Label | undefined;
 
-  constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, registers: RegisterSets, entryOffset: number) {
+  constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, registers: RegionUses, entryOffset: number) {
     this.f = f;
     this.runtime = runtime;
     this.area = user ? AREA.user : AREA.supervisor;
@@ -63,6 +67,8 @@ export class RegionWriter {
     this.form = f.local("i32");
     this.#outcome = f.local("i32");
     this.#entryOffset = entryOffset;
+    this.#flagForms = [...registers.flagForms];
+    this.#scratch = f.local("i64");
   }
 
   // --- frame ----------------------------------------------------------------------------------------------------------------
@@ -73,15 +79,22 @@ export class RegionWriter {
     set(this.count, readSlot(STATE.instructionCount))(f);
     set(this.base, add64(load("i64.load", i32(0), PSEUDO_REGISTERS.BLOCK_RIP), i64(-this.#entryOffset)))(f);
     this.#exitStored = f.open("block");
-    this.#exit = f.open("block");
+    for (const form of [IN_MEMORY, DYNAMIC, ...this.#flagForms]) this.#exits.set(form, f.open("block"));
   }
 
   close(): void {
     const { f } = this;
     f.emit("unreachable");
-    f.close(this.#exit as Label);
+    const settled = this.#exits.get(IN_MEMORY) as Label;
+    for (const form of this.#flagForms.toReversed()) {
+      f.close(this.#exits.get(form) as Label);
+      storeKnownFlags(form, this.flags, this.#scratch)(f);
+      f.br(settled);
+    }
+    f.close(this.#exits.get(DYNAMIC) as Label);
+    this.#storeDynamicFlags(f);
+    f.close(settled);
     this.#storeRegisters(f);
-    when(get(this.form), [this.#storeFlags(get(this.form))])(f);
     f.close(this.#exitStored as Label);
     writeSlot(STATE.instructionCount, get(this.count))(f);
     writeSlot(STATE.rip, get(this.#rip))(f);
@@ -101,8 +114,7 @@ export class RegionWriter {
       set(this.#rip, rip),
       this.retire(retired),
       set(this.#outcome, i32(outcome | (slot << OUTCOME_BITS))),
-      this.settleForm(),
-      (w) => w.br(this.#exit as Label),
+      (w) => w.br(this.#exits.get(this.flagState) as Label),
     );
   }
 
@@ -168,14 +180,14 @@ export class RegionWriter {
   flagsToMemory(): Code {
     return (w) => {
       const state = this.flagState;
-      if (state === DYNAMIC) when(get(this.form), [this.#storeFlags(get(this.form))])(w);
-      else if (state !== IN_MEMORY) this.#storeFlags(i32(state))(w);
+      if (state === DYNAMIC) this.#storeDynamicFlags(w);
+      else if (state !== IN_MEMORY) storeKnownFlags(state, this.flags, this.#scratch)(w);
       this.flagState = IN_MEMORY;
     };
   }
 
-  #storeFlags(form: Code): Code {
+  readonly #storeDynamicFlags: Code = (w) => {
     const { a, b, result } = this.flags;
-    return call(this.runtime.storeFlags, form, get(a), get(b), get(result));
-  }
+    when(get(this.form), [call(this.runtime.storeFlags, get(this.form), get(a), get(b), get(result))])(w);
+  };
 }
