@@ -256,6 +256,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     const { state } = this;
     const trap = (state.getNumber(STATE.systemFlags) & RFLAGS.TF) !== 0;
     state.setNumber(STATE.interruptShadow, 0);
+    state.setNumber(STATE.trapInhibited, 0);
     state.setNumber(STATE.eventPending, 0);
     state.set(STATE.instructionDeadline, 0n);
     const hash = this.#plantStep();
@@ -265,7 +266,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     this.#setCell(hash + RIP_HASH.cell, CELLS.zero);
     this.#setCell(hash + RIP_HASH.check, 1);
     if (result === RUN_RESULT.exception) return this.#deliverException();
-    if (!trap) return true;
+    if (!trap || state.getNumber(STATE.trapInhibited) !== 0) return true;
     state.set(STATE.dr6, state.get(STATE.dr6) | DR6_BS);
     return deliverEvent(this, VECTOR.DB, { kind: "trap" });
   }

@@ -121,6 +121,8 @@ export const STATE = {
   mappingGeneration: u32(0x308),
   /** Non-zero after HLT, until an interrupt or NMI. */
   halted: u32(0x30c),
+  /** Set by instructions that no single-step trap follows although TF was set: INT n, SYSCALL, MOV SS (SDM 3A 17.3.1.4). */
+  trapInhibited: u32(0x310),
 
   mxcsr: u32(0x320),
   /** What keeps SSE instructions from running: CR0.EM and CR0.TS as they are, CR4.OSFXSR inverted. Derived when the mode changes. */

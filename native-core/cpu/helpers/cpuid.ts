@@ -1,5 +1,7 @@
 // CPUID models: what a guest is told that the processor is. A model is data; the helper only looks it up.
+import { STATE } from "../../x86/state-layout.ts";
 import type { CpuModel, Helper } from "../context.ts";
+import type { CpuState } from "../cpu-state.ts";
 
 type Registers = readonly [eax: number, ebx: number, ecx: number, edx: number];
 
@@ -125,12 +127,25 @@ export const BASELINE_CPU: CpuModel = {
   cpuid: (leaf) => LEAVES.get(leaf >>> 0) ?? ZERO,
 };
 
+/** CPUID shows no APIC while IA32_APIC_BASE has it disabled (SDM 3A 10.4.3). */
+function isApicEnabled(state: CpuState): boolean {
+  return (state.getNumber(APIC_BASE_LOW) & APIC_ENABLE) !== 0;
+}
+
+const APIC_ENABLE = 0x800;
+const APIC_BASE_LOW = { offset: STATE.apicBase.offset, type: "u32" } as const;
+
+function hasApicBit(leaf: number): boolean {
+  return leaf === 1 || leaf === 0x8000_0001;
+}
+
 export const CPUID_HELPERS: Record<string, Helper> = {
   /** Leaf in EAX, subleaf in ECX; all four registers are written, zero-extended. */
   cpuid: ({ state, model }) => {
     const leaf = Number(state.general(0) & 0xffff_ffffn);
     const subleaf = Number(state.general(1) & 0xffff_ffffn);
-    const [eax, ebx, ecx, edx] = model.cpuid(leaf, subleaf);
+    const [eax, ebx, ecx, features] = model.cpuid(leaf, subleaf);
+    const edx = hasApicBit(leaf) && !isApicEnabled(state) ? features & ~(1 << FEATURE.APIC) : features;
     state.setGeneral(0, BigInt(eax >>> 0));
     state.setGeneral(3, BigInt(ebx >>> 0));
     state.setGeneral(1, BigInt(ecx >>> 0));

@@ -82,6 +82,7 @@ function deliverOnce(cpu: CpuContext, vector: number, options: EventOptions): vo
   else if (isLongMode(cpu)) deliverLong(cpu, event);
   else deliverProtected(cpu, event);
   state.setNumber(STATE.interruptShadow, 0);
+  state.setNumber(STATE.trapInhibited, 1);
 }
 
 function deliverReal(cpu: CpuContext, event: PendingEvent): void {

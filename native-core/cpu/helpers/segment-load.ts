@@ -111,11 +111,13 @@ function requireLoadable(segment: number): void {
   if (segment === CS || segment >= SEGMENTS.length) throw new CpuException(VECTOR.UD);
 }
 
-/** Interrupts are inhibited for one instruction after SS was written, so that the stack pointer can follow (SDM 3A 6.8.3). */
+/** Interrupts and single-step traps are inhibited for one instruction after SS was written, so that the stack pointer can follow (SDM 3A 6.8.3). */
 function loadAndInhibit(cpu: CpuContext, segment: number, selector: number): void {
   requireLoadable(segment);
   loadSegmentRegister(cpu, segment, selector);
-  if (segment === SS) cpu.state.setNumber(STATE.interruptShadow, 1);
+  if (segment !== SS) return;
+  cpu.state.setNumber(STATE.interruptShadow, 1);
+  cpu.state.setNumber(STATE.trapInhibited, 1);
 }
 
 function isReadable(attributes: number): boolean {

@@ -39,6 +39,7 @@ const systemCall: Helper = (cpu, next) => {
   const selector = Number((star >> 32n) & 0xffffn);
   const flags = state.flagBits;
   state.setGeneral(RCX, next ?? 0n);
+  state.setNumber(STATE.trapInhibited, 1);
   if (isLongMode(cpu)) {
     const target = is64BitCode(cpu) ? STATE.lstar : STATE.cstar;
     state.setGeneral(R11, BigInt((flags & ~RFLAGS.RF) >>> 0));
@@ -82,6 +83,7 @@ const systemEnter: Helper = (cpu) => {
   const long = isLongMode(cpu);
   const mask = long ? -1n : 0xffff_ffffn;
   state.flagBits &= ~(RFLAGS.IF | RFLAGS.VM | RFLAGS.RF);
+  state.setNumber(STATE.trapInhibited, 1);
   state.setGeneral(RSP, state.get(STATE.sysenterEsp) & mask);
   state.set(STATE.rip, state.get(STATE.sysenterEip) & mask);
   flatSegments(cpu, selector, selector + 8, long, 0);

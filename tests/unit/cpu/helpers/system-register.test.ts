@@ -176,6 +176,14 @@ describe("CPUID", () => {
     for (const bit of [11, 20, 29]) expect((extended[3] >>> bit) & 1, `EDX bit ${bit}`).toBe(1);
   });
 
+  it("shows no APIC while it is disabled", () => {
+    const cpu = longCpu();
+    cpu.call("writeMsr", 0x1b, 0xfee0_0000n);
+    cpu.state.setGeneral(0, 1n);
+    cpu.call("cpuid");
+    expect((cpu.state.general(2) >> 9n) & 1n).toBe(0n);
+  });
+
   it("answers zeros beyond its leaves", () => {
     expect(cpuid(7)).toEqual([0, 0, 0, 0]);
   });
