@@ -44,7 +44,7 @@ function placeOf(operation: Local, file: RegisterFile, selector: RegisterSelecto
   const strided = (offset: number, stride: number): Place =>
     selector.kind === "fixed"
       ? { address: i32(0), offset: offset + selector.register * stride }
-      : { address: op("i32.mul", number, i32(stride)), offset };
+      : { address: stride === 1 ? number : shl32(number, Math.log2(stride)), offset };
   switch (file) {
     case "general":
       return strided(GPR_OFFSET, 1);
@@ -120,7 +120,7 @@ export function readSegment(operation: Local, segment: number | "fieldReg", part
   const { offset, type } = SEGMENT_FIELDS[part];
   const address =
     segment === "fieldReg"
-      ? op("i32.mul", field32(operation, "reg"), i32(SEGMENT_STRIDE))
+      ? shl32(field32(operation, "reg"), Math.log2(SEGMENT_STRIDE))
       : i32(segment * SEGMENT_STRIDE);
   return load(SEGMENT_LOADS[type], address, SEGMENT_OFFSET + offset);
 }

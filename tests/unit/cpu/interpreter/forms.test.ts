@@ -146,6 +146,26 @@ describe("sequences", () => {
     }
   });
 
+  it("compare and branch as one handler as they do one after the other", () => {
+    const random = new Random(11);
+    const compares = rows.filter(({ mnemonic }) =>
+      ["CMP", "TEST", "SUB", "AND", "ADD", "DEC", "INC"].includes(mnemonic),
+    );
+    for (let round = 0; round < 400; round++) {
+      randomize(random);
+      // jcc over `mov r15b, 1`, so that both ways meet again.
+      const branch = [0x70 + random.below(16), 3, 0x41, 0xb7, 1];
+      const code = [...oneInstruction(random.pick(compares), random), ...branch, HLT];
+      writeBoth(CODE, Uint8Array.from(code));
+      setBoth((state) => state.set(STATE.instructionCount, 0n));
+      for (let n = 0; n < 10 && evaluator.step() !== "halted"; n++);
+      interpreter.run(100);
+      const text = `round ${round}: ${Buffer.from(Uint8Array.from(code)).toString("hex")}`;
+      expectSame(text);
+      expect(interpreter.state.get(STATE.instructionCount), text).toBe(evaluator.state.get(STATE.instructionCount));
+    }
+  });
+
   it("count the instructions they retire", () => {
     randomize(new Random(1));
     writeBoth(CODE, Uint8Array.of(0x90, 0x90, 0x40, 0x90, 0xeb, 0x00, 0x90, HLT));
