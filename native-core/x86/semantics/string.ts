@@ -7,6 +7,7 @@ import type { Size, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type ArithmeticFlag, type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { STATE } from "../state-layout.ts";
+import { requirePort } from "./port.ts";
 import { GPR } from "./registers.ts";
 import { sourceAddress, targetAddress } from "./string-address.ts";
 
@@ -114,7 +115,7 @@ const scan: Element = (i, step) => {
 /** The target is probed before the port is read, which may have side effects. */
 const input: Element = (i, step) => {
   const target = targetAddress(i, readPointer(i, GPR.RDI));
-  i.callHelper("checkPort", [i.readGeneral(GPR.RDX, 2), i.i64(i.size)]);
+  requirePort(i, i.readGeneral(GPR.RDX, 2));
   i.translate(target, true);
   const value = i.callHelper("readPort", [i.readGeneral(GPR.RDX, 2), i.i64(i.size)]);
   i.store(i.size, target, value);
@@ -123,7 +124,7 @@ const input: Element = (i, step) => {
 };
 
 const output: Element = (i, step) => {
-  i.callHelper("checkPort", [i.readGeneral(GPR.RDX, 2), i.i64(i.size)]);
+  requirePort(i, i.readGeneral(GPR.RDX, 2));
   const value = i.load(i.size, sourceAddress(i, readPointer(i, GPR.RSI)));
   i.callHelper("writePort", [i.readGeneral(GPR.RDX, 2), i.i64(i.size), value]);
   advance(i, GPR.RSI, step);

@@ -5,6 +5,7 @@ import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { SEGMENT_FIELDS, STATE, segmentOffset } from "../state-layout.ts";
 import { leaveToNext } from "./control-flow.ts";
+import { requirePort } from "./port.ts";
 import { GPR } from "./registers.ts";
 
 const INVALID_OPCODE = 6;
@@ -161,7 +162,7 @@ function portNumber(i: InstructionBuilder, n: number): Value {
 
 const input: Semantics = (i) => {
   const port = portNumber(i, 1);
-  i.callHelper("checkPort", [port, i.i64(i.size)]);
+  requirePort(i, port);
   i.write(0, i.callHelper("readPort", [port, i.i64(i.size)]));
 };
 
