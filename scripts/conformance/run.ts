@@ -8,7 +8,12 @@ import type { Subject } from "./subject.ts";
 const words = process.argv.slice(2);
 const show = words.includes("--show");
 const wanted = words.filter((word) => !word.startsWith("--"));
-const subjects: Subject[] = [new EvaluatorSubject(), new InterpreterSubject(), new InterpreterSubject("block")];
+const subjects: Subject[] = [
+  new EvaluatorSubject(),
+  new InterpreterSubject(),
+  new InterpreterSubject("block"),
+  new InterpreterSubject("jit"),
+];
 let failed = 0;
 
 for (const subject of subjects) {
