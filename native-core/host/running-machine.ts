@@ -148,6 +148,7 @@ export class RunningMachine {
       this.#socket?.close(),
       ...this.#logs.map((log) => log.close()),
     ]);
+    this.#loader?.close();
     this.machine.dispose();
     if (disks.status === "rejected") throw disks.reason;
   }
