@@ -1,5 +1,5 @@
 // A disassembler in Intel syntax, derived from the rows: for the debugger, traces and tests. Spelling follows GNU objdump -M intel.
-import { isInField, placeOperands } from "../forms.ts";
+import { placeOperands } from "../forms.ts";
 import type { OperandCode, SizeCode } from "../operands.ts";
 import type { Operation } from "../operation.ts";
 import { PSEUDO_REGISTERS, SEGMENTS } from "../state-layout.ts";

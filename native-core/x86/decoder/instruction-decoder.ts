@@ -111,7 +111,6 @@ export class InstructionDecoder {
   prefixRepeat = 0;
   prefixLock = false;
 
-  readonly #mode: CodeMode;
   readonly #long: boolean;
   readonly #modeLog2: number;
   readonly #map: (typeof OPCODE_MAPS)["64"];
@@ -127,7 +126,6 @@ export class InstructionDecoder {
   #at = 0;
 
   constructor(mode: CodeMode) {
-    this.#mode = mode;
     this.#long = mode === 8;
     this.#modeLog2 = mode === 8 ? 3 : mode === 4 ? 2 : 1;
     this.#map = OPCODE_MAPS[this.#long ? "64" : "legacy"];
