@@ -7,6 +7,7 @@
 // tells a process from a later one with the same id (Linux; elsewhere the id alone has to do).
 //
 // Kinds and what they exclude:  r read (w)   m merge: changes the file but not what it reads as (w, m)   w write (r, m, w)
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -16,6 +17,8 @@ import { fileError } from "./file-error.ts";
 export type LockKind = "r" | "m" | "w";
 
 const CONFLICTS: Readonly<Record<LockKind, string>> = { r: "w", m: "wm", w: "rmw" };
+
+const NAME_MAX_BYTES = 180;
 
 let serial = 0;
 
@@ -65,13 +68,19 @@ export class FileLock {
   }
 }
 
+/** File names have a limit, 255 bytes on most systems: a long one is represented by its digest. */
+function lockPrefix(image: string): string {
+  const name = basename(image);
+  return `${Buffer.byteLength(name) > NAME_MAX_BYTES ? hash("sha256", name) : name}.lock-`;
+}
+
 function lockName(image: string, kind: LockKind): string {
-  return `${basename(image)}.lock-${kind}-${process.pid}-${startTime(process.pid) ?? 0}-${++serial}`;
+  return `${lockPrefix(image)}${kind}-${process.pid}-${startTime(process.pid) ?? 0}-${++serial}`;
 }
 
 /** Process id of a living holder of a conflicting lock. Removes locks of the dead on the way. */
 async function findRival(image: string, own: string, kind: LockKind): Promise<number | undefined> {
-  const prefix = `${basename(image)}.lock-`;
+  const prefix = lockPrefix(image);
   for (const name of await readdir(dirname(image))) {
     if (!name.startsWith(prefix) || name === basename(own)) continue;
     const [, held, pid, started] = /^([rmw])-(\d+)-(\d+)-\d+$/.exec(name.slice(prefix.length)) ?? [];

@@ -40,6 +40,13 @@ describe("a lock on an image", () => {
     expect(locks(`${held}${asked}.img`)).toEqual([]);
   });
 
+  it("works for images with the longest names there are", async () => {
+    const path = image(`${"ü".repeat(125)}.img`);
+    const lock = await FileLock.acquire(path, "w");
+    await expect(FileLock.acquire(path, "r")).rejects.toMatchObject({ code: "IN_USE" });
+    await lock.release();
+  });
+
   it("lets others in after it was made less tight", async () => {
     const path = image("downgrade.img");
     const lock = await FileLock.acquire(path, "w");
