@@ -1,18 +1,9 @@
 // Guest memory for everything but the vCPU: devices (DMA), firmware, saved states, the debugger. RAM starts at guest physical 0; video
 // memory lies behind it in the same Wasm memory. Every write marks pages dirty and voids code translated from them.
 import { assert } from "../common/assert.ts";
+import { MMIO_HOLE, PAGE_BYTES, PAGE_FLAG } from "./page-flags.ts";
 
-export const PAGE_BYTES = 4096;
-
-/** Legacy video memory and option ROM window: never RAM. */
-const HOLE_START = 0xa_0000;
-const HOLE_END = 0xc_0000;
-
-/** The bits of a page's flags byte that matter here (the core's memory layout declares them). */
-const DIRTY = 1;
-const CODE = 2;
-const MISSING = 4;
-const PROTECTED = 8;
+export { PAGE_BYTES } from "./page-flags.ts";
 
 export interface GuestRamParts {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -37,7 +28,7 @@ export class GuestRam {
   onMissing: (page: number) => void = (page) => assert(false, `page ${page} is missing and nobody brings it`);
   /** First write to a page that is protected: must keep what it holds and clear the flag. */
   onProtected: (page: number) => void = (page) => {
-    this.flags[page] = (this.flags[page] ?? 0) & ~PROTECTED;
+    this.flags[page] = (this.flags[page] ?? 0) & ~PAGE_FLAG.protected;
   };
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -131,7 +122,7 @@ export class GuestRam {
   prepareRead(address: number, length: number): void {
     const last = Math.floor((address + length - 1) / PAGE_BYTES);
     for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) {
-      if ((this.flags[page] ?? 0) & MISSING) this.onMissing(page);
+      if ((this.flags[page] ?? 0) & PAGE_FLAG.missing) this.onMissing(page);
     }
   }
 
@@ -142,11 +133,11 @@ export class GuestRam {
       const page = Math.floor(start / PAGE_BYTES);
       const next = Math.min(end, (page + 1) * PAGE_BYTES);
       const flags = this.flags[page] ?? 0;
-      if (flags !== DIRTY) {
-        if (flags & MISSING) this.onMissing(page);
-        if (flags & PROTECTED) this.onProtected(page);
-        if (flags & CODE) this.#voidCode(start, next - start);
-        this.flags[page] = (this.flags[page] ?? 0) | DIRTY;
+      if (flags !== PAGE_FLAG.dirty) {
+        if (flags & PAGE_FLAG.missing) this.onMissing(page);
+        if (flags & PAGE_FLAG.protected) this.onProtected(page);
+        if (flags & PAGE_FLAG.code) this.#voidCode(start, next - start);
+        this.flags[page] = (this.flags[page] ?? 0) | PAGE_FLAG.dirty;
       }
       start = next;
     }
@@ -154,25 +145,27 @@ export class GuestRam {
 
   /** Pages written since their flag was last cleared. */
   *dirtyPages(): Generator<number> {
-    for (let page = 0; page < this.count; page++) if ((this.flags[page] ?? 0) & DIRTY) yield page;
+    for (let page = 0; page < this.count; page++) if ((this.flags[page] ?? 0) & PAGE_FLAG.dirty) yield page;
   }
 
   clearDirty(): void {
-    for (let page = 0; page < this.count; page++) this.flags[page] = (this.flags[page] ?? 0) & ~DIRTY;
+    for (let page = 0; page < this.count; page++) this.flags[page] = (this.flags[page] ?? 0) & ~PAGE_FLAG.dirty;
     this.#flagsChanged();
   }
 
   /** Whether all bytes are RAM. */
   #isPlain(address: number, length: number): boolean {
     return (
-      address >= 0 && address + length <= this.sizeBytes && (address + length <= HOLE_START || address >= HOLE_END)
+      address >= 0 &&
+      address + length <= this.sizeBytes &&
+      (address + length <= MMIO_HOLE.start || address >= MMIO_HOLE.end)
     );
   }
 
   /** Splits a range where RAM begins and ends. */
   *#runs(address: number, length: number): Generator<[start: number, length: number, ram: boolean]> {
     const end = address + length;
-    const bounds = [HOLE_START, HOLE_END, this.sizeBytes, end].sort((a, b) => a - b);
+    const bounds = [MMIO_HOLE.start, MMIO_HOLE.end, this.sizeBytes, end].sort((a, b) => a - b);
     let start = address;
     for (const bound of bounds) {
       if (bound <= start) continue;

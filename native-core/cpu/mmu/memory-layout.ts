@@ -11,6 +11,8 @@
 //   0x1A0_0000  physical block hash
 //   0x1C0_0000  operation cache, to the end
 // Pages of memory 0 that nothing touches cost no host memory.
+export { MMIO_HOLE, PAGE_FLAG } from "../../memory/page-flags.ts";
+
 import { STATE, STATE_SIZE } from "../../x86/state-layout.ts";
 
 export const PAGE_SIZE = 4096;
@@ -18,9 +20,6 @@ export const PAGE_SHIFT = 12;
 
 /** RAM and video memory together: 3 GiB and 256 MiB. */
 export const MAX_HOST_PAGES = 0xd_0000;
-
-/** Guest physical window of legacy video memory and option ROM of devices: never RAM. */
-export const MMIO_HOLE = { start: 0xa_0000, end: 0xc_0000 } as const;
 
 /** Physical address width told to the guest in CPUID 8000_0008; bits above are reserved in page tables. */
 export const PHYSICAL_ADDRESS_BITS = 40;
@@ -94,16 +93,6 @@ export const AREA = {
 } as const;
 
 export const PAGE_FLAGS = { address: 0x10_0000 } as const;
-export const PAGE_FLAG = {
-  /** Written since the flag was last cleared. */
-  dirty: 1,
-  /** Holds translated code: never has a write TLB entry. */
-  code: 2,
-  /** Content not here yet: fetched at first touch (lazy restore). */
-  missing: 4,
-  /** The content is being saved: a write needs a copy first (live snapshot). */
-  protected: 8,
-} as const;
 
 export const CODE_MAP = { address: 0x20_0000, entrySize: 8, granuleShift: 6 } as const;
 
