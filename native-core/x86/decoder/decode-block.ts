@@ -3,7 +3,8 @@
 // A block stays within the page of its first byte, so that it can be found and dropped by that page. The exception is an instruction
 // that crosses into the next page: it is a block of its own and belongs to both pages.
 import type { Operation } from "../operation.ts";
-import { type CodeMode, InstructionDecoder, MAX_DECODE_BYTES, nextHandler } from "./instruction-decoder.ts";
+import { type CodeMode, InstructionDecoder, MAX_DECODE_BYTES } from "./instruction-decoder.ts";
+import { nextHandler } from "./pseudo-handlers.ts";
 
 export type { CodeMode } from "./instruction-decoder.ts";
 

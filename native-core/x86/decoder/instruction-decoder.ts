@@ -2,20 +2,23 @@
 // The caller guarantees that at least MAX_DECODE_BYTES bytes can be read; what lies behind the instruction does not matter.
 import { formKey, NO_FORM, writesMemory } from "../forms.ts";
 import type { Operation } from "../operation.ts";
-import { PSEUDO_ROWS, SEGMENT_READ_MASK, SEGMENT_WRITE_MASK } from "../semantics/address.ts";
+import { SEGMENT_READ_MASK, SEGMENT_WRITE_MASK } from "../semantics/address.ts";
 import { PSEUDO_REGISTERS, SEGMENTS } from "../state-layout.ts";
+import { read16, read32 } from "./code-bytes.ts";
+import { EffectiveAddress } from "./effective-address.ts";
 import {
   choiceIndex,
   IMMEDIATE,
   type Leaf,
   MEMORY_RM,
   OPCODE_MAPS,
-  pseudoHandler,
   SIZE_LOG2,
   SOURCE,
   type Source,
   sizeIndex,
 } from "./opcode-map.ts";
+import { LEGACY_PREFIXES, LONG_PREFIXES, PREFIX, prefixSegment } from "./prefixes.ts";
+import { PSEUDO_HANDLERS, type PseudoHandlers } from "./pseudo-handlers.ts";
 
 /** 2 = 16-bit, 4 = 32-bit, 8 = 64-bit code (STATE.codeMode). */
 export type CodeMode = 2 | 4 | 8;
@@ -25,76 +28,9 @@ export const MAX_INSTRUCTION_LENGTH = 15;
 export const MAX_DECODE_BYTES = 32;
 
 const DS = SEGMENTS.indexOf("ds");
-const SS = SEGMENTS.indexOf("ss");
 const FS = SEGMENTS.indexOf("fs");
 
 const { ZERO, BLOCK_RIP, ADDRESS } = PSEUDO_REGISTERS;
-
-/** Classes of bytes before the opcode. */
-const PREFIX = { NONE: 0, OPERAND: 1, ADDRESS: 2, REP: 3, REPNE: 4, LOCK: 5, SEGMENT: 6, REX: 7 } as const;
-
-const LEGACY_PREFIXES = buildPrefixes(false);
-const LONG_PREFIXES = buildPrefixes(true);
-
-function buildPrefixes(long: boolean): Uint8Array {
-  const table = new Uint8Array(256);
-  table[0x66] = PREFIX.OPERAND;
-  table[0x67] = PREFIX.ADDRESS;
-  table[0xf3] = PREFIX.REP;
-  table[0xf2] = PREFIX.REPNE;
-  table[0xf0] = PREFIX.LOCK;
-  for (const byte of [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]) table[byte] = PREFIX.SEGMENT;
-  if (long) table.fill(PREFIX.REX, 0x40, 0x50);
-  return table;
-}
-
-/** Segment number of an override prefix. */
-function prefixSegment(byte: number): number {
-  return byte >= 0x64 ? FS + (byte - 0x64) : (byte >> 3) & 3;
-}
-
-/** Base and index registers of 16-bit addressing by ModRM.rm (SDM 2A table 2-1). */
-const BASE16 = [3 * 8, 3 * 8, 5 * 8, 5 * 8, 6 * 8, 7 * 8, 5 * 8, 3 * 8];
-const INDEX16 = [6 * 8, 7 * 8, 6 * 8, 7 * 8, ZERO, ZERO, ZERO, ZERO];
-
-interface PseudoHandlers {
-  readonly undefinedOpcode: number;
-  readonly generalProtection: number;
-  readonly next: number;
-  readonly address64: number;
-  readonly address64Segment: number;
-  readonly address32: number;
-  readonly address16: number;
-  readonly address32Segment: number;
-  readonly legacy32: number;
-  readonly legacy16: number;
-  readonly absolute64: number;
-  readonly absolute64Segment: number;
-}
-
-function pseudoHandlers(mode: "64" | "legacy"): PseudoHandlers {
-  return {
-    undefinedOpcode: pseudoHandler(PSEUDO_ROWS.UD, mode),
-    generalProtection: pseudoHandler(PSEUDO_ROWS.GP, mode),
-    next: pseudoHandler(PSEUDO_ROWS.NEXT, mode),
-    address64: pseudoHandler(PSEUDO_ROWS.ADDRESS64, mode),
-    address64Segment: pseudoHandler(PSEUDO_ROWS.ADDRESS64_SEGMENT, mode),
-    address32: pseudoHandler(PSEUDO_ROWS.ADDRESS32, mode),
-    address16: pseudoHandler(PSEUDO_ROWS.ADDRESS16, mode),
-    address32Segment: pseudoHandler(PSEUDO_ROWS.ADDRESS32_SEGMENT, mode),
-    legacy32: pseudoHandler(PSEUDO_ROWS.LEGACY32, mode),
-    legacy16: pseudoHandler(PSEUDO_ROWS.LEGACY16, mode),
-    absolute64: pseudoHandler(PSEUDO_ROWS.ABSOLUTE64, mode),
-    absolute64Segment: pseudoHandler(PSEUDO_ROWS.ABSOLUTE64_SEGMENT, mode),
-  };
-}
-
-export const PSEUDO_HANDLERS = { "64": pseudoHandlers("64"), legacy: pseudoHandlers("legacy") };
-
-/** The handler of NEXT: appended where a block ends without a control transfer. */
-export function nextHandler(mode: CodeMode): number {
-  return (mode === 8 ? PSEUDO_HANDLERS["64"] : PSEUDO_HANDLERS.legacy).next;
-}
 
 /** XCHG r8, rAX: what opcode 90 is with REX.B, instead of NOP. */
 const XCHG_LEAF = OPCODE_MAPS["64"][0x91]?.leaf;
@@ -118,12 +54,7 @@ export class InstructionDecoder {
   readonly #pseudo: PseudoHandlers;
 
   // The effective address of the current instruction.
-  #base = 0;
-  #index = 0;
-  #scale = 0;
-  #disp = 0;
-  #segment = 0;
-  #at = 0;
+  readonly #address = new EffectiveAddress();
 
   constructor(mode: CodeMode) {
     this.#long = mode === 8;
@@ -233,18 +164,16 @@ export class InstructionDecoder {
       disp: 0,
       imm: 0,
     };
-    this.#at = at;
+    const address = this.#address;
     if (memory === 1) {
-      this.#segment = DS;
-      if (addressLog2 === 1) this.#decodeAddress16(bytes, modrm);
-      else this.#decodeAddress(bytes, modrm, rex);
+      if (addressLog2 === 1) at = address.decode16(bytes, at, modrm);
+      else at = address.decode(bytes, at, modrm, rex, this.#long);
       operation.reg = this.#register(leaf.memoryRegSource, modrm, opcode, rex);
     } else if (!offsetOperand) {
       operation.reg = this.#register(leaf.regSource, modrm, opcode, rex);
       operation.rm = this.#register(leaf.rmSource, modrm, opcode, rex);
       if (leaf.hasSource) operation.reg = override >= 0 ? override : DS;
     }
-    at = this.#at;
 
     switch (leaf.immediate) {
       case IMMEDIATE.NONE:
@@ -293,14 +222,8 @@ export class InstructionDecoder {
         operation.disp = (operation.disp + start + at - offset) | 0;
         break;
       case IMMEDIATE.OFFSET:
-        this.#base = ZERO;
-        this.#index = ZERO;
-        this.#scale = 0;
-        this.#segment = DS;
-        if (addressLog2 === 1) this.#disp = read16(bytes, at) & 0xffff;
-        else this.#disp = read32(bytes, at);
         operation.imm = addressLog2 === 3 ? read32(bytes, at + 4) : 0;
-        at += 1 << addressLog2;
+        at = address.decodeOffset(bytes, at, addressLog2);
         break;
       case IMMEDIATE.FAR:
         if (sizeLog2 === 1) operation.disp = read16(bytes, at) & 0xffff;
@@ -340,25 +263,26 @@ export class InstructionDecoder {
     out: Operation[],
   ): void {
     const pseudo = this.#pseudo;
-    let disp = this.#disp;
+    const { base, index, scale } = this.#address;
+    let { disp } = this.#address;
     if (leaf.addressing === "unused") {
       operation.rm = ZERO;
       return;
     }
-    if (leaf.popsFirst && this.#base === 4 * 8) disp += 1 << sizeLog2;
+    if (leaf.popsFirst && base === 4 * 8) disp += 1 << sizeLog2;
     let tooFar = false;
-    if (this.#base === BLOCK_RIP) {
+    if (base === BLOCK_RIP) {
       const fromBlock = disp + operation.start + operation.length;
       tooFar = fromBlock !== (fromBlock | 0);
       if (!tooFar) disp = fromBlock;
     }
     const absolute = leaf.immediate === IMMEDIATE.OFFSET;
-    const segment = override >= 0 ? override : this.#segment;
+    const segment = override >= 0 ? override : this.#address.segment;
     const segmented = leaf.addressing === "full" && (!this.#long || segment >= FS);
     if (addressLog2 === 3 && !segmented && !absolute && !tooFar) {
-      operation.rm = this.#base;
-      operation.index = this.#index;
-      operation.scale = this.#scale;
+      operation.rm = base;
+      operation.index = index;
+      operation.scale = scale;
       operation.disp = disp;
       return;
     }
@@ -374,9 +298,9 @@ export class InstructionDecoder {
       length: operation.length,
       start: operation.start,
       reg: segment,
-      rm: this.#base,
-      index: this.#index,
-      scale: this.#scale,
+      rm: base,
+      index,
+      scale,
       disp,
       imm:
         absolute && addressLog2 === 3
@@ -393,61 +317,6 @@ export class InstructionDecoder {
   #access(handler: number, bytes: number): number {
     if (this.#long) return bytes;
     return bytes | ((writesMemory(handler) ? SEGMENT_WRITE_MASK : SEGMENT_READ_MASK) << 8);
-  }
-
-  /** 32- and 64-bit addressing (SDM 2A tables 2-2 and 2-3). */
-  #decodeAddress(bytes: Uint8Array, modrm: number, rex: number): void {
-    const mod = modrm >> 6;
-    const rm = modrm & 7;
-    let at = this.#at;
-    this.#index = ZERO;
-    this.#scale = 0;
-    let base = rm;
-    if (rm === 4) {
-      const sib = bytes[at++] as number;
-      const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
-      if (index !== 4) {
-        this.#index = index * 8;
-        this.#scale = sib >> 6;
-      }
-      base = sib & 7;
-    }
-    if (base === 5 && mod === 0) {
-      this.#base = rm === 5 && this.#long ? BLOCK_RIP : ZERO;
-      this.#disp = read32(bytes, at);
-      this.#at = at + 4;
-      return;
-    }
-    if (base === 4 || base === 5) this.#segment = (rex & 1) === 0 ? SS : DS;
-    this.#base = (base | ((rex & 1) << 3)) * 8;
-    if (mod === 0) this.#disp = 0;
-    else if (mod === 1) this.#disp = ((bytes[at++] as number) << 24) >> 24;
-    else {
-      this.#disp = read32(bytes, at);
-      at += 4;
-    }
-    this.#at = at;
-  }
-
-  #decodeAddress16(bytes: Uint8Array, modrm: number): void {
-    const mod = modrm >> 6;
-    const rm = modrm & 7;
-    this.#scale = 0;
-    this.#index = INDEX16[rm] as number;
-    this.#base = BASE16[rm] as number;
-    if (mod === 0 && rm === 6) {
-      this.#base = ZERO;
-      this.#disp = read16(bytes, this.#at);
-      this.#at += 2;
-      return;
-    }
-    if (rm === 2 || rm === 3 || rm === 6) this.#segment = SS;
-    if (mod === 0) this.#disp = 0;
-    else if (mod === 1) this.#disp = ((bytes[this.#at++] as number) << 24) >> 24;
-    else {
-      this.#disp = read16(bytes, this.#at);
-      this.#at += 2;
-    }
   }
 
   #register(source: Source, modrm: number, opcode: number, rex: number): number {
@@ -487,17 +356,4 @@ export class InstructionDecoder {
 
 function byteRegister(number: number, rex: number): number {
   return rex === 0 && number >= 4 ? (number - 4) * 8 + 1 : number * 8;
-}
-
-function read16(bytes: Uint8Array, at: number): number {
-  return (((bytes[at] as number) | ((bytes[at + 1] as number) << 8)) << 16) >> 16;
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  );
 }
