@@ -30,6 +30,17 @@ describe("the state writer", () => {
     expect((await readState(to.folder)).map.pages[3]).toBe(1);
   });
 
+  it("is not hindered by what a killed save left behind", async () => {
+    const to = target("again");
+    mkdirSync(join(`${to.folder}.tmp`, "packs"), { recursive: true });
+    writeFileSync(join(`${to.folder}.tmp`, "state.json"), "{");
+    const writer = new StateWriterClient(to);
+    await writer.add([{ pages: [3], bytes: page(7) }], []);
+    await writer.finish(PageMap.empty(PAGES), STATE);
+    expect((await readState(to.folder)).map.storedPages).toBe(1);
+    expect(existsSync(`${to.folder}.tmp`)).toBe(false);
+  });
+
   it("leaves nothing when it is stopped", async () => {
     const to = target("aborted");
     const writer = new StateWriterClient(to);
