@@ -9,7 +9,6 @@ import {
   and32,
   BYTES,
   defaultControl,
-  defaultControlInexact,
   type FloatType,
   floatConstant,
   isAboveTiny,
@@ -180,20 +179,36 @@ const scalarExtremum = (operation: "min" | "max", type: FloatType): Semantics =>
     i.writeScalar(0, BYTES[type], i.get(result));
   });
 
-const packed = (operation: Arithmetic, type: FloatType): Semantics =>
+const packedExtremum = (operation: "min" | "max", type: FloatType): Semantics =>
+  sseInstruction((i) => {
+    const b = i.readVector(1, true);
+    const a = i.readVector(0);
+    const ordinary = lanesAnd(i, lanesOrdinary(i, type, a), lanesOrdinary(i, type, b));
+    i.if(
+      and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, type, ordinary)),
+      () => i.writeVector(0, computeLanes(i, operation, type, a, b)),
+      () => i.callHelper(`sse_packed_${operation}_${type}`, [registerNumber(i, 0), quad(i, b, 0), quad(i, b, 1)]),
+    );
+  });
+
+const packed = (operation: Rounded, type: FloatType): Semantics =>
   sseInstruction((i) => {
     const b = i.readVector(1, true);
     const a = i.readVector(0);
     const r = computeLanes(i, operation, type, a, b);
     const mxcsr = readMxcsr(i);
-    const exact = operation === "min" || operation === "max";
-    const control = exact ? defaultControl(i, mxcsr) : defaultControlInexact(i, mxcsr);
-    let ordinary = lanesOrdinary(i, type, b);
+    let ordinary = lanesAnd(i, lanesOrdinary(i, type, b), plainLanes(i, operation, type, a, b, r));
     if (operation !== "sqrt") ordinary = lanesAnd(i, ordinary, lanesOrdinary(i, type, a));
-    if (!exact) ordinary = lanesAnd(i, ordinary, plainLanes(i, operation, type, a, b, r));
     i.if(
-      and32(i, control, allLanes(i, type, ordinary)),
-      () => i.writeVector(0, r),
+      and32(i, defaultControl(i, mxcsr), allLanes(i, type, ordinary)),
+      () => {
+        noteInexact(i, mxcsr, () => {
+          const lane = (vector: Value, n: number): Value => i.pure(`${SHAPE[type]}.extract_lane`, [vector], [n]);
+          const lanes = Array.from({ length: 16 / BYTES[type] }, (_, n) => n);
+          return or32(i, ...lanes.map((n) => isInexact(i, operation, type, lane(a, n), lane(b, n), lane(r, n))));
+        });
+        i.writeVector(0, r);
+      },
       () => i.callHelper(`sse_packed_${operation}_${type}`, [registerNumber(i, 0), quad(i, b, 0), quad(i, b, 1)]),
     );
   });
@@ -201,9 +216,12 @@ const packed = (operation: Arithmetic, type: FloatType): Semantics =>
 const scalarOf = (operation: Arithmetic, type: FloatType): Semantics =>
   operation === "min" || operation === "max" ? scalarExtremum(operation, type) : scalar(operation, type);
 
+const packedOf = (operation: Arithmetic, type: FloatType): Semantics =>
+  operation === "min" || operation === "max" ? packedExtremum(operation, type) : packed(operation, type);
+
 const family = (name: string, opcode: string, operation: Arithmetic): InstructionRow[] => [
-  row(`${name}PS`, `NP 0F ${opcode}`, "Vps,Wps", packed(operation, "f32"), SSE),
-  row(`${name}PD`, `66 0F ${opcode}`, "Vpd,Wpd", packed(operation, "f64"), SSE2),
+  row(`${name}PS`, `NP 0F ${opcode}`, "Vps,Wps", packedOf(operation, "f32"), SSE),
+  row(`${name}PD`, `66 0F ${opcode}`, "Vpd,Wpd", packedOf(operation, "f64"), SSE2),
   row(`${name}SS`, `F3 0F ${opcode}`, "Vss,Wss", scalarOf(operation, "f32"), SSE),
   row(`${name}SD`, `F2 0F ${opcode}`, "Vsd,Wsd", scalarOf(operation, "f64"), SSE2),
 ];

@@ -9,7 +9,6 @@ import {
   and32,
   BYTES,
   defaultControl,
-  defaultControlInexact,
   type FloatType,
   floatConstant,
   isAboveTiny,
@@ -111,14 +110,35 @@ const doubleToSingle = sseInstruction((i) => {
 
 // --- packed ------------------------------------------------------------------------------------------------------------
 
-/** Writes `r`, or lets the packed helper write the destination from the source. */
-function packedResult(i: InstructionBuilder, plain: Value, r: Value, helper: string, low: Value, high: Value): void {
+/**
+ * Writes `r`, or lets the packed helper write the destination from the source. `exactLanes`: a mask of the lanes that were not rounded,
+ * of the shape of `type`; asked for only until PE is set.
+ */
+function packedResult(
+  i: InstructionBuilder,
+  plain: Value,
+  r: Value,
+  helper: string,
+  [low, high]: readonly [Value, Value],
+  type: FloatType,
+  exactLanes?: () => Value,
+): void {
   i.if(
     plain,
-    () => i.writeVector(0, r),
+    () => {
+      if (exactLanes) {
+        noteInexact(i, readMxcsr(i), () => i.pure("i32.eqz", [allLanes(i, type, exactLanes())]));
+      }
+      i.writeVector(0, r);
+    },
     () => i.callHelper(helper, [registerNumber(i, 0), low, high]),
   );
 }
+
+const halves = (i: InstructionBuilder, vector: Value): readonly [Value, Value] => [
+  quad(i, vector, 0),
+  quad(i, vector, 1),
+];
 
 /** The low 8 bytes of a register or memory as a vector. */
 function lowHalf(i: InstructionBuilder): Value {
@@ -129,7 +149,7 @@ const singlesToDoubles = sseInstruction((i) => {
   const low = i.readScalar(1, 8);
   const x = zeroExtend(i, low); // the upper lanes are zero, hence ordinary
   const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f32", lanesOrdinary(i, "f32", x)));
-  packedResult(i, plain, i.pure("f64x2.promote_low_f32x4", [x]), "sse_packed_promote", low, i.i64(0));
+  packedResult(i, plain, i.pure("f64x2.promote_low_f32x4", [x]), "sse_packed_promote", [low, i.i64(0)], "f32");
 });
 
 const doublesToSingles = sseInstruction((i) => {
@@ -139,15 +159,19 @@ const doublesToSingles = sseInstruction((i) => {
   // The demoted value is compared as f64, where all of its range is normal: 2^-126 is the smallest normal f32.
   const aboveTiny = i.pure("f64x2.gt", [i.pure("f64x2.abs", [back]), splat(i, "f64", 2 ** -126)]);
   const inRange = lanesAnd(i, lanesFinite(i, "f64", back), lanesOr(i, aboveTiny, lanesZero(i, "f64", x)));
-  const plain = and32(i, defaultControlInexact(i, readMxcsr(i)), allLanes(i, "f64", inRange));
-  packedResult(i, plain, r, "sse_packed_demote", quad(i, x, 0), quad(i, x, 1));
+  const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f64", inRange));
+  packedResult(i, plain, r, "sse_packed_demote", halves(i, x), "f64", () => i.pure("f64x2.eq", [back, x]));
 });
 
 const integersToSingles = sseInstruction((i) => {
   const x = i.readVector(1, true);
-  const plain = defaultControlInexact(i, readMxcsr(i));
+  const plain = defaultControl(i, readMxcsr(i));
   const r = i.pure("f32x4.convert_i32x4_s", [x]);
-  packedResult(i, plain, r, "sse_packed_from_integer_f32", quad(i, x, 0), quad(i, x, 1));
+  packedResult(i, plain, r, "sse_packed_from_integer_f32", halves(i, x), "f32", () => {
+    // 2^31 saturates to the one integer that rounds to it and is next to it.
+    const back = i.pure("i32x4.eq", [i.pure("i32x4.trunc_sat_f32x4_s", [r]), x]);
+    return lanesAnd(i, back, i.pure("f32x4.lt", [r, splat(i, "f32", 2 ** 31)]));
+  });
 });
 
 /** Always exact: no MXCSR involved. */
@@ -160,9 +184,10 @@ const singlesToIntegers = (truncate: boolean): Semantics =>
     const x = i.readVector(1, true);
     const rounded = i.pure(truncate ? "f32x4.trunc" : "f32x4.nearest", [x]);
     const inRange = i.pure("f32x4.lt", [i.pure("f32x4.abs", [rounded]), splat(i, "f32", 2 ** 31)]);
-    const plain = and32(i, defaultControlInexact(i, readMxcsr(i)), allLanes(i, "f32", inRange));
+    const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f32", inRange));
     const r = i.pure("i32x4.trunc_sat_f32x4_s", [rounded]);
-    packedResult(i, plain, r, `sse_packed_${truncate ? "truncate" : "to_integer"}_f32`, quad(i, x, 0), quad(i, x, 1));
+    const helper = `sse_packed_${truncate ? "truncate" : "to_integer"}_f32`;
+    packedResult(i, plain, r, helper, halves(i, x), "f32", () => i.pure("f32x4.eq", [rounded, x]));
   });
 
 const doublesToIntegers = (truncate: boolean): Semantics =>
@@ -170,9 +195,10 @@ const doublesToIntegers = (truncate: boolean): Semantics =>
     const x = i.readVector(1, true);
     const rounded = i.pure(truncate ? "f64x2.trunc" : "f64x2.nearest", [x]);
     const inRange = i.pure("f64x2.lt", [i.pure("f64x2.abs", [rounded]), splat(i, "f64", 2 ** 31)]);
-    const plain = and32(i, defaultControlInexact(i, readMxcsr(i)), allLanes(i, "f64", inRange));
+    const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f64", inRange));
     const r = i.pure("i32x4.trunc_sat_f64x2_s_zero", [rounded]);
-    packedResult(i, plain, r, `sse_packed_${truncate ? "truncate" : "to_integer"}_f64`, quad(i, x, 0), quad(i, x, 1));
+    const helper = `sse_packed_${truncate ? "truncate" : "to_integer"}_f64`;
+    packedResult(i, plain, r, helper, halves(i, x), "f64", () => i.pure("f64x2.eq", [rounded, x]));
   });
 
 // --- approximations ------------------------------------------------------------------------------------------------------

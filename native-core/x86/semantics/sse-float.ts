@@ -33,11 +33,6 @@ export function defaultControl(i: InstructionBuilder, mxcsr: Value): Value {
   return i.eq(i.and(mxcsr, i.i64(CONTROL_MASK)), i.i64(CONTROL_DEFAULT));
 }
 
-/** i32: control bits are the defaults and PE is set, so that inexact results change nothing. */
-export function defaultControlInexact(i: InstructionBuilder, mxcsr: Value): Value {
-  return i.eq(i.and(mxcsr, i.i64(CONTROL_MASK | MXCSR_PE)), i.i64(CONTROL_DEFAULT | MXCSR_PE));
-}
-
 /** Sets PE if it is not set and `isInexact()` (i32) holds. */
 export function noteInexact(i: InstructionBuilder, mxcsr: Value, isInexact: () => Value): void {
   i.if(i.isZero(i.and(mxcsr, i.i64(MXCSR_PE))), () => {
