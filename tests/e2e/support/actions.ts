@@ -25,6 +25,8 @@ export async function stopMachine(page: Page, how: RegExp): Promise<void> {
 /** Types a command into the console and waits until the console shows what is expected. */
 export async function runInConsole(page: Page, command: string, expected: RegExp, timeoutMs = 5000): Promise<void> {
   await showPane(page, "Console");
+  // Keys typed before the line is up, right after a restore for instance, go nowhere.
+  await page.getByText(/^Connected · /).waitFor();
   await page.getByRole("textbox", { name: "Terminal input" }).focus();
   await page.keyboard.type(`${command}\n`, { delay: 2 });
   await waitForConsole(page, expected, timeoutMs);
