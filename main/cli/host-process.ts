@@ -9,6 +9,7 @@ import { assert } from "../../native-core/common/assert.ts";
 import { AppError } from "../../native-core/common/errors.ts";
 import { failureSchema } from "../contract/schemas.ts";
 import { connectRpc } from "../rpc/client.ts";
+import { fileOfError, ioFailure } from "../store/io-error.ts";
 import { type HostControl, readControlFile } from "../web-host/control-file.ts";
 
 const SERVER = fileURLToPath(new URL("../server.ts", import.meta.url));
@@ -19,9 +20,14 @@ function runFolder(home: string): string {
   return path.join(home, "run");
 }
 
+/** What the last host of this data folder left about itself; it may have ended. */
+export function readHostControl(home: string): Promise<HostControl | null> {
+  return readControlFile(runFolder(home));
+}
+
 /** The control file of a host that answers, or null. */
 export async function findHost(home: string): Promise<HostControl | null> {
-  const control = await readControlFile(runFolder(home));
+  const control = await readHostControl(home);
   if (control === null || !isAlive(control.pid)) return null;
   try {
     (await connectRpc(control)).close();
@@ -38,8 +44,7 @@ export async function ensureHost(home: string): Promise<HostControl> {
 
 /** @throws AppError: what kept the host from starting. */
 export async function startHost(home: string, port: number): Promise<HostControl> {
-  await mkdir(runFolder(home), { recursive: true, mode: 0o700 });
-  const logFile = openSync(path.join(runFolder(home), "host.log"), "a", 0o600);
+  const logFile = await openLog(home);
   const child = spawn(process.execPath, [SERVER, "--home", home, "--port", String(port)], {
     detached: true,
     stdio: ["ignore", "pipe", logFile],
@@ -57,6 +62,17 @@ export async function startHost(home: string, port: number): Promise<HostControl
     child.unref();
   }
   return untilFound(home);
+}
+
+/** @throws AppError naming the data folder, where nothing can be written. */
+async function openLog(home: string): Promise<number> {
+  try {
+    await mkdir(runFolder(home), { recursive: true, mode: 0o700 });
+    return openSync(path.join(runFolder(home), "host.log"), "a", 0o600);
+  } catch (error) {
+    const details = { field: "home", consequence: "Terrarium can't keep its data there." };
+    throw ioFailure(error, fileOfError(error) ?? home, details);
+  }
 }
 
 async function readiness(stdout: NodeJS.ReadableStream, child: NodeJS.EventEmitter): Promise<void> {

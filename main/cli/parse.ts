@@ -34,6 +34,13 @@ export function parseSeconds(text: string, field: string): number {
   });
 }
 
+/** A whole number that is not negative. */
+export function parseCount(text: string, field: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new AppError("INVALID_ARGUMENT", `It is not a whole number: ${text}`, { field, remedy: "Write it like 100." });
+}
+
 export function parsePort(text: string): 0 | 1 {
   if (text === "0" || text === "1") return text === "0" ? 0 : 1;
   throw new AppError("INVALID_ARGUMENT", `There is no serial port ${text}`, {

@@ -1,6 +1,7 @@
 // The command line: `terrarium COMMAND ...`. Each command is a file in commands/; all of them go through the contract, so they can do
 // what the GUI does and nothing else.
 import { Command, CommanderError } from "commander";
+import type { Failure } from "../contract/schemas.ts";
 import { toAppError } from "../rpc/client.ts";
 import { failureOf } from "../services/failures.ts";
 import { appVersion } from "../services/host/host-info.ts";
@@ -61,6 +62,8 @@ function createProgram(): Command {
     .option("--home <dir>", "data folder (default: TERRARIUM_HOME, or the system's place for application data)")
     .option("--json", "answer in JSON")
     .addHelpText("after", EXIT_CODES_HELP)
+    // A script that asked for JSON gets wrong use explained as JSON too; see reportUsage.
+    .configureOutput({ writeErr: (text) => void (wantsJson() || process.stderr.write(text)) })
     .exitOverride();
   const run: Run =
     (action) =>
@@ -69,6 +72,8 @@ function createProgram(): Command {
       const session = new Session({ home: resolveHome(options.home), json: options.json === true });
       try {
         await action(session, ...args);
+      } catch (error) {
+        throw session.explain(error);
       } finally {
         session.close();
       }
@@ -94,14 +99,34 @@ function reportFailure(error: unknown, json: boolean): number {
   return EXIT_CODES[failure.code];
 }
 
+/** Commander has printed what was wrong, or the help that was asked for, unless the answer is to be JSON. */
+function reportUsage(error: CommanderError): number {
+  if (error.exitCode === 0) return EXIT_OK;
+  if (wantsJson()) {
+    const message = error.code === "commander.help" ? "Say what to do" : error.message.replace(/^error: /, "");
+    const failure: Failure = {
+      code: "INVALID_ARGUMENT",
+      message,
+      consequence: "Nothing was done.",
+      remedy: "`terrarium --help` shows the commands, `terrarium COMMAND --help` one of them.",
+    };
+    process.stderr.write(`${JSON.stringify({ error: failure })}\n`);
+  }
+  return EXIT_USAGE;
+}
+
+/** Known before the arguments are read, because it may be them that are wrong. */
+function wantsJson(): boolean {
+  return process.argv.includes("--json");
+}
+
 /** Carries out the command in process.argv; yields the exit code. */
 export async function runCommandLine(): Promise<number> {
   try {
     await createProgram().parseAsync();
     return EXIT_OK;
   } catch (error) {
-    // Commander has printed what was wrong, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    return reportFailure(error, process.argv.includes("--json"));
+    if (error instanceof CommanderError) return reportUsage(error);
+    return reportFailure(error, wantsJson());
   }
 }

@@ -1,5 +1,5 @@
 // What a command gets: where the data folder is, how to answer, and a connection to the host when it asks for one.
-import { AppError } from "../../native-core/common/errors.ts";
+import { AppError, isAppError } from "../../native-core/common/errors.ts";
 import type { MachineSummary, Snapshot } from "../contract/schemas.ts";
 import { connectRpc, type RpcClient, type RpcConnection } from "../rpc/client.ts";
 import type { HostControl } from "../web-host/control-file.ts";
@@ -60,6 +60,21 @@ export class Session {
   print(value: unknown, text: string): void {
     if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
     else if (text !== "") process.stdout.write(`${text}\n`);
+  }
+
+  /** What a failed command means: when the host is gone, that, and not what it did to the calls under way. */
+  explain(error: unknown): unknown {
+    if (isAppError(error) || this.#connection?.isLost() !== true) return error;
+    return new AppError(
+      "IO_ERROR",
+      "The host ended before the command was answered",
+      {
+        file: this.home,
+        consequence: "The command may have been carried out or not.",
+        remedy: "`terrarium list` starts the host again and shows the machines' states.",
+      },
+      { cause: error },
+    );
   }
 
   close(): void {

@@ -56,7 +56,13 @@ export const contract = {
     /** Starter Linux with its persistent disk; the name is made unique when it is left out. */
     createStarter: base
       .route({ method: "POST", path: "/machines/starter" })
-      .input(z.object({ name: z.string().optional(), memoryMiB: z.int().optional() }))
+      .input(
+        z.object({
+          name: z.string().optional(),
+          description: z.string().optional(),
+          memoryMiB: z.int().optional(),
+        }),
+      )
       .output(machineDetailsSchema),
     create: base
       .route({ method: "POST", path: "/machines" })

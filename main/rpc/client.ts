@@ -14,6 +14,8 @@ export type RpcClient = ContractRouterClient<Contract>;
 
 export interface RpcConnection {
   readonly client: RpcClient;
+  /** Whether the other side went away: calls that were under way then fail in the transport's own words. */
+  isLost(): boolean;
   close(): void;
 }
 
@@ -36,7 +38,15 @@ export async function connectRpc(address: { readonly port: number; readonly toke
     socket.close();
     throw error;
   }
-  return { client, close: () => socket.close() };
+  let isClosed = false;
+  return {
+    client,
+    isLost: () => !isClosed && socket.readyState !== WebSocket.OPEN,
+    close() {
+      isClosed = true;
+      socket.close();
+    },
+  };
 }
 
 function requireSameVersion(theirs: number): void {

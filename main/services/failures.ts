@@ -1,10 +1,10 @@
 // Errors as data for clients. What is not an expected failure is a defect: it is reported as such, without its inner text.
 import { AppError, isAppError } from "../../native-core/common/errors.ts";
 import type { Failure } from "../contract/schemas.ts";
-import { ioFailure } from "../store/io-error.ts";
+import { fileOfError, ioFailure } from "../store/io-error.ts";
 
 export function failureOf(error: unknown): Failure {
-  const known = ioFailure(error, "a file of Terrarium");
+  const known = ioFailure(error, fileOfError(error) ?? "a file of Terrarium");
   if (isAppError(known)) return { code: known.code, message: known.message, ...known.details };
   return {
     code: "IO_ERROR",

@@ -6,7 +6,7 @@
 //   trash/                  removed machines and orphans, until emptied
 //   run/                    lock, sockets and the host's control file; worthless after a restart
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { ioFailure } from "./io-error.ts";
@@ -69,10 +69,24 @@ export async function openDataFolder(root: string): Promise<DataFolder> {
     for (const each of [root, folder.machines, folder.chunks, folder.trash, folder.run]) {
       await mkdir(each, { recursive: true, mode: 0o700 });
     }
+    await requireRoom(folder.run);
   } catch (error) {
     throw ioFailure(error, root, { field: "home", consequence: "Terrarium can't keep its data there." });
   }
   return folder;
+}
+
+/** What a start writes at least. */
+const ROOM_BYTES = 256 * 1024;
+
+/** Tried out before the database is touched: what SQLite reports of a full or read-only disk names neither. */
+async function requireRoom(folder: string): Promise<void> {
+  const probe = path.join(folder, `room-${process.pid}`);
+  try {
+    await writeFile(probe, Buffer.alloc(ROOM_BYTES), { mode: 0o600 });
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
 }
 
 export function machinePaths(data: DataFolder, id: string): MachinePaths {

@@ -25,9 +25,13 @@ export function systemErrorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** The file that the system's error is about, where it says so. */
+/** The file that the system's error is about, where it says so; of a copy that the disk has no room for, the new one. */
 export function fileOfError(error: unknown): string | null {
-  return error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : null;
+  if (!(error instanceof Error)) return null;
+  const code = systemErrorCode(error);
+  const isAboutTarget = code === "ENOSPC" || code === "EDQUOT" || code === "EROFS" || code === "EFBIG";
+  if (isAboutTarget && "dest" in error && typeof error.dest === "string") return error.dest;
+  return "path" in error && typeof error.path === "string" ? error.path : null;
 }
 
 /** The failure that `error` means for `file`; an AppError passes through, a programmer error stays what it is. */

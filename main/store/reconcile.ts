@@ -60,8 +60,9 @@ async function recordOfFolder(
       return null;
     }
   } catch (error) {
-    if (!isAppError(error) || error.code !== "CORRUPT_STORE") throw error;
-    if (row === null) {
+    if (!isAppError(error)) throw error;
+    // A file that can't be read may be as good as ever: one machine less, but the others start.
+    if (row === null || error.code !== "CORRUPT_STORE") {
       notices.push(`${error.message}. The machine is not in the list; its folder was left as it is.`);
       return null;
     }

@@ -9,7 +9,8 @@ import { QCOW2_MAGIC } from "./qcow2/header.ts";
 const FOREIGN: readonly { name: string; offset: number; magic: string }[] = [
   { name: "a VMDK image", offset: 0, magic: "KDMV" },
   { name: "a VMDK descriptor", offset: 0, magic: "# Disk DescriptorFile" },
-  { name: "a VDI image", offset: 0, magic: "<<< Oracle VM VirtualBox Disk Image >>>" },
+  // The text before it names the program that made the image and differs from one to the next.
+  { name: "a VDI image", offset: 0x40, magic: "\x7f\x10\xda\xbe" },
   { name: "a VHDX image", offset: 0, magic: "vhdxfile" },
   { name: "a VHD image", offset: 0, magic: "conectix" },
   { name: "an ISO 9660 image", offset: 0x8001, magic: "CD001" },

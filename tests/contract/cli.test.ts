@@ -116,6 +116,10 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["set", "one", "turbo=yes"], 6, "no setting"],
     [["create", "x"], 2, "what to boot"],
     [["create", "x", "--starter", "--memory", "much"], 2, "not a size"],
+    [["create", "x", "--starter", "--disk", "1G"], 2, "exclude each other"],
+    [["snapshot", "take", "one", "--name", " "], 2, "needs a name"],
+    [["log", "one", "--lines", "many"], 2, "not a whole number"],
+    [["wait", "one", "--for", "x", "--from", "there"], 2, "not a whole number"],
     [["frobnicate"], 2, "unknown command"],
     [["start"], 2, "missing required argument"],
     [["send", "one", "x"], 5, "is not running"],
@@ -132,6 +136,34 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(JSON.parse(stderr)).toMatchObject({
       error: { code: "INVALID_CONFIG", field: "memoryMiB", remedy: expect.any(String) },
     });
+  });
+
+  it.each([
+    [["frobnicate"], "unknown command"],
+    [["start"], "missing required argument"],
+    [["list", "--turbo"], "unknown option"],
+    [[], "Say what to do"],
+  ])("explains wrong use (%j) as one JSON object too", async (args, words) => {
+    const { code, stdout, stderr } = await terrarium(...args, "--json");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: "INVALID_ARGUMENT", message: expect.stringContaining(words), remedy: expect.any(String) },
+    });
+  });
+
+  it("waits for a state that is there already, and not for ever for another", async () => {
+    for (let round = 0; round < 4; round += 1) {
+      expect(await terrarium("wait", "one", "--state", "powered-off")).toMatchObject({ code: 0, stderr: "" });
+    }
+    const late = await terrarium("wait", "one", "--state", "running", "--timeout", "0.2");
+    expect(late).toMatchObject({ code: 8, stderr: expect.stringContaining("not running within 0.2 s") });
+  });
+
+  it("gives Starter Linux its notes", async () => {
+    expect(await json("create", "noted", "--starter", "--description", "mine")).toMatchObject({
+      config: { description: "mine" },
+    });
+    await json("remove", "noted", "--permanently");
   });
 
   it("prints an address that opens the app", async () => {

@@ -76,7 +76,45 @@ describe("a change of a machine", () => {
   });
 });
 
+describe("a data folder", () => {
+  it.skipIf(process.getuid?.() === 0)("that can't be written is refused by name", async () => {
+    chmodSync(data.run, 0o500);
+    await expect(openDataFolder(data.root)).rejects.toMatchObject({
+      code: "PERMISSION_DENIED",
+      details: { file: data.root, field: "home", remedy: expect.any(String) },
+    });
+    chmodSync(data.run, 0o700);
+  });
+
+  it("that is a file is refused by name", async () => {
+    const root = path.join(folder, "file");
+    writeFileSync(root, "");
+    await expect(openDataFolder(root)).rejects.toMatchObject({ details: { file: root, field: "home" } });
+  });
+
+  it("without room for a start is refused before anything is changed", async () => {
+    // A probe that can't be made stands for the full disk, which a test can't fill.
+    await mkdir(path.join(data.run, `room-${process.pid}`));
+    await expect(openDataFolder(data.root)).rejects.toMatchObject({ details: { file: data.root, field: "home" } });
+    expect(existsSync(data.database)).toBe(false);
+  });
+});
+
 describe("the start", () => {
+  it("goes on without a machine whose record can't be read, and leaves its folder alone", async () => {
+    await place(testRecord(A));
+    await place(testRecord(B));
+    await reopened();
+    const { record } = machinePaths(data, A);
+    await rm(record);
+    await mkdir(record);
+    const { records, notices } = await reopened();
+    expect(records.map((each) => each.id)).toEqual([B]);
+    expect(notices.join()).toContain(record);
+    await rm(record, { recursive: true });
+    expect((await reopened()).records.map((each) => each.id)).toEqual([A, B]);
+  });
+
   it("takes the newer of machine.json and database", async () => {
     const record = await place(testRecord(A));
     const { store } = await Store.open(data);

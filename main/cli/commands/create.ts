@@ -31,10 +31,15 @@ export const registerCreate: RegisterCommand = (program, run) => {
     .option("--description <text>", "notes")
     .action(
       run(async (session, name: string, options: Options) => {
+        refuseContradiction(options);
         const client = await session.client();
         const memoryMiB = options.memory === undefined ? undefined : parseMiB(options.memory, "memoryMiB");
         const machine = options.starter
-          ? await client.machines.createStarter({ name, ...(memoryMiB !== undefined && { memoryMiB }) })
+          ? await client.machines.createStarter({
+              name,
+              ...(memoryMiB !== undefined && { memoryMiB }),
+              ...(options.description !== undefined && { description: options.description }),
+            })
           : await client.machines.create({
               name,
               kernel: path.resolve(requireKernel(options.kernel)),
@@ -48,6 +53,18 @@ export const registerCreate: RegisterCommand = (program, run) => {
       }),
     );
 };
+
+/** Starter Linux brings what it boots from: an option that would be ignored is refused. */
+function refuseContradiction(options: Options): void {
+  if (!options.starter) return;
+  const field = (["kernel", "initrd", "cmdline", "disk"] as const).find((each) => options[each] !== undefined);
+  if (field === undefined) return;
+  throw new AppError("INVALID_ARGUMENT", `--starter and --${field} exclude each other`, {
+    field,
+    consequence: "Nothing was made.",
+    remedy: "Leave one of them out.",
+  });
+}
 
 function append(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];

@@ -3,7 +3,7 @@ import { AppError } from "../../../native-core/common/errors.ts";
 import { connectRpc } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
 import { entryAddress } from "../entry.ts";
-import { findHost, startHost, untilEnded } from "../host-process.ts";
+import { findHost, readHostControl, startHost, untilEnded } from "../host-process.ts";
 
 /** Saving several machines with much memory takes its time. */
 const STOP_MAX_MS = 300_000;
@@ -40,18 +40,9 @@ export const registerHost: RegisterCommand = (program, run) => {
     .option("--refuse", "do nothing when machines are running")
     .action(
       run(async (session, options: { powerOff?: true; refuse?: true }) => {
-        const control = await findHost(session.home);
-        if (control !== null) {
-          const { client, close } = await connectRpc(control);
-          try {
-            await client.host.shutdown({
-              stopMachines: options.powerOff ? "power-off" : options.refuse ? "refuse" : "save",
-            });
-          } finally {
-            close();
-          }
-          await untilEnded(control.pid, STOP_MAX_MS);
-        }
+        const mode = options.powerOff ? "power-off" : options.refuse ? "refuse" : "save";
+        const pid = await askToEnd(session.home, mode);
+        if (pid !== null) await untilEnded(pid, STOP_MAX_MS);
         session.print({ running: false }, "");
       }),
     );
@@ -91,3 +82,25 @@ export const registerHost: RegisterCommand = (program, run) => {
       }),
     );
 };
+
+/** Yields the process that ends now; null when there is none. */
+async function askToEnd(home: string, mode: "save" | "power-off" | "refuse"): Promise<number | null> {
+  try {
+    const control = await findHost(home);
+    if (control === null) return null;
+    const { client, close } = await connectRpc(control);
+    try {
+      await client.host.shutdown({ stopMachines: mode });
+    } finally {
+      close();
+    }
+    return control.pid;
+  } catch (error) {
+    // A host of another version does not understand the command, but every one saves its machines and ends on this signal.
+    const isOther = error instanceof AppError && error.code === "VERSION_MISMATCH";
+    const control = isOther && mode === "save" && process.platform !== "win32" ? await readHostControl(home) : null;
+    if (control === null) throw error;
+    process.kill(control.pid, "SIGTERM");
+    return control.pid;
+  }
+}

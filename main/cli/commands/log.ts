@@ -1,6 +1,7 @@
 // terrarium log NAME
 import type { RegisterCommand } from "../command.ts";
 import { time } from "../format.ts";
+import { parseCount } from "../parse.ts";
 
 export const registerLog: RegisterCommand = (program, run) => {
   program
@@ -10,7 +11,7 @@ export const registerLog: RegisterCommand = (program, run) => {
     .action(
       run(async (session, name: string, options: { lines: string }) => {
         const { id } = await session.machine(name);
-        const entries = await (await session.client()).machines.log({ id, limit: Number(options.lines) });
+        const entries = await (await session.client()).machines.log({ id, limit: parseCount(options.lines, "lines") });
         const text = entries
           .map((entry) => `${time(entry.atMs)}  ${entry.level.padEnd(5)}  ${entry.message}`)
           .join("\n");

@@ -26,11 +26,13 @@ export const registerStop: RegisterCommand = (program, run) => {
             remedy: "--acpi, --save or --power-off.",
           });
         }
+        // Before anything is done to the machine.
+        const timeoutMs = parseSeconds(options.timeout, "timeout");
         const how = options.save ? "save" : options.powerOff ? "power-off" : "acpi";
         const client = await session.client();
         const { id } = await session.machine(name);
         await client.machines.stop({ id, how });
-        if (how === "acpi") await waitForState(client, id, "powered-off", parseSeconds(options.timeout, "timeout"));
+        if (how === "acpi") await waitForState(client, id, "powered-off", timeoutMs);
         session.print(await client.machines.get({ id }), "");
       }),
     );

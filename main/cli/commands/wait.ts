@@ -3,7 +3,7 @@ import { AppError } from "../../../native-core/common/errors.ts";
 import { MACHINE_STATES, type MachineState } from "../../contract/schemas.ts";
 import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
-import { parsePort, parseSeconds } from "../parse.ts";
+import { parseCount, parsePort, parseSeconds } from "../parse.ts";
 
 interface Options {
   readonly for?: string;
@@ -43,7 +43,7 @@ export const registerWait: RegisterCommand = (program, run) => {
           port: parsePort(options.port),
           pattern: options.for,
           timeoutMs,
-          fromOffset: Number(options.from) || 0,
+          fromOffset: parseCount(options.from, "from"),
         });
         session.print(found, found.match);
       }),
@@ -65,20 +65,30 @@ export async function waitForState(
   wanted: MachineState,
   timeoutMs: number,
 ): Promise<void> {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), Math.min(timeoutMs, 2 ** 31 - 1));
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    const message = `The machine was not ${wanted} within ${timeoutMs / 1000} s`;
+    const refuse = () => reject(new AppError("TIMEOUT", message, { field: "state", remedy: "Wait longer." }));
+    timer = setTimeout(refuse, Math.min(timeoutMs, 2 ** 31 - 1));
+  });
   try {
-    // Subscribed first, asked second: a change in between is seen as an event.
-    const events = await client.events.subscribe(undefined, { signal: abort.signal });
-    if ((await client.machines.get({ id })).state === wanted) return;
-    for await (const event of events) {
-      if (event.kind === "machine" && event.machine.id === id && event.machine.state === wanted) return;
-    }
-  } catch (error) {
-    if (!abort.signal.aborted) throw error;
-    throw new AppError("TIMEOUT", `The machine was not ${wanted} within ${timeoutMs / 1000} s`, { field: "state" });
+    await Promise.race([untilState(client, id, wanted), tooLate]);
   } finally {
     clearTimeout(timer);
-    abort.abort();
   }
+}
+
+/** The subscription ends with the connection: to end it by a message of its own would race with the command's end. */
+async function untilState(client: RpcClient, id: string, wanted: MachineState): Promise<void> {
+  // Subscribed first, asked second: a change in between is seen as an event.
+  const events = await client.events.subscribe();
+  if ((await client.machines.get({ id })).state === wanted) return;
+  for await (const event of events) {
+    if (event.kind === "machine" && event.machine.id === id && event.machine.state === wanted) return;
+    if (event.kind !== "machineRemoved" || event.id !== id) continue;
+    throw new AppError("NOT_FOUND", "The machine was removed meanwhile", { field: "name" });
+  }
+  throw new AppError("IO_ERROR", `The host ended before the machine was ${wanted}`, {
+    remedy: "`terrarium list` starts it again and shows the machine's state.",
+  });
 }

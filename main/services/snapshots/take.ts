@@ -67,7 +67,13 @@ export async function takeSnapshotNow(
 
 function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotRecord {
   const { record } = machine;
-  const name = options.name?.trim() || freeSnapshotName(record.snapshots);
+  const name = options.name?.trim() ?? freeSnapshotName(record.snapshots);
+  if (name === "")
+    throw new AppError("INVALID_ARGUMENT", "A snapshot needs a name", {
+      field: "name",
+      consequence: "No snapshot was taken.",
+      remedy: "Enter a name, or leave it out to get one.",
+    });
   if (name.length > 128)
     throw new AppError("INVALID_ARGUMENT", "The name is too long", {
       field: "name",

@@ -97,7 +97,11 @@ describe("a machine that can't be made", () => {
   });
 
   it.each([
-    ["a VDI image", "<<< Oracle VM VirtualBox Disk Image >>>".padEnd(4096, "\0"), "UNSUPPORTED"],
+    [
+      "a VDI image",
+      "<<< any program's text >>>".padEnd(64, "\0").concat("\x7f\x10\xda\xbe").padEnd(4096, "\0"),
+      "UNSUPPORTED",
+    ],
     ["a truncated qcow2 image", "QFI\xfb", "INVALID_FILE"],
     ["less than a sector", "x", "INVALID_FILE"],
   ])("for a disk that is %s names file and field", async (_, content, code) => {
@@ -114,7 +118,12 @@ describe("a machine that can't be made", () => {
     truncateSync(image, 70_000);
     await expect(custom({ disks: [{ file: image }] })).rejects.toMatchObject({
       code: "INVALID_FILE",
-      details: { file: image },
+      details: {
+        file: image,
+        field: expect.stringContaining("disks.0"),
+        consequence: expect.any(String),
+        remedy: expect.any(String),
+      },
     });
   });
 
