@@ -172,6 +172,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     if (this.#lastMode[user] === mode && this.#lastBase[user] === base) return;
     this.#lastMode[user] = mode;
     this.#lastBase[user] = base;
+    state.setNumber(STATE.codeModes, (this.#lastMode[0] ?? 0) | ((this.#lastMode[1] ?? 0) << 8));
     this.#core.exports.bumpGenerations();
   }
 

@@ -65,4 +65,7 @@ export const CR4 = {
   OSXMMEXCPT: 0x400,
 } as const;
 
+/** Attributes (SEGMENT_FIELDS) of the flat segments that SYSCALL and its like load without a descriptor: present, accessed, 4 GiB. */
+export const FLAT_SEGMENT = { CODE_64: 0xa09b, CODE_32: 0xc09b, DATA: 0xc093, DPL3: 0x60 } as const;
+
 export const EFER = { SCE: 0x1, LME: 0x100, LMA: 0x400, NXE: 0x800 } as const;

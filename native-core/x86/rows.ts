@@ -9,6 +9,7 @@ import { FLAG_ROWS } from "./semantics/flag.ts";
 import { LEGACY_ROWS } from "./semantics/legacy.ts";
 import { MMX_ROWS } from "./semantics/mmx.ts";
 import { MULTIPLY_ROWS } from "./semantics/multiply.ts";
+import { PRIVILEGE_CHANGE_ROWS } from "./semantics/privilege-change.ts";
 import { SHIFT_ROWS } from "./semantics/shift.ts";
 import { SSE_ROWS } from "./semantics/sse.ts";
 import { STACK_ROWS } from "./semantics/stack.ts";
@@ -25,6 +26,7 @@ export const ROWS: readonly InstructionRow[] = [
   ...BIT_ROWS,
   ...STACK_ROWS,
   ...CONTROL_FLOW_ROWS,
+  ...PRIVILEGE_CHANGE_ROWS,
   ...STRING_ROWS,
   ...FLAG_ROWS,
   ...SYSTEM_ROWS,

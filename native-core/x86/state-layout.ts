@@ -123,6 +123,11 @@ export const STATE = {
   halted: u32(0x30c),
   /** Set by instructions that no single-step trap follows although TF was set: INT n, SYSCALL, MOV SS (SDM 3A 17.3.1.4). */
   trapInhibited: u32(0x310),
+  /**
+   * Code mode that each privilege's blocks were last looked up in: supervisor in bits 7..0, user in bits 15..8. Whoever changes privilege
+   * into another mode than noted here has to report it (CpuContext.modeChanged).
+   */
+  codeModes: u32(0x314),
 
   mxcsr: u32(0x320),
   /** What keeps SSE instructions from running: CR0.EM and CR0.TS as they are, CR4.OSFXSR inverted. Derived when the mode changes. */

@@ -1,5 +1,5 @@
 // SYSCALL, SYSRET, SYSENTER, SYSEXIT: privilege changes with fixed flat segments from MSRs instead of descriptors (SDM 2B; AMD APM 3).
-import { CR0, EFER, RFLAGS, VECTOR } from "../../x86/registers.ts";
+import { CR0, EFER, FLAT_SEGMENT, RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import { is64BitCode, isCanonical, isLongMode, privilegeLevel } from "./mode.ts";
@@ -10,11 +10,7 @@ const RDX = 2;
 const RSP = 4;
 const R11 = 11;
 
-/** Present, DPL 0, accessed; 4 GiB with G and B/D set: code (L or D) and data. */
-const CODE_64 = 0xa09b;
-const CODE_32 = 0xc09b;
-const DATA = 0xc093;
-const DPL3 = 0x60;
+const { CODE_64, CODE_32, DATA, DPL3 } = FLAT_SEGMENT;
 
 /** What SYSRET takes from R11: all but RF, VM and the reserved bits. */
 const RETURN_FLAGS = 0x3c_7fd7;

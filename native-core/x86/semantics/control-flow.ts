@@ -1,15 +1,14 @@
-// Branches, calls, returns, loops, software interrupts and system calls.
+// Branches, calls, returns, loops, software interrupts; SYSCALL and IRET are in privilege-change.ts.
 import type { ConditionCode, Size, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
-import { SEGMENTS, STATE } from "../state-layout.ts";
+import { SEGMENTS } from "../state-layout.ts";
 import { conditionFlags, conditionNames } from "./conditions.ts";
 import { GPR } from "./registers.ts";
 import { drop, peek, push } from "./stack.ts";
 
 const GENERAL_PROTECTION = 13;
 const CS = SEGMENTS.indexOf("cs");
-const SS = SEGMENTS.indexOf("ss");
 
 /** To the next instruction from an operation whose fields are in use, so that it cannot hold a block link. */
 export function leaveToNext(i: InstructionBuilder): void {
@@ -140,42 +139,6 @@ const returnFarImmediate: Semantics = (i) => {
   i.leave({ to: "state" });
 };
 
-/** What IRETQ at CPL 0 takes from the stack: TF IF DF IOPL NT RF AC ID beside the arithmetic flags. */
-const RETURN_FLAGS = 0x25_7700;
-const NT = 0x4000;
-
-/**
- * IRETQ from kernel to kernel with the segments that are loaded already: nothing changes but RIP, RSP and RFLAGS. Interrupts of the
- * kernel and its way of serializing (sync_core in Linux) end like this, often enough to do without a helper. Everything else falls
- * through to the general case.
- */
-function returnWithinLevel(i: InstructionBuilder): void {
-  const top = i.readGeneral(GPR.RSP, 8);
-  const slot = (n: number): Value => i.load(8, i.add(top, i.i64(8 * n)));
-  const [rip, cs, flags, rsp, ss] = [slot(0), slot(1), slot(2), slot(3), slot(4)];
-  const old = i.readState(STATE.systemFlags);
-  const differences = [
-    i.readState(STATE.cpl),
-    i.and(old, i.i64(NT)),
-    i.xor(i.mask(cs, 2), i.readSegment(CS, "selector")),
-    i.xor(i.mask(ss, 2), i.readSegment(SS, "selector")),
-    i.xor(rip, i.shrS(i.shl(rip, i.i64(16)), i.i64(16))),
-  ];
-  i.if(i.isZero(differences.reduce((a, b) => i.or(a, b))), () => {
-    i.writeGeneral(GPR.RSP, rsp, 8);
-    i.writeArithmeticFlags(flags);
-    i.writeState(STATE.systemFlags, i.or(i.and(old, i.i64(~RETURN_FLAGS)), i.and(flags, i.i64(RETURN_FLAGS))));
-    i.writeState(STATE.rip, rip);
-    i.leave({ to: "state" });
-  });
-}
-
-const interruptReturn: Semantics = (i) => {
-  if (i.form.mode === "64" && i.size === 8) returnWithinLevel(i);
-  i.callHelper("interruptReturn", [i.i64(i.size)]);
-  i.leave({ to: "state" });
-};
-
 function softwareInterrupt(vector: (i: InstructionBuilder) => Value): Semantics {
   return (i) => {
     i.callHelper("softwareInterrupt", [vector(i), i.nextRip()]);
@@ -200,15 +163,8 @@ const interruptDebug: Semantics = (i) => {
   i.leave({ to: "state" });
 };
 
-function transfer(helper: string): Semantics {
-  return (i) => {
-    i.callHelper(helper, [i.nextRip()]);
-    i.leave({ to: "state" });
-  };
-}
-
-const systemReturn: Semantics = (i) => {
-  i.callHelper("systemReturn", [i.i64(i.size)]);
+const systemEnter: Semantics = (i) => {
+  i.callHelper("systemEnter", [i.nextRip()]);
   i.leave({ to: "state" });
 };
 
@@ -254,7 +210,6 @@ export const CONTROL_FLOW_ROWS: readonly InstructionRow[] = [
   row("CALLF", "FF /3", "M", callFar(farPointer), { ...FAR, sized: true }),
   row("RETF", "CB", "", returnFar, { ...FAR, sized: true }),
   row("RETF", "CA", "Iw", returnFarImmediate, { ...FAR, sized: true }),
-  row("IRET", "CF", "", interruptReturn, { ...FAR, sized: true }),
   row(
     "INT3",
     "CC",
@@ -271,9 +226,7 @@ export const CONTROL_FLOW_ROWS: readonly InstructionRow[] = [
   ),
   row("INTO", "CE", "", interruptOnOverflow, { ...FAR, mode: "legacy", reads: ["OF"] }),
   row("INT1", "F1", "", interruptDebug, FAR),
-  row("SYSCALL", "0F 05", "", transfer("systemCall"), { ...FAR, feature: "syscall" }),
-  row("SYSRET", "0F 07", "", systemReturn, { ...FAR, sized: true, feature: "syscall", privileged: true }),
-  row("SYSENTER", "0F 34", "", transfer("systemEnter"), FAR),
+  row("SYSENTER", "0F 34", "", systemEnter, FAR),
   row("SYSEXIT", "0F 35", "", systemExit, { ...FAR, sized: true, privileged: true }),
   row("UD2", "0F 0B", "", undefined_, FAR),
   row("UD1", "0F B9", "Gv,Ev", undefined_, { ...FAR, addressing: "unused" }),
