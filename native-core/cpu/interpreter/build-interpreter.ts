@@ -17,7 +17,8 @@ import { definePageWalk } from "../mmu/page-walk.ts";
 import { declarePhysical } from "../mmu/physical.ts";
 import { declareTlb } from "../mmu/tlb.ts";
 import { declareBlocks } from "./blocks.ts";
-import { type InlineHandler, OUTCOME, type OutcomeGlobals, writeDispatch } from "./dispatch.ts";
+import { type InlineHandler, type OutcomeGlobals, writeDispatch } from "./dispatch.ts";
+import { OUTCOME } from "./outcome.ts";
 import { traitsOf } from "./form-traits.ts";
 import { branchCondition, fuseBranch, fusibleConditions } from "./fused-branch.ts";
 import { type FusedPair, HANDLER_TABLE, handlerTableBytes } from "./handler-table.ts";
@@ -114,7 +115,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     globals,
     [...handlers.map((handler, number) => (inline[number] ? inlineHandler(handler) : undefined)), undefined],
     resync,
-    { table: exportForRegions(module, runtime), hotBlock: host.hotBlock },
+    { table: exportForRegions(module, runtime, globals.area), hotBlock: host.hotBlock },
   );
   module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), pairs, resync));
   const exported: Record<string, FunctionReference> = {

@@ -48,26 +48,15 @@ import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
 import { userAccess } from "../mmu/access.ts";
-import { readSlot, readSlot32, writeSlot, writeSlot32 } from "../mmu/cells.ts";
+import { readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
 import { BLOCK_RIP, type BlockFunctions, ripHashOffset } from "./blocks.ts";
+import { OUTCOME } from "./outcome.ts";
 import type { LoweringTarget, Runtime } from "./target.ts";
 
 /** What `run` returns. */
 export const RUN_RESULT = { leave: 0, exception: 1 } as const;
-
-/** What an outlined handler returns; targets and slots are in globals. `resume`: of regions only, go on in the middle of a block. */
-export const OUTCOME = {
-  next: 0,
-  fault: 1,
-  linked: 2,
-  checked: 3,
-  indirect: 4,
-  state: 5,
-  repeat: 6,
-  resume: 7,
-} as const;
 
 const TF = 0x100;
 const IF = 0x200;
@@ -186,6 +175,8 @@ export function writeDispatch(
   f.br(probe);
 
   f.close(enter);
+  writeCell(CELLS.codeVoided, i32(0))(f);
+  writeCell(CELLS.regionDepth, i32(0))(f);
   set(outcome, (w) => {
     op("i32.xor", load("i32.load", counter, BLOCK_HEADER.counter), i32(-1))(w);
     w.callIndirect(module.typeIndex(REGION_TYPE), regions.table);

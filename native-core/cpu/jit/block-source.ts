@@ -122,11 +122,12 @@ function dropDeadFlags(operations: CompiledOperation[]): void {
   }
 }
 
-/** Calls leave the region: what they call is a region of its own. */
+/** What a call calls is a region of its own. */
 function targetsOf({ prepared, fields, next }: CompiledOperation, pageOffset: number): Map<EdgeKind, number> {
   const targets = new Map<EdgeKind, number>();
-  if (prepared.changesSystem || prepared.form.row.mnemonic === "CALL") return targets;
-  if (prepared.exits.has("relative")) targets.set("relative", pageOffset + Number(fields.disp));
+  if (prepared.changesSystem) return targets;
+  if (prepared.form.row.mnemonic === "CALL") targets.set("return", next);
+  else if (prepared.exits.has("relative")) targets.set("relative", pageOffset + Number(fields.disp));
   if (prepared.exits.has("next")) targets.set("next", next);
   for (const [kind, offset] of targets) if (offset < 0 || offset >= 4096) targets.delete(kind);
   return targets;

@@ -23,9 +23,12 @@ export interface JitOptions {
   readonly names?: boolean;
 }
 
-export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 400, batch: 24 };
+export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 1500, batch: 24 };
 
 const LIMITS = { maxBlocks: 48, maxOperations: 500 };
+
+/** Times the threshold after which a covered block gets a region of its own. */
+const COVERED_FACTOR = 4;
 
 export interface JitStatistics {
   regions: number;
@@ -53,6 +56,8 @@ export class Jit {
   #queue: number[] = [];
   /** Index in the table of regions, by the address of the block it is entered at. */
   readonly #compiled = new Map<number, number>();
+  /** Blocks that are part of a region but not entered on their own. */
+  readonly #covered = new Set<number>();
   #free: number[] = [];
   #next = 0;
 
@@ -70,14 +75,16 @@ export class Jit {
 
   /** A block has been executed often: called by the interpreter in front of the block. */
   hot(address: number): void {
+    if (this.#isCovered(address)) return;
     this.#queue.push(address);
     if (this.#queue.length >= this.#options.batch) this.compileQueue();
   }
 
   /** Compiles what is waiting. */
   compileQueue(): void {
-    const queue = this.#queue;
-    if (queue.length === 0) return;
+    if (this.#queue.length === 0) return;
+    // Functions before the places in them that calls return to: one region then covers both.
+    const queue = this.#queue.sort((a, b) => this.#hostOf(a) - this.#hostOf(b));
     this.#queue = [];
     const candidates = queue.flatMap((address) => this.#candidate(address) ?? []);
     if (candidates.length > 0) this.#compile(candidates);
@@ -88,11 +95,25 @@ export class Jit {
   #candidate(address: number): Candidate | undefined {
     const place = this.#blocks.placeOf(address);
     if (!place || this.#compiled.has(address)) return undefined;
+    if (this.#isCovered(address)) return undefined;
     const page = place.host & -PAGE_SIZE;
     const entry = this.#source.read(address, place.host & (PAGE_SIZE - 1));
     if (!entry) return undefined;
     const region = discoverRegion(entry, (offset) => this.#blockAt(page + offset, offset, place.context), LIMITS);
+    for (const { block } of region.nodes) if (block !== entry) this.#covered.add(block.address);
     return { address, user: (place.context & CONTEXT_USER) !== 0, region };
+  }
+
+  /** Part of a region already: most executions will be there, so it must be hot for longer to be entered on its own. */
+  #isCovered(address: number): boolean {
+    if (!this.#covered.delete(address)) return false;
+    const counter = address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter;
+    this.#view.setInt32(counter, this.#options.threshold * COVERED_FACTOR, true);
+    return true;
+  }
+
+  #hostOf(address: number): number {
+    return this.#blocks.placeOf(address)?.host ?? 0;
   }
 
   /** A block that was executed more than by chance. */
@@ -149,10 +170,12 @@ export class Jit {
     if (address === undefined) {
       for (const index of this.#compiled.values()) this.#release(index);
       this.#compiled.clear();
+      this.#covered.clear();
       this.#source.originalHandlers.clear();
       this.#queue = [];
       return;
     }
+    this.#covered.delete(address);
     const index = this.#compiled.get(address);
     if (index === undefined) return;
     this.#release(index);

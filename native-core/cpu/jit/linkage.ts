@@ -4,6 +4,7 @@ import type { FunctionReference, WasmType } from "../../wasm/types.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { importMemories } from "../mmu/imports.ts";
 import { defineStoreFlags } from "./flag-forms.ts";
+import { defineFollow } from "./follow.ts";
 import type { JitRuntime } from "./region-writer.ts";
 
 /** Regions that can be alive at once. */
@@ -27,18 +28,24 @@ const ARITHMETIC = {
   mulHighU: ["i64", "i64", "->i64"],
   mulHighS: ["i64", "i64", "->i64"],
   storeFlags: ["i32", "i64", "i64", "i64"],
+  follow: ["i32", "->i32"],
+  callRegion: ["i32", "->i32"],
 } as const;
 
 const exportName = (name: string): string => `jit.${name}`;
 
-/** In the interpreter's module: declares what only regions use, exports all; yields the index of the table of regions. */
-export function exportForRegions(module: ModuleWriter, runtime: Runtime): number {
-  const storeFlags = defineStoreFlags(module);
+/** In the interpreter's module: declares what only regions use, exports all; yields the index of the table of regions. `area`: the global with the address of the privilege area in use. */
+export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: number): number {
+  const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
+  const functions = {
+    ...runtime,
+    storeFlags: defineStoreFlags(module),
+    ...defineFollow(module, table, module.typeIndex(REGION_TYPE), area),
+  };
   for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
     module.export(exportName(name), runtime.access[name]);
   for (const name of Object.keys(ARITHMETIC) as (keyof typeof ARITHMETIC)[])
-    module.export(exportName(name), name === "storeFlags" ? storeFlags : runtime[name]);
-  const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
+    module.export(exportName(name), functions[name]);
   module.exportTable(REGION_TABLE, table);
   return table;
 }

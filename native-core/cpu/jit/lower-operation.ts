@@ -5,12 +5,12 @@ import { foldPure, type PureOpName } from "../../ir/ops.ts";
 import { and64, type Code, call, choose, i64, unlikely, wrap } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
-import { OUTCOME } from "../interpreter/dispatch.ts";
 import { readRegister, readSegment, writeRegister } from "../interpreter/lower-registers.ts";
 import { exceptionPending, raise, readSlot, writeSlot } from "../mmu/cells.ts";
 import type { CompiledOperation } from "./block-source.ts";
 import * as flags from "./flag-forms.ts";
 import { writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
+import { OUTCOME } from "./outcome.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
 /** Writes the operation's code; `exit` writes what follows one of its exits (`target`: of an indirect one, on the stack). */

@@ -9,11 +9,11 @@ import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { Label } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { NEXT_SLOT, TAKEN_SLOT } from "../interpreter/block-layout.ts";
-import { OUTCOME } from "../interpreter/dispatch.ts";
 import { readSlot } from "../mmu/cells.ts";
 import type { CompiledBlock } from "./block-source.ts";
 import { DYNAMIC } from "./flag-forms.ts";
 import { lowerOperation } from "./lower-operation.ts";
+import { OUTCOME } from "./outcome.ts";
 import type { EdgeKind, Region, RegionNode } from "./region.ts";
 import { type JitRuntime, type RegionUses, RegionWriter } from "./region-writer.ts";
 
@@ -80,20 +80,32 @@ class RegionLowering {
     const writer = this.#writer;
     const { f } = writer;
     const { instructionCount, lastOperation } = block;
+    const back = successors.get("return");
     switch (exit.to) {
       case "relative":
       case "next": {
         const target = exit.to === "next" ? next : relativeTarget(block);
         const successor = successors.get(exit.to);
-        if (successor !== undefined) return this.#edge(block, successor, target);
+        if (successor !== undefined) return this.#edge(instructionCount, successor, target);
         const slot = lastOperation + (exit.to === "next" ? NEXT_SLOT : TAKEN_SLOT);
+        if (back !== undefined) {
+          writer.callFunction(OUTCOME.linked, writer.ripAt(target), instructionCount, slot, next);
+          return this.#edge(0, back, next);
+        }
         const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
         return writer.leave(outcome, writer.ripAt(target), instructionCount, slot)(f);
       }
       case "indirect": {
         const target = f.borrow("i64");
         f.set(target);
-        writer.leave(OUTCOME.indirect, get(target), instructionCount)(f);
+        if (back !== undefined) {
+          writer.callFunction(OUTCOME.jump, get(target), instructionCount, 0, next);
+          this.#edge(0, back, next);
+        } else {
+          // A return goes to the region that has called, if there is one.
+          const outcome = changesSystem || isReturn(block) ? OUTCOME.indirect : OUTCOME.jump;
+          writer.leave(outcome, get(target), instructionCount)(f);
+        }
         return f.release(target);
       }
       case "state":
@@ -103,11 +115,12 @@ class RegionLowering {
     }
   }
 
-  #edge(block: CompiledBlock, successor: number, target: number): void {
+  /** To a node of the region, after `retired` instructions. `target`: its offset in the page. */
+  #edge(retired: number, successor: number, target: number): void {
     const writer = this.#writer;
     const { f } = writer;
     const state = writer.flagState;
-    writer.retire(block.instructionCount)(f);
+    writer.retire(retired)(f);
     unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [
       writer.leave(OUTCOME.indirect, writer.ripAt(target), 0),
     ])(f);
@@ -119,6 +132,10 @@ class RegionLowering {
     } else this.#tree(successor);
     writer.flagState = state;
   }
+}
+
+function isReturn(block: CompiledBlock): boolean {
+  return block.operations.at(-1)?.prepared.form.row.mnemonic === "RET";
 }
 
 function relativeTarget(block: CompiledBlock): number {

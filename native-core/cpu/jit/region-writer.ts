@@ -6,18 +6,37 @@
 //   a, b, result, form   flags (flag-forms.ts)
 //
 // The function returns an outcome of the interpreter's (interpreter/dispatch.ts) with a link slot in the upper bits; RIP is in state.
-import { add64, type Code, call, get, i32, i64, load, seq, set, store, unlikely, when } from "../../wasm/code.ts";
+import {
+  add64,
+  and32,
+  type Code,
+  call,
+  eq32,
+  eq64,
+  get,
+  i32,
+  i64,
+  load,
+  op,
+  seq,
+  set,
+  store,
+  unlikely,
+  when,
+} from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
-import { OUTCOME } from "../interpreter/dispatch.ts";
 import type { Runtime } from "../interpreter/target.ts";
-import { readCell, readSlot, writeCell, writeSlot } from "../mmu/cells.ts";
+import { readCell, readSlot, writeSlot } from "../mmu/cells.ts";
 import { AREA, CELLS } from "../mmu/memory-layout.ts";
 import { DYNAMIC, type FlagLocals, IN_MEMORY, storeKnownFlags } from "./flag-forms.ts";
+import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 
 export interface JitRuntime extends Runtime {
   readonly storeFlags: FunctionReference;
+  readonly follow: FunctionReference;
+  readonly callRegion: FunctionReference;
 }
 
 /** What a region's code touches: registers by number, forms of flags (flag-forms.ts). */
@@ -26,8 +45,6 @@ export interface RegionUses {
   readonly used: ReadonlySet<number>;
   readonly written: ReadonlySet<number>;
 }
-
-const OUTCOME_BITS = 3;
 
 export class RegionWriter {
   readonly f: FunctionWriter;
@@ -98,6 +115,11 @@ export class RegionWriter {
     f.close(this.#exitStored as Label);
     writeSlot(STATE.instructionCount, get(this.count))(f);
     writeSlot(STATE.rip, get(this.#rip))(f);
+    this.#storeBase(f);
+    when(op("i32.eqz", and32(get(this.#outcome), i32(NOT_TO_FOLLOW))), [
+      get(this.#outcome),
+      (w) => w.index("return_call", this.runtime.follow.index),
+    ])(f);
     f.get(this.#outcome);
   }
 
@@ -125,6 +147,30 @@ export class RegionWriter {
     );
   }
 
+  /**
+   * Runs the guest function that an outcome leads to, at `rip`. What follows is written for the case that it has returned to
+   * `returnOffset`, with all state in memory; else the region ends with the callee's outcome.
+   */
+  callFunction(outcome: number, rip: Code, retired: number, slot: number, returnOffset: number): void {
+    const { f } = this;
+    writeSlot(STATE.rip, rip)(f);
+    this.retire(retired)(f);
+    this.spill()(f);
+    this.#storeBase(f);
+    set(this.#outcome, call(this.runtime.callRegion, i32(outcome | (slot << OUTCOME_BITS))))(f);
+    const returned = and32(
+      and32(eq32(get(this.#outcome), i32(OUTCOME.indirect)), op("i32.eqz", readCell(CELLS.codeVoided))),
+      eq64(readSlot(STATE.rip), this.ripAt(returnOffset)),
+    );
+    unlikely(op("i32.eqz", returned), [get(this.#outcome), op("return")])(f);
+    set(this.count, readSlot(STATE.instructionCount))(f);
+    this.reload(f);
+    this.flagState = IN_MEMORY;
+  }
+
+  /** Where the region is, for whoever links a block behind it. */
+  readonly #storeBase: Code = (w) => store("i64.store", i32(0), get(this.base), PSEUDO_REGISTERS.BLOCK_RIP)(w);
+
   retire(instructions: number): Code {
     return instructions === 0 ? seq() : set(this.count, add64(get(this.count), i64(instructions)));
   }
@@ -136,10 +182,7 @@ export class RegionWriter {
 
   /** Leaves in front of the instruction at `pageOffset` if the code being executed may have been written. */
   leaveIfVoid(pageOffset: number, retired: number): Code {
-    return unlikely(readCell(CELLS.codeVoided), [
-      writeCell(CELLS.codeVoided, i32(0)),
-      this.leave(OUTCOME.resume, this.ripAt(pageOffset), retired),
-    ]);
+    return unlikely(readCell(CELLS.codeVoided), [this.leave(OUTCOME.resume, this.ripAt(pageOffset), retired)]);
   }
 
   // --- state ----------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@
 // the graph irreducible; such edges are cut: they leave the region and come back through the dispatcher.
 import type { CompiledBlock } from "./block-source.ts";
 
-export type EdgeKind = "relative" | "next";
+/** How a block leads to another: by its exits, or `return`: a call in it comes back there. */
+export type EdgeKind = "relative" | "next" | "return";
 
 export interface RegionNode {
   readonly block: CompiledBlock;

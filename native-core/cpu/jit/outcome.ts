@@ -1,0 +1,10 @@
+// What a region's function returns: an outcome of the interpreter's in the low bits, a link slot above them.
+import { OUTCOME as INTERPRETER_OUTCOME } from "../interpreter/outcome.ts";
+
+/** `jump`: an indirect jump that `follow` may take; the dispatcher never sees it. */
+export const OUTCOME = { ...INTERPRETER_OUTCOME, jump: 0 } as const;
+
+export const OUTCOME_BITS = 3;
+
+/** Outcomes with none of these bits are for `follow`: linked and jump. */
+export const NOT_TO_FOLLOW = 5;
