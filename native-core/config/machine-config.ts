@@ -118,15 +118,22 @@ export const machineConfigSchema = z.strictObject({
     }),
   }),
   display: z.strictObject({
-    videoMemoryMiB: field(z.int().min(4, "at least 4 MiB").max(64, "at most 64 MiB"), {
-      label: "Video memory",
-      help: "16 MiB is enough for 2560x1600 in full colour.",
-      page: "display",
-      change: "off",
-      unit: "MiB",
-      control: "slider",
-      example: 32,
-    }),
+    videoMemoryMiB: field(
+      z
+        .int()
+        .min(4, "at least 4 MiB")
+        .max(64, "at most 64 MiB")
+        .refine((size) => (size & (size - 1)) === 0, "4, 8, 16, 32 or 64 MiB: a power of two"),
+      {
+        label: "Video memory",
+        help: "4, 8, 16, 32 or 64 MiB; 16 MiB is enough for 2560x1600 in full colour.",
+        page: "display",
+        change: "off",
+        unit: "MiB",
+        control: "number",
+        example: 32,
+      },
+    ),
   }),
   disks: field(z.array(diskSchema).max(DISKS_MAX, `at most ${DISKS_MAX} disks`), {
     label: "Disks",

@@ -92,7 +92,7 @@ export class RunningMachine {
         backend: disk,
         onError: (kind, error) => events.error(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
       })),
-      video: {},
+      video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20 },
       log: (message) => events.warn(message),
     });
     if (!processor) throw new Error("assertion failed: the machine has a processor");

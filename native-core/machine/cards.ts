@@ -1,7 +1,7 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
 import type { BlockBackend } from "../devices/block-backend.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
-import { Vga, VRAM_BYTES } from "../devices/vga/vga.ts";
+import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
 import { type ConsolePortOptions, VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
@@ -22,8 +22,8 @@ interface DiskPart {
 
 export interface CardParts {
   disks?: readonly DiskPart[];
-  /** A display adapter, with the monitor's preferred mode in pixels. */
-  video?: { monitor?: { width: number; height: number } };
+  /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
+  video?: { memoryBytes?: number; monitor?: { width: number; height: number } };
   /** Ports of a virtio console; the first is a terminal. */
   consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
 }
@@ -53,11 +53,11 @@ export class StandardCards {
     ];
   }
 
-  #vga({ bus, clock, videoMemory }: BoardServices, { monitor }: NonNullable<CardParts["video"]>): Vga {
+  #vga({ bus, clock, videoMemory }: BoardServices, { memoryBytes, monitor }: NonNullable<CardParts["video"]>): Vga {
     const vga = new Vga({
       bus,
       clock,
-      vram: videoMemory ?? new PlainVram(VRAM_BYTES),
+      vram: videoMemory ?? new PlainVram(memoryBytes ?? VRAM_DEFAULT_BYTES),
       saveVram: videoMemory === undefined,
       ...(monitor ? { monitor } : {}),
     });

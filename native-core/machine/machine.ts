@@ -13,7 +13,7 @@ import type { GuestMemory, Inputs } from "../devices/device.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
 import { timeNs } from "../devices/state-schema.ts";
 import type { ByteSink } from "../devices/uart/uart.ts";
-import { VRAM_BYTES } from "../devices/vga/vga.ts";
+import { VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { type Vram, VramAperture } from "../devices/vga/vram.ts";
 import type { VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
 import type { Firmware } from "../firmware/firmware.ts";
@@ -112,7 +112,7 @@ export class Machine {
     this.clock.onEarlierDeadline = () => this.vcpu.requestExit();
     const processor = parts.createProcessor({
       memoryBytes,
-      videoMemoryBytes: parts.video ? VRAM_BYTES : 0,
+      videoMemoryBytes: parts.video ? (parts.video.memoryBytes ?? VRAM_DEFAULT_BYTES) : 0,
       bus: this.bus,
       platform: this.#platform(wallInputs),
       interrupts: {

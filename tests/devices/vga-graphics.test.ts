@@ -185,6 +185,14 @@ describe("Bochs VBE", () => {
     expect(bench.bus.readMmio(LFB + 0x30010, 1)).toBe(0x42);
   });
 
+  it.each([4, 32, 64])("tells the guest of %i MiB of video memory and decodes all of it", (mebibytes) => {
+    const bench = new VgaBench(mebibytes << 20);
+    bench.out(0x1ce, 0x0a, 2);
+    expect(bench.bus.readPort(0x1cf, 2)).toBe(mebibytes * 16);
+    bench.vga.pci.writeConfig(0x10, 4, 0xffff_ffff);
+    expect(bench.vga.pci.readConfig(0x10, 4) & ~0xf).toBe(-(mebibytes << 20));
+  });
+
   it("starts in a linear mode for a kernel without a driver", () => {
     const bench = new VgaBench();
     const mode = bench.vga.setLinearMode(1024, 768, 32);

@@ -1,7 +1,7 @@
 // A VGA on a bus of its own, with a clock that the test moves, and its picture as text.
 import { SystemBus } from "../../native-core/devices/bus.ts";
 import type { Rect } from "../../native-core/devices/display-source.ts";
-import { Vga, VRAM_BYTES } from "../../native-core/devices/vga/vga.ts";
+import { Vga, VRAM_DEFAULT_BYTES } from "../../native-core/devices/vga/vga.ts";
 import { PlainVram } from "../../native-core/devices/vga/vram.ts";
 
 export const LFB = 0xc000_0000;
@@ -9,12 +9,13 @@ export const MMIO = 0xd000_0000;
 
 export class VgaBench {
   readonly bus = new SystemBus();
-  readonly vram = new PlainVram(VRAM_BYTES);
+  readonly vram: PlainVram;
   nowNs = 0n;
   readonly vga: Vga;
   pixels = new Uint32Array(0);
 
-  constructor() {
+  constructor(vramBytes = VRAM_DEFAULT_BYTES) {
+    this.vram = new PlainVram(vramBytes);
     this.vga = new Vga({
       bus: this.bus,
       vram: this.vram,

@@ -19,8 +19,9 @@ import { TEXT_COLUMNS, TEXT_ROWS } from "./text-mode.ts";
 import { type LinearMode, VBE, VBE_8BIT_DAC, VBE_ENABLED, VbeRegisters, type VbeState, vbeStateSchema } from "./vbe.ts";
 import { VRAM_PAGE_BYTES, type Vram, VramAperture } from "./vram.ts";
 
-/** Video memory of the adapter: enough for 2560x1600 at 32 bits. */
-export const VRAM_BYTES = 16 * 1024 * 1024;
+/** Video memory unless the machine says otherwise: enough for 2560x1600 at 32 bits. */
+export const VRAM_DEFAULT_BYTES = 16 * 1024 * 1024;
+const VRAM_MAX_BYTES = 64 * 1024 * 1024;
 
 const MMIO_BYTES = 4096;
 const MMIO_VGA_PORTS = 0x400;
@@ -39,7 +40,7 @@ const INPUT_STATUS_V_RETRACE = 0x08;
 export interface VgaOptions {
   readonly bus: IoBus;
   readonly clock: VirtualClock;
-  /** `VRAM_BYTES` long. */
+  /** Its length is a power of two, as that of a BAR has to be, of at most 64 MiB. */
   readonly vram: Vram;
   /** False when the machine saves video memory together with RAM. */
   readonly saveVram?: boolean;
@@ -48,7 +49,7 @@ export interface VgaOptions {
 }
 
 const vramStateSchema = z
-  .object({ pages: z.array(u16), content: bytesUpTo(VRAM_BYTES) })
+  .object({ pages: z.array(u16), content: bytesUpTo(VRAM_MAX_BYTES) })
   .refine(({ pages, content }) => content.length === pages.length * VRAM_PAGE_BYTES, "pages and content disagree");
 
 export interface VgaState {
@@ -75,13 +76,14 @@ export class Vga implements Device<VgaState> {
 
   constructor(options: VgaOptions) {
     const { bus, clock, vram, monitor = { width: 1024, height: 768 } } = options;
-    assert(vram.bytes.length === VRAM_BYTES, "video memory has the size the BAR says");
+    const sizeBytes = vram.bytes.length;
+    assert(sizeBytes <= VRAM_MAX_BYTES && (sizeBytes & (sizeBytes - 1)) === 0, "video memory has the size of a BAR");
     this.#options = options;
     this.#vram = vram;
     this.#edid = buildEdid(monitor.width, monitor.height);
     this.#registers = new VgaRegisters(() => inputStatus(clock.nowNs()));
     this.#window = new MemoryWindow(this.#registers, vram);
-    this.#vbe = new VbeRegisters(VRAM_BYTES, {
+    this.#vbe = new VbeRegisters(sizeBytes, {
       modeChanged: (mode, clear) => this.#modeChanged(mode, clear),
       changed: () => this.#vbeChanged(),
     });
@@ -98,7 +100,7 @@ export class Vga implements Device<VgaState> {
       index: 0,
       kind: "memory",
       prefetchable: true,
-      sizeBytes: VRAM_BYTES,
+      sizeBytes,
       handler: new VramAperture(vram),
     });
     this.pci.addBar({
@@ -197,11 +199,11 @@ export class Vga implements Device<VgaState> {
     const { pages, content } = state.vram;
     this.#vram.bytes.fill(0);
     pages.forEach((page, index) => {
-      if ((page + 1) * VRAM_PAGE_BYTES > VRAM_BYTES) return;
+      if ((page + 1) * VRAM_PAGE_BYTES > this.#vram.bytes.length) return;
       const from = index * VRAM_PAGE_BYTES;
       this.#vram.bytes.set(content.subarray(from, from + VRAM_PAGE_BYTES), page * VRAM_PAGE_BYTES);
     });
-    this.#vram.markDirty(0, VRAM_BYTES);
+    this.#vram.markDirty(0, this.#vram.bytes.length);
   }
 
   dispose(): void {
@@ -211,10 +213,10 @@ export class Vga implements Device<VgaState> {
 
   #saveVram(): z.infer<typeof vramStateSchema> {
     const { bytes } = this.#vram;
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, VRAM_BYTES / 4);
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     const pageWords = VRAM_PAGE_BYTES / 4;
     const pages: number[] = [];
-    for (let page = 0; page < VRAM_BYTES / VRAM_PAGE_BYTES; page++) {
+    for (let page = 0; page < bytes.length / VRAM_PAGE_BYTES; page++) {
       const end = (page + 1) * pageWords;
       let at = page * pageWords;
       while (at < end && words[at] === 0) at++;
