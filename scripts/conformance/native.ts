@@ -7,7 +7,7 @@ import { type Mode, type Outcome, type TestState, WINDOW_SIZE } from "./vector-f
 
 const RECORD_SIZE = 2048;
 const CODE_OFFSET = 144;
-const CODE_SIZE = 32;
+const CODE_SIZE = 112;
 const IMAGE_OFFSET = 256;
 const WINDOW_OFFSET = 768;
 const MODE_NUMBERS: Record<Mode, number> = { "64": 0, legacy: 1, "16": 2 };

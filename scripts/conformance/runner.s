@@ -5,7 +5,7 @@
 #      0  general registers, RAX..R15          0  gregs of the signal frame: r8..r15 rdi rsi rbp rbx rdx rax rcx rsp rip
 #    128  RFLAGS                                  eflags cs/gs/fs err trapno oldmask cr2 (23 x 8)
 #    136  1 = 32-bit code (CS 0x23), 2 = 16-bit   184  ds es fs gs, 16 bits each
-#    144  code, 32 bytes, padded with INT3
+#    144  code, 112 bytes, padded with INT3
 #    256  FXSAVE image                       256  FXSAVE image
 #    768  window: the last 1 KiB of the      768  window
 #         data page; the page after is absent
@@ -104,7 +104,7 @@ more:   xor edi, edi
         rep movsq
         mov edi, SLOT
         lea rsi, [rip+current+144]
-        mov ecx, 4
+        mov ecx, 14
         rep movsq
 
         cmp dword ptr [rip+current+136], 2
