@@ -1,5 +1,5 @@
 // The snapshot tree as clients see it, with the bytes that each snapshot alone holds.
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
@@ -31,7 +31,7 @@ export async function snapshotView(machine: Machine, snapshot: SnapshotRecord): 
   };
 }
 
-/** Its memory, and its disk layers unless another snapshot froze the same ones. */
+/** What its memory took when it was written, and its disk layers unless another snapshot froze the same ones. */
 async function ownBytes(machine: Machine, snapshot: SnapshotRecord): Promise<number> {
   const others = new Set(
     machine.record.snapshots
@@ -43,7 +43,6 @@ async function ownBytes(machine: Machine, snapshot: SnapshotRecord): Promise<num
     if (isOwn(machine, layer.file) && !others.has(layer.file))
       bytes += await usedBytes(path.join(machine.paths.folder, layer.file));
   }
-  if (snapshot.memory !== null) bytes += await folderBytes(path.join(machine.paths.folder, snapshot.memory));
   return bytes;
 }
 
@@ -53,14 +52,6 @@ export async function usedBytes(file: string): Promise<number> {
     (found) => (process.platform === "win32" ? found.size : found.blocks * 512),
     () => 0,
   );
-}
-
-async function folderBytes(folder: string): Promise<number> {
-  let bytes = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-    if (entry.isFile()) bytes += await usedBytes(path.join(folder, entry.name));
-  }
-  return bytes;
 }
 
 export async function thumbnail(machine: Machine, snapshot: SnapshotRecord): Promise<{ pngBase64: string } | null> {
