@@ -27,6 +27,7 @@ const DERIVED: ReadonlySet<StateName> = new Set<StateName>([
   "eventPending",
   "instructionDeadline",
   "mappingGeneration",
+  "codeModes",
   "mtrrVariable",
   "mtrrFixed",
 ]);
