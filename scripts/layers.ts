@@ -67,6 +67,8 @@ export const BOXES: readonly Box[] = [
       "native-core/host/node-image-file.ts",
       "native-core/host/media-host.ts",
       "native-core/host/state/collect-garbage.ts",
+      "native-core/host/state/format.ts",
+      "native-core/host/state/state-folder.ts",
       "main",
     ],
     packages: ["node:"],

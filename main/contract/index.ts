@@ -201,7 +201,7 @@ export const contract = {
     /** Server-side file picker: one folder of the host. Only names, kinds and sizes; never content. */
     browse: base
       .route({ method: "GET", path: "/files" })
-      .input(z.object({ folder: z.string().nullable() }))
+      .input(z.object({ folder: z.string().nullable().default(null) }))
       .output(
         z.object({
           folder: z.string(),

@@ -1,6 +1,11 @@
 // Terrarium's own emulator core. It runs on every host.
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { AppError } from "../../native-core/common/errors.ts";
 import { MEMORY_MAX_MIB, MEMORY_MIN_MIB } from "../../native-core/config/machine-config.ts";
+import { PACKS_FOLDER, packName } from "../../native-core/host/state/format.ts";
+import { readState } from "../../native-core/host/state/state-folder.ts";
 import type { EngineDefinition } from "./engine.ts";
 
 export function embeddedEngine(): EngineDefinition {
@@ -18,5 +23,15 @@ export function embeddedEngine(): EngineDefinition {
       memoryMinMiB: MEMORY_MIN_MIB,
       memoryMaxMiB: MEMORY_MAX_MIB,
     },
+    checkState,
   };
+}
+
+/** Everything but the contents of the pages, whose sums are checked when they are read. */
+async function checkState(folder: string): Promise<void> {
+  const { map } = await readState(folder);
+  for (const id of map.packs) {
+    const file = path.join(folder, PACKS_FOLDER, packName(id));
+    if (!existsSync(file)) throw new AppError("NOT_FOUND", `A part of the saved memory is missing: ${file}`, { file });
+  }
 }

@@ -8,4 +8,9 @@ export interface EngineDefinition {
   readonly module: string;
   /** What it can do before it was asked; a running engine's own answer counts more. */
   readonly capabilities: EngineCapabilities;
+  /**
+   * Whether a state folder is there and whole enough to continue from; a machine gives up its present only for one that is.
+   * @throws AppError naming the file.
+   */
+  checkState?(folder: string): Promise<void>;
 }

@@ -1,5 +1,5 @@
 // Errors as data for clients. What is not an expected failure is a defect: it is reported as such, without its inner text.
-import { AppError, isAppError } from "../../native-core/common/errors.ts";
+import { AppError, type AppErrorDetails, isAppError } from "../../native-core/common/errors.ts";
 import type { Failure } from "../contract/schemas.ts";
 import { fileOfError, ioFailure } from "../store/io-error.ts";
 
@@ -11,6 +11,18 @@ export function failureOf(error: unknown): Failure {
     message: error instanceof Error ? `Internal error: ${error.message}` : "Internal error",
     remedy: "This is a defect of Terrarium; please report it with the host's log.",
   };
+}
+
+/**
+ * A failure of a part that knows the file but not what it was wanted for: `defaults` fill in what it did not say. Its field gives
+ * way to that of the request. Other errors pass through.
+ */
+export function explained(error: unknown, defaults: AppErrorDetails): unknown {
+  if (!isAppError(error)) return error;
+  const { field } = error.details;
+  const keepsField = defaults.field === undefined || field?.startsWith(defaults.field) === true;
+  const details = { ...defaults, ...error.details, ...(!keepsField && { field: defaults.field }) };
+  return new AppError(error.code, error.message, details, { cause: error });
 }
 
 export function cancelled(what: string): AppError {

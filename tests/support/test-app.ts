@@ -1,4 +1,5 @@
 // An app on a data folder of its own, with the fake VM process and a small stand-in for Starter Linux.
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -7,6 +8,7 @@ import type { EngineDefinition } from "../../main/engines/engine.ts";
 import { App } from "../../main/services/app.ts";
 import { mediaImages } from "../../main/services/disks/media-images.ts";
 import { DEFAULT_TIMEOUTS, type VmTimeouts } from "../../main/supervisor/vm-client.ts";
+import { AppError } from "../../native-core/common/errors.ts";
 
 export type FakeVm = "fake" | "silent" | "foreign" | "broken";
 
@@ -33,6 +35,10 @@ function fakeEngine(which: FakeVm = "fake"): EngineDefinition {
       maxCpus: 1,
       memoryMinMiB: 64,
       memoryMaxMiB: 3072,
+    },
+    async checkState(state) {
+      const file = path.join(state, "memory.json");
+      if (!existsSync(file)) throw new AppError("NOT_FOUND", `${file} doesn't exist`, { file });
     },
   };
 }

@@ -7,7 +7,7 @@ import { crashPoint } from "../../store/crash-points.ts";
 import type { MachinePaths } from "../../store/data-folder.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
-import { cancelled } from "../failures.ts";
+import { cancelled, explained } from "../failures.ts";
 import { newId } from "../ids.ts";
 import type { TaskHandle } from "../tasks.ts";
 import { makeMachine, type NewMachineParts, validConfig } from "./creation.ts";
@@ -48,9 +48,16 @@ async function copyParts(
     if (task.signal.aborted) throw cancelled("Cloning");
     const file = `disks/${disk.id}.qcow2`;
     const layer = { file: path.resolve(source.paths.folder, disk.file), format: disk.format };
-    await context.images.flatten(layer, path.join(target.folder, file), {
+    const options = {
       signal: task.signal,
-      progress: (share) => task.progress((index + share) / disks.length),
+      progress: (share: number) => task.progress((index + share) / disks.length),
+    };
+    await context.images.flatten(layer, path.join(target.folder, file), options).catch((error: unknown) => {
+      throw explained(error, {
+        field: `disks.${index}`,
+        consequence: "The copy was not made.",
+        remedy: "Bring the file back to its place, or copy another snapshot.",
+      });
     });
     copies.push({ ...disk, file, format: "qcow2" });
   }

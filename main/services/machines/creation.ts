@@ -19,6 +19,7 @@ import { fileOfError, ioFailure, withIoFailures } from "../../store/io-error.ts"
 import { type MachineRecord, RECORD_VERSION } from "../../store/machine-record.ts";
 import { writeRecordFile } from "../../store/record-file.ts";
 import type { ServiceContext } from "../context.ts";
+import { explained } from "../failures.ts";
 import { STARTER_PREFIX } from "../host/resources.ts";
 import { newId } from "../ids.ts";
 import { checkInitrd, checkKernel } from "./boot-files.ts";
@@ -121,22 +122,14 @@ export async function existingImage(context: ServiceContext, file: string, field
   try {
     format = (await context.images.inspect(file)).format;
   } catch (error) {
-    throw withField(error, field);
+    throw explained(error, {
+      field,
+      consequence: "Nothing was changed.",
+      remedy: "Choose a raw or qcow2 image that is whole and readable, or give a size for a new one.",
+    });
   }
   if (!(await realpath(file)).startsWith((await realpath(context.store.data.root)) + path.sep)) return format;
   throw refuse("This image belongs to a machine of Terrarium", "Clone that machine, or copy the image elsewhere.");
-}
-
-/** The image reader knows the file; which field of the request named it, and what follows for the user, is known here. */
-function withField(error: unknown, field: string): unknown {
-  if (!(error instanceof AppError) || error.details.field?.startsWith(field)) return error;
-  const details = {
-    consequence: "Nothing was changed.",
-    remedy: "Choose a raw or qcow2 image that is whole and readable, or give a size for a new one.",
-    ...error.details,
-    field,
-  };
-  return new AppError(error.code, error.message, details, { cause: error });
 }
 
 /** @throws AppError INVALID_CONFIG naming the first wrong field. */

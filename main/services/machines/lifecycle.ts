@@ -15,7 +15,7 @@ import { ProcessStarter } from "../../supervisor/process-starter.ts";
 import { RunningVm, type VmOutcome } from "../../supervisor/running-vm.ts";
 import type { VmClient } from "../../supervisor/vm-client.ts";
 import type { ServiceContext } from "../context.ts";
-import { failureOf } from "../failures.ts";
+import { explained, failureOf } from "../failures.ts";
 import { newId } from "../ids.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
@@ -254,7 +254,15 @@ export class Lifecycle {
     const { resources, store, images } = this.#context;
     await checkBoot(this.#context, config);
     const disks = config.disks.map((disk) => ({ ...disk, file: path.resolve(machine.paths.folder, disk.file) }));
-    for (const disk of disks) await images.inspect(disk.file, disk.format);
+    for (const [index, disk] of disks.entries()) {
+      await images.inspect(disk.file, disk.format).catch((error: unknown) => {
+        throw explained(error, {
+          field: `disks.${index}`,
+          consequence: "The machine was not started.",
+          remedy: "Bring the file back to its place, or take the disk out of the machine.",
+        });
+      });
+    }
     await mkdir(machine.paths.logs, { recursive: true });
     return {
       machineId: machine.id,

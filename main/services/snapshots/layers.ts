@@ -9,6 +9,7 @@ import { syncFolder } from "../../store/atomic-file.ts";
 import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
 import { readBacking } from "../../store/qcow2-header.ts";
 import type { ServiceContext } from "../context.ts";
+import { explained } from "../failures.ts";
 import { newId } from "../ids.ts";
 import type { Machine } from "../machines/machine.ts";
 
@@ -46,7 +47,11 @@ export async function makeOverlays(
     await syncFolder(machine.paths.disks);
   } catch (error) {
     await removeFiles(machine, overlays);
-    throw error;
+    throw explained(error, {
+      field: "disks",
+      consequence: "The machine stays as it was.",
+      remedy: "Bring the file back to its place.",
+    });
   }
 }
 

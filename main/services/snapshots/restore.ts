@@ -2,6 +2,7 @@
 // so it can be restored any number of times.
 
 import path from "node:path";
+import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
@@ -27,6 +28,7 @@ export async function restoreSnapshot(
 ): Promise<void> {
   await machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted", "running", "paused"], "restored");
+    await requireWhole(context, machine, snapshot);
     if (options.keepCurrent) {
       await takeSnapshotNow(context, machine, {
         name: `Before restoring ${snapshot.name}`.slice(0, 128),
@@ -46,6 +48,24 @@ export async function restoreSnapshot(
     // What the machine had before, such as a saved state of its own, may be free now.
     if (isStill(machine.state)) scheduleCleanup(context, machine);
   });
+}
+
+/** Asked before anything is given up: a running machine is not stopped, nor a disk left, for a snapshot whose files are gone. */
+async function requireWhole(context: ServiceContext, machine: Machine, snapshot: SnapshotRecord): Promise<void> {
+  const { folder } = machine.paths;
+  try {
+    for (const layer of snapshot.layers) await context.images.inspect(path.resolve(folder, layer.file), layer.format);
+    const engine = context.engines.get(snapshot.config.engine);
+    if (snapshot.memory !== null) await engine?.checkState?.(path.join(folder, snapshot.memory));
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    const details = {
+      remedy: "Bring the file back from a backup, or restore another snapshot.",
+      ...error.details,
+      consequence: `The snapshot "${snapshot.name}" can't be restored; the machine is as it was.`,
+    };
+    throw new AppError(error.code, error.message, details, { cause: error });
+  }
 }
 
 async function goBack(context: ServiceContext, machine: Machine, snapshot: SnapshotRecord): Promise<void> {

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { embeddedEngine } from "../../../main/engines/embedded.ts";
 import type { App } from "../../../main/services/app.ts";
 import { cloneMachine } from "../../../main/services/machines/clone.ts";
 import { configure } from "../../../main/services/machines/configuration.ts";
@@ -207,6 +208,45 @@ describe("a live snapshot", () => {
     await cleanedUp(machine);
     await restore(machine, snapshot, { start: true });
     await waitForOutput(machine, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
+  });
+});
+
+describe("a snapshot whose files are gone", () => {
+  it.each([
+    [
+      "its memory",
+      async (machine: Machine, snapshot: SnapshotRecord) => path.join(machine.paths.folder, snapshot.memory ?? ""),
+    ],
+    [
+      "a disk layer",
+      async (machine: Machine, snapshot: SnapshotRecord) =>
+        path.join(machine.paths.folder, snapshot.layers[0]?.file ?? ""),
+    ],
+  ])("(%s) is refused before the running machine is given up", async (_, lost) => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    const snapshot = await take(machine, "lost");
+    const top = topOf(machine);
+    const file = await lost(machine, snapshot);
+    await rm(file, { recursive: true });
+    await expect(restore(machine, snapshot)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      details: {
+        file: expect.stringContaining(file),
+        consequence: expect.stringContaining("as it was"),
+        remedy: expect.any(String),
+      },
+    });
+    expect(machine.state).toBe("running");
+    expect(topOf(machine)).toBe(top);
+  });
+
+  it("is found by the engine without starting it", async () => {
+    const state = path.join(folder, "state");
+    await expect(embeddedEngine().checkState?.(state)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      details: { file: path.join(state, "state.json") },
+    });
   });
 });
 
