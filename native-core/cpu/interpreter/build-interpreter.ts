@@ -18,12 +18,12 @@ import { declarePhysical } from "../mmu/physical.ts";
 import { declareTlb } from "../mmu/tlb.ts";
 import { declareBlocks } from "./blocks.ts";
 import { type InlineHandler, type OutcomeGlobals, writeDispatch } from "./dispatch.ts";
-import { OUTCOME } from "./outcome.ts";
 import { traitsOf } from "./form-traits.ts";
 import { branchCondition, fuseBranch, fusibleConditions } from "./fused-branch.ts";
 import { type FusedPair, HANDLER_TABLE, handlerTableBytes } from "./handler-table.ts";
-import { isHot } from "./hot-forms.ts";
+import { hasMemory, hotVariants, isHot } from "./hot-forms.ts";
 import { lowerFragment } from "./lower-fragment.ts";
+import { OUTCOME } from "./outcome.ts";
 import { declareRuntime, importHelpers } from "./runtime.ts";
 import type { LoweringTarget, Runtime, Variant } from "./target.ts";
 
@@ -132,21 +132,15 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
 
 const isLegacy = (form: Form): boolean => form.info.mode === "legacy";
 
-const hasMemory = (form: Form): boolean => form.info.operands.some(({ kind }) => kind === "memory");
-
 function inlineHandler({ form, fragment, variant, fused = false }: Handler): InlineHandler {
   return { fused, write: (target) => lowerFragment(target, fragment, variant, isLegacy(form)) };
 }
 
-function variantsOf(form: Form, fragment: Fragment): Variant[] {
-  const statements = [...allStatements(fragment.body)];
-  const flags = statements.some(({ kind }) => kind === "setFlags");
-  const address = hasMemory(form);
-  const variants: Variant[] = [];
-  if (flags) variants.push({ quiet: true, simple: false });
-  if (address) variants.push({ quiet: false, simple: true });
-  if (flags && address) variants.push({ quiet: true, simple: true });
-  return variants;
+function variantsOf(form: Form, fragment: Fragment): readonly Variant[] {
+  return hotVariants(
+    form,
+    [...allStatements(fragment.body)].some(({ kind }) => kind === "setFlags"),
+  );
 }
 
 /** Whether a handler is worth a place in the dispatch function: frequent and small. */

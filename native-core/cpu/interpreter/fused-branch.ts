@@ -5,29 +5,38 @@ import { PURE_OPS, type PureOpName } from "../../ir/ops.ts";
 import type { Form } from "../../x86/forms.ts";
 
 /** Condition codes, in pairs: b, e, be, s, l, le and their opposites. */
-const E = 4;
 const CARRY: readonly ConditionCode[] = [2, 3, 6, 7];
 const SIGN: readonly ConditionCode[] = [8, 9];
 const ORDER: readonly ConditionCode[] = [12, 13, 14, 15];
-const EQUAL: readonly ConditionCode[] = [E, 5];
+const NOT_ABOVE_ZERO: readonly ConditionCode[] = [14, 15];
+const EQUAL: readonly ConditionCode[] = [4, 5];
 
-/** Conditions that are worth a handler behind each instruction, between registers and with memory. */
-const WORTHWHILE: Readonly<
-  Record<string, { readonly register: readonly ConditionCode[]; readonly memory: readonly ConditionCode[] }>
-> = {
-  CMP: { register: [...EQUAL, ...CARRY, ...ORDER], memory: [...EQUAL, ...CARRY, ...ORDER] },
-  TEST: { register: [...EQUAL, ...SIGN, ...ORDER], memory: EQUAL },
-  SUB: { register: [...EQUAL, ...CARRY], memory: [] },
-  AND: { register: EQUAL, memory: [] },
-  ADD: { register: EQUAL, memory: [] },
-  DEC: { register: [...EQUAL, ...SIGN], memory: [] },
-  INC: { register: EQUAL, memory: [] },
-};
+/** Conditions that are worth a handler behind each instruction, by operand size: between registers and with memory. */
+function worthwhile(mnemonic: string, size: number, memory: boolean): readonly ConditionCode[] {
+  switch (mnemonic) {
+    case "CMP":
+      if (memory) return size === 1 ? EQUAL : [...EQUAL, ...CARRY];
+      return size === 1 ? [...EQUAL, ...CARRY] : [...EQUAL, ...CARRY, ...ORDER];
+    case "TEST":
+      if (memory) return EQUAL;
+      return size === 1 ? [...EQUAL, ...SIGN] : [...EQUAL, ...SIGN, ...NOT_ABOVE_ZERO];
+    case "ADD":
+    case "AND":
+    case "DEC":
+      return memory || size === 1 ? [] : EQUAL;
+    default:
+      return [];
+  }
+}
 
 export function fusibleConditions(form: Form): readonly ConditionCode[] {
-  const choice = WORTHWHILE[form.row.mnemonic];
-  if (!choice || form.info.size === 2) return [];
-  return form.info.operands.some(({ kind }) => kind === "memory") ? choice.memory : choice.register;
+  const { size, operands } = form.info;
+  if (size === 2) return [];
+  return worthwhile(
+    form.row.mnemonic,
+    size,
+    operands.some(({ kind }) => kind === "memory"),
+  );
 }
 
 /** The condition of a Jcc form, from its mnemonic's opcode; undefined for other instructions. */
