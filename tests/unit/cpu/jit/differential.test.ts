@@ -1,28 +1,17 @@
 // Compiled regions against the interpreter: random instruction sequences, loops, branches; the state afterwards must be the same.
 import { describe, expect, it } from "vitest";
-import type { CpuState } from "../../../../native-core/cpu/cpu-state.ts";
-import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
 import { decodeBlock } from "../../../../native-core/x86/decoder/decode-block.ts";
 import type { InstructionRow } from "../../../../native-core/x86/row.ts";
 import { ROWS } from "../../../../native-core/x86/rows.ts";
-import { STATE, STATE_SIZE, VECTOR_OFFSET } from "../../../../native-core/x86/state-layout.ts";
+import { STATE } from "../../../../native-core/x86/state-layout.ts";
 import { BASES, encodeRow } from "../../../support/cpu/encode-row.ts";
-import { CODE, DATA, interpreterMachine, RAM_BYTES, STACK } from "../../../support/cpu/long-mode.ts";
+import { Lockstep } from "../../../support/cpu/lockstep.ts";
+import { CODE, DATA, STACK } from "../../../support/cpu/long-mode.ts";
 import { Random } from "../../../support/cpu/random.ts";
 
-const interpreter = interpreterMachine();
-const compiled = interpreterMachine(undefined, undefined, undefined, { threshold: 1, batch: 1 });
-const both: readonly InterpreterVcpu[] = [interpreter, compiled];
+const lockstep = new Lockstep();
 
 const HLT = 0xf4;
-
-function writeBoth(address: number, bytes: Uint8Array): void {
-  for (const cpu of both) cpu.ram.write(address, bytes);
-}
-
-function setBoth(change: (state: CpuState) => void): void {
-  for (const cpu of both) change(cpu.state);
-}
 
 function randomize(random: Random): void {
   const general = Array.from({ length: 16 }, () => random.operand());
@@ -34,7 +23,7 @@ function randomize(random: Random): void {
   general[4] = BigInt(STACK);
   const vectors = Array.from({ length: 16 }, () => (random.operand() << 64n) | random.operand());
   const flags = (random.u64() & 0xcd5n) | 2n;
-  setBoth((state) => {
+  lockstep.set((state) => {
     general.forEach((value, n) => {
       state.setGeneral(n, value);
     });
@@ -47,34 +36,8 @@ function randomize(random: Random): void {
     state.setNumber(STATE.halted, 0);
     state.setNumber(STATE.mxcsr, 0x1f80);
     state.set(STATE.cr2, 0n);
+    state.set(STATE.rip, BigInt(CODE));
   });
-}
-
-function visible(state: CpuState): Record<string, unknown> {
-  const names = ["rip", "cr2", "mxcsr", "x87Status", "x87Tag", "cpl", "halted", "instructionCount"] as const;
-  return {
-    flags: state.flags,
-    general: Array.from({ length: 16 }, (_, n) => state.general(n).toString(16)),
-    ...Object.fromEntries(names.map((name) => [name, state.get(STATE[name]).toString(16)])),
-    vectors: Buffer.from(state.bytes.subarray(VECTOR_OFFSET, STATE_SIZE)).toString("hex"),
-  };
-}
-
-function expectSame(what: string): void {
-  expect(visible(compiled.state), what).toEqual(visible(interpreter.state));
-  const [a, b] = both.map((cpu) => Buffer.from(cpu.ram.bytes().buffer, 0, RAM_BYTES)) as [Buffer, Buffer];
-  if (a.compare(b) === 0) return;
-  expect.fail(`${what}: memory differs at 0x${a.findIndex((byte, n) => byte !== b[n]).toString(16)}`);
-}
-
-/** Runs both and compares at every step of `instructions`. */
-function run(instructions: number, steps: number, what: string): void {
-  for (let step = 0; step < steps; step++) {
-    const ends = both.map((cpu) => cpu.run(instructions));
-    expect(ends[1], what).toBe(ends[0]);
-    expectSame(`${what} after ${(step + 1) * instructions}`);
-    if (ends[0] !== "deadline") return;
-  }
 }
 
 function oneInstruction(row: InstructionRow, random: Random): Uint8Array {
@@ -105,8 +68,8 @@ describe("every instruction form", () => {
         for (let round = 0; round < 6; round++) {
           randomize(random);
           const code = [...oneInstruction(row, random), HLT];
-          writeBoth(CODE, Uint8Array.from(code));
-          run(200, 3, `${row.mnemonic} ${row.opcode} ${row.operands}: ${hex(code)}`);
+          lockstep.write(CODE, code);
+          lockstep.run(200, 3, `${row.mnemonic} ${row.opcode} ${row.operands}: ${hex(code)}`);
         }
       }
     });
@@ -119,8 +82,8 @@ describe("sequences", () => {
     for (let round = 0; round < 200; round++) {
       randomize(random);
       const code = [...sequence(random, 12), HLT];
-      writeBoth(CODE, Uint8Array.from(code));
-      run(100, 2, `round ${round}: ${hex(code)}`);
+      lockstep.write(CODE, code);
+      lockstep.run(100, 2, `round ${round}: ${hex(code)}`);
     }
   });
 
@@ -129,11 +92,58 @@ describe("sequences", () => {
     for (let round = 0; round < 150; round++) {
       randomize(random);
       const code = branchy(random);
-      writeBoth(CODE, Uint8Array.from(code));
-      run(1 + random.below(40), 30, `round ${round}: ${hex(code)}`);
+      lockstep.write(CODE, code);
+      lockstep.run(1 + random.below(40), 30, `round ${round}: ${hex(code)}`);
     }
   });
 });
+
+describe("functions", () => {
+  it("that call each other do the same at every deadline", () => {
+    const random = new Random(13);
+    for (let round = 0; round < 120; round++) {
+      randomize(random);
+      const code = functions(random);
+      lockstep.write(CODE, code);
+      lockstep.run(1 + random.below(60), 40, `round ${round}: ${hex(code)}`);
+    }
+  });
+});
+
+/**
+ * Functions of a few pieces, each of which ends in a call of a later function, a call through RAX, a conditional jump back, or a return;
+ * R15 counts down and ends the program.
+ */
+function functions(random: Random): number[] {
+  const safe = plain.filter((row) => !/^(PUSH|POP|XCHG|LEAVE|MOV)/.test(row.mnemonic));
+  const body = (): number[] => sequence(random, 1 + random.below(4), safe);
+  const size = 0x100;
+  const count = 5;
+  const out: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const at = out.length;
+    // dec r15; jns +1; hlt
+    out.push(0x49, 0xff, 0xcf, 0x79, 0x01, HLT);
+    for (let piece = 0; piece < 3; piece++) {
+      const code = body();
+      if (out.length - at + code.length > size - 40) break;
+      out.push(...code);
+      const callee = Math.min(count - 1, n + 1 + random.below(2));
+      const kind = random.below(3);
+      if (n === count - 1 || kind === 2) continue;
+      if (kind === 0) out.push(0xe8, ...int32(callee * size - (out.length + 5)));
+      else out.push(0xb8, ...int32(CODE + callee * size), 0xff, 0xd0);
+    }
+    if (n === 0) out.push(0xe9, ...int32(-(out.length + 5)));
+    else out.push(0xc3);
+    while (out.length % size !== 0) out.push(0x90);
+  }
+  return out;
+}
+
+function int32(value: number): number[] {
+  return [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
+}
 
 /** Pieces of straight code that end in a conditional jump to the start of any piece. */
 function branchy(random: Random): number[] {
@@ -148,8 +158,7 @@ function branchy(random: Random): number[] {
     .flatMap((piece, n) => {
       const end = (starts[n] as number) + piece.length + 6;
       const distance = (random.pick(starts) - end) | 0;
-      const bytes = [distance & 255, (distance >> 8) & 255, (distance >> 16) & 255, (distance >> 24) & 255];
-      return [...piece, 0x0f, 0x80 + random.below(16), ...bytes];
+      return [...piece, 0x0f, 0x80 + random.below(16), ...int32(distance)];
     })
     .concat(HLT);
 }

@@ -1,0 +1,108 @@
+// What compiled code must get exactly right: the state at a fault, code that changes itself, and where a run stops.
+import { describe, expect, it } from "vitest";
+import { STATE } from "../../../../native-core/x86/state-layout.ts";
+import { Lockstep } from "../../../support/cpu/lockstep.ts";
+import { CODE, DATA, HANDLERS, STACK } from "../../../support/cpu/long-mode.ts";
+
+const HLT = 0xf4;
+/** Outside the only page that is mapped. */
+const UNMAPPED = 0x4000_0000n;
+const PAGE_FAULT_HANDLER = HANDLERS + 14 * 16;
+
+const lockstep = new Lockstep();
+
+function prepare(code: readonly number[], registers: Readonly<Record<number, bigint>> = {}): void {
+  lockstep.write(CODE, code);
+  lockstep.set((state) => {
+    for (let n = 0; n < 16; n++) state.setGeneral(n, registers[n] ?? BigInt(DATA + n * 0x100));
+    state.setGeneral(4, registers[4] ?? BigInt(STACK));
+    state.flags = 2n;
+    state.set(STATE.rip, BigInt(CODE));
+    state.set(STATE.instructionCount, 0n);
+    state.setNumber(STATE.halted, 0);
+  });
+}
+
+const int32 = (value: number): number[] => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
+
+describe("a fault", () => {
+  // Each instruction uses its own base register; the arithmetic between them leaves flags and registers to be seen.
+  const pieces: readonly (readonly number[])[] = [
+    [0x48, 0x8b, 0x03], // mov rax, [rbx]
+    [0x48, 0x01, 0x45, 0x00], // add [rbp], rax
+    [0x66, 0x89, 0x06], // mov [rsi], ax
+    [0x48, 0xff, 0xc9], // dec rcx
+    [0x12, 0x07], // adc al, [rdi]
+    [0x41, 0xff, 0x00], // inc dword [r8]
+    [0x41, 0xff, 0x31], // push qword [r9]
+    [0x41, 0x8f, 0x02], // pop qword [r10]
+    [0xf3, 0x41, 0x0f, 0x6f, 0x03], // movdqu xmm0, [r11]
+    [0x31, 0xd2, 0x41, 0xf7, 0x34, 0x24], // xor edx, edx; div dword [r12]
+    [0x4d, 0x0f, 0xb1, 0x75, 0x00], // cmpxchg [r13], r14
+  ];
+  const bases = [3, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+
+  it.each(bases)("through register %i finds the state as the interpreter leaves it", (base) => {
+    const code = [...pieces.flat(), 0xe9];
+    prepare([...code, ...int32(-(code.length + 4))], { 1: 40n, 12: BigInt(DATA + 0x800) });
+    lockstep.write(DATA + 0x800, [7, 0, 0, 0]);
+    lockstep.run(200, 3, "warm");
+    lockstep.set((state) => {
+      state.setGeneral(base, UNMAPPED);
+      state.setGeneral(2, 0n);
+    });
+    lockstep.run(400, 2, `register ${base}`);
+    expect(lockstep.compiled.state.get(STATE.rip)).toBe(BigInt(PAGE_FAULT_HANDLER + 1));
+  });
+});
+
+describe("code that writes itself", () => {
+  it("executes what it has just written in the same block", () => {
+    // mov byte [rip + 3], 0xc3: of two INC EAX the second becomes INC EBX.
+    const code = [0xc6, 0x05, 0x03, 0, 0, 0, 0xc3, 0xff, 0xc0, 0xff, 0xc0, HLT];
+    for (let round = 0; round < 3; round++) {
+      prepare(code);
+      lockstep.run(100, 2, "patched ahead");
+      expect(lockstep.compiled.state.general(3)).toBe(BigInt(DATA + 0x301));
+    }
+  });
+
+  it("executes what it has written in a loop it is in", () => {
+    // loop: inc eax; inc byte [its ModRM]; dec rcx; jnz loop; hlt. The register that is counted up walks on.
+    const loop = [0xff, 0xc0, 0xfe, 0x05, ...int32(-7), 0x48, 0xff, 0xc9, 0x75, 0xf3, HLT];
+    for (const steps of [1, 3, 100]) {
+      prepare(loop, { 1: 4n, 4: BigInt(STACK) });
+      lockstep.run(steps, 60, `steps of ${steps}`);
+    }
+  });
+
+  it("returns into a caller that the callee has rewritten", () => {
+    // call f; inc eax; hlt; f: mov byte [after call + 1], 0xc3; ret
+    const code = [0xe8, 0x03, 0, 0, 0, 0xff, 0xc0, HLT, 0xc6, 0x05, ...int32(-9), 0xc3, 0xc3];
+    for (let round = 0; round < 3; round++) {
+      prepare(code);
+      // The first time through the block behind the call must be known.
+      lockstep.run(100, 2, "rewritten caller");
+      expect(lockstep.compiled.state.general(3)).toBe(BigInt(DATA + 0x301));
+    }
+  });
+});
+
+describe("a run", () => {
+  it("stops at the same instruction whatever its budget", () => {
+    // loop: add rax, rbx; call f; dec rcx; jnz loop; hlt; f: test al, 1; jz +3; inc rdx; ret
+    const code = [
+      ...[0x48, 0x01, 0xd8, 0xe8, 0x06, 0, 0, 0, 0x48, 0xff, 0xc9, 0x75, 0xf3, HLT],
+      ...[0xa8, 0x01, 0x74, 0x03, 0x48, 0xff, 0xc2, 0xc3],
+    ];
+    for (let budget = 1; budget < 24; budget++) {
+      prepare(code, { 1: 30n, 3: 3n });
+      lockstep.run(budget, 400, `budget ${budget}`);
+    }
+  });
+
+  it("has compiled what it executed", () => {
+    const { jit } = lockstep.compiled;
+    expect(jit?.statistics.regions).toBeGreaterThan(10);
+  });
+});
