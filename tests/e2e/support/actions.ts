@@ -64,16 +64,16 @@ export function snapshotRow(page: Page, name: string) {
   return page.getByRole("treeitem").filter({ has: page.getByText(name, { exact: true }) });
 }
 
-export async function restoreSnapshot(page: Page, name: string): Promise<void> {
+export async function restoreSnapshot(page: Page, name: string, timeoutMs = 30_000): Promise<void> {
   await showPane(page, "Snapshots");
   await snapshotRow(page, name).click();
   await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Restore" }).click();
   const question = page.getByRole("form", { name: /^Go back/ });
   await question.getByRole("button", { name: "Restore" }).click();
-  await page
-    .getByText(/is back at/)
-    .first()
-    .waitFor();
+  const done = page.getByText(/is back at/).first();
+  const failed = page.getByRole("alert").first();
+  await done.or(failed).first().waitFor({ timeout: timeoutMs });
+  if (!(await done.isVisible())) throw new Error(`The restore failed: ${await failed.innerText()}`);
 }
 
 /** A fingerprint of the machine's screen as the Display pane draws it. */
