@@ -270,6 +270,24 @@ describe("the end of a machine that can't be written down", () => {
 });
 
 describe("the start of a machine", () => {
+  it("whose disk was taken away says which, and starts when it is back", async () => {
+    const machine = await createStarter(app.context, {});
+    const disk = path.join(machine.paths.disks, "disk0.qcow2");
+    await rename(disk, `${disk}.away`);
+    await expect(app.lifecycle.start(machine)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      details: {
+        file: disk,
+        field: "disks.0",
+        consequence: "The machine was not started.",
+        remedy: expect.stringContaining("back to its place"),
+      },
+    });
+    expect(machine.state).toBe("powered-off");
+    await rename(`${disk}.away`, disk);
+    await app.lifecycle.start(machine);
+  });
+
   it("whose disk is cut off fails with the file's name and changes nothing", async () => {
     const machine = await createStarter(app.context, {});
     const disk = path.join(machine.paths.disks, "disk0.qcow2");
