@@ -1,5 +1,5 @@
 // Runs random programs on this machine's processor and on the core, and compares.
-//   node scripts/conformance/fuzz-programs.ts [--count 2000] [--seed text] [--style step|block|jit]
+//   node scripts/conformance/fuzz-programs.ts [--count 2000] [--seed text] [--style block|jit]
 import { parseArgs } from "node:util";
 import { compareOutcomes } from "./compare.ts";
 import { InterpreterSubject } from "./interpreter-subject.ts";
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     style: { type: "string", default: "jit" },
   },
 });
-const style = values.style === "step" || values.style === "block" ? values.style : "jit";
+const style = values.style === "block" ? "block" : "jit";
 const subject = new InterpreterSubject(style);
 const runner = new NativeRunner();
 const random = new Random(values.seed);

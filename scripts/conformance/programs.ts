@@ -1,4 +1,4 @@
-// Random programs: a few instructions, or a loop of them, that work on registers and the window. They show what single instructions can't:
+// Random programs: a few instructions, loops of them and calls, that work on registers and the window. They show what single instructions can't:
 // lazy flags that outlive several instructions, registers kept in locals, loops compiled as one region.
 //
 // RCX counts loops and R15 points into the window; nothing else is kept. What the architecture leaves undefined is tracked and not read.
@@ -30,10 +30,16 @@ const EXCLUDED = /^(RCP|RSQRT|I?DIV|XLAT|MASKMOV|CMPXCHG8B|CMPXCHG16B|MOVNT|LEA)
 
 const POINTER = 15;
 const COUNTER = 1;
+const STACK = 4;
 const GENERAL = [0, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
 const CMP_EAX_EAX = [0x39, 0xc0];
 const DEC_ECX = [0xff, 0xc9];
-const MAX_BODY = 90;
+const JNZ = [0x0f, 0x85];
+const CALL = 0xe8;
+const JMP = 0xeb;
+const RET = 0xc3;
+/** Three bodies and what joins them fit the 112 bytes that the runner has for code. */
+const MAX_BODY = 22;
 
 export interface Program {
   readonly code: Uint8Array;
@@ -62,21 +68,58 @@ export function makeProgram(random: Random): Program {
   for (const register of GENERAL) input.general[register] = random.integer(64);
   for (let n = 0; n < 16; n++) input.vector[n] = random.vector(random.pick(["integer", "f32", "f64"]));
   input.general[POINTER] = WINDOW_ADDRESS + 512n;
+  input.general[STACK] = WINDOW_ADDRESS + 960n; // out of reach of the pointer
   input.general[COUNTER] = BigInt(1 + random.below(4));
   input.mxcsr = random.pick([0x1f80, 0x1f80, 0x1fa0, 0x5f80]);
   input.flags = 0x202n | (BigInt(random.bits32()) & 0x8d5n);
 
-  const loops = random.chance(50);
-  const bytes: number[] = loops ? [...CMP_EAX_EAX] : [];
-  const undefinedAt = new Map<number, bigint>([[0, 0n]]);
   const open = new Set<ArithmeticFlag>();
-  const note = (): void =>
-    void undefinedAt.set(
-      bytes.length,
-      [...open].reduce((mask, flag) => mask | FLAG_BITS[flag], 0n),
-    );
-  note();
-  for (let left = 3 + random.below(8); left > 0 && bytes.length < MAX_BODY; left--) {
+  const loops = random.chance(50);
+  const calls = random.chance(40);
+  // In the order of execution, which is what flags follow; the subroutine stands behind the end.
+  const first = makeBody(random, open, loops ? CMP_EAX_EAX : []);
+  const subroutine = calls ? makeBody(random, open) : undefined;
+  const second = calls ? makeBody(random, open) : undefined;
+
+  const code: number[] = [];
+  const undefinedAt = new Map<number, bigint>();
+  const place = (body: Body): void => {
+    for (const [offset, mask] of body.undefinedAt) undefinedAt.set(code.length + offset, mask);
+    code.push(...body.bytes);
+  };
+  place(first);
+  const callAt = code.length;
+  if (second) {
+    code.push(CALL, 0, 0, 0, 0);
+    place(second);
+  }
+  if (loops) {
+    code.push(...DEC_ECX);
+    for (const flag of ALL) if (flag !== "CF") open.delete(flag);
+    code.push(...JNZ, ...displacement(-(code.length + 6)));
+  }
+  if (subroutine) {
+    code.push(JMP, subroutine.bytes.length + 1);
+    code.splice(callAt + 1, 4, ...displacement(code.length - (callAt + 5)));
+    place(subroutine);
+    code.push(RET);
+  }
+  undefinedAt.set(code.length, maskOf(open));
+  return { code: Uint8Array.from(code), input, undefinedAt };
+}
+
+interface Body {
+  readonly bytes: readonly number[];
+  readonly undefinedAt: ReadonlyMap<number, bigint>;
+}
+
+/** A few instructions in a row. `open`: flags that are undefined; kept up to date. */
+function makeBody(random: Random, open: Set<ArithmeticFlag>, head: readonly number[] = []): Body {
+  const bytes: number[] = [...head];
+  const undefinedAt = new Map<number, bigint>([[0, maskOf(open)]]);
+  if (head.length > 0) open.clear();
+  undefinedAt.set(bytes.length, maskOf(open));
+  for (let left = 2 + random.below(6); left > 0 && bytes.length < MAX_BODY; left--) {
     const choice = random.pick(pool());
     const { row } = choice.encoding;
     if (row.reads?.some((flag) => open.has(flag))) continue;
@@ -87,16 +130,13 @@ export function makeProgram(random: Random): Program {
     const certain = !/^(SH|SA|RO|RC)/.test(row.mnemonic);
     if (certain) for (const flag of row.writes ?? []) open.delete(flag);
     for (const flag of row.undefines ?? []) open.add(flag);
-    note();
+    undefinedAt.set(bytes.length, maskOf(open));
   }
-  if (loops) {
-    bytes.push(...DEC_ECX);
-    for (const flag of ALL) if (flag !== "CF") open.delete(flag);
-    note();
-    bytes.push(0x0f, 0x85, ...displacement(-(bytes.length + 6)));
-    note();
-  }
-  return { code: Uint8Array.from(bytes), input, undefinedAt };
+  return { bytes, undefinedAt };
+}
+
+function maskOf(open: ReadonlySet<ArithmeticFlag>): bigint {
+  return [...open].reduce((mask, flag) => mask | FLAG_BITS[flag], 0n);
 }
 
 function displacement(value: number): number[] {
