@@ -184,10 +184,15 @@ export function writeDispatch(
   unlikely(eq32(get(outcome), i32(OUTCOME.fault)), [ret(i32(RUN_RESULT.exception))])(f);
   set(target, readSlot(STATE.rip))(f);
   set(slot, shrU32(get(outcome), 3))(f);
+  unlikely(eq32(tee(outcome, and32(get(outcome), i32(7))), i32(OUTCOME.resume)), [
+    set(pc, get(slot)),
+    setBlockRip,
+    (w) => w.br(dispatch),
+  ])(f);
   // The region has counted its instructions: the tails find a zero where a block has its number.
   set(pc, i32(CELLS.zero - INSTRUCTION_COUNT))(f);
-  and32(get(outcome), i32(7))(f);
-  f.brTable([dispatch, fault, linked, checked, indirect, state, repeat, probe]);
+  get(outcome)(f);
+  f.brTable([dispatch, fault, linked, checked, indirect, state, repeat]);
 
   f.close(outlined);
   set(outcome, (w) => {

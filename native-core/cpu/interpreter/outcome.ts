@@ -1,6 +1,8 @@
 // How an outlined handler or a compiled region ends, for the dispatch function.
 
-/** What an outlined handler returns; targets and slots are in globals. `resume`: of regions only, go on in the middle of a block. */
+/**
+ * What an outlined handler returns; targets and slots are in globals. `resume`: of regions only, go on
+ * with the operation that stands where others have a slot; RIP is that of its block. */
 export const OUTCOME = {
   next: 0,
   fault: 1,

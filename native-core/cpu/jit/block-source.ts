@@ -9,6 +9,7 @@ import type { EdgeKind } from "./region.ts";
 export interface CompiledOperation {
   readonly prepared: PreparedForm;
   readonly fields: Readonly<Record<FieldName, bigint>>;
+  readonly address: number;
   /** Instructions of the block before this one. */
   readonly retired: number;
   /** Offset of the instruction and of the next one, in the page (the latter may be 4096). */
@@ -21,7 +22,7 @@ export interface CompiledBlock {
   /** Offset of its first byte in the page. */
   readonly pageOffset: number;
   readonly operations: readonly CompiledOperation[];
-  /** The block goes on with an instruction that the JIT leaves to the interpreter: its offset in the page. */
+  /** The block goes on with an instruction that the JIT leaves to the interpreter: address of its first operation. */
   readonly cutAt: number | undefined;
   readonly instructionCount: number;
   /** Address of the last operation: link slots are behind it. */
@@ -71,13 +72,20 @@ export class BlockSource {
       const form = this.#forms.get(handler);
       const prepared = form === undefined ? undefined : preparedForm(form, false);
       if (!prepared) {
-        cutAt = pageOffset + start;
         // An address operation belongs to the instruction behind it.
-        while (operations.at(-1)?.at === cutAt) operations.pop();
+        while (operations.at(-1)?.at === pageOffset + start) operations.pop();
+        cutAt = address + operations.length * OPERATION_SIZE;
         break;
       }
       const instruction = pageOffset + start;
-      operations.push({ prepared, fields, retired, at: instruction, next: instruction + Number(fields.length) });
+      operations.push({
+        prepared,
+        fields,
+        address: at,
+        retired,
+        at: instruction,
+        next: instruction + Number(fields.length),
+      });
     }
     if (operations.length === 0) return undefined;
     dropDeadFlags(operations);
@@ -86,7 +94,7 @@ export class BlockSource {
       pageOffset,
       operations,
       cutAt,
-      instructionCount: cutAt === undefined ? view.getUint32(lastOperation + INSTRUCTION_COUNT, true) : retired,
+      instructionCount: view.getUint32(lastOperation + INSTRUCTION_COUNT, true),
       lastOperation,
       targets: cutAt === undefined ? targetsOf(operations.at(-1) as CompiledOperation, pageOffset) : new Map(),
     };

@@ -4,6 +4,7 @@ import type { Exit, RegisterSelector, Size, Statement, Value, Variable } from ".
 import { foldPure, type PureOpName } from "../../ir/ops.ts";
 import { and64, type Code, call, choose, i64, unlikely, wrap } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
+import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
 import { readRegister, readSegment, writeRegister } from "../interpreter/lower-registers.ts";
 import { exceptionPending, raise, readSlot, writeSlot } from "../mmu/cells.ts";
@@ -41,10 +42,11 @@ class OperationLowering {
   }
 
   run(): void {
-    const { prepared, next, retired } = this.#operation;
+    const { prepared, at, fields, address } = this.#operation;
     const { f } = this.#region;
     this.#body(prepared.fragment.body);
-    if (prepared.mayVoidCode && !prepared.form.endsBlock) this.#region.leaveIfVoid(next, retired + 1)(f);
+    if (prepared.mayVoidCode && !prepared.form.endsBlock)
+      this.#region.resumeIfVoid(at - Number(fields.start), address + OPERATION_SIZE)(f);
     const hosts = [...this.#hosts.values()].map(({ local }) => local);
     for (const local of [...this.#locals.values(), ...this.#variables.values(), ...hosts]) f.release(local);
   }

@@ -72,8 +72,7 @@ class RegionLowering {
         this.#exit(node, operation.prepared.changesSystem, operation.next, exit),
       );
     }
-    if (block.cutAt !== undefined)
-      writer.leave(OUTCOME.resume, writer.ripAt(block.cutAt), block.instructionCount)(writer.f);
+    if (block.cutAt !== undefined) writer.resume(block.pageOffset, block.cutAt)(writer.f);
   }
 
   #exit({ block, successors }: RegionNode, changesSystem: boolean, next: number, exit: Exit): void {

@@ -180,9 +180,14 @@ export class RegionWriter {
     return this.leave(OUTCOME.fault, this.ripAt(pageOffset), retired);
   }
 
-  /** Leaves in front of the instruction at `pageOffset` if the code being executed may have been written. */
-  leaveIfVoid(pageOffset: number, retired: number): Code {
-    return unlikely(readCell(CELLS.codeVoided), [this.leave(OUTCOME.resume, this.ripAt(pageOffset), retired)]);
+  /** Leaves to the interpreter in front of an operation of the block at `blockOffset`: nothing of the block is counted yet. */
+  resume(blockOffset: number, operation: number): Code {
+    return this.leave(OUTCOME.resume, this.ripAt(blockOffset), 0, operation);
+  }
+
+  /** The same if the code being executed may have been written. */
+  resumeIfVoid(blockOffset: number, operation: number): Code {
+    return unlikely(readCell(CELLS.codeVoided), [this.resume(blockOffset, operation)]);
   }
 
   // --- state ----------------------------------------------------------------------------------------------------------------
