@@ -1,18 +1,29 @@
-// Delivery in 16- and 32-bit protected mode, and out of virtual-8086 mode (SDM 3A 6.12, 20.3). Task gates raise #GP.
+// Delivery in 16- and 32-bit protected mode, and out of virtual-8086 mode (SDM 3A 6.12, 20.3). Task gates switch tasks (8.3).
 import { VECTOR } from "../../x86/registers.ts";
 import { SEGMENTS, STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException } from "../context.ts";
 import type { PendingEvent } from "./deliver-event.ts";
-import { ATTRIBUTE, isCode, isNull, isPresent, privilegeOf, requireDescriptor, selectorError } from "./descriptor.ts";
+import {
+  ATTRIBUTE,
+  isCode,
+  isNull,
+  isPresent,
+  privilegeOf,
+  readSystemSegment,
+  requireDescriptor,
+  selectorError,
+} from "./descriptor.ts";
 import { checkGate, enterFlags, gateAddress } from "./gate.ts";
 import { isVirtual8086, privilegeLevel } from "./mode.ts";
 import { CS, checkStackSegment, SS, writeCodeSegment, writeSegment, writeStackSegment } from "./segment-load.ts";
 import { StackCursor, stackMaskOf } from "./stack.ts";
 import { taskStack } from "./task-stack.ts";
+import { switchTask } from "./task-switch.ts";
 
 const RSP = 4;
 /** Interrupt and trap gates of 16 and 32 bits; bit 3 tells them apart. */
-const GATES = [0x6, 0x7, 0xe, 0xf];
+const GATES = [0x5, 0x6, 0x7, 0xe, 0xf];
+const TASK_GATE = 5;
 const GATE_32 = 8;
 const DATA_SEGMENTS = ["gs", "fs", "ds", "es"] as const;
 
@@ -21,6 +32,11 @@ export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
   const gate = memory.read(gateAddress(cpu, event, 8), 8, true);
   const attributes = Number((gate >> 40n) & 0xffn);
   checkGate(cpu, event, attributes, GATES);
+  if ((attributes & 0x1f) === TASK_GATE) {
+    switchTask(cpu, Number((gate >> 16n) & 0xffffn), "interrupt", event.returnRip);
+    pushErrorCode(cpu, event);
+    return;
+  }
   const wide = (attributes & GATE_32) !== 0;
   const size = wide ? 4 : 2;
   const offset = (gate & 0xffffn) | (wide ? (gate >> 32n) & 0xffff_0000n : 0n);
@@ -59,6 +75,14 @@ export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
   state.set(STATE.rip, offset);
   enterFlags(cpu, attributes);
   cpu.modeChanged();
+}
+
+/** A task that handles an exception finds the error code on its stack, as wide as its TSS. */
+function pushErrorCode(cpu: CpuContext, event: PendingEvent): void {
+  if (event.errorCode === undefined) return;
+  const stack = StackCursor.current(cpu);
+  stack.push(readSystemSegment(cpu, "tr", "attributes") & GATE_32 ? 4 : 2, BigInt(event.errorCode));
+  stack.commit();
 }
 
 function pushFrame(cpu: CpuContext, stack: StackCursor, size: 2 | 4, event: PendingEvent): void {

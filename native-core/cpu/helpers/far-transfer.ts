@@ -1,4 +1,4 @@
-// Far JMP, CALL and RET within and between code segments (SDM 3A 5.8). Task gates and TSS selectors raise #GP(selector).
+// Far JMP, CALL and RET within and between code segments (SDM 3A 5.8). Gates and tasks are in files of their own.
 import { VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
@@ -9,6 +9,7 @@ import { isRealAddressing, privilegeLevel } from "./mode.ts";
 import { returnToOuter } from "./outer-return.ts";
 import { CS, loadRealSegment, writeCodeSegment } from "./segment-load.ts";
 import { StackCursor } from "./stack.ts";
+import { findTask, switchTask } from "./task-switch.ts";
 
 type OperandSize = 2 | 4 | 8;
 
@@ -34,8 +35,8 @@ function enter(cpu: CpuContext, selector: number, descriptor: Descriptor, offset
   cpu.modeChanged();
 }
 
-/** (selector, offset, operand size) */
-const jumpFar: Helper = (cpu, selectorValue, offset) => {
+/** (selector, offset, operand size, offset of the next instruction) */
+const jumpFar: Helper = (cpu, selectorValue, offset, _size, next) => {
   const selector = Number(selectorValue);
   const target = offset ?? 0n;
   if (isRealAddressing(cpu)) {
@@ -45,6 +46,11 @@ const jumpFar: Helper = (cpu, selectorValue, offset) => {
   const gate = findCallGate(cpu, selector);
   if (gate) {
     jumpThroughGate(cpu, gate);
+    return 0n;
+  }
+  const task = findTask(cpu, selector);
+  if (task !== undefined) {
+    switchTask(cpu, task, "jump", next ?? 0n);
     return 0n;
   }
   const descriptor = requireSameLevel(cpu, selector);
@@ -62,6 +68,11 @@ const callFar: Helper = (cpu, selectorValue, offset, sizeValue, next) => {
   const gate = real ? undefined : findCallGate(cpu, selector);
   if (gate) {
     callThroughGate(cpu, gate, next ?? 0n);
+    return 0n;
+  }
+  const task = real ? undefined : findTask(cpu, selector);
+  if (task !== undefined) {
+    switchTask(cpu, task, "call", next ?? 0n);
     return 0n;
   }
   const descriptor = real ? undefined : requireSameLevel(cpu, selector);

@@ -3,11 +3,13 @@ import { RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import { isLong, requireCode, requireOffset } from "./code-target.ts";
+import { systemSlot } from "./descriptor.ts";
 import { jumpReal } from "./far-transfer.ts";
 import { ioPrivilegeLevel, is64BitCode, isLongMode, isRealAddressing, isVirtual8086, privilegeLevel } from "./mode.ts";
 import { returnToOuter } from "./outer-return.ts";
 import { loadRealSegment, writeCodeSegment } from "./segment-load.ts";
 import { StackCursor } from "./stack.ts";
+import { switchTask } from "./task-switch.ts";
 
 type OperandSize = 2 | 4 | 8;
 
@@ -67,8 +69,6 @@ function returnToVirtual8086(
 
 function returnProtected(cpu: CpuContext, size: OperandSize): void {
   const { state } = cpu;
-  // Task returns: not in long mode, and hardware task switching is not there yet outside it.
-  if (state.getNumber(STATE.systemFlags) & NT) throw new CpuException(VECTOR.GP, 0);
   const stack = StackCursor.current(cpu);
   const long = is64BitCode(cpu);
   // 64-bit code always pops a stack pointer as well.
@@ -100,10 +100,18 @@ function returnProtected(cpu: CpuContext, size: OperandSize): void {
   restoreFlags(cpu, image, size, writable);
 }
 
-/** (operand size) */
-const interruptReturn: Helper = (cpu, sizeValue) => {
+/** NT: back to the task whose selector the current TSS holds. There are no tasks in long mode. */
+function returnToTask(cpu: CpuContext, next: bigint): void {
+  if (isLongMode(cpu)) throw new CpuException(VECTOR.GP, 0);
+  const link = cpu.memory.read(cpu.state.get(systemSlot("tr", "base")), 2, true);
+  switchTask(cpu, Number(link), "return", next);
+}
+
+/** (operand size, offset of the next instruction) */
+const interruptReturn: Helper = (cpu, sizeValue, next) => {
   const size = Number(sizeValue) as OperandSize;
   if (isRealAddressing(cpu)) returnReal(cpu, size);
+  else if (cpu.state.getNumber(STATE.systemFlags) & NT) returnToTask(cpu, next ?? 0n);
   else returnProtected(cpu, size);
   return 0n;
 };

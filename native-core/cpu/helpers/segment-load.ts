@@ -52,17 +52,18 @@ export function loadSegmentRegister(cpu: CpuContext, segment: number, selector: 
   else loadDataSegment(cpu, segment, selector);
 }
 
-function loadDataSegment(cpu: CpuContext, segment: number, selector: number): void {
+/** `vector`: #GP, or #TS while a task is switched. */
+export function loadDataSegment(cpu: CpuContext, segment: number, selector: number, vector: number = VECTOR.GP): void {
   if (isNull(selector)) {
     writeSegment(cpu, segment, selector, 0n, 0, 0);
     return;
   }
-  const descriptor = requireDescriptor(cpu, selector);
+  const descriptor = requireDescriptor(cpu, selector, vector);
   const { attributes } = descriptor;
   const conforming = isCode(attributes) && (attributes & ATTRIBUTE.CONFORMING) !== 0;
   const weakest = Math.max(privilegeLevel(cpu), selector & 3);
   if (!isReadable(attributes) || (!conforming && privilegeOf(attributes) < weakest)) {
-    throw new CpuException(VECTOR.GP, selectorError(selector));
+    throw new CpuException(vector, selectorError(selector));
   }
   if (!isPresent(attributes)) throw new CpuException(VECTOR.NP, selectorError(selector));
   writeSegment(cpu, segment, selector, descriptor.base, descriptor.limit, markAccessed(cpu, descriptor));

@@ -116,7 +116,7 @@ type FarPointer = (i: InstructionBuilder) => readonly [selector: Value, offset: 
 function jumpFar(pointer: FarPointer): Semantics {
   return (i) => {
     const [selector, offset] = pointer(i);
-    i.callHelper("jumpFar", [selector, offset, i.i64(i.size)]);
+    i.callHelper("jumpFar", [selector, offset, i.i64(i.size), i.nextRip()]);
     i.leave({ to: "state" });
   };
 }

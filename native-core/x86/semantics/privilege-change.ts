@@ -135,7 +135,7 @@ const interruptReturn: Semantics = (i) => {
       returnToUser(i, frame);
     });
   }
-  i.callHelper("interruptReturn", [i.i64(i.size)]);
+  i.callHelper("interruptReturn", [i.i64(i.size), i.nextRip()]);
   i.leave({ to: "state" });
 };
 

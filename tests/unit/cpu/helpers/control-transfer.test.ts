@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deliverEvent } from "../../../../native-core/cpu/helpers/deliver-event.ts";
 import { RFLAGS } from "../../../../native-core/x86/registers.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
-import { FakeCpu, GDT, longCpu, protectedCpu, SELECTOR, setGate, stackOf, TSS } from "./fake-cpu.ts";
+import { FakeCpu, GDT, IDT, longCpu, protectedCpu, SELECTOR, setGate, stackOf, TSS } from "./fake-cpu.ts";
 
 function pushFrame(cpu: FakeCpu, size: 2 | 4 | 8, values: readonly (bigint | number)[]): void {
   const top = 0x8000n - BigInt(values.length * size);
@@ -187,6 +187,76 @@ describe("call gates", () => {
     const cpu = protectedCpu(3);
     setCallGate(cpu, 0x500n, { dpl: 0 });
     expect(cpu.fault("callFar", GATE | 3, 0, 4, 0)).toEqual({ vector: 13, errorCode: GATE });
+  });
+});
+
+describe("task switches", () => {
+  const NEW_TSS = 0x5800;
+  const NEW_SELECTOR = 0x68;
+  const TASK_GATE = 0x70;
+
+  /** A 32-bit task whose state is all in its TSS, and a gate to it. */
+  function withTask(cpl: 0 | 3 = 0): FakeCpu {
+    const cpu = protectedCpu(cpl);
+    const { memory } = cpu;
+    memory.write(BigInt(GDT + NEW_SELECTOR), 8, 0x0000_8900_0000_0067n | (BigInt(NEW_TSS) << 16n));
+    memory.write(BigInt(GDT + TASK_GATE), 8, 0x0000_e500_0000_0000n | (BigInt(NEW_SELECTOR) << 16n));
+    cpu.state.setNumber(STATE.gdtLimit, 0xff);
+    const put = (offset: number, value: number): void => memory.write(BigInt(NEW_TSS + offset), 4, BigInt(value));
+    put(0x20, 0x1234); // EIP
+    put(0x24, 0x202);
+    for (let n = 0; n < 8; n++) put(0x28 + n * 4, 0x100 + n);
+    put(0x38, 0x7000); // ESP
+    for (let n = 0; n < 6; n++) put(0x48 + n * 4, n === 1 ? SELECTOR.KERNEL_CODE : SELECTOR.KERNEL_DATA);
+    return cpu;
+  }
+
+  const typeOf = (cpu: FakeCpu, selector: number): bigint => cpu.memory.read(BigInt(GDT + selector + 5), 1) & 0x1fn;
+
+  it("CALL saves the old task, nests the new one, and IRET comes back", () => {
+    const cpu = withTask();
+    cpu.state.setGeneral(3, 0xabcdn);
+    cpu.state.flags = 0x46n;
+    cpu.call("callFar", NEW_SELECTOR, 0, 4, 0x405);
+    expect(cpu.state.get(STATE.rip)).toBe(0x1234n);
+    expect(cpu.state.general(3)).toBe(0x103n);
+    expect(cpu.state.flagBits & RFLAGS.NT).toBe(RFLAGS.NT);
+    expect(cpu.memory.read(BigInt(NEW_TSS), 2)).toBe(BigInt(SELECTOR.TSS));
+    expect([typeOf(cpu, SELECTOR.TSS), typeOf(cpu, NEW_SELECTOR)]).toEqual([11n, 11n]);
+    cpu.call("interruptReturn", 4, 0x1300);
+    expect(cpu.state.get(STATE.rip)).toBe(0x405n);
+    expect(cpu.state.general(3)).toBe(0xabcdn);
+    expect(cpu.state.flags).toBe(0x46n);
+    expect(typeOf(cpu, NEW_SELECTOR)).toBe(9n);
+    expect(cpu.memory.read(BigInt(NEW_TSS + 0x20), 4)).toBe(0x1300n);
+  });
+
+  it("JMP through a task gate leaves the old task available", () => {
+    const cpu = withTask(3);
+    cpu.call("jumpFar", TASK_GATE | 3, 0, 4, 0x405);
+    expect(cpu.state.getNumber(STATE.cpl)).toBe(0);
+    expect(cpu.state.flagBits & RFLAGS.NT).toBe(0);
+    expect([typeOf(cpu, SELECTOR.TSS), typeOf(cpu, NEW_SELECTOR)]).toEqual([9n, 11n]);
+  });
+
+  it("an exception through a task gate leaves its error code on the new stack", () => {
+    const cpu = withTask();
+    cpu.memory.write(BigInt(IDT + 8 * 8), 8, 0x0000_8500_0000_0000n | (BigInt(NEW_SELECTOR) << 16n));
+    cpu.state.set(STATE.rip, 0x999n);
+    expect(deliverEvent(cpu, 8, { errorCode: 0 })).toBe(true);
+    expect(cpu.state.general(4)).toBe(0x6ffcn);
+    expect(cpu.memory.read(BigInt(TSS + 0x20), 4)).toBe(0x999n);
+  });
+
+  it("refuse a busy TSS, and a privileged one from user code", () => {
+    expect(withTask().fault("jumpFar", SELECTOR.TSS, 0, 4, 0)).toEqual({ vector: 13, errorCode: SELECTOR.TSS });
+    expect(withTask(3).fault("jumpFar", NEW_SELECTOR, 0, 4, 0)).toEqual({ vector: 13, errorCode: NEW_SELECTOR });
+  });
+
+  it("do not exist in long mode", () => {
+    const cpu = longCpu();
+    cpu.state.flagBits |= RFLAGS.NT;
+    expect(cpu.fault("interruptReturn", 8, 0)).toEqual({ vector: 13, errorCode: 0 });
   });
 });
 
