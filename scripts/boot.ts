@@ -1,13 +1,13 @@
 // Boots Linux in the terminal, without app or VM process: the shortest way to see what the core does. stdin and stdout are COM1.
 //
-//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT] [--jit THRESHOLD]
+//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT] [--jit THRESHOLD|off]
 //
-// Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT. --jit compiles blocks after
+// Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT. Blocks are compiled after
 // THRESHOLD executions.
 import "../native-core/host/v8-flags.ts";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { DEFAULT_JIT_OPTIONS } from "../native-core/cpu/jit/jit.ts";
+import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../native-core/cpu/jit/jit.ts";
 import { LinuxBoot } from "../native-core/firmware/linux-boot.ts";
 import { hostInputs } from "../native-core/host/host-inputs.ts";
 import { interpreterModule } from "../native-core/host/interpreter-module.ts";
@@ -34,6 +34,9 @@ if (values.kernel === undefined) {
   process.exit(2);
 }
 
+const jitOptions = (text: string): JitOptions | "off" =>
+  text === "off" ? text : { ...DEFAULT_JIT_OPTIONS, threshold: Number(text) };
+
 const memoryBytes = Number(values.memory) * 1024 * 1024;
 const file = (path: string) => ({ file: path, bytes: new Uint8Array(readFileSync(path)) });
 let printed = "";
@@ -43,7 +46,7 @@ const machine = createMachine({
   memoryBytes,
   createProcessor: coreProcessor(
     await interpreterModule(),
-    values.jit === undefined ? undefined : { ...DEFAULT_JIT_OPTIONS, threshold: Number(values.jit) },
+    values.jit === undefined ? DEFAULT_JIT_OPTIONS : jitOptions(values.jit),
   ),
   firmware: new LinuxBoot({
     kernel: file(values.kernel),

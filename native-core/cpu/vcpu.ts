@@ -114,6 +114,8 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
 
   run(maxInstructions: number): VcpuExit {
     const { state } = this;
+    // What got hot in the last run and did not fill a batch.
+    this.jit?.compileQueue();
     this.#exitRequested = false;
     this.#exceptions = 0;
     const deadline = state.get(STATE.instructionCount) + BigInt(maxInstructions);

@@ -1,6 +1,6 @@
 // The processor of a machine: the vCPU of cpu/, its memory, and video memory behind RAM that the vCPU reaches without the device.
 import { BASELINE_CPU } from "../cpu/helpers/cpuid.ts";
-import type { JitOptions } from "../cpu/jit/jit.ts";
+import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../cpu/jit/jit.ts";
 import { createVcpu, type InterpreterVcpu } from "../cpu/vcpu.ts";
 import { VRAM_PAGE_BYTES, type Vram } from "../devices/vga/vram.ts";
 import { type GuestRam, PAGE_BYTES } from "../memory/guest-ram.ts";
@@ -15,10 +15,13 @@ export interface CoreProcessor extends Processor {
   readonly memory: GuestRam;
 }
 
-/** `interpreterModule`: what the build made of cpu/interpreter, compiled once for all machines of the process. `jit`: absent, everything is interpreted. */
+/**
+ * `interpreterModule`: what the build made of cpu/interpreter, compiled once for all machines of the process. `jit`:
+ * "off" leaves everything to the interpreter.
+ */
 export function coreProcessor(
   interpreterModule: WebAssembly.Module,
-  jit?: JitOptions,
+  jit: JitOptions | "off" = DEFAULT_JIT_OPTIONS,
 ): ProcessorFactory<CoreProcessor> {
   return ({ memoryBytes, videoMemoryBytes, platform, interrupts, bus }) => {
     const vcpu = createVcpu({
@@ -29,7 +32,7 @@ export function coreProcessor(
       interrupts,
       bus,
       model: BASELINE_CPU,
-      jit,
+      jit: jit === "off" ? undefined : jit,
     });
     return {
       vcpu,
