@@ -46,6 +46,9 @@ const CODE_ATTRIBUTES = 0xaf9b;
 const DATA_ATTRIBUTES = 0xcf93;
 const CR0_PE_ET_NE_PG = 0x80000031n;
 const CR4_PAE = 0x20n;
+/** IA32_MTRR_DEF_TYPE (SDM 3A 12.11.2.1). */
+const MTRR_ENABLE = 0x800n;
+const MTRR_WRITE_BACK = 6n;
 const EFER_LME_LMA = 0x500n;
 const PCI_CLASS_VGA = 0x0300;
 
@@ -194,6 +197,8 @@ function enterLongMode(state: CpuState, rip: number): void {
   state.set(STATE.cr3, BigInt(PAGE_TABLES));
   state.set(STATE.cr4, CR4_PAE);
   state.set(STATE.efer, EFER_LME_LMA);
+  // As a BIOS leaves it: all of memory write-back. With MTRRs off Linux gives up the PAT as well.
+  state.set(STATE.mtrrDefaultType, MTRR_ENABLE | MTRR_WRITE_BACK);
   state.set(STATE.gdtBase, BigInt(GDT));
   state.set(STATE.gdtLimit, 4n * 8n - 1n);
   setSegment(state, "cs", CODE_SELECTOR, CODE_ATTRIBUTES);
