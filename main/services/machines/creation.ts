@@ -170,8 +170,10 @@ export async function makeMachine(
       await mkdir(building.logs);
     });
     const parts = await fill(building).catch((error: unknown) => {
-      // Here the file that the system named tells more than the folder that was to be made.
-      throw ioFailure(error, fileOfError(error) ?? final.folder, { consequence: "The machine was not created." });
+      // Here the file that the system named tells more than the folder that was to be made, unless it is in there.
+      const named = fileOfError(error);
+      const file = named === null || named.startsWith(building.folder) ? final.folder : named;
+      throw ioFailure(error, file, { consequence: "The machine was not created." });
     });
     const record = newRecord(id, { ...config, disks: parts.disks }, parts.savedState ?? null);
     await writeRecordFile(building.record, record);

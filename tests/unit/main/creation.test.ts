@@ -138,6 +138,15 @@ describe("a machine that can't be made", () => {
     await expect(custom(change)).rejects.toMatchObject({ code: "INVALID_CONFIG", details: { field } });
   });
 
+  it("for lack of space names the folder that it would have had, not the one under construction", async () => {
+    const noSpace = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+    app.context.images.create = (target) => Promise.reject(Object.assign(noSpace, { path: target }));
+    await expect(custom({ disks: [{ sizeMiB: 1 }] })).rejects.toMatchObject({
+      code: "NO_SPACE",
+      details: { file: expect.stringMatching(/machines\/[0-9a-f]{12}$/), consequence: "The machine was not created." },
+    });
+  });
+
   it("for lack of Starter Linux says how to get it", async () => {
     await rm(path.join(folder, "starter", "disk-template.qcow2"));
     await expect(createStarter(app.context, {})).rejects.toMatchObject({

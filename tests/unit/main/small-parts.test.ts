@@ -9,7 +9,7 @@ import { failureOf } from "../../../main/services/failures.ts";
 import { canChange, isStill, requireState, TRANSITIONS } from "../../../main/services/machines/states.ts";
 import { Mutex } from "../../../main/services/mutex.ts";
 import { TaskService } from "../../../main/services/tasks.ts";
-import { ioFailure } from "../../../main/store/io-error.ts";
+import { fileOfError, ioFailure } from "../../../main/store/io-error.ts";
 import { lastLine } from "../../../main/supervisor/vm-client.ts";
 import { AppError, ERROR_CODES } from "../../../native-core/common/errors.ts";
 import { settingFields } from "../../../native-core/config/changes.ts";
@@ -210,5 +210,15 @@ describe("exit codes", () => {
   it("are there for every failure and never 0", () => {
     expect(Object.keys(EXIT_CODES).sort()).toEqual([...ERROR_CODES].sort());
     expect(Object.values(EXIT_CODES)).not.toContain(0);
+  });
+});
+
+describe("the file that a failed copy is about", () => {
+  const copy = (code: string) => Object.assign(new Error(code), { code, path: "/from", dest: "/to" });
+
+  it("is the new one when there is no room for it, else the one that was copied", () => {
+    expect(fileOfError(copy("ENOSPC"))).toBe("/to");
+    expect(fileOfError(copy("ENOENT"))).toBe("/from");
+    expect(fileOfError("no error")).toBeNull();
   });
 });
