@@ -1,5 +1,5 @@
 // Compares with this machine's processor directly, without recording: many more cases than the vectors, from another seed each time.
-//   node scripts/conformance/fuzz.ts [--count 500] [--seed text] [family ...]
+//   node scripts/conformance/fuzz.ts [--count 500] [--seed text] [--style step|block|jit] [family ...]
 import { parseArgs } from "node:util";
 import { casesOf, formChoices, formMode } from "./cases.ts";
 import { ARITHMETIC_FLAGS, compareOutcomes } from "./compare.ts";
@@ -13,10 +13,11 @@ const { values, positionals } = parseArgs({
   options: {
     count: { type: "string", default: "500" },
     seed: { type: "string", default: new Date().toISOString() },
-    block: { type: "boolean", default: false },
+    style: { type: "string", default: "step" },
   },
 });
-const subject = new InterpreterSubject(values.block ? "block" : "step");
+const STYLES = ["step", "block", "jit"] as const;
+const subject = new InterpreterSubject(STYLES.find((style) => style === values.style));
 const runner = new NativeRunner();
 const MODES: readonly Mode[] = ["64", "legacy", "16"];
 let total = 0;
