@@ -114,8 +114,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
 
   run(maxInstructions: number): VcpuExit {
     const { state } = this;
-    // What got hot in the last run and did not fill a batch.
-    this.jit?.compileQueue();
+    this.jit?.runStarts();
     this.#exitRequested = false;
     this.#exceptions = 0;
     const deadline = state.get(STATE.instructionCount) + BigInt(maxInstructions);

@@ -176,8 +176,8 @@ export function writeDispatch(
 
   f.close(enter);
   writeCell(CELLS.codeVoided, i32(0))(f);
-  writeCell(CELLS.regionDepth, i32(0))(f);
   set(outcome, (w) => {
+    w.i32(0);
     op("i32.xor", load("i32.load", counter, BLOCK_HEADER.counter), i32(-1))(w);
     w.callIndirect(module.typeIndex(REGION_TYPE), regions.table);
   })(f);

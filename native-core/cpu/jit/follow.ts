@@ -1,11 +1,8 @@
-// From one region to the next without the dispatcher. A region that ends in a direct exit or an indirect jump tail-calls `follow`; a
-// region that calls a guest function calls `callRegion`, which does the same and comes back with the callee's outcome: if that is a
-// return to where the caller expects it, the caller goes on in its own code.
+// From one region to the next without the dispatcher: a region that ends in a direct exit or an indirect jump tail-calls `follow`.
 import {
   add32,
   and32,
   type Code,
-  call,
   eq32,
   eq64,
   get,
@@ -13,7 +10,6 @@ import {
   load,
   op,
   ret,
-  select,
   set,
   shrU32,
   store,
@@ -27,47 +23,15 @@ import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import { BLOCK_RIP, ripHashOffset } from "../interpreter/blocks.ts";
-import { readCell, readSlot, writeCell } from "../mmu/cells.ts";
-import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
+import { readSlot } from "../mmu/cells.ts";
+import { AREA, RIP_HASH } from "../mmu/memory-layout.ts";
 import { OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 
-/** Nested guest calls; each takes a frame of the host's stack. */
-const MAX_DEPTH = 100;
-
-export interface FollowFunctions {
-  /** (outcome: i32) -> i32: runs what the outcome leads to if it is compiled; else yields an outcome for the dispatcher. */
-  readonly follow: FunctionReference;
-  /** As follow, counting the depth. */
-  readonly callRegion: FunctionReference;
-}
-
-export function defineFollow(module: ModuleWriter, table: number, regionType: number, area: number): FollowFunctions {
-  const follow = module.declare("follow", ["i32"], ["i32"]);
-  const callRegion = module.declare("callRegion", ["i32"], ["i32"]);
-  writeFollow(module, follow, table, regionType, area);
-  const f = module.define(callRegion);
-  const [outcome] = f.params as [Local];
-  const depth = f.local("i32");
-  unlikely(op("i32.ge_u", tee(depth, readCell(CELLS.regionDepth)), i32(MAX_DEPTH)), [
-    // The dispatcher knows no jumps.
-    ret(select(get(outcome), i32(OUTCOME.indirect), get(outcome))),
-  ])(f);
-  writeCell(CELLS.regionDepth, add32(get(depth), i32(1)))(f);
-  set(outcome, call(follow, get(outcome)))(f);
-  writeCell(CELLS.regionDepth, get(depth))(f);
-  get(outcome)(f);
-  return { follow, callRegion };
-}
-
-function writeFollow(
-  module: ModuleWriter,
-  reference: FunctionReference,
-  table: number,
-  regionType: number,
-  area: number,
-): void {
+/** Defines (outcome: i32, depth: i32) -> i32: runs what the outcome leads to if it is compiled; else yields an outcome for the dispatcher. */
+export function defineFollow(module: ModuleWriter, table: number, regionType: number, area: number): FunctionReference {
+  const reference = module.declare("follow", ["i32", "i32"], ["i32"]);
   const f = module.define(reference);
-  const [outcome] = f.params as [Local];
+  const [outcome, depth] = f.params as [Local, Local];
   const slot = f.local("i32");
   const counter = f.local("i32");
   const rip = f.local("i64");
@@ -107,6 +71,8 @@ function writeFollow(
   unlikely(op("i32.ge_s", tee(counter, counterOf(get(slot))), i32(0)), giveUp)(f);
   unlikely(op("i64.ge_u", readSlot(STATE.instructionCount), readSlot(STATE.instructionDeadline)), giveUp)(f);
   store("i64.store", i32(0), get(rip), BLOCK_RIP)(f);
+  get(depth)(f);
   op("i32.xor", get(counter), i32(-1))(f);
   f.index("return_call_indirect", regionType, table);
+  return reference;
 }

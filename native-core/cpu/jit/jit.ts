@@ -30,6 +30,9 @@ const LIMITS = { maxBlocks: 48, maxOperations: 500 };
 /** Times the threshold after which a covered block gets a region of its own. */
 const COVERED_FACTOR = 4;
 
+/** Runs of the processor after which a batch is compiled though it is not full. */
+const MAX_RUNS_WAITED = 20;
+
 export interface JitStatistics {
   regions: number;
   modules: number;
@@ -54,6 +57,7 @@ export class Jit {
   readonly #handlers: HandlerTable;
   readonly #source: BlockSource;
   #queue: number[] = [];
+  #runsWaited = 0;
   /** Index in the table of regions, by the address of the block it is entered at. */
   readonly #compiled = new Map<number, number>();
   /** Blocks that are part of a region but not entered on their own. */
@@ -77,11 +81,17 @@ export class Jit {
   hot(address: number): void {
     if (this.#isCovered(address)) return;
     this.#queue.push(address);
-    if (this.#queue.length >= this.#options.batch) this.compileQueue();
+    if (this.#queue.length >= this.#options.batch) this.#compileQueue();
   }
 
-  /** Compiles what is waiting. */
-  compileQueue(): void {
+  /** A run of the processor begins: compiles what has been waiting for a batch to fill for a while. */
+  runStarts(): void {
+    if (this.#queue.length === 0) this.#runsWaited = 0;
+    else if (++this.#runsWaited >= MAX_RUNS_WAITED) this.#compileQueue();
+  }
+
+  #compileQueue(): void {
+    this.#runsWaited = 0;
     if (this.#queue.length === 0) return;
     // Functions before the places in them that calls return to: one region then covers both.
     const queue = this.#queue.sort((a, b) => this.#hostOf(a) - this.#hostOf(b));

@@ -10,8 +10,8 @@ import type { JitRuntime } from "./region-writer.ts";
 /** Regions that can be alive at once. */
 export const MAX_REGIONS = 65536;
 export const REGION_TABLE = "regions";
-/** A region takes nothing and returns an outcome (region-writer.ts). */
-export const REGION_TYPE = { params: [], results: ["i32"] } as const;
+/** A region takes the number of regions that wait for it and returns an outcome (outcome.ts). */
+export const REGION_TYPE = { params: ["i32"], results: ["i32"] } as const;
 
 const ACCESS = {
   load: ["i64", "i32", "i32", "->i64"],
@@ -28,8 +28,7 @@ const ARITHMETIC = {
   mulHighU: ["i64", "i64", "->i64"],
   mulHighS: ["i64", "i64", "->i64"],
   storeFlags: ["i32", "i64", "i64", "i64"],
-  follow: ["i32", "->i32"],
-  callRegion: ["i32", "->i32"],
+  follow: ["i32", "i32", "->i32"],
 } as const;
 
 const exportName = (name: string): string => `jit.${name}`;
@@ -40,7 +39,7 @@ export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: n
   const functions = {
     ...runtime,
     storeFlags: defineStoreFlags(module),
-    ...defineFollow(module, table, module.typeIndex(REGION_TYPE), area),
+    follow: defineFollow(module, table, module.typeIndex(REGION_TYPE), area),
   };
   for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
     module.export(exportName(name), runtime.access[name]);
@@ -64,6 +63,7 @@ export function importForRegions(module: ModuleWriter, helpers: ReadonlyMap<stri
   const runtime: JitRuntime = {
     access: imported(ACCESS),
     ...imported(ARITHMETIC),
+    regionType: module.typeIndex(REGION_TYPE),
     helpers: new Map(
       [...helpers].map(([name, count]) => [
         name,

@@ -88,7 +88,7 @@ class RegionLowering {
         if (successor !== undefined) return this.#edge(instructionCount, successor, target);
         const slot = lastOperation + (exit.to === "next" ? NEXT_SLOT : TAKEN_SLOT);
         if (back !== undefined) {
-          writer.callFunction(OUTCOME.linked, writer.ripAt(target), instructionCount, slot, next);
+          writer.callFunction(writer.ripAt(target), instructionCount, slot, next);
           return this.#edge(0, back, next);
         }
         const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
@@ -98,7 +98,7 @@ class RegionLowering {
         const target = f.borrow("i64");
         f.set(target);
         if (back !== undefined) {
-          writer.callFunction(OUTCOME.jump, get(target), instructionCount, 0, next);
+          writer.callFunction(get(target), instructionCount, 0, next);
           this.#edge(0, back, next);
         } else {
           // A return goes to the region that has called, if there is one.

@@ -7,8 +7,12 @@
 //
 // The function returns an outcome of the interpreter's (interpreter/dispatch.ts) with a link slot in the upper bits; RIP is in state.
 import {
+  add32,
   add64,
   and32,
+  block,
+  br,
+  brIf,
   type Code,
   call,
   eq32,
@@ -17,26 +21,35 @@ import {
   i32,
   i64,
   load,
+  ne32,
   op,
   seq,
   set,
   store,
+  sub32,
   unlikely,
   when,
 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
+import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { readCell, readSlot, writeSlot } from "../mmu/cells.ts";
 import { AREA, CELLS } from "../mmu/memory-layout.ts";
 import { DYNAMIC, type FlagLocals, IN_MEMORY, storeKnownFlags } from "./flag-forms.ts";
 import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 
+/** Nested guest calls; each takes a frame of the host's stack. */
+const MAX_DEPTH = 100;
+/** The table of regions in a module of them. */
+const REGIONS = 0;
+
 export interface JitRuntime extends Runtime {
   readonly storeFlags: FunctionReference;
   readonly follow: FunctionReference;
-  readonly callRegion: FunctionReference;
+  /** Index of REGION_TYPE in the module. */
+  readonly regionType: number;
 }
 
 /** What a region's code touches: registers by number, forms of flags (flag-forms.ts). */
@@ -66,12 +79,15 @@ export class RegionWriter {
   readonly #entryOffset: number;
   readonly #flagForms: readonly number[];
   readonly #scratch: Local;
+  /** Regions that wait for this one. */
+  readonly #depth: Local;
   /** Ways out by the form of the flags; DYNAMIC and IN_MEMORY too. */
   readonly #exits = new Map<number, Label>();
   #exitStored: Label | undefined;
 
   constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, registers: RegionUses, entryOffset: number) {
     this.f = f;
+    this.#depth = f.params[0] as Local;
     this.runtime = runtime;
     this.area = user ? AREA.user : AREA.supervisor;
     this.registers = Array.from({ length: 16 }, (_, n) => (registers.used.has(n) ? f.local("i64") : undefined));
@@ -118,6 +134,7 @@ export class RegionWriter {
     this.#storeBase(f);
     when(op("i32.eqz", and32(get(this.#outcome), i32(NOT_TO_FOLLOW))), [
       get(this.#outcome),
+      get(this.#depth),
       (w) => w.index("return_call", this.runtime.follow.index),
     ])(f);
     f.get(this.#outcome);
@@ -148,16 +165,15 @@ export class RegionWriter {
   }
 
   /**
-   * Runs the guest function that an outcome leads to, at `rip`. What follows is written for the case that it has returned to
-   * `returnOffset`, with all state in memory; else the region ends with the callee's outcome.
+   * Calls the guest function at `rip`: that behind a link slot, or, with slot 0, wherever it is. What follows is written for the case
+   * that it has returned to `returnOffset`, with all state in memory; else the region ends with the callee's outcome.
    */
-  callFunction(outcome: number, rip: Code, retired: number, slot: number, returnOffset: number): void {
+  callFunction(rip: Code, retired: number, slot: number, returnOffset: number): void {
     const { f } = this;
-    writeSlot(STATE.rip, rip)(f);
     this.retire(retired)(f);
     this.spill()(f);
-    this.#storeBase(f);
-    set(this.#outcome, call(this.runtime.callRegion, i32(outcome | (slot << OUTCOME_BITS))))(f);
+    if (slot === 0) this.#callIndirect(rip);
+    else this.#callLinked(rip, slot);
     const returned = and32(
       and32(eq32(get(this.#outcome), i32(OUTCOME.indirect)), op("i32.eqz", readCell(CELLS.codeVoided))),
       eq64(readSlot(STATE.rip), this.ripAt(returnOffset)),
@@ -166,6 +182,46 @@ export class RegionWriter {
     set(this.count, readSlot(STATE.instructionCount))(f);
     this.reload(f);
     this.flagState = IN_MEMORY;
+  }
+
+  get #tooDeep(): Code {
+    return op("i32.ge_u", get(this.#depth), i32(MAX_DEPTH));
+  }
+
+  #callIndirect(rip: Code): void {
+    const { f } = this;
+    writeSlot(STATE.rip, rip)(f);
+    this.#storeBase(f);
+    unlikely(this.#tooDeep, [i32(OUTCOME.indirect), op("return")])(f);
+    set(this.#outcome, call(this.runtime.follow, i32(OUTCOME.jump), add32(get(this.#depth), i32(1))))(f);
+  }
+
+  /** In line, so that each call has an indirect branch of its own for the host's predictor. */
+  #callLinked(rip: Code, slot: number): void {
+    const { f } = this;
+    const counter = f.borrow("i32");
+    const at = (offset: number): Code => load("i32.load", i32(slot), offset);
+    block((called) => [
+      block((giveUp) => [
+        brIf(giveUp, ne32(load("i32.load", at(LINK_SLOT.cell)), at(LINK_SLOT.check)), false),
+        set(counter, load("i32.load", sub32(at(LINK_SLOT.block), i32(BLOCK_HEADER_SIZE)), BLOCK_HEADER.counter)),
+        brIf(giveUp, op("i32.ge_s", get(counter), i32(0)), false),
+        brIf(giveUp, op("i64.ge_u", get(this.count), readSlot(STATE.instructionDeadline)), false),
+        brIf(giveUp, this.#tooDeep, false),
+        store("i64.store", i32(0), rip, PSEUDO_REGISTERS.BLOCK_RIP),
+        set(this.#outcome, (w) => {
+          add32(get(this.#depth), i32(1))(w);
+          op("i32.xor", get(counter), i32(-1))(w);
+          w.callIndirect(this.runtime.regionType, REGIONS);
+        }),
+        br(called),
+      ]),
+      writeSlot(STATE.rip, rip),
+      this.#storeBase,
+      i32(OUTCOME.linked | (slot << OUTCOME_BITS)),
+      op("return"),
+    ])(f);
+    f.release(counter);
   }
 
   /** Where the region is, for whoever links a block behind it. */

@@ -54,8 +54,6 @@ export const CELLS = {
   wantedContext: STATE_SIZE + 0x4c,
   /** Set when translated code was voided: compiled code that may have voided itself looks here. */
   codeVoided: STATE_SIZE + 0x54,
-  /** Compiled regions that wait for one they have called. */
-  regionDepth: STATE_SIZE + 0x58,
   /** Set by JavaScript when the block it made spans two pages: valid for one mapping generation only. */
   blockSpansPages: STATE_SIZE + 0x50,
 } as const;
