@@ -8,6 +8,7 @@ import { FLAG_ROWS } from "../../native-core/x86/semantics/flag.ts";
 import { LEGACY_ROWS } from "../../native-core/x86/semantics/legacy.ts";
 import { MMX_ROWS } from "../../native-core/x86/semantics/mmx.ts";
 import { MULTIPLY_ROWS } from "../../native-core/x86/semantics/multiply.ts";
+import { PRIVILEGE_CHANGE_ROWS } from "../../native-core/x86/semantics/privilege-change.ts";
 import { SHIFT_ROWS } from "../../native-core/x86/semantics/shift.ts";
 import { SSE_ARITHMETIC_ROWS } from "../../native-core/x86/semantics/sse-arithmetic.ts";
 import { SSE_COMPARE_ROWS } from "../../native-core/x86/semantics/sse-compare.ts";
@@ -31,6 +32,7 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   bit: BIT_ROWS,
   stack: STACK_ROWS,
   "control-flow": CONTROL_FLOW_ROWS,
+  "privilege-change": PRIVILEGE_CHANGE_ROWS,
   string: STRING_ROWS,
   system: SYSTEM_ROWS,
   flag: FLAG_ROWS,

@@ -5,7 +5,7 @@ import { ROWS } from "../../native-core/x86/rows.ts";
 import { ARITHMETIC_FLAGS, compareOutcomes } from "./compare.ts";
 import { rowKey } from "./families.ts";
 import type { Subject } from "./subject.ts";
-import { applyDelta, background, decodeOutcome, slotOffset, unpackGroups } from "./vector-format.ts";
+import { applyDelta, background, decodeOutcome, slotOffset, unpackGroups, type VectorGroup } from "./vector-format.ts";
 
 const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
 const SUFFIX = ".jsonl.gz";
@@ -32,10 +32,19 @@ export function families(): string[] {
 
 const rowsByKey = new Map<string, InstructionRow>(ROWS.map((row) => [rowKey(row), row]));
 
+function groupsOf(family: string): VectorGroup[] {
+  return unpackGroups(readFileSync(new URL(family + SUFFIX, VECTORS)));
+}
+
+/** Keys of the rows that have vectors (families.ts). */
+export function recordedRows(family: string): string[] {
+  return groupsOf(family).map(({ row }) => row);
+}
+
 export function replay(family: string, subject: Subject): Replay {
   const failures: Failure[] = [];
   let vectors = 0;
-  for (const { row: key, mode, vectors: records } of unpackGroups(readFileSync(new URL(family + SUFFIX, VECTORS)))) {
+  for (const { row: key, mode, vectors: records } of groupsOf(family)) {
     const row = rowsByKey.get(key);
     const base = background(mode);
     for (const [code, input, output] of records) {

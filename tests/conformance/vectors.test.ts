@@ -2,9 +2,11 @@
 // known to fail; it only shrinks: an entry that passes fails the test until it is removed.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ROWS } from "../../native-core/x86/rows.ts";
 import { EvaluatorSubject } from "../../scripts/conformance/evaluator-subject.ts";
+import { rowKey, skipReason } from "../../scripts/conformance/families.ts";
 import { InterpreterSubject } from "../../scripts/conformance/interpreter-subject.ts";
-import { type Failure, families, replay } from "../../scripts/conformance/replay.ts";
+import { type Failure, families, recordedRows, replay } from "../../scripts/conformance/replay.ts";
 import type { Subject } from "../../scripts/conformance/subject.ts";
 
 const SUBJECTS: readonly Subject[] = [
@@ -27,6 +29,14 @@ function summarize(failures: readonly Failure[]): string[] {
     ([group, cases]) => `${group}: ${cases.length}, as ${cases[0]?.code}: ${cases[0]?.differences.join("; ")}`,
   );
 }
+
+describe("the recorded vectors", () => {
+  it("cover every instruction that user code can run", () => {
+    const recorded = new Set(families().flatMap((family) => recordedRows(family)));
+    const missing = ROWS.filter((row) => skipReason(row, row.mode ?? "64") === undefined && !recorded.has(rowKey(row)));
+    expect(missing.map(rowKey)).toEqual([]);
+  });
+});
 
 for (const subject of SUBJECTS) {
   describe(`${subject.name} against the recorded processor`, () => {
