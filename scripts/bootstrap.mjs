@@ -41,11 +41,15 @@ function installDependencies() {
   const prefix = npm ? [npm] : [];
   // `install --no-save` instead of `ci`: it takes the locked versions as well, but does not insist that the lock file names the binaries
   // of every platform. Electron's own download is not needed here: it is looked for when the app starts.
-  const result = spawnSync(command, [...prefix, "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: project,
-    stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, ELECTRON_SKIP_BINARY_DOWNLOAD: "1" },
-  });
+  const result = spawnSync(
+    command,
+    [...prefix, "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: project,
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, ELECTRON_SKIP_BINARY_DOWNLOAD: "1" },
+    },
+  );
   if (result.error || result.status !== 0)
     fail(
       "the dependencies could not be installed",

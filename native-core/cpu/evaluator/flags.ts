@@ -32,8 +32,6 @@ export function flagsAfter(
       return merge(flags, { ...computed, CF: false, OF: false, AF: false });
     case "shift":
       return merge(flags, { ...computed, CF: a === 1n, OF: b === 1n, AF: false });
-    case "shift":
-      return merge(flags, { ...computed, CF: a === 1n, OF: b === 1n, AF: false });
     case "add":
       return merge(flags, { ...computed, ...sum(a, b, 0n, bits) });
     case "adc":

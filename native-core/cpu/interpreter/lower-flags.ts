@@ -2,15 +2,12 @@
 import { unreachable } from "../../common/assert.ts";
 import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
 import {
-  add32,
   and32,
   and64,
   type Code,
-  eq64,
   extendU,
   i32,
   i64,
-  load,
   not32,
   op,
   or32,
@@ -18,8 +15,6 @@ import {
   seq,
   shl64,
   shrU64,
-  store,
-  test32,
   wrap,
 } from "../../wasm/code.ts";
 import { STATE } from "../../x86/state-layout.ts";

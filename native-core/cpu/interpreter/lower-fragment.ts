@@ -20,14 +20,13 @@ import {
   op,
   seq,
   set,
-  tee,
   unlikely,
   when,
   wrap,
 } from "../../wasm/code.ts";
 import type { OpcodeName } from "../../wasm/opcodes.ts";
 import type { Local } from "../../wasm/types.ts";
-import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
+import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
 import { exceptionPending, raise, readSlot, writeCell, writeSlot } from "../mmu/cells.ts";
 import { CELLS } from "../mmu/memory-layout.ts";
 import { NEXT_SLOT, TAKEN_SLOT } from "./block-layout.ts";

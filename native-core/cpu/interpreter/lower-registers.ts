@@ -1,7 +1,7 @@
 // Where registers are in memory 0, for a register named by a field of the operation or fixed.
 import { unreachable } from "../../common/assert.ts";
 import type { FieldName, RegisterFile, RegisterSelector, Size } from "../../ir/nodes.ts";
-import { add32, type Code, eq32, get, i32, load, op, select, shl32, store } from "../../wasm/code.ts";
+import { add32, type Code, eq32, get, i32, load, select, shl32, store } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
 import { OPERATION_FIELDS } from "../../x86/operation.ts";
 import {

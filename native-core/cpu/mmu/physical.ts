@@ -1,14 +1,12 @@
 // Guest physical memory as the page walker sees it: where an address is in memory 1, and page table entries read and written there.
 import {
   add32,
-  add64,
   and32,
   and64,
   block,
   brIf,
   type Code,
   call,
-  choose,
   eq32,
   extendU,
   get,

@@ -23,7 +23,6 @@ import {
   i64,
   load,
   loop,
-  ne32,
   not32,
   op,
   or32,
@@ -43,7 +42,7 @@ import {
 } from "../../wasm/code.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
-import { exceptionPending, readCell, readCell64, writeCell, writeCell64 } from "./cells.ts";
+import { exceptionPending, readCell, writeCell, writeCell64 } from "./cells.ts";
 import {
   ACCESS,
   AREA,
@@ -54,7 +53,6 @@ import {
   PAGE_FLAG,
   PAGE_SIZE,
   TLB_BYTES,
-  TLB_ENTRIES,
   TLB_ENTRY,
   TLB_LOG,
   TLB_MASK,

@@ -23,7 +23,7 @@ export function define<P extends string, K extends string>(
   params: readonly ValueType[],
   result: ValueType,
   // biome-ignore lint/suspicious/noExplicitAny: the signature string and the function's types are matched by the table's author
-  functions: Record<K, (...args: any[]) => Constant | boolean>,
+  functions: Record<K, (...args: any[]) => Constant | boolean>, // oxlint-disable-line typescript/no-explicit-any
 ): Prefixed<P, K> {
   const entries = Object.entries(functions) as [K, (...args: unknown[]) => Constant | boolean][];
   return Object.fromEntries(

@@ -7,7 +7,7 @@ import { decodeBlock } from "../../../../native-core/x86/decoder/decode-block.ts
 import type { InstructionRow } from "../../../../native-core/x86/row.ts";
 import { ROWS } from "../../../../native-core/x86/rows.ts";
 import { STATE, STATE_SIZE, VECTOR_OFFSET } from "../../../../native-core/x86/state-layout.ts";
-import { BASES, ENCODED_BYTES, encodeRow } from "../../../support/cpu/encode-row.ts";
+import { BASES, encodeRow } from "../../../support/cpu/encode-row.ts";
 import {
   CODE,
   DATA,

@@ -1,5 +1,5 @@
 // Compiled regions against the interpreter: random instruction sequences, loops, branches; the state afterwards must be the same.
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { decodeBlock } from "../../../../native-core/x86/decoder/decode-block.ts";
 import type { InstructionRow } from "../../../../native-core/x86/row.ts";
 import { ROWS } from "../../../../native-core/x86/rows.ts";

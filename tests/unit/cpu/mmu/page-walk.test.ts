@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CpuException } from "../../../../native-core/cpu/context.ts";
 import { CpuState } from "../../../../native-core/cpu/cpu-state.ts";
 import { EvaluatorMemory } from "../../../../native-core/cpu/evaluator/evaluator-memory.ts";
-import { STATE, STATE_SIZE } from "../../../../native-core/x86/state-layout.ts";
+import { STATE } from "../../../../native-core/x86/state-layout.ts";
 import { interpreterMachine, quadwords } from "../../../support/cpu/long-mode.ts";
 import { Random } from "../../../support/cpu/random.ts";
 

@@ -13,7 +13,7 @@ const PROGRAM = [
   ...[0x05, ...le32(0x9e3779b9)], // add eax, golden ratio
   ...[0x89, 0x04, 0x25, ...le32(DATA + 0x40)], // mov [DATA+0x40], eax
   ...[0xe8, ...le32(14)], // call f
-  ...[0x88, 0x04, 0x25, ...le32(CODE + 1 + 4 * 0 + 12 + 1)], // mov [immediate of add], al
+  ...[0x88, 0x04, 0x25, ...le32(CODE + 1 + 12 + 1)], // mov [immediate of add], al
   ...[0xff, 0xc3], // inc ebx
   ...[0xeb, -44 & 0xff], // jmp start
   0x90,
