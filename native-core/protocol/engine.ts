@@ -61,7 +61,6 @@ export const snapshotRequestSchema = z.strictObject({
   /** For each writable disk the new overlay file that becomes its top layer; the old one is frozen. */
   overlays: z.array(z.strictObject({ diskId: z.string(), file: z.string() })),
 });
-export type SnapshotRequest = z.infer<typeof snapshotRequestSchema>;
 
 export const snapshotResultSchema = z.object({
   /** How long the guest stood still. */

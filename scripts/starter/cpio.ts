@@ -18,11 +18,6 @@ export const file = (path: string, data: Uint8Array, executable = false): CpioEn
   mode: executable ? 0o100755 : 0o100644,
   data,
 });
-export const symlink = (path: string, target: string): CpioEntry => ({
-  path,
-  mode: 0o120777,
-  data: new TextEncoder().encode(target),
-});
 export const characterDevice = (path: string, major: number, minor: number): CpioEntry => ({
   path,
   mode: 0o020600,

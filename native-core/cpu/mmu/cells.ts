@@ -1,6 +1,6 @@
 // Code pieces that read and write the scalars of memory 0: CPU state slots and cells.
 import type { StateSlot } from "../../ir/nodes.ts";
-import { type Code, i32, i64, load, store } from "../../wasm/code.ts";
+import { type Code, i32, load, store } from "../../wasm/code.ts";
 import { STATE } from "../../x86/state-layout.ts";
 
 const LOAD = { u16: "i64.load16_u", u32: "i64.load32_u", u64: "i64.load" } as const;
@@ -27,5 +27,3 @@ export const raise = (vector: number, errorCode?: Code): readonly Code[] => [
 ];
 
 export const exceptionPending: Code = readSlot32(STATE.exceptionVector);
-
-export const zero64: Code = i64(0);

@@ -18,9 +18,6 @@ import { STATE, STATE_SIZE } from "../../x86/state-layout.ts";
 export const PAGE_SIZE = 4096;
 export const PAGE_SHIFT = 12;
 
-/** RAM and video memory together: 3 GiB and 256 MiB. */
-export const MAX_HOST_PAGES = 0xd_0000;
-
 /** Physical address width told to the guest in CPUID 8000_0008; bits above are reserved in page tables. */
 export const PHYSICAL_ADDRESS_BITS = 40;
 
