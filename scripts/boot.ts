@@ -8,6 +8,7 @@ import "../native-core/host/v8-flags.ts";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../native-core/cpu/jit/jit.ts";
+import { InterpreterVcpu } from "../native-core/cpu/vcpu.ts";
 import { LinuxBoot } from "../native-core/firmware/linux-boot.ts";
 import { hostInputs } from "../native-core/host/host-inputs.ts";
 import { interpreterModule } from "../native-core/host/interpreter-module.ts";
@@ -74,7 +75,10 @@ function end(reason: string): never {
     `\n[machine] ${reason}; ${seconds.toFixed(2)} s, processor ${(cpuMs / 1000).toFixed(2)} s, ` +
       `${(instructions / 1e6).toFixed(0)} M instructions, ${(instructions / 1e3 / cpuMs).toFixed(1)} MIPS\n`,
   );
-  if (machine.vcpu.jit) process.stderr.write(`[machine] ${JSON.stringify(machine.vcpu.jit.statistics)}\n`);
+  const { vcpu } = machine;
+  if (vcpu instanceof InterpreterVcpu && vcpu.jit) {
+    process.stderr.write(`[machine] ${JSON.stringify(vcpu.jit.statistics)}\n`);
+  }
   if (process.stdin.isTTY) process.stdin.setRawMode(false);
   process.exit(0);
 }
