@@ -245,6 +245,7 @@ class OperationLowering {
       return f.set(this.#region.addressRegister);
     }
     const local = this.#register(register);
+    this.#region.dirty |= 1 << (register >> 3);
     if (size === 8 || size === 16) {
       this.#value(value);
       return f.set(local);

@@ -24,12 +24,15 @@ export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, user: boolea
 class RegionLowering {
   readonly #writer: RegionWriter;
   readonly #nodes: readonly RegionNode[];
+  /** Registers that may differ from memory at the start of each node, as bits. */
+  readonly #dirty: readonly number[];
   readonly #loops = new Map<number, Label>();
   readonly #merges = new Map<number, Label>();
 
   constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, { nodes }: Region) {
     const entry = nodes[0] as RegionNode;
     this.#nodes = nodes;
+    this.#dirty = dirtyAtStart(nodes);
     this.#writer = new RegionWriter(f, runtime, user, usesOf(nodes), entry.block.pageOffset);
   }
 
@@ -67,6 +70,7 @@ class RegionLowering {
   #block(node: RegionNode): void {
     const writer = this.#writer;
     const { block } = node;
+    writer.dirty = this.#dirty[this.#nodes.indexOf(node)] as number;
     for (const operation of block.operations) {
       lowerOperation(writer, operation, (exit) =>
         this.#exit(node, operation.prepared.changesSystem, operation.next, exit),
@@ -92,7 +96,7 @@ class RegionLowering {
           return this.#edge(0, back, next);
         }
         const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
-        return writer.leave(outcome, writer.ripAt(target), instructionCount, slot)(f);
+        return writer.leaveUsually(outcome, writer.ripAt(target), instructionCount, slot)(f);
       }
       case "indirect": {
         const target = f.borrow("i64");
@@ -103,12 +107,12 @@ class RegionLowering {
         } else {
           // A return goes to the region that has called, if there is one.
           const outcome = changesSystem || isReturn(block) ? OUTCOME.indirect : OUTCOME.jump;
-          writer.leave(outcome, get(target), instructionCount)(f);
+          writer.leaveUsually(outcome, get(target), instructionCount)(f);
         }
         return f.release(target);
       }
       case "state":
-        return writer.leave(OUTCOME.state, readSlot(STATE.rip), instructionCount)(f);
+        return writer.leaveUsually(OUTCOME.state, readSlot(STATE.rip), instructionCount)(f);
       default:
         throw new Error(`the JIT does not compile an exit to ${exit.to}`);
     }
@@ -118,7 +122,7 @@ class RegionLowering {
   #edge(retired: number, successor: number, target: number): void {
     const writer = this.#writer;
     const { f } = writer;
-    const state = writer.flagState;
+    const { flagState, dirty } = writer;
     writer.retire(retired)(f);
     unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [
       writer.leave(OUTCOME.indirect, writer.ripAt(target), 0),
@@ -129,8 +133,37 @@ class RegionLowering {
       writer.settleForm()(f);
       f.br(label);
     } else this.#tree(successor);
-    writer.flagState = state;
+    Object.assign(writer, { flagState, dirty });
   }
+}
+
+/** Forward over the region to a fixed point. A call leaves nothing dirty behind. */
+function dirtyAtStart(nodes: readonly RegionNode[]): number[] {
+  const start = nodes.map(() => 0);
+  const written = nodes.map(({ block }) => writtenBy(block));
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const [n, { successors }] of nodes.entries()) {
+      for (const [kind, to] of successors) {
+        const out = kind === "return" ? 0 : (start[n] as number) | (written[n] as number);
+        if (((start[to] as number) | out) === start[to]) continue;
+        start[to] = (start[to] as number) | out;
+        changed = true;
+      }
+    }
+  }
+  return start;
+}
+
+function writtenBy({ operations }: CompiledBlock): number {
+  let bits = 0;
+  for (const { prepared, fields } of operations) {
+    for (const { selector, write } of prepared.registers) {
+      const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
+      if (write && register < 0x80) bits |= 1 << (register >> 3);
+    }
+  }
+  return bits;
 }
 
 function isReturn(block: CompiledBlock): boolean {

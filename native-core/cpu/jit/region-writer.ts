@@ -73,6 +73,8 @@ export class RegionWriter {
   readonly form: Local;
   /** Form of the flags at the place being written, or DYNAMIC. */
   flagState: number = IN_MEMORY;
+  /** Registers (bit n: register n) that may differ from memory at the place being written. */
+  dirty = 0;
   readonly #written: readonly number[];
   readonly #rip: Local;
   readonly #outcome: Local;
@@ -157,6 +159,23 @@ export class RegionWriter {
     );
   }
 
+  /** As leave, in line and with the changed registers only: for the ways that code usually takes. */
+  leaveUsually(outcome: number, rip: Code, retired: number, slot = 0): Code {
+    const code = i32(outcome | (slot << OUTCOME_BITS));
+    return seq(
+      writeSlot(STATE.rip, rip),
+      this.retire(retired),
+      this.#storeDirty(),
+      this.flagsToMemory(),
+      this.storeCount(),
+      this.#storeBase,
+      code,
+      (outcome & NOT_TO_FOLLOW) === 0
+        ? seq(get(this.#depth), (w) => w.index("return_call", this.runtime.follow.index))
+        : op("return"),
+    );
+  }
+
   /** As leave, where a helper has just run: the state is in memory, the locals are stale. */
   leaveStored(outcome: number, rip: Code, retired: number): Code {
     return seq(set(this.#rip, rip), this.retire(retired), set(this.#outcome, i32(outcome)), (w) =>
@@ -171,7 +190,7 @@ export class RegionWriter {
   callFunction(rip: Code, retired: number, slot: number, returnOffset: number): void {
     const { f } = this;
     this.retire(retired)(f);
-    this.spill()(f);
+    seq(this.storeCount(), this.#storeDirty(), this.flagsToMemory())(f);
     if (slot === 0) this.#callIndirect(rip);
     else this.#callLinked(rip, slot);
     const returned = and32(
@@ -182,6 +201,7 @@ export class RegionWriter {
     set(this.count, readSlot(STATE.instructionCount))(f);
     this.reload(f);
     this.flagState = IN_MEMORY;
+    this.dirty = 0;
   }
 
   get #tooDeep(): Code {
@@ -260,6 +280,14 @@ export class RegionWriter {
   readonly #storeRegisters: Code = (w) => {
     for (const n of this.#written) store("i64.store", i32(0), get(this.registers[n] as Local), n * 8)(w);
   };
+
+  #storeDirty(): Code {
+    const { dirty } = this;
+    return (w) => {
+      for (const n of this.#written)
+        if (dirty & (1 << n)) store("i64.store", i32(0), get(this.registers[n] as Local), n * 8)(w);
+    };
+  }
 
   /** Takes the registers back from memory. */
   readonly reload: Code = (w) => {
