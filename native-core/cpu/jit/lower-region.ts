@@ -14,7 +14,7 @@ import type { CompiledBlock } from "./block-source.ts";
 import { DYNAMIC } from "./flag-forms.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
-import type { EdgeKind, Region, RegionNode } from "./region.ts";
+import type { Region, RegionNode } from "./region.ts";
 import { type JitRuntime, type RegionUses, RegionWriter } from "./region-writer.ts";
 
 export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, user: boolean, region: Region): void {
