@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { embeddedEngine } from "../../../main/engines/embedded.ts";
+import type { EngineDefinition } from "../../../main/engines/engine.ts";
 import { App } from "../../../main/services/app.ts";
 import { startWebHost } from "../../../main/web-host/web-host.ts";
 import { builtRenderer } from "./renderer-build.ts";
@@ -36,12 +37,20 @@ async function childrenRunning(module: string): Promise<number[]> {
   return pids.filter((_, index) => matches[index]);
 }
 
+function engineOf(guest: Guest): EngineDefinition {
+  const embedded = embeddedEngine();
+  if (guest === "embedded") return embedded;
+  // The scripted guest's states are its own, so the embedded engine's check is not for them.
+  const { id, label, capabilities } = embedded;
+  return { id, label, capabilities, module: fileURLToPath(new URL("./scripted-guest.ts", import.meta.url)) };
+}
+
 export async function startTestHost(guest: Guest): Promise<TestHost> {
   const rendererFolder = await builtRenderer();
   const home = await mkdtemp(path.join(tmpdir(), "terrarium-e2e-"));
-  const engine = embeddedEngine();
-  const module = guest === "scripted" ? fileURLToPath(new URL("./scripted-guest.ts", import.meta.url)) : engine.module;
-  const app = await App.open({ home, engines: new Map([["embedded", { ...engine, module }]]) });
+  const engine = engineOf(guest);
+  const { module } = engine;
+  const app = await App.open({ home, engines: new Map([["embedded", engine]]) });
   let host = await startWebHost(app, { port: 0, rendererFolder });
   return {
     home,
