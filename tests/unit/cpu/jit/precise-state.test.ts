@@ -101,6 +101,21 @@ describe("a run", () => {
     }
   });
 
+  it("compiles a loop whole, also where the interpreter has fused a compare with its branch", () => {
+    const own = new Lockstep();
+    // loop: add rax, rbx; cmp rax, rcx; jb loop; hlt
+    own.write(CODE, [0x48, 0x01, 0xd8, 0x48, 0x39, 0xc8, 0x72, 0xf8, HLT]);
+    own.set((state) => {
+      state.setGeneral(0, 0n);
+      state.setGeneral(1, 100n);
+      state.setGeneral(3, 1n);
+      state.set(STATE.rip, BigInt(CODE));
+    });
+    own.run(50, 20, "loop");
+    // The loop of three operations and what is behind it: HLT.
+    expect(own.compiled.jit?.statistics.operations).toBeGreaterThanOrEqual(4);
+  });
+
   it("has compiled what it executed", () => {
     const { jit } = lockstep.compiled;
     expect(jit?.statistics.regions).toBeGreaterThan(10);
