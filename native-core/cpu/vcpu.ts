@@ -17,7 +17,7 @@ import { BlockCache } from "./interpreter/block-cache.ts";
 import { RUN_RESULT } from "./interpreter/dispatch.ts";
 import { Jit, type JitOptions } from "./jit/jit.ts";
 import { CoreLinearMemory, takeException } from "./mmu/linear-memory.ts";
-import { AREA, CELLS, PAGE_FLAGS, RIP_HASH } from "./mmu/memory-layout.ts";
+import { AREA, CELLS, PAGE_FLAGS, PAGE_SIZE, RIP_HASH } from "./mmu/memory-layout.ts";
 import { deriveMode } from "./mode.ts";
 import { resetCpu } from "./reset.ts";
 import type { InterruptSource, Vcpu, VcpuExit } from "./vcpu-contract.ts";
@@ -299,6 +299,15 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     if (host !== -1) {
       const known = this.blocks.find(host, context);
       if (known !== 0) return known;
+      const crossing = this.blocks.findCrossing(host, context);
+      if (crossing) {
+        const second = this.#secondPage(rip, host);
+        if (second === undefined) return 0;
+        if (second === crossing.secondHost) {
+          this.#setCell(CELLS.blockSpansPages, 1);
+          return crossing.address;
+        }
+      }
     }
     const block = this.#decode(rip, undefined);
     if (!block) return 0;
@@ -306,6 +315,15 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     this.#setCell(CELLS.blockSpansPages, outside || block.crossesPage ? 1 : 0);
     const second = block.crossesPage ? this.#code.secondHost : undefined;
     return this.blocks.add(block, outside ? undefined : host, context, second);
+  }
+
+  /** Host address of the page behind the one RIP is in; undefined with an exception pending. */
+  #secondPage(rip: bigint, host: number): number | undefined {
+    const code = this.#code;
+    code.start();
+    if (!code.read(rip) || !code.read(rip + BigInt(PAGE_SIZE - (host & (PAGE_SIZE - 1))))) return undefined;
+    // Outside RAM there is no host address, and no block was kept.
+    return code.secondHost ?? -1;
   }
 
   /** Undefined with an exception pending. */

@@ -47,6 +47,7 @@ export class BlockCache {
   readonly #flags: Uint8Array;
   readonly #handlers: HandlerTable;
   readonly #blocks = new Map<number, number>();
+  readonly #crossing = new Map<number, { readonly address: number; readonly secondHost: number }>();
   readonly #pages = new Map<number, Block[]>();
   readonly #end: number;
   #next: number = OPERATION_CACHE.address;
@@ -83,6 +84,11 @@ export class BlockCache {
     return this.#places.get(address);
   }
 
+  /** A block translated before that spans two pages, and where its second page was; the caller checks that it is still there. */
+  findCrossing(host: number, context: number): { readonly address: number; readonly secondHost: number } | undefined {
+    return this.#crossing.get(key(host, context));
+  }
+
   /**
    * Writes a block; yields the address of its first operation. `secondHost`: host address of the second page of a block that spans two;
    * such a block is not found again by its address. Both addresses are undefined for code outside RAM.
@@ -98,7 +104,10 @@ export class BlockCache {
       const entry: Block = { address, host, context };
       const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
       this.#register(entry, host, firstLength);
-      if (secondHost !== undefined) this.#register(entry, secondHost, block.length - firstLength);
+      if (secondHost !== undefined) {
+        this.#register(entry, secondHost, block.length - firstLength);
+        this.#crossing.set(key(host, context), { address, secondHost });
+      }
       if (findable) {
         this.#blocks.set(key(host, context), address);
         this.#places.set(address, entry);
@@ -135,6 +144,7 @@ export class BlockCache {
     }
     this.#pages.clear();
     this.#blocks.clear();
+    this.#crossing.clear();
     this.#places.clear();
     this.onVoid();
     this.#words[CELLS.codeVoided >> 2] = 1;
@@ -217,6 +227,7 @@ export class BlockCache {
     this.#places.delete(address);
     this.onVoid(address);
     if (this.#blocks.get(key(host, context)) === address) this.#blocks.delete(key(host, context));
+    if (this.#crossing.get(key(host, context))?.address === address) this.#crossing.delete(key(host, context));
     const index = Math.imul(host, BLOCK_HASH.multiplier) >>> BLOCK_HASH.shift;
     const hash = (BLOCK_HASH.address + index * BLOCK_HASH.entrySize) >> 2;
     if (this.#words[hash + BLOCK_HASH.block / 4] === address) {

@@ -58,10 +58,11 @@ import {
   PAGE_ALIASES,
   PAGE_ATTRIBUTES,
   PAGE_SHIFT,
+  PAGE_SIZE,
   RIP_HASH,
   TLB_ENTRY,
 } from "../mmu/memory-layout.ts";
-import { entryOffset, setFilterBit, type TlbFunctions } from "../mmu/tlb.ts";
+import { entryOffset, executedPage, setFilterBit, type TlbFunctions } from "../mmu/tlb.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, BLOCK_MARKER, BLOCK_SPANS_PAGES, LINK_SLOT } from "./block-layout.ts";
 
 export interface BlockFunctions {
@@ -154,7 +155,12 @@ function defineLookUp(
       i32(CELLS.localGeneration),
     ),
   )(f);
-  setFilterBit(FILTERS.executedPages, shrU64(get(linear), PAGE_SHIFT))(f);
+  const page = executedPage(get(linear));
+  when(
+    eq32(get(cell), i32(CELLS.globalGeneration)),
+    [setFilterBit(FILTERS.executedGlobalPages, page)],
+    [setFilterBit(FILTERS.executedPages, page)],
+  )(f);
 
   block((translate) => [
     brIf(translate, eq32(get(address), i32(-1))),
@@ -183,7 +189,10 @@ function defineLookUp(
     unlikely(op("i32.eqz", get(found)), [writeSlot(STATE.rip, get(rip)), ret(i32(0))]),
     when(
       readCell(CELLS.blockSpansPages),
-      [setFilterBit(FILTERS.executedPages, add64(shrU64(get(linear), PAGE_SHIFT), i64(1)))],
+      // The second page may be mapped either way; the block lives for the first page's generation.
+      [FILTERS.executedPages, FILTERS.executedGlobalPages].map((filter) =>
+        setFilterBit(filter, executedPage(add64(get(linear), i64(PAGE_SIZE)))),
+      ),
       [
         store("i32.store", get(hash), get(address), BLOCK_HASH.address + BLOCK_HASH.host),
         store("i32.store", get(hash), get(context), BLOCK_HASH.address + BLOCK_HASH.context),

@@ -55,12 +55,13 @@ export const CELLS = {
   blockSpansPages: STATE_SIZE + 0x50,
 } as const;
 
-/** 4096 bits each, indexed by bits 21..32 or 12..23 of a linear address. */
+/** 4096 bits each; mmu/tlb.ts says which bits of a linear address index them. */
 export const FILTERS = {
   /** Regions of 2 MiB of which a large page was cached: INVLPG must drop the whole region. */
   largePages: STATE_SIZE + 0x200,
-  /** Pages that a block was looked up in: INVLPG of another page leaves links alone. */
+  /** Pages that a block was looked up in, mapped as local and as global ones: INVLPG of another page leaves links alone. */
   executedPages: STATE_SIZE + 0x400,
+  executedGlobalPages: STATE_SIZE + 0x600,
 } as const;
 export const FILTER_BYTES = 0x200;
 

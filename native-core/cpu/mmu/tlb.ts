@@ -100,7 +100,8 @@ export function declareTlb(
   defineInvalidatePage(module, functions);
   const f = module.define(functions.bumpGenerations);
   for (const cell of [CELLS.localGeneration, CELLS.globalGeneration]) writeCell(cell, add32(readCell(cell), i32(1)))(f);
-  fill(0, i32(FILTERS.executedPages), i32(0), i32(FILTER_BYTES))(f);
+  for (const filter of [FILTERS.executedPages, FILTERS.executedGlobalPages])
+    fill(0, i32(filter), i32(0), i32(FILTER_BYTES))(f);
   return functions;
 }
 
@@ -178,6 +179,13 @@ function fillEntry(entry: Local, linear: Local, host: Local): Code {
 const filterByte = (number: Code): Code => and32(op("i32.shr_u", wrap(number), i32(3)), i32(FILTER_BYTES - 1));
 const filterMask = (number: Code): Code => op("i32.shl", i32(1), and32(wrap(number), i32(7)));
 
+/**
+ * A page's number in the filters of executed pages: bits 12..22 of its address, and bit 63, so that the pages of a kernel in the upper
+ * half never look like those of a program.
+ */
+export const executedPage = (linear: Code): Code =>
+  op("i64.or", and64(shrU64(linear, 12), i64(0x7ff)), and64(shrU64(linear, 52), i64(0x800)));
+
 export const setFilterBit = (filter: number, number: Code): Code =>
   store(
     "i32.store8",
@@ -200,6 +208,12 @@ const emptyEntry = (entry: Code): Code =>
 
 /** Offset of an entry within its table, modulo the size of a table (areas and tables are aligned to AREA.supervisor). */
 const sub = (entry: Code): Code => op("i32.sub", entry, i32(AREA.supervisor));
+
+/** Voids links and RIP hash entries that lead to pages which are not global. */
+const bumpLocalGeneration: Code = seq(
+  writeCell(CELLS.localGeneration, add32(readCell(CELLS.localGeneration), i32(1))),
+  fill(0, i32(FILTERS.executedPages), i32(0), i32(FILTER_BYTES)),
+);
 
 function defineDropTranslations(module: ModuleWriter, reference: FunctionReference): void {
   const f = module.define(reference);
@@ -227,7 +241,7 @@ function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
           br(next),
         ]),
       ]),
-      writeCell(CELLS.localGeneration, add32(readCell(CELLS.localGeneration), i32(1))),
+      bumpLocalGeneration,
     ],
     [
       call(functions.dropTranslations),
@@ -280,7 +294,11 @@ function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): vo
           when(eq64(load("i64.load", get(entry), TLB_ENTRY.negatedTag), get(negated)), [emptyEntry(get(entry))]),
         ),
       ),
-      when(filterBit(FILTERS.executedPages, shrU64(get(linear), 12)), [call(functions.bumpGenerations)]),
+      when(
+        filterBit(FILTERS.executedGlobalPages, executedPage(get(linear))),
+        [call(functions.bumpGenerations)],
+        [when(filterBit(FILTERS.executedPages, executedPage(get(linear))), [bumpLocalGeneration])],
+      ),
     ],
   )(f);
 }

@@ -1,5 +1,5 @@
 // What the guest may rely on when translations are cached: rights, flushes, dirty pages, pages that come late.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CpuException } from "../../../../native-core/cpu/context.ts";
 import { PAGE_FLAG } from "../../../../native-core/cpu/mmu/memory-layout.ts";
 import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
@@ -116,6 +116,51 @@ describe("an access that crosses a page", () => {
     expect(fault(() => cpu.memory.write(BigInt(DATA + 0xffc), 8, -1n))).toMatchObject({ vector: 14, errorCode: 2 });
     expect(cpu.state.get(STATE.cr2)).toBe(BigInt(DATA + 0x1000));
     expect(cpu.ram.readU32(DATA + 0xffc)).toBe(0);
+  });
+});
+
+describe("an instruction that crosses a page", () => {
+  it("follows its second page when that is mapped anew, and is translated once for each", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    const at = CODE + 0x1000 - 2;
+    const next = CODE + 0x1000;
+    // mov eax, imm32, of which the upper three bytes are in the second page; hlt
+    cpu.ram.write(at, Uint8Array.of(0xb8, 1, 2, 3, 4, 0xf4));
+    cpu.ram.write(DATA, Uint8Array.of(5, 6, 7, 0xf4));
+    const add = vi.spyOn(cpu.blocks, "add");
+    const run = (second: number): bigint => {
+      mapPage(cpu, next, BigInt(second) | PRESENT_RW_US);
+      cpu.memory.flush(true);
+      cpu.state.set(STATE.rip, BigInt(at));
+      cpu.state.setNumber(STATE.halted, 0);
+      cpu.run(100);
+      return cpu.state.general(0);
+    };
+    expect(run(next)).toBe(0x04030201n);
+    const first = add.mock.calls.length;
+    expect(run(next)).toBe(0x04030201n);
+    expect(add.mock.calls.length).toBe(first);
+    expect(run(DATA)).toBe(0x07060501n);
+    expect(run(next)).toBe(0x04030201n);
+  });
+
+  it("faults at its second page", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    const at = CODE + 0x1000 - 2;
+    cpu.ram.write(at, Uint8Array.of(0xb8, 1, 2, 3, 4, 0xf4));
+    const run = (): void => {
+      cpu.memory.flush(true);
+      cpu.state.set(STATE.rip, BigInt(at));
+      cpu.state.setNumber(STATE.halted, 0);
+      cpu.run(100);
+    };
+    run();
+    mapPage(cpu, CODE + 0x1000, 0n);
+    run();
+    expect(cpu.state.get(STATE.cr2)).toBe(BigInt(CODE + 0x1000));
+    expect(cpu.memory.read(cpu.state.general(4) + 8n, 8)).toBe(BigInt(at));
   });
 });
 
