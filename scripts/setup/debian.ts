@@ -25,6 +25,15 @@ export const BENCH_TOOLS: readonly SystemTool[] = [
   { path: "/usr/bin/qemu-img", package: "qemu-utils", neededFor: "the comparison with QEMU" },
 ];
 
+/**
+ * `apt-get update`, as root. One index that fails (a mirror in the middle of its own update) fails the command, but leaves the others:
+ * whether they are enough is seen from what is tried next.
+ */
+export async function refreshPackageLists(): Promise<void> {
+  note("refreshing the package lists");
+  await run("apt-get", ["update", "-q"], { maxBuffer: 1 << 26 }).catch(() => undefined);
+}
+
 /** Installs what is missing (as root), or throws one line that says what to install. */
 export async function requireTools(tools: readonly SystemTool[]): Promise<void> {
   const missing: SystemTool[] = [];
@@ -48,9 +57,8 @@ export async function requireTools(tools: readonly SystemTool[]): Promise<void> 
       await install();
     } catch {
       // Most often the package lists are missing or old.
-      note("refreshing the package lists");
+      await refreshPackageLists();
       try {
-        await run("apt-get", ["update", "-q"], { env, maxBuffer: 1 << 26 });
         await install();
       } catch (error) {
         const reason = String((error as { stderr?: string }).stderr ?? error)

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { refreshPackageLists } from "../setup/debian.ts";
 import { note, SetupError } from "../setup/progress.ts";
 
 const run = promisify(execFile);
@@ -43,8 +44,7 @@ async function apt(command: string, args: string[], cwd = "/"): Promise<{ stdout
     // Package lists are missing on a fresh machine; refreshing them needs root.
     if (process.getuid?.() === 0 && !refreshed) {
       refreshed = true;
-      note("refreshing the package lists");
-      await run("apt-get", ["update", "-q"], { maxBuffer: 1 << 24 });
+      await refreshPackageLists();
       return apt(command, args, cwd);
     }
     const reason = String((error as { stderr?: string }).stderr ?? error)
