@@ -7,8 +7,10 @@ export type Semantics = (i: InstructionBuilder) => void;
 
 export type ArithmeticFlag = "CF" | "PF" | "AF" | "ZF" | "SF" | "OF";
 
+/** What CPUID has a bit for (cpu/helpers/cpuid-features.ts), and a few that go without one. */
 export type CpuidFeature =
   | "base"
+  | "x87"
   | "cmov"
   | "cx8"
   | "cx16"
@@ -21,14 +23,32 @@ export type CpuidFeature =
   | "sse4.1"
   | "sse4.2"
   | "popcnt"
+  | "lzcnt"
   | "lahf64"
-  | "x87"
   | "syscall"
   | "rdtscp"
+  | "rdpid"
   | "clflush"
+  | "clflushopt"
+  | "clwb"
   | "movbe"
+  | "adx"
+  | "aes"
+  | "pclmulqdq"
+  | "sha"
+  | "rdrand"
+  | "rdseed"
   | "bmi1"
   | "bmi2"
+  | "xsave"
+  | "xsaveopt"
+  | "xsavec"
+  | "avx"
+  | "avx2"
+  | "fma"
+  | "f16c"
+  | "vaes"
+  | "vpclmulqdq"
   | "fsgsbase"
   | "nop";
 
