@@ -56,6 +56,19 @@ export class Session {
     });
   }
 
+  /** A removed machine in the trash, by id or name; of several with one name the one removed last. */
+  async trashed(reference: string): Promise<string> {
+    const entries = await (await this.client()).trash.list();
+    const found =
+      entries.find((entry) => entry.machineId === reference) ??
+      entries.find((entry) => entry.machineId !== null && entry.machineName === reference);
+    if (found?.machineId) return found.machineId;
+    throw new AppError("NOT_FOUND", `There is no machine "${reference}" in the trash`, {
+      field: "name",
+      remedy: "`terrarium trash list` shows what is there.",
+    });
+  }
+
   /** Answers with `value` as JSON, or with `text` for people. */
   print(value: unknown, text: string): void {
     if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);

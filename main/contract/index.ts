@@ -2,7 +2,7 @@
 // Transports: MessagePort (Electron) and WebSocket or HTTP (Node host), see main/web-host and main/desktop.
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import {
   appEventSchema,
   failureSchema,
@@ -11,6 +11,8 @@ import {
   machineDetailsSchema,
   machineIdSchema,
   machineSummarySchema,
+  metricsHistorySchema,
+  preferencesSchema,
   snapshotIdSchema,
   snapshotSchema,
   snapshotTreeSchema,
@@ -142,6 +144,21 @@ export const contract = {
         }),
       )
       .output(z.object({ match: z.string(), groups: z.array(z.string()), offset: z.number() })),
+    /** Figures of the last seconds up to a day, at the finest resolution that is kept for that long. */
+    metricsHistory: base
+      .route({ method: "GET", path: "/machines/{id}/metrics" })
+      .input(byMachine.extend({ spanS: z.coerce.number().int().min(10).max(86_400).default(600) }))
+      .output(metricsHistorySchema),
+    /** Puts machines into a group (`Work/Servers`); "" takes them out. */
+    moveToGroup: base
+      .route({ method: "POST", path: "/machines/group" })
+      .input(z.object({ ids: z.array(machineIdSchema).max(10_000), group: groupSchema }))
+      .output(nothing),
+    /** Renames a group with the groups in it; an empty new name dissolves it. */
+    renameGroup: base
+      .route({ method: "POST", path: "/groups/rename" })
+      .input(z.object({ from: groupSchema.min(1), to: groupSchema }))
+      .output(nothing),
     log: base
       .route({ method: "GET", path: "/machines/{id}/log" })
       .input(byMachine.extend({ limit: z.int().min(1).max(10_000).default(1000) }))
@@ -184,6 +201,14 @@ export const contract = {
       .input(z.object({ snapshotId: snapshotIdSchema }))
       .output(z.object({ pngBase64: z.string() }).nullable()),
   },
+  preferences: {
+    get: base.route({ method: "GET", path: "/preferences" }).output(preferencesSchema),
+    /** Keys that are null are forgotten; others stay as they are. */
+    change: base
+      .route({ method: "PATCH", path: "/preferences" })
+      .input(z.object({ changes: preferencesSchema }))
+      .output(nothing),
+  },
   tasks: {
     list: base.route({ method: "GET", path: "/tasks" }).output(z.array(taskSchema)),
     cancel: base
@@ -194,6 +219,11 @@ export const contract = {
   trash: {
     /** Newest first. `machines.undoRemove` brings a machine back. */
     list: base.route({ method: "GET", path: "/trash" }).output(z.array(trashEntrySchema)),
+    /** Deletes one entry, by its `name` in the list, for good. */
+    delete: base
+      .route({ method: "DELETE", path: "/trash/{name}" })
+      .input(z.object({ name: z.string().min(1).max(255) }))
+      .output(z.object({ freedBytes: z.number() })),
     /** Deletes everything in it for good. */
     empty: base.route({ method: "POST", path: "/trash/empty" }).output(z.object({ freedBytes: z.number() })),
   },

@@ -5,11 +5,13 @@ import { contract } from "../contract/index.ts";
 import type { App } from "../services/app.ts";
 import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
-import { emptyTrash, listTrash } from "../services/host/trash.ts";
+import { changePreferences, readPreferences } from "../services/host/preferences.ts";
+import { deleteTrashed, emptyTrash, listTrash } from "../services/host/trash.ts";
 import { cloneMachine } from "../services/machines/clone.ts";
 import { addDisk, configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
+import { moveToGroup, renameGroup } from "../services/machines/groups.ts";
 import type { Machine } from "../services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../services/machines/removal.ts";
 import { screenshot } from "../services/machines/screen.ts";
@@ -96,6 +98,17 @@ export function createRouter(app: App) {
       waitForOutput: os.machines.waitForOutput.handler(({ input, signal }) =>
         waitForOutput(registry.get(input.id), input, signal),
       ),
+      metricsHistory: os.machines.metricsHistory.handler(({ input }) =>
+        app.metrics.recorder.history(registry.get(input.id).id, input.spanS, Date.now()),
+      ),
+      moveToGroup: os.machines.moveToGroup.handler(async ({ input }) => {
+        await moveToGroup(context, input.ids, input.group);
+        return {};
+      }),
+      renameGroup: os.machines.renameGroup.handler(async ({ input }) => {
+        await renameGroup(context, input.from, input.to);
+        return {};
+      }),
       log: os.machines.log.handler(({ input }) => registry.get(input.id).log.read(input.limit)),
     },
     snapshots: {
@@ -123,6 +136,13 @@ export function createRouter(app: App) {
         return thumbnail(machine, snapshot);
       }),
     },
+    preferences: {
+      get: os.preferences.get.handler(() => readPreferences(context)),
+      change: os.preferences.change.handler(async ({ input }) => {
+        await changePreferences(context, input.changes);
+        return {};
+      }),
+    },
     tasks: {
       list: os.tasks.list.handler(() => tasks.list()),
       cancel: os.tasks.cancel.handler(({ input }) => {
@@ -132,6 +152,7 @@ export function createRouter(app: App) {
     },
     trash: {
       list: os.trash.list.handler(() => listTrash(context)),
+      delete: os.trash.delete.handler(async ({ input }) => ({ freedBytes: await deleteTrashed(context, input.name) })),
       empty: os.trash.empty.handler(async () => ({ freedBytes: await emptyTrash(context) })),
     },
     files: { browse: os.files.browse.handler(({ input }) => browse(input.folder)) },

@@ -7,5 +7,6 @@ export const keys = {
   screenshot: (id: string, thumbnail: boolean) => ["machine", id, "screenshot", thumbnail] as const,
   log: (id: string) => ["machine", id, "log"] as const,
   snapshotThumbnail: (snapshotId: string) => ["snapshot-thumbnail", snapshotId] as const,
+  trash: ["trash"] as const,
   files: (folder: string | null) => ["files", folder] as const,
 };

@@ -6,6 +6,7 @@ import { closeDialog, useDialog } from "./navigation.ts";
 const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-dialog.tsx"));
 const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.tsx"));
 const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
+const TrashDialog = lazy(() => import("../features/trash/trash-dialog.tsx"));
 const AboutDialog = lazy(() => import("../features/about/about-dialog.tsx"));
 
 function OpenDialog() {
@@ -17,6 +18,8 @@ function OpenDialog() {
       return <SettingsDialog machineId={dialog.machineId} focusField={dialog.field} onClose={closeDialog} />;
     case "clone":
       return <CloneDialog machineId={dialog.machineId} snapshotId={dialog.snapshotId} onClose={closeDialog} />;
+    case "trash":
+      return <TrashDialog onClose={closeDialog} />;
     case "about":
       return <AboutDialog onClose={closeDialog} />;
     case "palette":

@@ -9,6 +9,7 @@ export type DialogRequest =
   | { readonly kind: "new-machine" }
   | { readonly kind: "settings"; readonly machineId: string; readonly field?: string }
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
+  | { readonly kind: "trash" }
   | { readonly kind: "about" }
   | { readonly kind: "palette" };
 

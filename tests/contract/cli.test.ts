@@ -83,7 +83,12 @@ describe("the command line", { timeout: 60_000 }, () => {
     const removed = await json("remove", "three");
     expect(await json("remove", "--undo", String(removed["id"]))).toMatchObject({ name: "three" });
     await json("remove", "three");
+    expect(await json("remove", "--undo", "three")).toMatchObject({ name: "three" });
+    expect((await terrarium("remove", "--undo", "three")).stderr).toContain("in the trash");
+    await json("remove", "three");
     expect((await terrarium("trash", "list")).stdout).toMatch(/ three\n$/);
+    expect(await json("trash", "delete", "three")).toEqual({ freedBytes: expect.any(Number) });
+    expect((await terrarium("trash", "delete", "three")).code).toBe(3);
     expect(await json("trash", "empty")).toEqual({ freedBytes: expect.any(Number) });
     expect(await json("trash", "list")).toEqual([]);
   });

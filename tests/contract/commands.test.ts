@@ -72,6 +72,15 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await client.machines.clone({ id: custom.id, name: "Twin" })).toMatchObject({ name: "Twin" });
     await client.machines.remove({ id: starter.id });
     expect(await client.trash.list()).toMatchObject([{ machineId: starter.id, machineName: "Starter Linux" }]);
+    const twin = (await client.machines.list()).find((machine) => machine.name === "Twin");
+    await client.machines.remove({ id: twin?.id ?? "" });
+    const [newest] = await client.trash.list();
+    expect(newest?.machineName).toBe("Twin");
+    expect((await client.trash.delete({ name: newest?.name ?? "" })).freedBytes).toBeGreaterThan(0);
+    expect(await failureOf(client.trash.delete({ name: newest?.name ?? "" }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "name",
+    });
     expect((await client.trash.empty()).freedBytes).toBeGreaterThan(100_000);
     expect(await client.trash.list()).toEqual([]);
     expect(await failureOf(client.machines.undoRemove({ id: starter.id }))).toMatchObject({ code: "NOT_FOUND" });

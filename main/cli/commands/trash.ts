@@ -1,4 +1,4 @@
-// terrarium trash list | empty
+// terrarium trash list | delete | empty
 import type { RegisterCommand } from "../command.ts";
 import { bytes, table, time } from "../format.ts";
 
@@ -7,7 +7,7 @@ export const registerTrash: RegisterCommand = (program, run) => {
 
   trash
     .command("list")
-    .description("show what is in the trash; `remove --undo ID` brings a machine back")
+    .description("show what is in the trash; `remove --undo NAME` brings a machine back")
     .action(
       run(async (session) => {
         const entries = await (await session.client()).trash.list();
@@ -18,6 +18,21 @@ export const registerTrash: RegisterCommand = (program, run) => {
           entry.machineName ?? entry.name,
         ]);
         session.print(entries, rows.length === 0 ? "" : table([["ID", "REMOVED", "SIZE", "NAME"], ...rows]));
+      }),
+    );
+
+  trash
+    .command("delete <entry>")
+    .description("delete one machine or left-over in it for good: a name or id as `trash list` shows it")
+    .action(
+      run(async (session, reference: string) => {
+        const client = await session.client();
+        const entries = await client.trash.list();
+        const found =
+          entries.find((entry) => entry.name === reference || entry.machineId === reference) ??
+          entries.find((entry) => entry.machineName === reference);
+        const { freedBytes } = await client.trash.delete({ name: found?.name ?? reference });
+        session.print({ freedBytes }, `${bytes(freedBytes)} freed.`);
       }),
     );
 

@@ -1,16 +1,34 @@
 // The trash as clients see it: removed machines, and left-overs that reconciliation found. Emptying it is what gives the space back.
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { AppError } from "../../../native-core/common/errors.ts";
 import type { TrashEntry } from "../../contract/schemas.ts";
 import { machinePathsIn } from "../../store/data-folder.ts";
 import { readRecordFile } from "../../store/record-file.ts";
 import type { ServiceContext } from "../context.ts";
-import { usedBytes } from "../snapshots/tree.ts";
+import { freeableBytes } from "../space/usage.ts";
 
 export async function listTrash(context: ServiceContext): Promise<TrashEntry[]> {
   const { trash } = context.store.data;
   const entries = await Promise.all((await readdir(trash)).map((name) => describe(path.join(trash, name), name)));
   return entries.sort((a, b) => b.removedAtMs - a.removedAtMs);
+}
+
+/** Deletes one entry for good; yields the bytes freed. @throws AppError NOT_FOUND */
+export async function deleteTrashed(context: ServiceContext, name: string): Promise<number> {
+  const { trash } = context.store.data;
+  // Compared with what is there, so that a name can't lead anywhere else.
+  if (!(await readdir(trash)).includes(name)) {
+    throw new AppError("NOT_FOUND", `There is no "${name}" in the trash`, {
+      field: "name",
+      consequence: "Nothing was deleted.",
+      remedy: "Look at the list of what is there; it may have been brought back or deleted meanwhile.",
+    });
+  }
+  const entry = path.join(trash, name);
+  const freed = await freeableBytes(entry);
+  await rm(entry, { recursive: true, force: true });
+  return freed;
 }
 
 /** Deletes everything in the trash for good; yields the bytes freed. */
@@ -22,7 +40,7 @@ export async function emptyTrash(context: ServiceContext): Promise<number> {
     let freed = 0;
     for (const [index, name] of names.entries()) {
       const entry = path.join(trash, name);
-      freed += await treeBytes(entry);
+      freed += await freeableBytes(entry);
       await rm(entry, { recursive: true, force: true });
       task.progress((index + 1) / names.length);
     }
@@ -39,16 +57,6 @@ async function describe(entry: string, name: string): Promise<TrashEntry> {
     machineId: record?.id ?? null,
     machineName: record?.config.name ?? null,
     removedAtMs: Number(name.slice(name.lastIndexOf("-") + 1)) || 0,
-    sizeBytes: await treeBytes(entry),
+    sizeBytes: await freeableBytes(entry),
   };
-}
-
-async function treeBytes(entry: string): Promise<number> {
-  const found = await stat(entry).catch(() => null);
-  if (!found?.isDirectory()) return usedBytes(entry);
-  let bytes = 0;
-  for (const child of await readdir(entry, { recursive: true, withFileTypes: true })) {
-    if (child.isFile()) bytes += await usedBytes(path.join(child.parentPath, child.name));
-  }
-  return bytes;
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { MachineDetails } from "../../contract/schemas.ts";
 import { readDiskSize } from "../../store/qcow2-header.ts";
 import type { ServiceContext } from "../context.ts";
-import { usedBytes } from "../snapshots/tree.ts";
+import { usedBytes } from "../space/usage.ts";
 import type { Machine } from "./machine.ts";
 
 export async function machineDetails(context: ServiceContext, machine: Machine): Promise<MachineDetails> {

@@ -1,9 +1,10 @@
 // The snapshot tree as clients see it, with the bytes that each snapshot alone holds.
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { Machine } from "../machines/machine.ts";
+import { usedBytes } from "../space/usage.ts";
 import { isOwn } from "./layers.ts";
 import { thumbnailFile } from "./take.ts";
 
@@ -44,14 +45,6 @@ async function ownBytes(machine: Machine, snapshot: SnapshotRecord): Promise<num
       bytes += await usedBytes(path.join(machine.paths.folder, layer.file));
   }
   return bytes;
-}
-
-/** What the file takes on the host; sparse parts count nothing. Windows reports no blocks. */
-export async function usedBytes(file: string): Promise<number> {
-  return stat(file).then(
-    (found) => (process.platform === "win32" ? found.size : found.blocks * 512),
-    () => 0,
-  );
 }
 
 export async function thumbnail(machine: Machine, snapshot: SnapshotRecord): Promise<{ pngBase64: string } | null> {

@@ -34,6 +34,7 @@ function useEntries(): Entry[] {
   }
   const create = () => openDialog({ kind: "new-machine" });
   entries.push({ id: "new", label: t("create.title"), context: t("app.name"), run: create });
+  entries.push({ id: "trash", label: t("command.trash"), context: "", run: () => openDialog({ kind: "trash" }) });
   entries.push({ id: "about", label: t("command.about"), context: "", run: () => openDialog({ kind: "about" }) });
   for (const other of machines) {
     if (other.id === selectedId) continue;

@@ -1,6 +1,6 @@
 // What belongs to the app, not to a machine: command palette, appearance, about.
 import { Button, Menu, MenuDivider, MenuItem, Popover } from "@blueprintjs/core";
-import { BlankIcon, InfoSignIcon, MenuIcon, SearchIcon, TickIcon } from "@blueprintjs/icons";
+import { BlankIcon, InfoSignIcon, MenuIcon, SearchIcon, TickIcon, TrashIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
@@ -43,6 +43,7 @@ function AppMenuContent() {
         label="Ctrl+K"
         onClick={() => openDialog({ kind: "palette" })}
       />
+      <MenuItem icon={<TrashIcon />} text={t("command.trash")} onClick={() => openDialog({ kind: "trash" })} />
       <MenuDivider title={t("command.theme.label")} />
       {THEMES.map((theme) => (
         <ChoiceItem
