@@ -41,6 +41,8 @@ export const machineSummarySchema = z.object({
   id: machineIdSchema,
   name: z.string(),
   osType: z.string(),
+  /** Path of the group it is in, such as `Work/Servers`; "" for none. */
+  group: z.string(),
   state: machineStateSchema,
   /** Name of the snapshot that the current state descends from. */
   currentSnapshotName: z.string().nullable(),
@@ -111,12 +113,33 @@ export const taskSchema = z.object({
 });
 export type Task = z.infer<typeof taskSchema>;
 
+/** Averages over one step of the history; rates are per second. */
+const metricsSampleSchema = z.object({
+  /** Begin of the step. */
+  atMs: z.number(),
+  cpuShare: z.number(),
+  mips: z.number(),
+  residentBytes: z.number(),
+  guestBytes: z.number(),
+  diskReadRate: z.number(),
+  diskWriteRate: z.number(),
+});
+export type MetricsSample = z.infer<typeof metricsSampleSchema>;
+
+/** Oldest first; steps in which the machine did not run are left out. */
+export const metricsHistorySchema = z.object({ stepS: z.int(), samples: z.array(metricsSampleSchema) });
+export type MetricsHistory = z.infer<typeof metricsHistorySchema>;
+
+/** Values by key; the renderer gives them their meaning. */
+export const preferencesSchema = z.record(z.string().regex(/^[a-zA-Z][a-zA-Z0-9.]{0,63}$/, "a key"), z.unknown());
+
 /** What changed; a client refetches or patches. Sent in order; `sequence` has no gaps within a connection. */
 export const appEventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("machine"), sequence: z.int(), machine: machineSummarySchema }),
   z.object({ kind: z.literal("machineRemoved"), sequence: z.int(), id: machineIdSchema }),
   z.object({ kind: z.literal("snapshots"), sequence: z.int(), machineId: machineIdSchema }),
   z.object({ kind: z.literal("task"), sequence: z.int(), task: taskSchema }),
+  z.object({ kind: z.literal("preferences"), sequence: z.int(), changes: preferencesSchema }),
   z.object({ kind: z.literal("metrics"), sequence: z.int(), machineId: machineIdSchema, metrics: vmMetricsSchema }),
 ]);
 export type AppEvent = z.infer<typeof appEventSchema>;

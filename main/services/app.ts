@@ -51,10 +51,10 @@ export class App {
   readonly lifecycle: Lifecycle;
   /** What was repaired at this start. */
   readonly notices: readonly string[];
+  readonly metrics: MetricsPoller;
   /** Set by the shell, which then closes the app and itself. */
   onShutdownRequested: ((mode: StopAll) => void) | null = null;
   readonly #lock: HostLock;
-  readonly #metrics: MetricsPoller;
   readonly #housekeeping: NodeJS.Timeout;
   readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
@@ -64,7 +64,7 @@ export class App {
     this.#closingSoon = closing;
     this.notices = notices;
     this.#lock = lock;
-    this.#metrics = new MetricsPoller(context);
+    this.metrics = new MetricsPoller(context);
     this.#housekeeping = setInterval(() => void collectChunks(context), HOUSEKEEPING_MS);
     this.#housekeeping.unref();
     this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine));
@@ -120,7 +120,7 @@ export class App {
 
   async #close(mode: StopAll): Promise<void> {
     this.#closingSoon.abort();
-    this.#metrics.dispose();
+    await this.metrics.dispose();
     clearInterval(this.#housekeeping);
     await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
     for (const machine of this.context.registry.list()) {

@@ -44,7 +44,27 @@ interface StoreEventTable {
   message: string;
 }
 
+interface PreferenceTable {
+  key: string;
+  /** JSON. */
+  value: string;
+}
+
+export interface MetricSampleTable {
+  machine_id: string;
+  step_s: number;
+  at_s: number;
+  cpu_share: number;
+  mips: number;
+  resident_bytes: number;
+  guest_bytes: number;
+  disk_read_rate: number;
+  disk_write_rate: number;
+}
+
 export interface StoreTables {
+  preference: PreferenceTable;
+  metric_sample: MetricSampleTable;
   machine: MachineTable;
   snapshot: SnapshotTable;
   snapshot_layer: SnapshotLayerTable;

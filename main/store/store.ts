@@ -10,12 +10,16 @@ import { openDatabase } from "./database.ts";
 import { formerProcessesEnded } from "./former-processes.ts";
 import type { MachineRecord } from "./machine-record.ts";
 import { deleteRecord, writeRecord } from "./machine-rows.ts";
+import { MetricRows } from "./metric-rows.ts";
+import { PreferenceRows } from "./preference-rows.ts";
 import { reconcile } from "./reconcile.ts";
 import { writeRecordFile } from "./record-file.ts";
 import type { StoreTables } from "./schema.ts";
 
 export class Store {
   readonly data: DataFolder;
+  readonly metrics: MetricRows;
+  readonly preferences: PreferenceRows;
   readonly #database: Kysely<StoreTables>;
   /** Machines whose row is behind because the database refused the write; tried again with the next change. */
   readonly #behind = new Map<string, MachineRecord>();
@@ -23,6 +27,8 @@ export class Store {
   private constructor(data: DataFolder, database: Kysely<StoreTables>) {
     this.data = data;
     this.#database = database;
+    this.metrics = new MetricRows(database);
+    this.preferences = new PreferenceRows(database);
   }
 
   /** Opens and reconciles. `notices` say what was repaired, in words for the user. */

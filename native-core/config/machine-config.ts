@@ -31,6 +31,15 @@ const serialPortSchema = z.strictObject({
   log: z.boolean(),
 });
 
+/** Names from the outermost group inwards, separated by slashes; "" is no group. */
+export const groupSchema = z
+  .string()
+  .max(256, "at most 256 characters")
+  .regex(
+    /^(?:[^/\p{Cc}\s](?:[^/\p{Cc}]*[^/\p{Cc}\s])?(?:\/(?!$)|$)){0,8}$/u,
+    "names separated by single slashes, at most 8",
+  );
+
 export const machineConfigSchema = z.strictObject({
   version: z.literal(CONFIG_VERSION),
   name: field(
@@ -63,6 +72,14 @@ export const machineConfigSchema = z.strictObject({
     change: "running",
     control: "select",
     example: "other",
+  }),
+  // Machines that were made before there were groups have none.
+  group: field(groupSchema.default(""), {
+    label: "Group",
+    help: "Where it is shown in the list. Slashes make groups in groups: Work/Servers.",
+    page: "general",
+    change: "running",
+    example: "Work/Servers",
   }),
   memoryMiB: field(
     z.int().min(MEMORY_MIN_MIB, `at least ${MEMORY_MIN_MIB} MiB`).max(MEMORY_MAX_MIB, `at most ${MEMORY_MAX_MIB} MiB`),
@@ -165,6 +182,7 @@ export function defaultMachineConfig(name: string, boot: MachineConfig["boot"]):
     name,
     description: "",
     osType: "linux",
+    group: "",
     memoryMiB: 256,
     cpuCount: 1,
     engine: "embedded",

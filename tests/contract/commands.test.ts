@@ -152,6 +152,54 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     await waitUntil("nobody is asked for figures any more", () => app.context.events.subscriberCount === 0);
   });
 
+  it("keeps machines in groups, whatever happens to the list or to their snapshots", async () => {
+    const first = await client.machines.createStarter({ name: "first" });
+    const second = await client.machines.createStarter({ name: "second" });
+    await client.machines.moveToGroup({ ids: [first.id, second.id], group: "Work/Servers" });
+    const groups = async () => (await client.machines.list()).map(({ group }) => group);
+    expect(await groups()).toEqual(["Work/Servers", "Work/Servers"]);
+    const snapshot = await client.snapshots.take({ id: first.id });
+    await client.machines.renameGroup({ from: "Work", to: "Job" });
+    await client.snapshots.restore({ snapshotId: snapshot.id });
+    expect(await groups()).toEqual(["Job/Servers", "Job/Servers"]);
+    await client.machines.renameGroup({ from: "Job", to: "" });
+    expect(await groups()).toEqual(["Servers", "Servers"]);
+    await client.machines.moveToGroup({ ids: [first.id], group: "" });
+    expect(await groups()).toEqual(["", "Servers"]);
+    const unknown = client.machines.moveToGroup({ ids: [first.id, "000000000000"], group: "x" });
+    expect(await failureOf(unknown)).toMatchObject({ code: "NOT_FOUND", field: "id" });
+    expect(await groups()).toEqual(["", "Servers"]);
+  });
+
+  it("keeps preferences and tells other windows of a change", async () => {
+    const abort = new AbortController();
+    const stream = await client.events.subscribe(undefined, { signal: abort.signal });
+    await client.preferences.change({ changes: { theme: "dark", "list.order": ["a", "b"], gone: 1 } });
+    await client.preferences.change({ changes: { gone: null } });
+    expect(await client.preferences.get()).toEqual({ theme: "dark", "list.order": ["a", "b"] });
+    const { value } = await stream.next();
+    expect(value).toMatchObject({ kind: "preferences", changes: { theme: "dark" } });
+    abort.abort();
+    const huge = client.preferences.change({ changes: { huge: "x".repeat(1 << 20) } });
+    expect(await failureOf(huge)).toMatchObject({ code: "INVALID_ARGUMENT", field: "changes" });
+  });
+
+  it("remembers the figures of machines that ran", async () => {
+    const { id } = await client.machines.createStarter({});
+    await client.machines.start({ id });
+    const abort = new AbortController();
+    await client.events.subscribe(undefined, { signal: abort.signal });
+    await waitUntil("figures are remembered", async () => {
+      const { samples } = await client.machines.metricsHistory({ id, spanS: 60 });
+      return samples.length > 0;
+    });
+    abort.abort();
+    const { stepS, samples } = await client.machines.metricsHistory({ id, spanS: 60 });
+    expect(stepS).toBe(1);
+    expect(samples[0]).toMatchObject({ cpuShare: 0.5, mips: 1, diskReadRate: 0 });
+    expect((await client.machines.metricsHistory({ id, spanS: 86_400 })).stepS).toBe(60);
+  });
+
   it("shows tasks", async () => {
     const { id } = await client.machines.createStarter({});
     await client.snapshots.take({ id });

@@ -127,11 +127,46 @@ describe("migration 0003-store-events", () => {
   });
 });
 
+describe("migration 0004-preferences", () => {
+  it("adds preferences, each a JSON value under its key", async () => {
+    await migrateTo("0003-store-events");
+    await database.insertInto("machine").values(MACHINE_ROW).execute();
+    await migrateTo("0004-preferences");
+    await database.insertInto("preference").values({ key: "theme", value: '"dark"' }).execute();
+    const broken = database.insertInto("preference").values({ key: "layout", value: "{" }).execute();
+    await expect(broken).rejects.toThrow(/CHECK/);
+    expect(await database.selectFrom("machine").select("id").execute()).toEqual([{ id: MACHINE_ROW.id }]);
+  });
+});
+
+describe("migration 0005-metric-samples", () => {
+  it("adds samples that outlive the row of their machine and are unique per step", async () => {
+    await migrateTo("0005-metric-samples");
+    const sample = {
+      machine_id: "not in the list",
+      step_s: 1,
+      at_s: 1_800_000_000,
+      cpu_share: 0.5,
+      mips: 1,
+      resident_bytes: 1,
+      guest_bytes: 1,
+      disk_read_rate: 0,
+      disk_write_rate: 0,
+    };
+    await database.insertInto("metric_sample").values(sample).execute();
+    await expect(database.insertInto("metric_sample").values(sample).execute()).rejects.toThrow(/UNIQUE/);
+    await database
+      .insertInto("metric_sample")
+      .values({ ...sample, step_s: 60 })
+      .execute();
+  });
+});
+
 describe("the list of migrations", () => {
   it("is in order, numbered without gaps and each has a test here", () => {
     expect(NAMES).toEqual([...NAMES].sort());
     expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
-    expect(NAMES.at(-1)).toBe("0003-store-events");
+    expect(NAMES.at(-1)).toBe("0005-metric-samples");
   });
 
   it("is applied by opening, once", async () => {
@@ -140,7 +175,14 @@ describe("the list of migrations", () => {
       const opened = await openDatabase(file);
       database = opened.database;
       expect(opened.movedAside).toBeNull();
-      expect(await tables()).toEqual(["machine", "snapshot", "snapshot_layer", "store_event"]);
+      expect(await tables()).toEqual([
+        "machine",
+        "metric_sample",
+        "preference",
+        "snapshot",
+        "snapshot_layer",
+        "store_event",
+      ]);
       await database.destroy();
     }
   });

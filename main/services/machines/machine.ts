@@ -116,6 +116,7 @@ export class Machine {
       id: record.id,
       name: record.config.name,
       osType: record.config.osType,
+      group: record.config.group,
       state: this.#state,
       currentSnapshotName: current?.name ?? null,
       lastFailure: record.lastFailure,

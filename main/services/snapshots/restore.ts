@@ -77,11 +77,12 @@ async function goBack(context: ServiceContext, machine: Machine, snapshot: Snaps
     await makeOverlays(context, machine, snapshot.layers, overlays);
     crashPoint("restore:overlays-made");
     await machine.update((record) => ({
-      // The machine keeps the name and the notes it has today.
+      // The machine keeps the name, the notes and the place in the list it has today.
       config: {
         ...snapshot.config,
         name: record.config.name,
         description: record.config.description,
+        group: record.config.group,
         disks: withTops(snapshot.config.disks, overlays),
       },
       state: snapshot.memory === null ? "powered-off" : "saved",

@@ -3,9 +3,13 @@ import type { Migration } from "kysely/migration";
 import { up as machines } from "./0001-machines.ts";
 import { up as snapshots } from "./0002-snapshots.ts";
 import { up as storeEvents } from "./0003-store-events.ts";
+import { up as preferences } from "./0004-preferences.ts";
+import { up as metricSamples } from "./0005-metric-samples.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-machines": { up: machines },
   "0002-snapshots": { up: snapshots },
   "0003-store-events": { up: storeEvents },
+  "0004-preferences": { up: preferences },
+  "0005-metric-samples": { up: metricSamples },
 };

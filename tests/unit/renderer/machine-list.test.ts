@@ -8,6 +8,7 @@ function machine(name: string, change: Partial<MachineSummary> = {}): MachineSum
     id: "0123456789ab",
     name,
     osType: "linux",
+    group: "",
     state: "powered-off",
     currentSnapshotName: null,
     lastFailure: null,

@@ -87,6 +87,7 @@ describe("events", () => {
     id: "0123456789ab",
     name,
     osType: "linux",
+    group: "",
     state: "running",
     currentSnapshotName: null,
     lastFailure: null,
