@@ -6,6 +6,7 @@ import { pirqWire } from "../devices/pci/pci-bus.ts";
 import type { PciFunction } from "../devices/pci/pci-function.ts";
 import { PCI, PCI_COMMAND } from "../devices/pci/registers.ts";
 import { PIC_ELCR_PORT, PIC_MASTER_PORT, PIC_SLAVE_PORT } from "../devices/pic/registers.ts";
+import type { DsdtLayout } from "./acpi/dsdt.ts";
 import { buildAcpiTables } from "./acpi/tables.ts";
 import type { FirmwareTarget } from "./firmware.ts";
 import { MEMORY_MAP, PCI_PORT_WINDOW } from "./memory-map.ts";
@@ -16,16 +17,19 @@ const FIRST_PIRQ_PIN = 16;
 const SPURIOUS_VECTOR = 0xff;
 const ACPI_TABLES = 0xf0000;
 
+/** The board as ACPI describes it. A PC BIOS steers the PIRQ wires to the same interrupts. */
+export const DSDT_LAYOUT: DsdtLayout = {
+  pciMemory: { min: MEMORY_MAP.PCI_WINDOW, max: MEMORY_MAP.PCI_WINDOW_END - 1 },
+  pirqIsaIrqs: PIRQ_ISA_IRQS,
+  firstPirqPin: FIRST_PIRQ_PIN,
+  highestSlot: 31,
+};
+
 /** Returns the address of the ACPI root pointer. */
 export function setUpBoard(target: FirmwareTarget): number {
   setUpPci(target);
   setUpInterrupts(target);
-  const tables = buildAcpiTables(ACPI_TABLES, {
-    pciMemory: { min: MEMORY_MAP.PCI_WINDOW, max: MEMORY_MAP.PCI_WINDOW_END - 1 },
-    pirqIsaIrqs: PIRQ_ISA_IRQS,
-    firstPirqPin: FIRST_PIRQ_PIN,
-    highestSlot: 31,
-  });
+  const tables = buildAcpiTables(ACPI_TABLES, DSDT_LAYOUT);
   target.memory.write(ACPI_TABLES, tables.image);
   return tables.rsdpAddress;
 }

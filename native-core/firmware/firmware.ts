@@ -2,6 +2,7 @@
 import type { Vcpu } from "../cpu/vcpu-contract.ts";
 import type { SystemBus } from "../devices/bus.ts";
 import type { GuestMemory } from "../devices/device.ts";
+import type { FwCfgContent } from "../devices/fw-cfg/fw-cfg.ts";
 import type { PciBus } from "../devices/pci/pci-bus.ts";
 
 export interface FirmwareTarget {
@@ -13,5 +14,11 @@ export interface FirmwareTarget {
 
 /** Puts code into RAM and the processor into a state to run it. Devices have just been reset. */
 export interface Firmware {
+  /** Image in ROM, ending at 4 GiB. */
+  readonly rom?: Uint8Array;
+  /** Option ROM of the display adapter. */
+  readonly videoRom?: Uint8Array;
+  /** What the firmware reads about the machine. */
+  readonly fwCfg?: FwCfgContent;
   start(target: FirmwareTarget): void;
 }

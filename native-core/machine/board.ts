@@ -56,14 +56,20 @@ export interface PciDevice extends Device {
 /** Makes one device; `slot` undefined takes the next free one. */
 export interface PciCard {
   slot?: number;
+  /** Of the slot's device; 0 unless the board shares a slot among functions. */
+  functionNumber?: number;
   create(services: BoardServices): PciDevice;
 }
+
+/** Makes a device that is not on the PCI bus. */
+export type IsaCard = (services: BoardServices) => Device;
 
 export interface BoardParts {
   services: Omit<BoardServices, "isaLine">;
   memoryBytes: number;
   serial: readonly [ByteSink, ByteSink];
   cards: readonly PciCard[];
+  isaCards?: readonly IsaCard[];
   /** The vCPU's interrupt input and NMI pin. */
   processor: { interruptChanged(): void; requestNmi(): void };
 }
@@ -122,6 +128,7 @@ export class Board {
       new Uart(1, bus, isaLine(Uart.irq(1)), parts.serial[1]),
     ];
     const cards = this.#plugIn(parts.cards, services);
+    const isaCards = (parts.isaCards ?? []).map((create) => create(services));
     this.devices = [
       chipset,
       this.pci,
@@ -131,6 +138,7 @@ export class Board {
       this.ps2,
       ...this.uarts,
       ...cards,
+      ...isaCards,
       this.pic,
       this.ioapic,
       this.lapic,
@@ -157,7 +165,7 @@ export class Board {
         slot = next;
       }
       const device = card.create(services);
-      this.pci.attach(slot, 0, device.pci);
+      this.pci.attach(slot, card.functionNumber ?? 0, device.pci);
       return device;
     });
   }

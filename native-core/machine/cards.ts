@@ -1,6 +1,8 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
 import type { BlockBackend } from "../devices/block-backend.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
+import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
+import { FirmwareRom } from "../devices/rom/rom.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
@@ -9,7 +11,8 @@ import { VirtioTablet } from "../devices/virtio/input/virtio-tablet.ts";
 import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
-import type { BoardServices, PciCard } from "./board.ts";
+import type { Firmware } from "../firmware/firmware.ts";
+import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 
 const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_DISK: 8 } as const;
 
@@ -30,18 +33,24 @@ export interface CardParts {
 
 export class StandardCards {
   readonly cards: readonly PciCard[];
+  /** What firmware needs on the board. */
+  readonly isaCards: readonly IsaCard[];
   /** The picture, if there is a display adapter. Like `console`, there once the board is made. */
   display: DisplaySource | undefined;
   console: VirtioConsole | undefined;
   /** The absolute pointer that goes with a display. */
   tablet: VirtioTablet | undefined;
 
-  constructor(parts: CardParts) {
+  constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware) {
     const { disks = [], video, consolePorts } = parts;
+    this.isaCards = [
+      ...(rom ? [({ bus }: BoardServices) => new FirmwareRom(bus, rom)] : []),
+      ...(fwCfg ? [({ bus, memory }: BoardServices) => new FwCfg(bus, memory, fwCfg)] : []),
+    ];
     this.cards = [
       ...(video
         ? [
-            { slot: SLOT.VGA, create: (services: BoardServices) => this.#vga(services, video) },
+            { slot: SLOT.VGA, create: (services: BoardServices) => this.#vga(services, video, videoRom) },
             virtioCard(SLOT.TABLET, "virtio-tablet0", () => (this.tablet = new VirtioTablet())),
           ]
         : []),
@@ -53,12 +62,17 @@ export class StandardCards {
     ];
   }
 
-  #vga({ bus, clock, videoMemory }: BoardServices, { memoryBytes, monitor }: NonNullable<CardParts["video"]>): Vga {
+  #vga(
+    { bus, clock, videoMemory }: BoardServices,
+    { memoryBytes, monitor }: NonNullable<CardParts["video"]>,
+    rom: Uint8Array | undefined,
+  ): Vga {
     const vga = new Vga({
       bus,
       clock,
       vram: videoMemory ?? new PlainVram(memoryBytes ?? VRAM_DEFAULT_BYTES),
       saveVram: videoMemory === undefined,
+      rom,
       ...(monitor ? { monitor } : {}),
     });
     this.display = vga.display;

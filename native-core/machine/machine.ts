@@ -125,7 +125,7 @@ export class Machine {
     this.bus.onMmioChange = (base, handler, mapped) => {
       if (handler instanceof VramAperture) processor.mapVideoMemory?.(mapped ? base : undefined);
     };
-    this.#cards = new StandardCards(parts);
+    this.#cards = new StandardCards(parts, parts.firmware);
     const limit = new RateLimit(20);
     this.board = new Board({
       services: {
@@ -146,6 +146,7 @@ export class Machine {
       memoryBytes,
       serial: parts.serial,
       cards: [...this.#cards.cards, ...(parts.extraCards ?? [])],
+      isaCards: this.#cards.isaCards,
       processor: {
         interruptChanged: () => this.vcpu.interruptChanged(),
         requestNmi: () => this.vcpu.requestNmi(),

@@ -99,20 +99,20 @@ describe("The PCI bus", () => {
 
   it("ORs interrupt pins onto wires by slot, until INTx is disabled", () => {
     card.setInterrupt(true);
-    expect(wires.map((wire) => wire.level)).toEqual([false, false, false, true]);
+    expect(wires.map((wire) => wire.level)).toEqual([false, false, true, false]);
     expect(read(3, 6, 2) & 8).toBe(8);
     write(3, 4, 0x400, 2);
-    expect([wires[3]?.level, read(3, 6, 2) & 8]).toEqual([false, 8]);
+    expect([wires[2]?.level, read(3, 6, 2) & 8]).toEqual([false, 8]);
   });
 
   it("steers wires to ISA interrupts by the PIRQ registers", () => {
     card.setInterrupt(true);
     expect(pins[11]?.level).toBe(false);
-    write(1, 0x63, 11, 1);
+    write(1, 0x62, 11, 1);
     expect(pins[11]?.level).toBe(true);
-    write(1, 0x63, 10, 1);
+    write(1, 0x62, 10, 1);
     expect([pins[11]?.level, pins[10]?.level]).toEqual([false, true]);
-    write(1, 0x63, 0x80, 1);
+    write(1, 0x62, 0x80, 1);
     expect(pins[10]?.level).toBe(false);
   });
 
@@ -127,9 +127,9 @@ describe("The PCI bus", () => {
     const at = read(3, 0x34, 1);
     card.setInterrupt(true);
     write(3, at + 2, 0x8000, 2);
-    expect(wires[3]?.level).toBe(false);
+    expect(wires[2]?.level).toBe(false);
     write(3, at + 2, 0, 2);
-    expect(wires[3]?.level).toBe(true);
+    expect(wires[2]?.level).toBe(true);
   });
 
   it("remembers a masked MSI-X vector in its pending bits until unmasked", () => {
@@ -174,8 +174,23 @@ describe("The PCI bus", () => {
     const saved = card.stateSchema.parse(card.save());
     saved.config[0] = 0x99;
     card.reset();
-    expect([bench.read32(0xd0000000), wires[3]?.level]).toEqual([0xffffffff, false]);
+    expect([bench.read32(0xd0000000), wires[2]?.level]).toEqual([0xffffffff, false]);
     card.restore(saved);
-    expect([bench.read32(0xd0000000), wires[3]?.level, read(3, 0)]).toEqual([0x44, true, 0x10421af4]);
+    expect([bench.read32(0xd0000000), wires[2]?.level, read(3, 0)]).toEqual([0x44, true, 0x10421af4]);
+  });
+
+  it("shows an expansion ROM where its register says, while that is enabled", () => {
+    const withRom = new PciFunction({ vendorId: 0x1234, deviceId: 1, classCode: 0x030000 });
+    withRom.addRom(Uint8Array.from({ length: 3000 }, (_, index) => index));
+    pci.attach(6, 0, withRom);
+    write(6, 4, 2, 2);
+    write(6, 0x30, 0xfffff800);
+    expect(read(6, 0x30)).toBe(0xfffff000);
+    write(6, 0x30, 0xd0000000);
+    expect(bench.read32(0xd0000000)).toBe(0xffffffff);
+    write(6, 0x30, 0xd0000001);
+    bench.write32(0xd0000000, 0);
+    expect([bench.read32(0xd0000000), bench.read32(0xd0000bb4)]).toEqual([0x03020100, 0xb7b6b5b4]);
+    expect(bench.read32(0xd0000c00)).toBe(0xffffffff);
   });
 });

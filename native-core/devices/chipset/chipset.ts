@@ -20,6 +20,9 @@ const RESET_CONTROL = { SYSTEM_RESET: 0x02, RESET_CPU: 0x04, FULL: 0x08 } as con
 export const PIRQ_ROUTE = 0x60;
 const PIRQ_OFF = 0x80;
 export const PIRQ_COUNT = 4;
+/** Programmable attribute map (82441FX 3.2.18): read and write enables of shadow RAM. */
+const PAM = 0x59;
+const PAM_COUNT = 7;
 /** ISA interrupts a PIRQ may be steered to (82371SB 2.3.3.5). */
 const ROUTABLE = 0b1101_1110_1111_1000;
 
@@ -41,7 +44,11 @@ export interface ChipsetParts {
 export class Chipset implements Device<ChipsetState> {
   readonly name = "chipset";
   readonly stateVersion = 1;
-  readonly hostBridge = new PciFunction({ vendorId: 0x8086, deviceId: 0x1237, classCode: 0x060000, revision: 2 });
+  readonly hostBridge = new PciFunction({
+    ...{ vendorId: 0x8086, deviceId: 0x1237, classCode: 0x060000, revision: 2 },
+    // By these SeaBIOS knows that the board has fw_cfg.
+    ...{ subsystemVendorId: 0x1af4, subsystemId: 0x1100 },
+  });
   readonly isaBridge = new PciFunction({
     vendorId: 0x8086,
     deviceId: 0x7000,
@@ -61,6 +68,8 @@ export class Chipset implements Device<ChipsetState> {
     this.#power = parts.power;
     this.#isaLines = Array.from({ length: 16 }, (_, irq) => parts.isaLine(irq));
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE + wire, 1, PIRQ_OFF, 0x8f);
+    // Memory behind C0000h-FFFFFh is RAM whatever these say: firmware finds itself there, and what it locks nobody has to write.
+    for (let pam = 0; pam < PAM_COUNT; pam++) this.hostBridge.addRegister(PAM + pam, 1, 0, pam === 0 ? 0x30 : 0x33);
     this.isaBridge.onConfigWrite = (offset, size) => {
       if (offset < PIRQ_ROUTE + PIRQ_COUNT && offset + size > PIRQ_ROUTE) this.#route();
     };

@@ -1,5 +1,5 @@
 // PCI bus 0 behind the host bridge: configuration mechanism 1 at ports 0xCF8/0xCFC (PCI 3.0, 3.2.2.3.2), slots, and the four
-// interrupt wires PIRQA..PIRQD that the pins of all slots share:  wire = (slot + pin - INTA) mod 4.
+// interrupt wires PIRQA..PIRQD that the pins of all slots share:  wire = (slot - 1 + pin - INTA) mod 4.
 
 import { z } from "zod";
 import { assert } from "../../common/assert.ts";
@@ -27,9 +27,9 @@ export interface PciBusParts {
 const stateSchema = z.strictObject({ address: u32 });
 export type PciBusState = z.infer<typeof stateSchema>;
 
-/** Which PIRQ wire (0..3) a slot's interrupt pin (1 = INTA) is soldered to. The ACPI _PRT says the same. */
+/** Which PIRQ wire (0..3) a slot's interrupt pin (1 = INTA) is soldered to. ACPI's _PRT and SeaBIOS for this chipset say the same. */
 export function pirqWire(slot: number, pin: number): number {
-  return (slot + pin - 1) & 3;
+  return (slot + pin - 2) & 3;
 }
 
 export class PciBus implements Device<PciBusState> {

@@ -22,6 +22,12 @@ import {
 
 const CONFIG_BYTES = 0x100;
 const FIRST_CAPABILITY = 0x40;
+const ROM_MIN_BYTES = 2048;
+/** Bit 0 of the ROM's base address register; bits 10..1 are reserved. */
+const ROM_ENABLE = 1;
+const ROM_FLAGS = 0x7ff;
+/** Stands for the expansion ROM among the BARs. */
+const ROM_INDEX = 6;
 
 export interface PciIdentity {
   vendorId: number;
@@ -120,6 +126,19 @@ export class PciFunction {
     this.#powerOn.set(this.#config);
   }
 
+  /** An expansion ROM (PCI 3.0, 6.2.5.2), which firmware maps, copies and runs. */
+  addRom(image: Uint8Array): void {
+    const sizeBytes = Math.max(ROM_MIN_BYTES, 2 ** Math.ceil(Math.log2(image.length)));
+    this.#setWritable(PCI.EXPANSION_ROM, -sizeBytes | ROM_ENABLE, 4);
+    const read: IoHandler["read"] = (offset, size) => {
+      let value = 0;
+      for (let byte = size - 1; byte >= 0; byte--) value = value * 256 + (image[offset + byte] ?? 0xff);
+      return value;
+    };
+    const handler = { read, write: () => {} };
+    this.#bars.push({ index: ROM_INDEX, kind: "memory", sizeBytes, handler, mapping: undefined, mappedAt: undefined });
+  }
+
   /** Appends a capability; `body` is what follows id and next pointer. Returns its offset in configuration space. */
   addCapability(id: number, body: Uint8Array, writable?: Uint8Array): number {
     const offset = this.#nextCapability;
@@ -207,7 +226,8 @@ export class PciFunction {
     }
     const end = offset + size;
     if (offset < PCI.STATUS && end > PCI.COMMAND) this.#updateInterrupt();
-    if ((offset < PCI.STATUS && end > PCI.COMMAND) || (offset < PCI.BAR0 + 24 && end > PCI.BAR0)) {
+    const touches = (start: number, bytes: number) => offset < start + bytes && end > start;
+    if (touches(PCI.COMMAND, 2) || touches(PCI.BAR0, 24) || touches(PCI.EXPANSION_ROM, 4)) {
       if (this.#updateMappings()) this.#slot?.decodingChanged();
     }
     if (this.#msix && offset < this.#msix.capability + 4 && end > this.#msix.capability + 2) {
@@ -303,6 +323,11 @@ export class PciFunction {
   #barBase(bar: Bar): number | undefined {
     const enable = bar.kind === "io" ? PCI_COMMAND.IO : PCI_COMMAND.MEMORY;
     if ((this.#command & enable) === 0) return undefined;
+    if (bar.index === ROM_INDEX) {
+      const rom = this.#view.getUint32(PCI.EXPANSION_ROM, true);
+      const base = (rom & ~ROM_FLAGS) >>> 0;
+      return (rom & ROM_ENABLE) === 0 || base === 0 ? undefined : base;
+    }
     const offset = PCI.BAR0 + bar.index * 4;
     const low = (this.#view.getUint32(offset, true) & ~(bar.kind === "io" ? 3 : 15)) >>> 0;
     const high = bar.width === 64 ? this.#view.getUint32(offset + 4, true) : 0;

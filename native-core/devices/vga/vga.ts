@@ -46,6 +46,8 @@ export interface VgaOptions {
   readonly saveVram?: boolean;
   /** The monitor's preferred mode, which bochs-drm sets. */
   readonly monitor?: { readonly width: number; readonly height: number };
+  /** VGA BIOS, as the adapter's expansion ROM. */
+  readonly rom?: Uint8Array | undefined;
 }
 
 const vramStateSchema = z
@@ -112,6 +114,7 @@ export class Vga implements Device<VgaState> {
         write: (offset, size, value) => this.#writeMmio(offset, size, value),
       },
     });
+    if (options.rom) this.pci.addRom(options.rom);
     const vgaPorts = (first: number) =>
       byteWide(
         (offset) => this.#registers.read(first + offset),
