@@ -12,13 +12,14 @@ export function helperImports(cpu: CpuContext): HelperImports {
 }
 
 function guarded(cpu: CpuContext, helper: Helper): (...args: bigint[]) => bigint {
-  return (a, b, c, d) => {
+  return (a, b, c, d, ...rest) => {
     try {
       if (a === undefined) return helper(cpu);
       if (b === undefined) return helper(cpu, unsigned(a));
       if (c === undefined) return helper(cpu, unsigned(a), unsigned(b));
       if (d === undefined) return helper(cpu, unsigned(a), unsigned(b), unsigned(c));
-      return helper(cpu, unsigned(a), unsigned(b), unsigned(c), unsigned(d));
+      if (rest.length === 0) return helper(cpu, unsigned(a), unsigned(b), unsigned(c), unsigned(d));
+      return helper(cpu, unsigned(a), unsigned(b), unsigned(c), unsigned(d), ...rest.map(unsigned));
     } catch (error) {
       if (!(error instanceof CpuException)) throw error;
       setException(cpu.state, error);

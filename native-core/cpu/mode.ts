@@ -6,8 +6,10 @@ import type { CpuState } from "./cpu-state.ts";
 /** Bits of a segment's attributes (descriptor bits 40..55). */
 const L = 1 << 13;
 const DB = 1 << 14;
+/** XCR0.SSE and XCR0.AVX. */
+const XCR0_AVX = 6;
 
-/** Sets STATE.codeMode, STATE.stackMask and STATE.vectorBlocked. */
+/** Sets STATE.codeMode, STATE.stackMask, STATE.vectorBlocked and STATE.avxBlocked. */
 export function deriveMode(state: CpuState): void {
   const protectedMode = (state.getNumber(STATE.cr0) & CR0.PE) !== 0;
   const virtual8086 = (state.getNumber(STATE.systemFlags) & RFLAGS.VM) !== 0;
@@ -17,6 +19,12 @@ export function deriveMode(state: CpuState): void {
   state.setNumber(STATE.codeMode, mode);
   const wide = !virtual8086 && (state.segmentNumber("ss", "attributes") & DB) !== 0;
   state.set(STATE.stackMask, mode === 8 ? -1n : wide ? 0xffff_ffffn : 0xffffn);
+  const hasAvx =
+    protectedMode &&
+    !virtual8086 &&
+    (state.getNumber(STATE.cr4) & CR4.OSXSAVE) !== 0 &&
+    (state.getNumber(STATE.xcr0) & XCR0_AVX) === XCR0_AVX;
+  state.setNumber(STATE.avxBlocked, (state.getNumber(STATE.cr0) & CR0.TS) | (hasAvx ? 0 : 1));
   const missing = ~state.getNumber(STATE.cr4) & CR4.OSFXSR;
   state.setNumber(STATE.vectorBlocked, (state.getNumber(STATE.cr0) & (CR0.EM | CR0.TS)) | missing);
 }

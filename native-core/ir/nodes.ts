@@ -16,7 +16,22 @@ export interface StateSlot {
 }
 
 /** The fields of a pre-decoded operation; x86/operation.ts lays them out. */
-export type FieldName = "handler" | "length" | "start" | "reg" | "rm" | "index" | "scale" | "disp" | "imm" | "imm64";
+export type FieldName =
+  | "handler"
+  | "length"
+  | "start"
+  | "reg"
+  | "rm"
+  | "index"
+  | "scale"
+  | "disp"
+  | "imm"
+  | "imm64"
+  | "vvvv"
+  | "is4";
+
+/** Fields that name a register. */
+export type RegisterField = "reg" | "rm" | "index" | "vvvv" | "is4";
 
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
 
@@ -25,7 +40,7 @@ export type Size = 1 | 2 | 4 | 8;
 
 /** Which register of a file: chosen by a field of the operation, or fixed. General registers are byte offsets into the file. */
 export type RegisterSelector =
-  | { readonly kind: "field"; readonly field: "reg" | "rm" | "index" }
+  | { readonly kind: "field"; readonly field: RegisterField }
   | { readonly kind: "fixed"; readonly register: number };
 
 export type RegisterFile = "general" | "vector" | "x87" | "segment" | "control" | "debug";

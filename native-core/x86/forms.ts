@@ -2,8 +2,9 @@
 // Forms with the same semantics, operands and mode are shared between rows (`ADD Ev,Gv` and `ADD Gv,Ev` between registers).
 //
 // Register operands are placed in fields by their order, not by their ModRM position: the first register in `reg`, the second in `rm`,
-// the third in `index`; beside a memory operand (rm, index, scale, disp) the register is in `reg`. Segment registers are always in `reg`.
-import type { Fragment, RegisterSelector, Size, Statement, Value } from "../ir/nodes.ts";
+// the third in `index`; beside a memory operand (rm, index, scale, disp) the register is in `reg`. Segment registers are always in `reg`,
+// those of VEX.vvvv and of an immediate always in `vvvv` and `is4`.
+import type { Fragment, RegisterField, RegisterSelector, Size, Statement, Value } from "../ir/nodes.ts";
 import { allStatements, operandsOf } from "../ir/walk.ts";
 import {
   type FormInfo,
@@ -119,7 +120,7 @@ function encodeRow(row: InstructionRow, mode: FormMode): RowEncoding {
       const resolved = resolveOperands(operands, size, memory === 1);
       const base = formKey(memory, log2(size), FIRST.addressSize, FIRST.repeat, FIRST.segment);
       for (const { info, keys } of variants) {
-        const { id } = formFor(row, { size, operands: resolved, ...info });
+        const { id } = formFor(row, { size, operands: resolved, ...info, ...vectorLengthOf(row) });
         for (const key of keys) table[base + key] = id;
       }
     }
@@ -128,9 +129,15 @@ function encodeRow(row: InstructionRow, mode: FormMode): RowEncoding {
   return { row, operands, sizeRule, fixedSize, forms: table, zeroForms };
 }
 
+/** VEX.LIG and VEX.LZ are as VEX.128. */
+function vectorLengthOf({ opcode }: InstructionRow): Pick<FormInfo, "vectorLength"> {
+  if (!opcode.startsWith("VEX.")) return {};
+  return { vectorLength: opcode.startsWith("VEX.256") ? 32 : 16 };
+}
+
 /** What a form depends on beside size and memory, and the keys that lead to it, relative to those of FIRST. */
 interface Variant {
-  readonly info: Omit<FormInfo, "size" | "operands">;
+  readonly info: Omit<FormInfo, "size" | "operands" | "vectorLength">;
   readonly keys: number[];
 }
 
@@ -232,15 +239,14 @@ function resolveSize(code: SizeCode | undefined, size: Size): number {
 }
 
 /** Which field holds each register operand; undefined for the others. */
-export function placeOperands(
-  operands: readonly OperandCode[],
-  memory: boolean,
-): (RegisterSelector & { kind: "field" })["field"][] {
+export function placeOperands(operands: readonly OperandCode[], memory: boolean): RegisterField[] {
   const free: ("reg" | "rm" | "index")[] = memory ? ["reg"] : ["reg", "rm", "index"];
   const segment = operands.findIndex((operand) => operand.file === "segment");
   if (segment >= 0) free.shift();
   return operands.map((operand, n) => {
     if (n === segment) return "reg";
+    if (operand.place === "vex.vvvv") return "vvvv";
+    if (operand.place === "vex.is4") return "is4";
     return isInField(operand, memory) ? (free.shift() ?? "index") : "index";
   });
 }
@@ -251,6 +257,8 @@ export function isInField(operand: OperandCode, memory: boolean): boolean {
     case "modrm.reg":
     case "opcode":
     case "accumulator":
+    case "vex.vvvv":
+    case "vex.is4":
       return true;
     case "modrm.rm":
       return !memory && operand.file !== undefined;

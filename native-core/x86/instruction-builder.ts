@@ -6,7 +6,7 @@
 import { IrBuilder } from "../ir/builder.ts";
 import type { Exit, RegisterSelector, Size, Value } from "../ir/nodes.ts";
 import type { PureOpName } from "../ir/ops.ts";
-import { PSEUDO_REGISTERS } from "./state-layout.ts";
+import { PSEUDO_REGISTERS, VECTOR_PART } from "./state-layout.ts";
 
 /** One operand of a form, as the decoder resolved it. */
 export type OperandForm =
@@ -35,6 +35,26 @@ export interface FormInfo {
   readonly repeat: "none" | "rep" | "repne";
   /** Segment of string sources: SEGMENT_DEFAULT or SEGMENT_IN_FIELD. */
   readonly segment: number;
+  /** Bytes of the vectors of a VEX form; absent for all others. */
+  readonly vectorLength?: 16 | 32;
+}
+
+/**
+ * How a VEX form derives from the semantics of a legacy row (semantics/vex.ts). A form of 256 bits runs them twice, for the lower and the
+ * upper 128 bits of its operands.
+ */
+export interface VexShape {
+  /** The first source is an operand of its own instead of the destination: sources are numbered one higher. */
+  readonly separateSource: boolean;
+  /**
+   * What the upper half reads from operand 1: its own upper half; the next as many bytes as the lower half took (the result is wider than
+   * the source); or again the lower 128 bits (a shift count).
+   */
+  readonly source: "halves" | "next" | "same";
+  /** Of the results: two halves of the destination; 8 bytes each; or bits of a general register, so many each. */
+  readonly result: "halves" | "quads" | 2 | 4 | 16;
+  /** Bits of the immediate that the lower half uses, where the upper half has its own behind them. */
+  readonly immediateBits: number;
 }
 
 /** DS: no base in 64-bit mode; outside it, the segment whose number is in field `reg` (DS unless overridden). */
@@ -43,6 +63,9 @@ export const SEGMENT_DEFAULT = 3;
 export const SEGMENT_IN_FIELD = 4;
 
 const SIZE_MASK: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
+
+/** `true`: legacy SSE wants it. "always": MOVAPS and its like, in VEX forms too. */
+export type Alignment = boolean | "always";
 
 export class InstructionBuilder extends IrBuilder {
   readonly form: FormInfo;
@@ -59,19 +82,31 @@ export class InstructionBuilder extends IrBuilder {
     return this.size * 8;
   }
 
+  /** A VEX form: no alignment checks, destinations are zeroed above what is written. */
+  get isVex(): boolean {
+    return this.form.vectorLength !== undefined;
+  }
+
+  /** Operand n as the semantics number it: legacy numbers where a VEX form derives from them. */
   operand(n: number): OperandForm {
+    return this.#operandAt(n === 0 ? 0 : this.#source(n));
+  }
+
+  #operandAt(n: number): OperandForm {
     const operand = this.form.operands[n];
     if (!operand) throw new Error(`no operand ${n}`);
     return operand;
+  }
+
+  /** Index of what the semantics read as operand n. */
+  #source(n: number): number {
+    return this.#shape?.separateSource ? n + 1 : n;
   }
 
   isMemory(n: number): boolean {
     return this.operand(n).kind === "memory";
   }
 
-  // --- operands ------------------------------------------------------------------------------------------------------
-
-  /** Linear address of memory operand n. */
   address(n: number): Value {
     if (!this.isMemory(n)) throw new Error(`operand ${n} is not in memory`);
     return this.effectiveAddress();
@@ -95,12 +130,12 @@ export class InstructionBuilder extends IrBuilder {
   }
 
   #read(n: number, forWrite: boolean): Value {
-    const operand = this.operand(n);
+    const operand = this.#operandAt(this.#source(n));
     switch (operand.kind) {
       case "general":
         return this.readRegister("general", operand.selector, operand.size);
       case "memory":
-        return this.load(operand.size as Size, this.address(n), forWrite);
+        return this.load(operand.size as Size, this.effectiveAddress(), forWrite);
       case "immediate":
         return this.mask(this.field("imm"), operand.size);
       case "immediate64":
@@ -114,10 +149,14 @@ export class InstructionBuilder extends IrBuilder {
 
   /** Writes integer operand n; `value` need not be masked for memory and 8-byte registers. */
   write(n: number, value: Value): void {
+    if (this.#isHalf) {
+      this.#results.push(value);
+      return;
+    }
     const operand = this.operand(n);
     if (operand.kind === "general")
       this.writeRegister("general", operand.selector, operand.size, this.mask(value, operand.size));
-    else if (operand.kind === "memory") this.store(operand.size as Size, this.address(n), value);
+    else if (operand.kind === "memory") this.store(operand.size as Size, this.effectiveAddress(), value);
     else throw new Error(`operand ${n} (${operand.kind}) cannot be written as an integer`);
   }
 
@@ -130,35 +169,177 @@ export class InstructionBuilder extends IrBuilder {
     this.writeRegister("general", { kind: "fixed", register: register * 8 }, size, this.mask(value, size));
   }
 
-  /** Vector operand n as v128: a register, or 16 bytes of memory. `aligned`: #GP(0) unless the address is a multiple of 16. */
-  readVector(n: number, aligned = false): Value {
-    const operand = this.operand(n);
+  /**
+   * Vector operand n as v128: a register, or 16 bytes of memory. `aligned`: #GP(0) unless the address is a multiple of 16, which VEX forms
+   * drop unless it is "always".
+   */
+  readVector(n: number, aligned: Alignment = false): Value {
+    const operand = this.#operandAt(this.#source(n));
+    if (this.#isHalf) return this.#readHalf(n, operand, aligned);
     if (operand.kind === "vector") return this.readRegister("vector", operand.selector, 16);
-    const address = this.address(n);
-    if (aligned) this.requireAligned(address, 16);
+    const address = this.effectiveAddress();
+    this.#align(address, aligned);
     return this.load(16, address);
   }
 
   /** The low `size` bytes of vector operand n as i64, zero-extended: a register's low lane, or memory. */
   readScalar(n: number, size: 4 | 8): Value {
-    const operand = this.operand(n);
+    const operand = this.#operandAt(this.#source(n));
+    if (this.#isHalf) {
+      const low = this.pure("i64x2.extract_lane", [this.readLowest(n, size)], [0]);
+      return this.mask(low, size);
+    }
     if (operand.kind === "vector") return this.readRegister("vector", operand.selector, size);
-    return this.load(size, this.address(n));
+    return this.load(size, this.effectiveAddress());
   }
 
-  writeVector(n: number, value: Value, aligned = false): void {
+  /** A vector whose low `bytes` bytes are those of vector operand n; only so many are read from memory. */
+  readLowest(n: number, bytes: 2 | 4 | 8): Value {
+    const operand = this.#operandAt(this.#source(n));
+    if (this.#isHalf) {
+      const half = this.#readHalf(n, operand, false);
+      if (this.part === VECTOR_PART.low || this.#shape?.source !== "next") return half;
+      const indices = Array.from({ length: 16 }, (_, byte) => Math.min(byte + bytes, 15));
+      return this.pure("i8x16.shuffle", [half, half], indices);
+    }
+    if (operand.kind === "vector") return this.readRegister("vector", operand.selector, 16);
+    return this.#zeroExtended(this.load(bytes, this.effectiveAddress()));
+  }
+
+  writeVector(n: number, value: Value, aligned: Alignment = false): void {
+    if (this.#isHalf) {
+      this.#results.push(value);
+      this.#resultAlignment = aligned;
+      return;
+    }
     const operand = this.operand(n);
-    if (operand.kind === "vector") return this.writeRegister("vector", operand.selector, 16, value);
-    const address = this.address(n);
-    if (aligned) this.requireAligned(address, 16);
+    if (operand.kind === "vector") {
+      this.writeRegister("vector", operand.selector, 16, value);
+      if (this.isVex) this.writeRegister("vector", operand.selector, 16, this.v128(0n), true);
+      return;
+    }
+    const address = this.effectiveAddress();
+    this.#align(address, aligned);
     this.store(16, address, value);
   }
 
-  /** Writes the low `size` bytes; the other bits of a register stay. */
+  /** Writes the low `size` bytes; the other bits of a register stay, or in a VEX form are those of the first source. */
   writeScalar(n: number, size: 4 | 8, value: Value): void {
     const operand = this.operand(n);
-    if (operand.kind === "vector") return this.writeRegister("vector", operand.selector, size, value);
-    this.store(size, this.address(n), value);
+    if (operand.kind !== "vector") this.store(size, this.effectiveAddress(), value);
+    else if (!this.isVex) this.writeRegister("vector", operand.selector, size, value);
+    else {
+      const rest = this.readVector(0);
+      const name = size === 8 ? "i64x2.replace_lane" : "i32x4.replace_lane";
+      this.writeVector(n, this.pure(name, [rest, size === 8 ? value : this.narrow(value)], [0]));
+    }
+  }
+
+  #align(address: Value, aligned: Alignment): void {
+    if (aligned === "always") this.requireAligned(address, this.form.vectorLength ?? 16);
+    else if (aligned && !this.isVex) this.requireAligned(address, 16);
+  }
+
+  #zeroExtended(low: Value): Value {
+    return this.pure("i64x2.replace_lane", [this.v128(0n), low], [0]);
+  }
+
+  // --- VEX forms of legacy semantics ---------------------------------------------------------------------------------
+
+  /** Which half of the operands the semantics are writing code for (VECTOR_PART). */
+  part: number = VECTOR_PART.whole;
+  #shape: VexShape | undefined;
+  #results: Value[] = [];
+  #resultAlignment: Alignment = false;
+  /** Halves of a memory operand: both are read before the first has an effect. */
+  #loaded: readonly [Value, Value] | undefined;
+
+  get #isHalf(): boolean {
+    return this.part !== VECTOR_PART.whole;
+  }
+
+  /** How far the immediate of the half in hand is shifted. */
+  get immediateShift(): number {
+    return this.part === VECTOR_PART.high ? (this.#shape?.immediateBits ?? 0) : 0;
+  }
+
+  /** Runs legacy semantics as those of a VEX form. */
+  derive(shape: VexShape, legacy: () => void): void {
+    this.#shape = shape;
+    legacy();
+    this.#shape = undefined;
+  }
+
+  /** Runs what a legacy row does to 128 bits for each half of a 256-bit form, else once. */
+  eachHalf(body: () => void): void {
+    if (!this.#shape || this.form.vectorLength !== 32) return body();
+    this.part = VECTOR_PART.low;
+    body();
+    this.part = VECTOR_PART.high;
+    body();
+    this.part = VECTOR_PART.whole;
+    const [low, high] = this.#results;
+    if (!low || !high) throw new Error("each half has one result");
+    this.#writeHalves(low, high, this.#shape.result);
+  }
+
+  #writeHalves(low: Value, high: Value, result: VexShape["result"]): void {
+    if (result === "halves") this.writeWide(0, low, high, this.#resultAlignment);
+    else if (result === "quads") {
+      const upper = this.pure("i64x2.extract_lane", [high], [0]);
+      this.writeVector(0, this.pure("i64x2.replace_lane", [low, upper], [1]));
+    } else this.write(0, this.or(low, this.shl(high, this.i64(result))));
+  }
+
+  #readHalf(n: number, operand: OperandForm, aligned: Alignment): Value {
+    const upper = this.part === VECTOR_PART.high;
+    const source = n === 1 ? (this.#shape?.source ?? "halves") : "halves";
+    if (operand.kind === "vector")
+      return this.readRegister("vector", operand.selector, 16, upper && source === "halves");
+    this.#loaded ??= this.#loadHalves(operand, source, aligned);
+    return this.#loaded[upper ? 1 : 0];
+  }
+
+  #loadHalves(operand: OperandForm, source: VexShape["source"], aligned: Alignment): readonly [Value, Value] {
+    if (operand.kind !== "memory") throw new Error(`${operand.kind} is not a vector operand`);
+    const address = this.effectiveAddress();
+    this.#align(address, aligned);
+    if (source === "halves") return this.loadWide(address);
+    const size = operand.size as 4 | 8 | 16;
+    const whole = size === 16 ? this.load(16, address) : this.#zeroExtended(this.load(size, address));
+    return [whole, whole];
+  }
+
+  /** Both halves of 32 bytes of memory, low first. */
+  loadWide(address: Value): readonly [Value, Value] {
+    return [this.load(16, address), this.load(16, this.add(address, this.i64(16)))];
+  }
+
+  /** Both halves of vector operand n (not renumbered), low first. */
+  readWide(n: number): readonly [Value, Value] {
+    const operand = this.#operandAt(n);
+    if (operand.kind !== "vector") return this.loadWide(this.effectiveAddress());
+    const { selector } = operand;
+    return [this.readRegister("vector", selector, 16), this.readRegister("vector", selector, 16, true)];
+  }
+
+  /** Writes 256 bits: a register, or memory, of which either all or nothing is written. */
+  writeWide(n: number, low: Value, high: Value, aligned: Alignment = false): void {
+    const operand = this.#operandAt(n);
+    if (operand.kind === "vector") {
+      this.writeRegister("vector", operand.selector, 16, low);
+      this.writeRegister("vector", operand.selector, 16, high, true);
+      return;
+    }
+    const address = this.effectiveAddress();
+    this.#align(address, aligned);
+    const last = this.add(address, this.i64(31));
+    this.if(this.isNonZero(this.shrU(this.xor(address, last), this.i64(12))), () => {
+      this.translate(address, true);
+      this.translate(this.and(last, this.i64(-4096)), true);
+    });
+    this.store(16, address, low);
+    this.store(16, this.add(address, this.i64(16)), high);
   }
 
   requireAligned(address: Value, bytes: number): void {

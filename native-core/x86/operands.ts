@@ -12,6 +12,8 @@ export interface OperandCode {
   readonly place:
     | "modrm.reg"
     | "modrm.rm"
+    | "vex.vvvv"
+    | "vex.is4" // bits 7..4 of an immediate byte
     | "opcode" // low three bits of the opcode
     | "accumulator" // AL, AX, EAX, RAX: encoded as register 0 of a field, so that it shares forms with other registers
     | "fixed" // CL, DX: named by the semantics
@@ -32,33 +34,35 @@ export interface OperandCode {
 }
 
 const GENERAL_SIZES: Record<string, SizeCode> = { b: 1, w: 2, d: 4, q: 8, v: "v", y: "y", z: "z", dq: 16, t: 10 };
-const VECTOR_SIZES: Record<string, SizeCode> = { ss: 4, d: 4, sd: 8, q: 8, w: 2, b: 1, y: "y" };
+const VECTOR_SIZES: Record<string, SizeCode> = { ss: 4, d: 4, sd: 8, q: 8, w: 2, b: 1, y: "y", dq: 16 };
 
 const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"];
 
 export function parseOperands(row: InstructionRow): OperandCode[] {
-  return row.operands === "" ? [] : row.operands.split(",").map((code) => parseOperand(code.trim()));
+  const vectorBytes = row.opcode.startsWith("VEX.256") ? 32 : 16;
+  return row.operands === "" ? [] : row.operands.split(",").map((code) => parseOperand(code.trim(), vectorBytes));
 }
 
-function parseOperand(text: string): OperandCode {
+/** `vectorBytes`: size of vectors whose code does not say it (ps, pd, x). */
+function parseOperand(text: string, vectorBytes: number): OperandCode {
   const slash = text.indexOf("/");
   if (slash >= 0) {
-    const register = parseOperand(text.slice(0, slash));
-    return { ...register, text, memorySize: parseOperand(text.slice(slash + 1)).memorySize ?? 0 };
+    const register = parseOperand(text.slice(0, slash), vectorBytes);
+    return { ...register, text, memorySize: parseOperand(text.slice(slash + 1), vectorBytes).memorySize ?? 0 };
   }
   const named = parseNamed(text);
   if (named) return named;
   const letter = text[0] ?? "";
   const suffix = text.slice(1);
   const general = GENERAL_SIZES[suffix] ?? 0;
-  const vector = VECTOR_SIZES[suffix] ?? 16;
+  const vector = VECTOR_SIZES[suffix] ?? vectorBytes;
   switch (letter) {
     case "E":
       return { text, place: "modrm.rm", file: "general", registerSize: general, memorySize: general };
     case "R":
       return { text, place: "modrm.rm", file: "general", registerSize: general };
     case "M":
-      return { text, place: "modrm.rm", memorySize: general };
+      return { text, place: "modrm.rm", memorySize: suffix === "x" ? vectorBytes : general };
     case "G":
       return { text, place: "modrm.reg", file: "general", registerSize: general };
     case "Z":
@@ -75,6 +79,12 @@ function parseOperand(text: string): OperandCode {
       return { text, place: "modrm.rm", file: "vector", registerSize: vector, memorySize: vector };
     case "U":
       return { text, place: "modrm.rm", file: "vector", registerSize: vector };
+    case "H":
+      return { text, place: "vex.vvvv", file: "vector", registerSize: vector };
+    case "B":
+      return { text, place: "vex.vvvv", file: "general", registerSize: general };
+    case "L":
+      return { text, place: "vex.is4", file: "vector", registerSize: vector, encodedSize: 1 };
     case "P":
       return { text, place: "modrm.reg", file: "mmx", registerSize: 8 };
     case "Q":
@@ -105,6 +115,8 @@ function parseNamed(text: string): OperandCode | undefined {
       return { text, place: "accumulator", file: "general", registerSize: "v" };
     case "eAX": // never 64 bits wide (IN, OUT)
       return { text, place: "accumulator", file: "general", registerSize: "z" };
+    case "VSIB": // base, vector of indices, scale, displacement: known to the semantics
+      return { text, place: "modrm.rm", memorySize: 0 };
     case "CL":
       return { text, place: "fixed", file: "general", registerSize: 1, value: 1 };
     case "DX":

@@ -63,6 +63,7 @@ export const CR4 = {
   PCE: 0x100,
   OSFXSR: 0x200,
   OSXMMEXCPT: 0x400,
+  OSXSAVE: 0x4_0000,
 } as const;
 
 /** Attributes (SEGMENT_FIELDS) of the flat segments that SYSCALL and its like load without a descriptor: present, accessed, 4 GiB. */

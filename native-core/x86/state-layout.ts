@@ -2,8 +2,9 @@
 // Every tier, helper, saved state and debugger view takes its offsets from here; nobody types one by hand.
 //
 //   0x0000  general registers (16 x 8), pseudo registers, RIP, flags, system registers, pending event
-//   0x0800  vector registers (16 x 32, the upper half reserved for AVX)
-//   0x0A00  x87 registers (8 x 16) and control words
+//   0x0800  vector registers (16 x 32: YMM)
+//   0x0A00  x87 registers (8 x 16)
+//   0x0B00  VECTOR_RESULT
 //   0x1000  end of the CPU state; the TLB, the page flags and the operation cache follow (cpu/mmu, cpu/interpreter)
 
 import type { StateSlot } from "../ir/nodes.ts";
@@ -43,8 +44,12 @@ export const SEGMENT_FIELDS = {
 } as const;
 
 export const VECTOR_OFFSET = 0x800;
-/** Bytes between vector registers: YMM-sized, so that AVX can be added without moving anything. */
+/** Bytes between vector registers: the upper 16 of each are bits 255..128 of its YMM register. */
 export const VECTOR_STRIDE = 32;
+/** Number, in the vector file, of a pseudo register: where packed helpers leave their result. */
+export const VECTOR_RESULT = 24;
+/** Which part of an operation on YMM registers a packed helper is asked for. */
+export const VECTOR_PART = { whole: 0, low: 1, high: 2 } as const;
 export const X87_OFFSET = 0xa00;
 /** Bytes between x87 registers: 80-bit values in 16-byte slots, physical (not stack-relative) order. */
 export const X87_STRIDE = 16;
@@ -132,12 +137,17 @@ export const STATE = {
   mxcsr: u32(0x320),
   /** What keeps SSE instructions from running: CR0.EM and CR0.TS as they are, CR4.OSFXSR inverted. Derived when the mode changes. */
   vectorBlocked: u32(0x324),
+  /** The same for AVX: CR0.TS as it is, and bit 0 unless XCR0, CR4.OSXSAVE and protected mode allow it. Derived when the mode changes. */
+  avxBlocked: u32(0x328),
+  /** Exceptions of the low half of a 256-bit operation, while its high half is computed. */
+  vectorLowFlags: u32(0x32c),
   x87Control: u16(0x330),
   x87Status: u16(0x332),
   x87Tag: u16(0x334),
   x87Opcode: u16(0x336),
   x87Ip: u64(0x338),
   x87Dp: u64(0x340),
+  xcr0: u64(0x348),
 
   /** Memory type range registers: held for the guest, without effect (all RAM is cached alike). SDM 3A 12.11 */
   mtrrDefaultType: u64(0x400),

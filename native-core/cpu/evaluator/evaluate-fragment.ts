@@ -204,11 +204,13 @@ class Evaluation {
   #field(name: FieldName): bigint {
     const { disp, imm } = this.#operation;
     if (name === "imm64") return BigInt.asIntN(64, (BigInt(imm) << 32n) | BigInt.asUintN(32, BigInt(disp)));
+    if (name === "vvvv") return BigInt((imm >> 8) & 0xff);
+    if (name === "is4") return BigInt((imm >> 16) & 0xff);
     return BigInt(this.#operation[name]);
   }
 
   #register(selector: RegisterSelector): number {
-    return selector.kind === "field" ? this.#operation[selector.field] : selector.register;
+    return selector.kind === "field" ? Number(this.#field(selector.field)) : selector.register;
   }
 
   /** Bytes of a register in the state, for the files that are there as bytes. */

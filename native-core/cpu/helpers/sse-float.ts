@@ -3,7 +3,7 @@
 //
 // Scalar helpers take and yield bits; packed helpers take a destination register and the source's halves and write the register.
 
-import { STATE } from "../../x86/state-layout.ts";
+import { STATE, VECTOR_PART, VECTOR_RESULT } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import {
   addExact,
@@ -53,11 +53,24 @@ function open(cpu: CpuContext): Environment {
   };
 }
 
-/** Records flags; raises #XM (or #UD without CR4.OSXMMEXCPT) for an unmasked one. Unmasked operand exceptions hide the result's. */
-function close(cpu: CpuContext, environment: Environment): void {
+/**
+ * Records flags; raises #XM (or #UD without CR4.OSXMMEXCPT) for an unmasked one. Unmasked operand exceptions hide the result's. Those of a
+ * 256-bit operation count as a whole: with any exception unmasked both halves come here, and the low one only leaves its flags for the high.
+ */
+function close(cpu: CpuContext, environment: Environment, part: number = VECTOR_PART.whole): void {
   const mxcsr = cpu.state.getNumber(STATE.mxcsr);
   const enabled = ~(mxcsr >> 7) & 0x3f;
-  const flags = environment.pre & enabled ? environment.pre : environment.pre | environment.post;
+  let { pre, post } = environment;
+  if (enabled && part === VECTOR_PART.low) {
+    cpu.state.setNumber(STATE.vectorLowFlags, pre | (post << 8));
+    return;
+  }
+  if (enabled && part === VECTOR_PART.high) {
+    const low = cpu.state.getNumber(STATE.vectorLowFlags);
+    pre |= low & 0xff;
+    post |= low >> 8;
+  }
+  const flags = pre & enabled ? pre : pre | post;
   cpu.state.setNumber(STATE.mxcsr, mxcsr | flags);
   if (flags & enabled) {
     throw new CpuException(cpu.state.get(STATE.cr4) & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
@@ -198,19 +211,18 @@ function relate(
   return order < 0 ? "less" : order > 0 ? "greater" : "equal";
 }
 
-/** CMPxx: all ones or zero. LT, LE and their negations signal IE for quiet NaNs. */
+/** Bit n: what predicate n of CMPxx says of a relation, and whether it signals IE for quiet NaNs; 16..31 signal where 0..15 do not (SDM 2A table 3-1). */
+const PREDICATES: Record<Relation, number> = { less: 0x9696, equal: 0xa5a5, greater: 0xf0f0, unordered: 0x8778 };
+const SIGNALLING = 0x9999_6666;
+
+/** CMPxx: all ones or zero. */
 const comparison =
-  (format: Format, imm8: bigint): Lane =>
+  (format: Format, predicate: bigint): Lane =>
   (environment, a, b) => {
-    const predicate = Number(imm8 & 3n);
-    const relation = relate(environment, format, a, b, predicate === 1 || predicate === 2);
-    const holds = [
-      relation === "equal",
-      relation === "less",
-      relation === "less" || relation === "equal",
-      relation === "unordered",
-    ][predicate];
-    return holds !== ((imm8 & 4n) !== 0n) ? (format === SINGLE ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn) : 0n;
+    const number = Number(predicate & 31n);
+    const relation = relate(environment, format, a, b, ((SIGNALLING >>> number) & 1) !== 0);
+    const holds = (PREDICATES[relation] >> (number & 15)) & 1;
+    return holds ? (format === SINGLE ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn) : 0n;
   };
 
 const RELATION_FLAGS: Record<Relation, bigint> = { greater: 0n, less: 0x01n, equal: 0x40n, unordered: 0x45n };
@@ -273,21 +285,24 @@ interface PackedShape {
   readonly count: number;
 }
 
-/** Applies `lane` to `count` lanes of the destination and the source; lanes above the results become zero. */
+/**
+ * Applies `lane` to `count` lanes of two vectors, given as quads, and leaves the results in VECTOR_RESULT; lanes above them are zero.
+ * `part`: which half of a 256-bit operation this is (PART).
+ */
 const packed =
   (shape: PackedShape, laneOf: (imm8: bigint) => Lane): Helper =>
-  (cpu, register = 0n, low = 0n, high = 0n, imm8 = 0n) => {
+  (cpu, part = 0n, aLow = 0n, aHigh = 0n, bLow = 0n, bHigh = 0n, imm8 = 0n) => {
     const environment = open(cpu);
     const lane = laneOf(imm8);
-    const destination = cpu.state.vector(Number(register));
-    const source = u64(low) | (u64(high) << 64n);
+    const a = u64(aLow) | (u64(aHigh) << 64n);
+    const b = u64(bLow) | (u64(bHigh) << 64n);
     let result = 0n;
     for (let n = 0; n < shape.count; n++) {
       const take = (vector: bigint): bigint => BigInt.asUintN(shape.fromBits, vector >> BigInt(n * shape.fromBits));
-      result |= lane(environment, take(destination), take(source)) << BigInt(n * shape.toBits);
+      result |= lane(environment, take(a), take(b)) << BigInt(n * shape.toBits);
     }
-    close(cpu, environment);
-    cpu.state.setVector(Number(register), result);
+    close(cpu, environment, Number(part));
+    cpu.state.setVector(VECTOR_RESULT, result);
     return 0n;
   };
 

@@ -113,6 +113,8 @@ export class BlockSource {
       disp: BigInt(view.getInt32(at + 8, true)),
       imm: BigInt(view.getInt32(at + 12, true)),
       imm64: view.getBigInt64(at + 8, true),
+      vvvv: BigInt(view.getUint8(at + 13)),
+      is4: BigInt(view.getUint8(at + 14)),
     };
   }
 }

@@ -1,4 +1,5 @@
 // A disassembler in Intel syntax, derived from the rows: for the debugger, traces and tests. Spelling follows GNU objdump -M intel.
+import type { RegisterField } from "../../ir/nodes.ts";
 import { placeOperands } from "../forms.ts";
 import type { OperandCode, SizeCode } from "../operands.ts";
 import type { Operation } from "../operation.ts";
@@ -21,6 +22,7 @@ const POINTERS: Record<number, string> = {
   8: "QWORD PTR ",
   10: "TBYTE PTR ",
   16: "XMMWORD PTR ",
+  32: "YMMWORD PTR ",
 };
 
 /** Mnemonics that name the operand size, by log2 of it; "" where the row's own is used. */
@@ -106,7 +108,12 @@ function formatOperand(context: Context, operand: OperandCode, n: number): strin
   }
   if (leaf.operands.length === 1 && leaf.addressing === "unused" && operand.memorySize === undefined) return ""; // fences: ModRM is part of the opcode
   const field = placeOperands(leaf.operands, memory)[n] ?? "reg";
-  return registerName(operand, operation[field], sizeOf(context, operand.registerSize));
+  return registerName(operand, fieldOf(operation, field), sizeOf(context, operand.registerSize));
+}
+
+function fieldOf(operation: Operation, field: RegisterField): number {
+  if (field === "vvvv") return (operation.imm >> 8) & 0xff;
+  return field === "is4" ? (operation.imm >> 16) & 0xff : operation[field];
 }
 
 /** Register forms leave index at ZERO with base 0; what tells them apart is the form itself. */
@@ -168,7 +175,7 @@ function formatMemory(context: Context, size: number, operand: OperandCode): str
 function registerName(operand: OperandCode, value: number, size: number): string {
   switch (operand.file) {
     case "vector":
-      return `xmm${value}`;
+      return `${size === 32 ? "y" : "x"}mm${value}`;
     case "mmx":
       return `mm${value}`;
     case "x87":

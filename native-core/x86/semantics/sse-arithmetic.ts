@@ -3,7 +3,7 @@
 import type { Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, row, type Semantics } from "../row.ts";
-import { quad, SSE, SSE2, sseInstruction } from "./sse-common.ts";
+import { SSE, SSE2, sseInstruction } from "./sse-common.ts";
 import {
   allLanes,
   and32,
@@ -24,8 +24,9 @@ import {
   lanesZero,
   noteInexact,
   or32,
+  packedHelper,
+  quads,
   readMxcsr,
-  registerNumber,
   SHAPE,
   toBits,
   toFloat,
@@ -184,21 +185,34 @@ const packedExtremum = (operation: "min" | "max", type: FloatType): Semantics =>
     const b = i.readVector(1, true);
     const a = i.readVector(0);
     const ordinary = lanesAnd(i, lanesOrdinary(i, type, a), lanesOrdinary(i, type, b));
-    i.if(
-      and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, type, ordinary)),
-      () => i.writeVector(0, computeLanes(i, operation, type, a, b)),
-      () => i.callHelper(`sse_packed_${operation}_${type}`, [registerNumber(i, 0), quad(i, b, 0), quad(i, b, 1)]),
-    );
+    const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, type, ordinary));
+    const result = i.variable(computeLanes(i, operation, type, a, b));
+    i.if(i.pure("i32.eqz", [plain]), () => {
+      i.set(result, packedHelper(i, `sse_packed_${operation}_${type}`, a, quads(i, b)));
+    });
+    i.writeVector(0, i.get(result));
   });
 
-const packed = (operation: Rounded, type: FloatType): Semantics =>
+/** Operands of the lanes' operation, made of destination and source by moving lanes and changing signs. */
+export type Arrangement = (i: InstructionBuilder, a: Value, b: Value) => readonly [Value, Value];
+
+/** `helper` gets the operands as they are arranged, or as they were where `ofOriginals`. */
+export const packed = (
+  operation: Rounded,
+  type: FloatType,
+  helper = `sse_packed_${operation}_${type}`,
+  arrange?: Arrangement,
+  ofOriginals = false,
+): Semantics =>
   sseInstruction((i) => {
-    const b = i.readVector(1, true);
-    const a = i.readVector(0);
+    const source = i.readVector(1, true);
+    const destination = i.readVector(0);
+    const [a, b] = arrange?.(i, destination, source) ?? [destination, source];
     const r = computeLanes(i, operation, type, a, b);
     const mxcsr = readMxcsr(i);
     let ordinary = lanesAnd(i, lanesOrdinary(i, type, b), plainLanes(i, operation, type, a, b, r));
     if (operation !== "sqrt") ordinary = lanesAnd(i, ordinary, lanesOrdinary(i, type, a));
+    const result = i.variable(r);
     i.if(
       and32(i, defaultControl(i, mxcsr), allLanes(i, type, ordinary)),
       () => {
@@ -207,10 +221,13 @@ const packed = (operation: Rounded, type: FloatType): Semantics =>
           const lanes = Array.from({ length: 16 / BYTES[type] }, (_, n) => n);
           return or32(i, ...lanes.map((n) => isInexact(i, operation, type, lane(a, n), lane(b, n), lane(r, n))));
         });
-        i.writeVector(0, r);
       },
-      () => i.callHelper(`sse_packed_${operation}_${type}`, [registerNumber(i, 0), quad(i, b, 0), quad(i, b, 1)]),
+      () => {
+        const [first, second] = ofOriginals ? [destination, source] : [a, b];
+        i.set(result, packedHelper(i, helper, first, quads(i, second)));
+      },
     );
+    i.writeVector(0, i.get(result));
   });
 
 const scalarOf = (operation: Arithmetic, type: FloatType): Semantics =>

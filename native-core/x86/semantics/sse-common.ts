@@ -8,11 +8,18 @@ import { STATE } from "../state-layout.ts";
 
 export const SSE: RowTraits = { feature: "sse" };
 export const SSE2: RowTraits = { feature: "sse2" };
+export const SSE3: RowTraits = { feature: "sse3" };
+export const SSSE3: RowTraits = { feature: "ssse3" };
+export const SSE41: RowTraits = { feature: "sse4.1" };
+export const SSE42: RowTraits = { feature: "sse4.2" };
 
-/** An SSE instruction: #UD if CR0.EM = 1 or CR4.OSFXSR = 0, #NM if CR0.TS = 1 (SDM 3A 13.1), before anything else happens. */
+/**
+ * An SSE instruction: #UD if CR0.EM = 1 or CR4.OSFXSR = 0, #NM if CR0.TS = 1 (SDM 3A 13.1), before anything else happens. An AVX one: #UD
+ * outside protected mode, if CR4.OSXSAVE = 0 or XCR0 lacks SSE or AVX; #NM as before (SDM 2A 2.4).
+ */
 export function sseInstruction(body: Semantics): Semantics {
   return (i) => {
-    const blocked = i.readState(STATE.vectorBlocked);
+    const blocked = i.readState(i.isVex ? STATE.avxBlocked : STATE.vectorBlocked);
     i.if(i.isNonZero(blocked), () => {
       i.if(
         i.eq(blocked, i.i64(CR0.TS)),
@@ -20,7 +27,7 @@ export function sseInstruction(body: Semantics): Semantics {
         () => i.raise(VECTOR.UD),
       );
     });
-    body(i);
+    i.eachHalf(() => body(i));
   };
 }
 
@@ -46,7 +53,8 @@ export function vectorOperation(name: PureOpName): Semantics {
 
 /** The imm8 of an instruction, zero-extended. */
 export function immediate8(i: InstructionBuilder): Value {
-  return i.and(i.field("imm"), i.i64(0xff));
+  const immediate = i.and(i.field("imm"), i.i64(0xff));
+  return i.immediateShift === 0 ? immediate : i.shrU(immediate, i.i64(i.immediateShift));
 }
 
 /** Size of general operand n. */
@@ -84,4 +92,25 @@ export function zeroExtend(i: InstructionBuilder, low: Value): Value {
 /** The low 8 bytes of `low` and the high 8 bytes of `high`. */
 export function mergeHalves(i: InstructionBuilder, low: Value, high: Value): Value {
   return i.pure("i8x16.shuffle", [low, high], [0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31]);
+}
+
+/** Byte `imm8 + n` for byte n, saturated: indices for a swizzle that moves bytes down. */
+export function indicesFrom(i: InstructionBuilder, start: Value): Value {
+  return i.pure("i8x16.add_sat_u", [
+    i.v128(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100n),
+    i.pure("i8x16.splat", [i.narrow(start)]),
+  ]);
+}
+
+/** All ones in each lane whose bit is set in `bits` (i64, one bit per lane from bit 0). */
+export function lanesOfBits(i: InstructionBuilder, laneBits: 8 | 16 | 32 | 64, bits: Value): Value {
+  const count = 128 / laneBits;
+  const each = lanes(
+    i,
+    laneBits,
+    Array.from({ length: count }, (_, n) => 1 << n),
+  );
+  const shape = ({ 8: "i8x16", 16: "i16x8", 32: "i32x4", 64: "i64x2" } as const)[laneBits];
+  const all = shape === "i64x2" ? i.pure("i64x2.splat", [bits]) : i.pure(`${shape}.splat`, [i.narrow(bits)]);
+  return i.pure(`${shape}.eq`, [i.pure("v128.and", [all, each]), each]);
 }

@@ -2,7 +2,7 @@
 import type { Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
-import { immediate8, quad, SSE, SSE2, sseInstruction } from "./sse-common.ts";
+import { SSE, SSE2, sseInstruction } from "./sse-common.ts";
 import {
   allLanes,
   and32,
@@ -11,9 +11,11 @@ import {
   type FloatType,
   isOrdinary,
   lanesAnd,
+  lanesOr,
   lanesOrdinary,
+  packedHelper,
+  quads,
   readMxcsr,
-  registerNumber,
   SHAPE,
   toFloat,
 } from "./sse-float.ts";
@@ -24,19 +26,21 @@ function maskOf(i: InstructionBuilder, bit: Value): Value {
 }
 
 /**
- * The predicate of imm8 bits 1:0 (EQ, LT, LE, UNORD) as which of "equal" and "less" counts, and bit 2 as inversion; operands are ordered here.
- * Legacy encodings ignore bits 7:3.
+ * Bit n: predicate n holds for ordered operands of which the first is less, equal, greater (SDM 2A table 3-1). Legacy encodings have
+ * predicates 0..7, VEX ones 16 that differ, and 16 more that signal differently.
  */
-function predicate(i: InstructionBuilder): { equal: Value; less: Value; invert: Value } {
-  const immediate = immediate8(i);
-  const low = i.and(immediate, i.i64(3));
-  const isEqualOrLessEqual = i.and(i.not(low), i.i64(1)); // 0 and 2
-  const isLess = i.and(i.xor(low, i.shrU(low, i.i64(1))), i.i64(1)); // 1 and 2
-  return {
-    equal: maskOf(i, isEqualOrLessEqual),
-    less: maskOf(i, isLess),
-    invert: maskOf(i, i.and(immediate, i.i64(4))),
-  };
+const HOLDS = { less: 0x9696, equal: 0xa5a5, greater: 0xf0f0 } as const;
+
+/** Which orders of ordered operands satisfy the predicate in imm8, as masks. */
+function predicate(i: InstructionBuilder): { less: Value; equal: Value; greater: Value } {
+  const number = i.and(comparedAs(i), i.i64(15));
+  const holds = (table: number): Value => maskOf(i, i.and(i.shrU(i.i64(table), number), i.i64(1)));
+  return { less: holds(HOLDS.less), equal: holds(HOLDS.equal), greater: holds(HOLDS.greater) };
+}
+
+/** The predicate's number, for helpers. */
+function comparedAs(i: InstructionBuilder): Value {
+  return i.and(i.field("imm"), i.i64(i.isVex ? 31 : 7));
 }
 
 const compareScalar = (type: FloatType): Semantics =>
@@ -46,13 +50,13 @@ const compareScalar = (type: FloatType): Semantics =>
     const a = toFloat(i, type, aBits);
     const b = toFloat(i, type, bBits);
     const plain = and32(i, defaultControl(i, readMxcsr(i)), isOrdinary(i, type, a), isOrdinary(i, type, b));
-    const { equal, less, invert } = predicate(i);
-    const extend = (condition: Value): Value => i.sub(i.i64(0), i.widen(condition));
-    const isEqual = i.and(extend(i.pure(`${type}.eq`, [a, b])), equal);
-    const isLess = i.and(extend(i.pure(`${type}.lt`, [a, b])), less);
-    const result = i.variable(i.xor(i.or(isEqual, isLess), invert));
+    const holds = predicate(i);
+    const where = (name: "lt" | "eq" | "gt", mask: Value): Value =>
+      i.and(i.sub(i.i64(0), i.widen(i.pure(`${type}.${name}`, [a, b]))), mask);
+    const ordered = i.or(i.or(where("lt", holds.less), where("eq", holds.equal)), where("gt", holds.greater));
+    const result = i.variable(ordered);
     i.if(i.pure("i32.eqz", [plain]), () => {
-      i.set(result, i.callHelper(`sse_cmp_${type}`, [aBits, bBits, immediate8(i)]));
+      i.set(result, i.callHelper(`sse_cmp_${type}`, [aBits, bBits, comparedAs(i)]));
     });
     i.writeScalar(0, BYTES[type], i.mask(i.get(result), BYTES[type]));
   });
@@ -63,19 +67,15 @@ const comparePacked = (type: FloatType): Semantics =>
     const b = i.readVector(1, true);
     const a = i.readVector(0);
     const ordinary = allLanes(i, type, lanesAnd(i, lanesOrdinary(i, type, a), lanesOrdinary(i, type, b)));
-    i.if(
-      and32(i, defaultControl(i, readMxcsr(i)), ordinary),
-      () => {
-        const { equal, less, invert } = predicate(i);
-        const all = (mask: Value): Value => i.pure("i64x2.splat", [mask]);
-        const isEqual = i.pure("v128.and", [i.pure(`${shape}.eq`, [a, b]), all(equal)]);
-        const isLess = i.pure("v128.and", [i.pure(`${shape}.lt`, [a, b]), all(less)]);
-        i.writeVector(0, i.pure("v128.xor", [i.pure("v128.or", [isEqual, isLess]), all(invert)]));
-      },
-      () => {
-        i.callHelper(`sse_packed_cmp_${type}`, [registerNumber(i, 0), quad(i, b, 0), quad(i, b, 1), immediate8(i)]);
-      },
-    );
+    const holds = predicate(i);
+    const where = (name: "lt" | "eq" | "gt", mask: Value): Value =>
+      i.pure("v128.and", [i.pure(`${shape}.${name}`, [a, b]), i.pure("i64x2.splat", [mask])]);
+    const ordered = lanesOr(i, where("lt", holds.less), where("eq", holds.equal), where("gt", holds.greater));
+    const result = i.variable(ordered);
+    i.if(i.pure("i32.eqz", [and32(i, defaultControl(i, readMxcsr(i)), ordinary)]), () => {
+      i.set(result, packedHelper(i, `sse_packed_cmp_${type}`, a, quads(i, b), comparedAs(i)));
+    });
+    i.writeVector(0, i.get(result));
   });
 
 /** ZF PF CF: 000 above, 001 below, 100 equal, 111 unordered; OF SF AF cleared. COMIxx signals IE for quiet NaNs too. */

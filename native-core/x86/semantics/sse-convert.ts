@@ -22,8 +22,9 @@ import {
   lanesZero,
   noteInexact,
   or32,
+  packedHelper,
+  quads,
   readMxcsr,
-  registerNumber,
   splat,
   toBits,
   toFloat,
@@ -111,7 +112,7 @@ const doubleToSingle = sseInstruction((i) => {
 // --- packed ------------------------------------------------------------------------------------------------------------
 
 /**
- * Writes `r`, or lets the packed helper write the destination from the source. `exactLanes`: a mask of the lanes that were not rounded,
+ * Writes `r`, or what the packed helper makes of the source. `exactLanes`: a mask of the lanes that were not rounded,
  * of the shape of `type`; asked for only until PE is set.
  */
 function packedResult(
@@ -119,26 +120,20 @@ function packedResult(
   plain: Value,
   r: Value,
   helper: string,
-  [low, high]: readonly [Value, Value],
+  source: readonly [Value, Value],
   type: FloatType,
   exactLanes?: () => Value,
 ): void {
+  const result = i.variable(r);
   i.if(
     plain,
     () => {
-      if (exactLanes) {
-        noteInexact(i, readMxcsr(i), () => i.pure("i32.eqz", [allLanes(i, type, exactLanes())]));
-      }
-      i.writeVector(0, r);
+      if (exactLanes) noteInexact(i, readMxcsr(i), () => i.pure("i32.eqz", [allLanes(i, type, exactLanes())]));
     },
-    () => i.callHelper(helper, [registerNumber(i, 0), low, high]),
+    () => i.set(result, packedHelper(i, helper, undefined, source)),
   );
+  i.writeVector(0, i.get(result));
 }
-
-const halves = (i: InstructionBuilder, vector: Value): readonly [Value, Value] => [
-  quad(i, vector, 0),
-  quad(i, vector, 1),
-];
 
 /** The low 8 bytes of a register or memory as a vector. */
 function lowHalf(i: InstructionBuilder): Value {
@@ -160,14 +155,14 @@ const doublesToSingles = sseInstruction((i) => {
   const aboveTiny = i.pure("f64x2.gt", [i.pure("f64x2.abs", [back]), splat(i, "f64", 2 ** -126)]);
   const inRange = lanesAnd(i, lanesFinite(i, "f64", back), lanesOr(i, aboveTiny, lanesZero(i, "f64", x)));
   const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f64", inRange));
-  packedResult(i, plain, r, "sse_packed_demote", halves(i, x), "f64", () => i.pure("f64x2.eq", [back, x]));
+  packedResult(i, plain, r, "sse_packed_demote", quads(i, x), "f64", () => i.pure("f64x2.eq", [back, x]));
 });
 
 const integersToSingles = sseInstruction((i) => {
   const x = i.readVector(1, true);
   const plain = defaultControl(i, readMxcsr(i));
   const r = i.pure("f32x4.convert_i32x4_s", [x]);
-  packedResult(i, plain, r, "sse_packed_from_integer_f32", halves(i, x), "f32", () => {
+  packedResult(i, plain, r, "sse_packed_from_integer_f32", quads(i, x), "f32", () => {
     // 2^31 saturates to the one integer that rounds to it and is next to it.
     const back = i.pure("i32x4.eq", [i.pure("i32x4.trunc_sat_f32x4_s", [r]), x]);
     return lanesAnd(i, back, i.pure("f32x4.lt", [r, splat(i, "f32", 2 ** 31)]));
@@ -187,7 +182,7 @@ const singlesToIntegers = (truncate: boolean): Semantics =>
     const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f32", inRange));
     const r = i.pure("i32x4.trunc_sat_f32x4_s", [rounded]);
     const helper = `sse_packed_${truncate ? "truncate" : "to_integer"}_f32`;
-    packedResult(i, plain, r, helper, halves(i, x), "f32", () => i.pure("f32x4.eq", [rounded, x]));
+    packedResult(i, plain, r, helper, quads(i, x), "f32", () => i.pure("f32x4.eq", [rounded, x]));
   });
 
 const doublesToIntegers = (truncate: boolean): Semantics =>
@@ -198,7 +193,7 @@ const doublesToIntegers = (truncate: boolean): Semantics =>
     const plain = and32(i, defaultControl(i, readMxcsr(i)), allLanes(i, "f64", inRange));
     const r = i.pure("i32x4.trunc_sat_f64x2_s_zero", [rounded]);
     const helper = `sse_packed_${truncate ? "truncate" : "to_integer"}_f64`;
-    packedResult(i, plain, r, helper, halves(i, x), "f64", () => i.pure("f64x2.eq", [rounded, x]));
+    packedResult(i, plain, r, helper, quads(i, x), "f64", () => i.pure("f64x2.eq", [rounded, x]));
   });
 
 // --- approximations ------------------------------------------------------------------------------------------------------

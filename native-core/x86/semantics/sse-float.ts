@@ -9,7 +9,7 @@
 // Once PE is set, the common case costs a few compares beside the operation itself.
 import type { Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
-import { STATE } from "../state-layout.ts";
+import { STATE, VECTOR_RESULT } from "../state-layout.ts";
 
 export const MXCSR_PE = 0x20;
 const CONTROL_MASK = 0xffc0;
@@ -128,10 +128,27 @@ export function allLanes(i: InstructionBuilder, type: FloatType, mask: Value): V
   return i.pure(type === "f64" ? "i64x2.all_true" : "i32x4.all_true", [mask]);
 }
 
-/** The number of a vector operand's register, for helpers that write it. */
-export function registerNumber(i: InstructionBuilder, n: number): Value {
-  const operand = i.operand(n);
-  if (operand.kind !== "vector") throw new Error(`operand ${n} is not a vector register`);
-  const { selector } = operand;
-  return selector.kind === "field" ? i.field(selector.field) : i.i64(selector.register);
+/**
+ * A vector from a packed helper (`sse_packed_...`), which leaves it in VECTOR_RESULT. `a` and `b`: the operands, the first as a vector, the
+ * second as its quads; the helper is also told which half of a 256-bit operation this is, since exceptions are raised for the whole.
+ */
+export function packedHelper(
+  i: InstructionBuilder,
+  helper: string,
+  a: Value | undefined,
+  b: readonly [Value, Value],
+  ...rest: Value[]
+): Value {
+  const first = a ? [quad(i, a, 0), quad(i, a, 1)] : [i.i64(0), i.i64(0)];
+  i.callHelper(helper, [i.i64(i.part), ...first, ...b, ...rest]);
+  return i.readRegister("vector", { kind: "fixed", register: VECTOR_RESULT }, 16);
+}
+
+/** Both quads of a vector, low first. */
+export function quads(i: InstructionBuilder, vector: Value): readonly [Value, Value] {
+  return [quad(i, vector, 0), quad(i, vector, 1)];
+}
+
+function quad(i: InstructionBuilder, vector: Value, lane: 0 | 1): Value {
+  return i.pure("i64x2.extract_lane", [vector], [lane]);
 }

@@ -5,9 +5,9 @@ import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, row, type Semantics } from "../row.ts";
 import { fromQuads, generalSize, quad, SSE, SSE2, sseInstruction, zeroExtend } from "./sse-common.ts";
 
-const move = (aligned: boolean): Semantics =>
+const move = (aligned: "always" | false): Semantics =>
   sseInstruction((i) => i.writeVector(0, i.readVector(1, aligned), aligned));
-const aligned = move(true);
+const aligned = move("always");
 const unaligned = move(false);
 
 /** A scalar load from memory clears the rest of the register; between registers the rest stays. */
