@@ -8,7 +8,7 @@ import { appVersion } from "../services/host/host-info.ts";
 import { log } from "../services/log.ts";
 import { resolveHome } from "../store/data-folder.ts";
 import type { RegisterCommand, Run } from "./command.ts";
-import { registerClone } from "./commands/clone.ts";
+import { registerClone, registerFork, registerTemplate } from "./commands/clone.ts";
 import { registerConsole } from "./commands/console.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDiscard } from "./commands/discard.ts";
@@ -48,6 +48,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerDiscard,
   registerSnapshot,
   registerClone,
+  registerFork,
+  registerTemplate,
   registerRemove,
   registerTrash,
   registerLog,

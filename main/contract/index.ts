@@ -27,6 +27,8 @@ const base = oc.errors({
 
 const byMachine = z.object({ id: machineIdSchema });
 const nothing = z.object({});
+/** How many copies one command makes. */
+const copyCount = z.int().min(1).max(100).default(1);
 
 /** A new disk (`sizeMiB`) or an existing image, which is used where it is. */
 export const newDiskSchema = z.union([
@@ -90,10 +92,30 @@ export const contract = {
       .route({ method: "POST", path: "/machines/{id}/disks" })
       .input(byMachine.extend({ disk: newDiskSchema }))
       .output(machineDetailsSchema),
-    /** Full copy of the machine that is off or saved, or of one of its snapshots. */
+    /**
+     * Copies of the machine that is off or saved, or of one of its snapshots. `linked` ones share its disk layers and take no time and no
+     * space; they stay whole whatever happens to the source. Several get a number behind their name.
+     */
     clone: base
       .route({ method: "POST", path: "/machines/{id}/clone" })
-      .input(byMachine.extend({ name: z.string(), snapshotId: snapshotIdSchema.nullable().default(null) }))
+      .input(
+        byMachine.extend({
+          name: z.string(),
+          kind: z.enum(["full", "linked"]).default("full"),
+          snapshotId: snapshotIdSchema.nullable().default(null),
+          count: copyCount,
+        }),
+      )
+      .output(z.array(machineDetailsSchema)),
+    /** Copies of a running machine that go on from the same instant as it does. */
+    fork: base
+      .route({ method: "POST", path: "/machines/{id}/fork" })
+      .input(byMachine.extend({ name: z.string().optional(), count: copyCount, start: z.boolean().default(true) }))
+      .output(z.array(machineDetailsSchema)),
+    /** A template is not started itself: it is there to be cloned, and nothing changes it meanwhile. */
+    setTemplate: base
+      .route({ method: "PUT", path: "/machines/{id}/template" })
+      .input(byMachine.extend({ template: z.boolean() }))
       .output(machineDetailsSchema),
     /** Moves the machine's folder to the trash of the data folder (or deletes it with `permanently`). */
     remove: base

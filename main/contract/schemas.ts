@@ -37,6 +37,22 @@ export type Failure = z.infer<typeof failureSchema>;
 export const machineIdSchema = z.string().regex(/^[0-9a-f]{12}$/, "a machine id");
 export const snapshotIdSchema = z.string().regex(/^[0-9a-f]{12}$/, "a snapshot id");
 
+/** `linked`: shares the disk layers of its source, which stay as long as anybody uses them. `fork`: of a running machine, with its memory. */
+export const CLONE_KINDS = ["full", "linked", "fork"] as const;
+export type CloneKind = (typeof CLONE_KINDS)[number];
+
+export const machineOriginSchema = z.strictObject({
+  kind: z.enum(CLONE_KINDS),
+  machineId: machineIdSchema,
+  /** The source's name at that time. */
+  machineName: z.string(),
+});
+export type MachineOrigin = z.infer<typeof machineOriginSchema>;
+
+/** Why a snapshot is there: taken by the user, by the schedule, or before a risky act. */
+export const SNAPSHOT_KINDS = ["user", "schedule", "safety"] as const;
+export type SnapshotKind = (typeof SNAPSHOT_KINDS)[number];
+
 export const machineSummarySchema = z.object({
   id: machineIdSchema,
   name: z.string(),
@@ -48,6 +64,8 @@ export const machineSummarySchema = z.object({
   currentSnapshotName: z.string().nullable(),
   /** Why the machine is `aborted`, or what the last start failed with. */
   lastFailure: failureSchema.nullable(),
+  /** Not started itself but copied on demand. */
+  template: z.boolean(),
   createdAtMs: z.number(),
   /** Increments with every change of the machine's record, so that a client can tell stale answers. */
   revision: z.int(),
@@ -60,6 +78,8 @@ export const machineDetailsSchema = machineSummarySchema.extend({
   capabilities: engineCapabilitiesSchema.nullable(),
   metrics: vmMetricsSchema.nullable(),
   startedAtMs: z.number().nullable(),
+  /** What it was copied from. */
+  origin: machineOriginSchema.nullable(),
   /** Disks with what they hold now. */
   disks: z.array(
     z.object({
@@ -86,6 +106,9 @@ export const snapshotSchema = z.object({
   ownBytes: z.number(),
   hasThumbnail: z.boolean(),
   pauseMs: z.number().nullable(),
+  kind: z.enum(SNAPSHOT_KINDS),
+  /** Kept whatever the retention rules say. */
+  pinned: z.boolean(),
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 

@@ -3,11 +3,13 @@ import { implement } from "@orpc/server";
 import { AppError } from "../../native-core/common/errors.ts";
 import { contract } from "../contract/index.ts";
 import type { App } from "../services/app.ts";
+import { cloneMachine } from "../services/clones/clone.ts";
+import { forkMachine } from "../services/clones/fork.ts";
+import { setTemplate } from "../services/clones/template.ts";
 import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
 import { changePreferences, readPreferences } from "../services/host/preferences.ts";
 import { deleteTrashed, emptyTrash, listTrash } from "../services/host/trash.ts";
-import { cloneMachine } from "../services/machines/clone.ts";
 import { addDisk, configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
@@ -59,7 +61,16 @@ export function createRouter(app: App) {
       clone: os.machines.clone.handler(async ({ input }) => {
         const source = registry.get(input.id);
         const snapshot = input.snapshotId === null ? null : snapshotOf(source, input.snapshotId);
-        return details(await cloneMachine(context, source, input.name, snapshot));
+        return Promise.all((await cloneMachine(context, source, { ...input, snapshot })).map(details));
+      }),
+      fork: os.machines.fork.handler(async ({ input }) => {
+        const copies = await forkMachine(context, lifecycle, registry.get(input.id), input);
+        return Promise.all(copies.map(details));
+      }),
+      setTemplate: os.machines.setTemplate.handler(async ({ input }) => {
+        const machine = registry.get(input.id);
+        await setTemplate(machine, input.template);
+        return details(machine);
       }),
       remove: os.machines.remove.handler(async ({ input }) => {
         await removeMachine(context, registry.get(input.id), input.permanently);

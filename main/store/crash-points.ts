@@ -18,6 +18,8 @@ export const CRASH_POINTS = [
   "save:intent-recorded",
   "save:state-written",
   "clone:files-copied",
+  "clone:layers-frozen",
+  "clone:layers-shared",
   "remove:folder-moved",
   "undo:folder-moved",
 ] as const;

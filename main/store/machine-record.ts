@@ -2,7 +2,13 @@
 // Paths are relative to the machine's folder, so that a folder can be moved, copied or restored from a backup as it is.
 import { z } from "zod";
 import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
-import { failureSchema, machineIdSchema, snapshotIdSchema } from "../contract/schemas.ts";
+import {
+  failureSchema,
+  machineIdSchema,
+  machineOriginSchema,
+  SNAPSHOT_KINDS,
+  snapshotIdSchema,
+} from "../contract/schemas.ts";
 
 export const RECORD_VERSION = 1;
 
@@ -36,6 +42,10 @@ const snapshotRecordSchema = z.strictObject({
   pauseMs: z.number().nullable(),
   writtenBytes: z.number(),
   hasThumbnail: z.boolean(),
+  /** Why it is there: taken by the user, by the schedule, or before a risky act. */
+  kind: z.enum(SNAPSHOT_KINDS).default("user"),
+  /** Kept whatever the retention rules say. */
+  pinned: z.boolean().default(false),
 });
 export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
 
@@ -66,6 +76,16 @@ export const machineRecordSchema = z.strictObject({
   currentSnapshotId: snapshotIdSchema.nullable(),
   changedSinceSnapshot: z.boolean(),
   lastFailure: failureSchema.nullable(),
+  /** Read-only: it is not started itself but copied on demand. */
+  template: z.boolean().default(false),
+  /** What it was copied from. */
+  origin: machineOriginSchema.nullable().default(null),
+  /** Tells the guest that it is not the one it was (VMGenID); null until the first start. Hexadecimal, 128 bits. */
+  generationId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .nullable()
+    .default(null),
   pending: pendingSchema.nullable(),
   snapshots: z.array(snapshotRecordSchema),
 });

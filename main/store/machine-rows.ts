@@ -33,6 +33,8 @@ async function writeSnapshots(transaction: Transaction<StoreTables>, record: Mac
         pause_ms: snapshot.pauseMs,
         written_bytes: snapshot.writtenBytes,
         has_thumbnail: snapshot.hasThumbnail ? 1 : 0,
+        kind: snapshot.kind,
+        pinned: snapshot.pinned ? 1 : 0,
       })
       .execute();
     for (const layer of snapshot.layers) {
@@ -74,6 +76,9 @@ function machineRow(record: MachineRecord): MachineTable {
     changed_since_snapshot: record.changedSinceSnapshot ? 1 : 0,
     last_failure: record.lastFailure === null ? null : JSON.stringify(record.lastFailure),
     pending: record.pending === null ? null : JSON.stringify(record.pending),
+    template: record.template ? 1 : 0,
+    origin: record.origin === null ? null : JSON.stringify(record.origin),
+    generation_id: record.generationId,
   };
 }
 
@@ -94,6 +99,9 @@ function recordOf(
     changedSinceSnapshot: row.changed_since_snapshot === 1,
     lastFailure: row.last_failure === null ? null : JSON.parse(row.last_failure),
     pending: row.pending === null ? null : JSON.parse(row.pending),
+    template: row.template === 1,
+    origin: row.origin === null ? null : JSON.parse(row.origin),
+    generationId: row.generation_id,
     snapshots: snapshots.map((snapshot) => ({
       id: snapshot.id,
       parentId: snapshot.parent_id,
@@ -108,6 +116,8 @@ function recordOf(
       pauseMs: snapshot.pause_ms,
       writtenBytes: snapshot.written_bytes,
       hasThumbnail: snapshot.has_thumbnail === 1,
+      kind: snapshot.kind,
+      pinned: snapshot.pinned === 1,
     })),
   });
   return parsed.success ? parsed.data : null;

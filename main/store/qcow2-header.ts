@@ -53,3 +53,26 @@ export async function readDiskSize(image: string, format: string): Promise<numbe
     return null;
   }
 }
+
+/** Layers of up to this many L1 entries (2 TiB) are looked through; a larger one counts as written. */
+const L1_MAX_ENTRIES = 4096;
+
+/** Whether this layer itself holds anything: false for an overlay that nobody wrote to. True when that can't be told. */
+export async function hasOwnData(image: string): Promise<boolean> {
+  try {
+    const handle = await open(image, "r");
+    try {
+      const header = Buffer.alloc(48);
+      const { bytesRead } = await handle.read(header, 0, 48, 0);
+      const entries = header.readUInt32BE(36);
+      if (bytesRead < 48 || header.readUInt32BE(0) !== MAGIC || entries > L1_MAX_ENTRIES) return true;
+      const table = Buffer.alloc(entries * 8);
+      const read = await handle.read(table, 0, table.length, Number(header.readBigUInt64BE(40)));
+      return read.bytesRead < table.length || table.some((byte) => byte !== 0);
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return true;
+  }
+}

@@ -14,6 +14,9 @@ export interface MachineTable {
   changed_since_snapshot: number;
   last_failure: string | null;
   pending: string | null;
+  template: number;
+  origin: string | null;
+  generation_id: string | null;
 }
 
 export interface SnapshotTable {
@@ -28,6 +31,8 @@ export interface SnapshotTable {
   pause_ms: number | null;
   written_bytes: number;
   has_thumbnail: number;
+  kind: string;
+  pinned: number;
 }
 
 export interface SnapshotLayerTable {

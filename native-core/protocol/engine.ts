@@ -50,6 +50,11 @@ export const startRequestSchema = z.strictObject({
   /** A saved state or snapshot memory folder to continue from instead of booting. */
   restoreFrom: z.string().nullable(),
   startPaused: z.boolean(),
+  /** What the guest knows itself by (VMGenID); another one than that of the restored state tells it that it is a copy or went back. */
+  generationId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
 });
 export type StartRequest = z.infer<typeof startRequestSchema>;
 

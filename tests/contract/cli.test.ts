@@ -80,6 +80,15 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect((await terrarium("show", "two")).stdout).toMatch(/^memoryMiB +1024$/m);
     expect((await terrarium("list")).stdout).toMatch(/powered-off +one\n/);
     expect(await json("clone", "one", "three")).toMatchObject({ name: "three" });
+    expect(await json("clone", "one", "worker", "--linked", "--count", "2")).toMatchObject([
+      { name: "worker 1", origin: { kind: "linked" } },
+      { name: "worker 2" },
+    ]);
+    expect(await json("template", "worker 1")).toMatchObject({ template: true });
+    expect((await terrarium("start", "worker 1")).code).toBe(5);
+    expect(await json("template", "worker 1", "--off")).toMatchObject({ template: false });
+    for (const name of ["worker 1", "worker 2"]) await json("remove", name, "--permanently");
+    expect((await terrarium("fork", "one")).stderr).toContain("powered off");
     const removed = await json("remove", "three");
     expect(await json("remove", "--undo", String(removed["id"]))).toMatchObject({ name: "three" });
     await json("remove", "three");

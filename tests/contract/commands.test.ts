@@ -69,7 +69,17 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
       config: { memoryMiB: 512 },
     });
     expect((await client.machines.get({ id: custom.id })).disks).toHaveLength(2);
-    expect(await client.machines.clone({ id: custom.id, name: "Twin" })).toMatchObject({ name: "Twin" });
+    expect(await client.machines.clone({ id: custom.id, name: "Twin" })).toMatchObject([{ name: "Twin" }]);
+    await client.machines.setTemplate({ id: custom.id, template: true });
+    expect(await failureOf(client.machines.start({ id: custom.id }))).toMatchObject({
+      code: "INVALID_STATE",
+      field: "template",
+    });
+    const workers = await client.machines.clone({ id: custom.id, name: "Worker", kind: "linked", count: 2 });
+    expect(workers).toMatchObject([
+      { name: "Worker 1", template: false, origin: { kind: "linked", machineId: custom.id, machineName: "Custom" } },
+      { name: "Worker 2" },
+    ]);
     await client.machines.remove({ id: starter.id });
     expect(await client.trash.list()).toMatchObject([{ machineId: starter.id, machineName: "Starter Linux" }]);
     const twin = (await client.machines.list()).find((machine) => machine.name === "Twin");
@@ -95,6 +105,9 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
       groups: ["lo"],
     });
     expect(await client.machines.screenshot({ id })).toMatchObject({ width: 1, height: 1 });
+    expect(await client.machines.fork({ id, name: "twin", start: false })).toMatchObject([
+      { name: "twin", state: "saved", origin: { kind: "fork" } },
+    ]);
     await client.machines.pause({ id });
     await client.machines.resume({ id });
     await client.machines.reset({ id });

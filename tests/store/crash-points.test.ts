@@ -25,6 +25,7 @@ const KILLS: Readonly<Record<string, readonly CrashPoint[]>> = {
   delete: ["commit:record-written", "delete:recorded", "merge:data-copied", "merge:backing-switched"],
   save: ["save:intent-recorded", "save:state-written"],
   clone: ["clone:files-copied", "create:files-made", "create:folder-in-place"],
+  "linked-clone": ["clone:layers-frozen", "commit:record-written", "clone:layers-shared", "create:folder-in-place"],
   remove: ["remove:folder-moved"],
   undo: ["remove:folder-moved", "undo:folder-moved"],
 };

@@ -6,11 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { migrate, openDatabase } from "../../main/store/database.ts";
 import { readRecords, writeRecord } from "../../main/store/machine-rows.ts";
 import { MIGRATIONS } from "../../main/store/migrations/index.ts";
-import type { StoreTables } from "../../main/store/schema.ts";
+import type { MachineTable, StoreTables } from "../../main/store/schema.ts";
 import { testRecord, testSnapshot } from "../support/records.ts";
 import { temporaryFolder } from "../support/test-app.ts";
 
 const NAMES = Object.keys(MIGRATIONS);
+const NEWEST = NAMES.at(-1) ?? "";
 
 let folder: string;
 let file: string;
@@ -58,7 +59,7 @@ const MACHINE_ROW = {
   changed_since_snapshot: 0,
   last_failure: null,
   pending: null,
-};
+} as MachineTable;
 
 describe("migration 0001-machines", () => {
   it("makes a strict table of machines", async () => {
@@ -93,6 +94,7 @@ describe("migration 0002-snapshots", () => {
     await database.insertInto("machine").values(MACHINE_ROW).execute();
     await migrateTo("0002-snapshots");
     expect(await tables()).toEqual(["machine", "snapshot", "snapshot_layer"]);
+    await migrateTo(NEWEST);
     const layers = [{ diskId: "disk0", file: "disks/disk0.qcow2", format: "qcow2" as const }];
     const parent = testSnapshot("111111111111", { layers });
     const child = testSnapshot("222222222222", { parentId: parent.id });
@@ -104,7 +106,7 @@ describe("migration 0002-snapshots", () => {
   });
 
   it("refuses a snapshot whose parent is not there", async () => {
-    await migrateTo("0002-snapshots");
+    await migrateTo(NEWEST);
     const orphan = testSnapshot("222222222222", { parentId: "111111111111" });
     await expect(writeRecord(database, testRecord("aaaaaaaaaaaa", { snapshots: [orphan] }))).rejects.toThrow(
       "FOREIGN KEY",
@@ -116,14 +118,13 @@ describe("migration 0002-snapshots", () => {
 describe("migration 0003-store-events", () => {
   it("adds the history of the store and keeps everything else", async () => {
     await migrateTo("0002-snapshots");
-    const record = testRecord("aaaaaaaaaaaa", { snapshots: [testSnapshot("111111111111")] });
-    await writeRecord(database, record);
+    await database.insertInto("machine").values(MACHINE_ROW).execute();
     await migrateTo("0003-store-events");
     await database.insertInto("store_event").values({ at_ms: 1, message: "rebuilt" }).execute();
     expect(await database.selectFrom("store_event").selectAll().execute()).toEqual([
       { id: 1, at_ms: 1, message: "rebuilt" },
     ]);
-    expect([...(await readRecords(database)).values()]).toEqual([record]);
+    expect(await database.selectFrom("machine").selectAll().execute()).toEqual([MACHINE_ROW]);
   });
 });
 
@@ -162,11 +163,46 @@ describe("migration 0005-metric-samples", () => {
   });
 });
 
+describe("migration 0006-clones-and-care", () => {
+  it("keeps machines and snapshots, which are no templates, no clones, taken by the user and not pinned", async () => {
+    await migrateTo("0005-metric-samples");
+    const record = testRecord("aaaaaaaaaaaa");
+    await database
+      .insertInto("machine")
+      .values({ ...MACHINE_ROW, config: JSON.stringify(record.config), revision: record.revision })
+      .execute();
+    const { id: snapshotId, ...snapshot } = testSnapshot("111111111111");
+    await sql`
+      INSERT INTO snapshot (id, machine_id, name, description, taken_at_ms, config, written_bytes, has_thumbnail)
+      VALUES (${snapshotId}, ${record.id}, ${snapshot.name}, '', 1, ${JSON.stringify(snapshot.config)}, 0, 0)
+    `.execute(database);
+    await migrateTo("0006-clones-and-care");
+    expect((await readRecords(database)).get(record.id)).toMatchObject({
+      template: false,
+      origin: null,
+      generationId: null,
+      snapshots: [{ kind: "user", pinned: false }],
+    });
+  });
+
+  it("keeps what is new", async () => {
+    await migrateTo("0006-clones-and-care");
+    const record = testRecord("aaaaaaaaaaaa", {
+      template: true,
+      origin: { kind: "linked", machineId: "bbbbbbbbbbbb", machineName: "Base" },
+      generationId: "00112233445566778899aabbccddeeff",
+      snapshots: [testSnapshot("111111111111", { kind: "safety", pinned: true })],
+    });
+    await writeRecord(database, record);
+    expect((await readRecords(database)).get(record.id)).toEqual(record);
+  });
+});
+
 describe("the list of migrations", () => {
   it("is in order, numbered without gaps and each has a test here", () => {
     expect(NAMES).toEqual([...NAMES].sort());
     expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
-    expect(NAMES.at(-1)).toBe("0005-metric-samples");
+    expect(NAMES.at(-1)).toBe("0006-clones-and-care");
   });
 
   it("is applied by opening, once", async () => {

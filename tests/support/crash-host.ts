@@ -2,7 +2,7 @@
 // stdout before the next begins; what was acknowledged has to be there afterwards.
 import { writeSync } from "node:fs";
 import path from "node:path";
-import { cloneMachine } from "../../main/services/machines/clone.ts";
+import { cloneMachine } from "../../main/services/clones/clone.ts";
 import { configure } from "../../main/services/machines/configuration.ts";
 import { createStarter } from "../../main/services/machines/creation.ts";
 import type { Machine } from "../../main/services/machines/machine.ts";
@@ -60,7 +60,8 @@ const SCENARIOS: Readonly<Record<string, (machine: Machine) => Promise<void>>> =
     acknowledge("started");
     await lifecycle.stop(machine, "save");
   },
-  clone: async (machine) => void (await cloneMachine(context, machine, "created", null)),
+  clone: async (machine) => void (await cloneMachine(context, machine, { name: "created", kind: "full" })),
+  "linked-clone": async (machine) => void (await cloneMachine(context, machine, { name: "created", kind: "linked" })),
   remove: (machine) => removeMachine(context, machine, false),
   undo: async (machine) => {
     await removeMachine(context, machine, false);

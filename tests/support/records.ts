@@ -15,6 +15,9 @@ export function testRecord(id: string, change: Partial<MachineRecord> = {}): Mac
     currentSnapshotId: null,
     changedSinceSnapshot: false,
     lastFailure: null,
+    template: false,
+    origin: null,
+    generationId: null,
     pending: null,
     snapshots: [],
     ...change,
@@ -34,6 +37,8 @@ export function testSnapshot(id: string, change: Partial<SnapshotRecord> = {}): 
     pauseMs: null,
     writtenBytes: 0,
     hasThumbnail: false,
+    kind: "user",
+    pinned: false,
     ...change,
   };
 }

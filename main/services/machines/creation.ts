@@ -12,6 +12,7 @@ import {
   machineConfigSchema,
 } from "../../../native-core/config/machine-config.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
+import type { MachineOrigin } from "../../contract/schemas.ts";
 import { moveIntoPlace, syncFile, syncFolder, temporaryName } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { type MachinePaths, machinePathsIn } from "../../store/data-folder.ts";
@@ -150,6 +151,7 @@ export interface NewMachineParts {
   readonly disks: DiskConfig[];
   /** A memory state to continue from, inside the machine's folder. */
   readonly savedState?: string;
+  readonly origin?: MachineOrigin;
 }
 
 /** Reserves the name, lets `fill` put files into the new folder, and puts the machine into the list. */
@@ -175,7 +177,7 @@ export async function makeMachine(
       const file = named === null || named.startsWith(building.folder) ? final.folder : named;
       throw ioFailure(error, file, { consequence: "The machine was not created." });
     });
-    const record = newRecord(id, { ...config, disks: parts.disks }, parts.savedState ?? null);
+    const record = newRecord(id, config, parts);
     await writeRecordFile(building.record, record);
     await syncFolder(building.disks);
     crashPoint("create:files-made");
@@ -193,18 +195,21 @@ export async function makeMachine(
   }
 }
 
-function newRecord(id: string, config: MachineConfig, savedState: string | null): MachineRecord {
+function newRecord(id: string, config: MachineConfig, parts: NewMachineParts): MachineRecord {
   return {
     recordVersion: RECORD_VERSION,
     id,
     revision: 1,
     createdAtMs: Date.now(),
-    config,
-    state: savedState === null ? "powered-off" : "saved",
-    savedState,
+    config: { ...config, disks: parts.disks },
+    state: parts.savedState === undefined ? "powered-off" : "saved",
+    savedState: parts.savedState ?? null,
     currentSnapshotId: null,
     changedSinceSnapshot: false,
     lastFailure: null,
+    template: false,
+    origin: parts.origin ?? null,
+    generationId: null,
     pending: null,
     snapshots: [],
   };

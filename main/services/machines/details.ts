@@ -15,6 +15,7 @@ export async function machineDetails(context: ServiceContext, machine: Machine):
     folder: machine.paths.folder,
     capabilities: machine.vm?.capabilities ?? engine?.capabilities ?? null,
     metrics: machine.metrics,
+    origin: machine.record.origin,
     startedAtMs: machine.vm?.startedAtMs ?? null,
     disks: await Promise.all(
       config.disks.map(async (disk) => {

@@ -16,10 +16,11 @@ import { RunningVm, type VmOutcome } from "../../supervisor/running-vm.ts";
 import type { VmClient } from "../../supervisor/vm-client.ts";
 import type { ServiceContext } from "../context.ts";
 import { explained, failureOf } from "../failures.ts";
-import { newId } from "../ids.ts";
+import { newGenerationId, newId } from "../ids.ts";
+import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
-import { requireState } from "./states.ts";
+import { requireNoTemplate, requireState } from "./states.ts";
 
 export type StopMode = "acpi" | "save" | "power-off";
 
@@ -43,8 +44,11 @@ export class Lifecycle {
   async startNow(machine: Machine): Promise<void> {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "started");
     const from = machine.state;
+    requireNoTemplate(machine, "started");
+    await ownTops(this.#context, machine);
     const savedStateBefore = machine.record.savedState;
-    const request = await this.#startRequest(machine);
+    const generationId = machine.record.generationId ?? newGenerationId();
+    const request = { ...(await this.#startRequest(machine)), generationId };
     const restoring = request.restoreFrom !== null;
     machine.transition(restoring ? "restoring" : "starting");
     let client: VmClient | null = null;
@@ -58,7 +62,8 @@ export class Lifecycle {
       machine.vm = vm;
       // Before the guest can write: should everything end now, the disks count as touched. A saved state stays valid until the
       // engine has it, because the guest does not run before `resume`.
-      if (!restoring) await machine.update(() => ({ state: "running", lastFailure: null, changedSinceSnapshot: true }));
+      if (!restoring)
+        await machine.update(() => ({ state: "running", lastFailure: null, changedSinceSnapshot: true, generationId }));
       const started = await client.request("start", request);
       vm.capabilities = started.capabilities;
       vm.memoryBase = request.restoreFrom;
@@ -68,6 +73,7 @@ export class Lifecycle {
           savedState: null,
           lastFailure: null,
           changedSinceSnapshot: true,
+          generationId,
         }));
         mayHaveRun = true;
         await client.request("resume", null);

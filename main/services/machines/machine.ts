@@ -120,6 +120,7 @@ export class Machine {
       state: this.#state,
       currentSnapshotName: current?.name ?? null,
       lastFailure: record.lastFailure,
+      template: record.template,
       createdAtMs: record.createdAtMs,
       revision: record.revision,
     };

@@ -1,6 +1,7 @@
 // The life cycle: every allowed change of a machine's state. The only place where this is said.
 import { AppError } from "../../../native-core/common/errors.ts";
 import { MACHINE_STATES, type MachineState } from "../../contract/schemas.ts";
+import type { MachineRecord } from "../../store/machine-record.ts";
 
 export const TRANSITIONS: Readonly<Record<MachineState, readonly MachineState[]>> = {
   "powered-off": ["starting", "snapshotting", "restoring"],
@@ -52,5 +53,15 @@ export function requireState(
     field: "state",
     consequence: "Nothing was changed.",
     remedy: `The machine has to be ${wanted.join(" or ")} first.`,
+  });
+}
+
+/** @throws AppError INVALID_STATE for a template. */
+export function requireNoTemplate({ record }: { readonly record: MachineRecord }, action: string): void {
+  if (!record.template) return;
+  throw new AppError("INVALID_STATE", `"${record.config.name}" is a template, so it can't be ${action}`, {
+    field: "template",
+    consequence: "Nothing was changed.",
+    remedy: "Make a linked clone of it, or turn the template into a machine again.",
   });
 }

@@ -10,7 +10,11 @@ import type { ServiceContext } from "../context.ts";
 import { failureOf } from "../failures.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
+import { usageOf } from "../space/usage.ts";
 import { backingLinks, namedLayers } from "./layers.ts";
+
+/** Layers of a machine from which on also shared ones are merged: each costs a look-up per read, and 256 are the limit. */
+const CHAIN_LONG = 64;
 
 /** Queues a clean-up behind whatever the machine is doing. Does nothing when one is under way. */
 export function scheduleCleanup(context: ServiceContext, machine: Machine): void {
@@ -57,16 +61,21 @@ interface Merge {
   readonly child: string;
 }
 
-/** A layer of our own that no snapshot names and that exactly one other layer stands on. */
+/**
+ * A layer of our own that no snapshot names and that exactly one other layer stands on. Layers that other machines share (ADR 22) are
+ * neither changed nor merged away, which would free nothing; in a chain that has become long they are, for the sake of its reader.
+ */
 async function nextMerge(machine: Machine): Promise<Merge | null> {
   const named = namedLayers(machine);
   const links = await backingLinks(machine);
+  const isLong = links.size >= CHAIN_LONG;
   const children = new Map<string, string[]>();
   for (const [child, layer] of links) children.set(layer, [...(children.get(layer) ?? []), child]);
   for (const [layer, standing] of children) {
     const own = layer.startsWith(machine.paths.disks + path.sep);
     const child = standing[0];
-    if (own && !named.has(layer) && standing.length === 1 && child !== undefined) return { layer, child };
+    if (!own || named.has(layer) || standing.length !== 1 || child === undefined) continue;
+    if ((await usageOf(child)).links === 1 && (isLong || (await usageOf(layer)).links === 1)) return { layer, child };
   }
   return null;
 }

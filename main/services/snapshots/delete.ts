@@ -17,20 +17,29 @@ export async function deleteSnapshot(
     if (!machine.record.snapshots.some((each) => each.id === snapshot.id)) {
       throw new AppError("NOT_FOUND", `There is no snapshot ${snapshot.id}`, { field: "snapshotId" });
     }
-    await machine.update((record) => ({
-      snapshots: record.snapshots
-        .filter((each) => each.id !== snapshot.id)
-        .map((each) => (each.parentId === snapshot.id ? { ...each, parentId: snapshot.parentId } : each)),
-      currentSnapshotId: record.currentSnapshotId === snapshot.id ? snapshot.parentId : record.currentSnapshotId,
-      changedSinceSnapshot: record.currentSnapshotId === snapshot.id ? true : record.changedSinceSnapshot,
-    }));
-    crashPoint("delete:recorded");
-    machine.publishSnapshots();
+    await forgetSnapshot(context, machine, snapshot);
     void machine.log.write("info", `Snapshot "${snapshot.name}" was deleted`);
-    // Memory is freed at once, also while the machine runs (its process keeps open what it still needs); disks wait for its end.
-    await removeStates(machine);
   });
   if (isStill(machine.state)) scheduleCleanup(context, machine);
+}
+
+/** For callers that hold the machine's operations already. */
+export async function forgetSnapshot(
+  context: ServiceContext,
+  machine: Machine,
+  snapshot: SnapshotRecord,
+): Promise<void> {
+  await machine.update((record) => ({
+    snapshots: record.snapshots
+      .filter((each) => each.id !== snapshot.id)
+      .map((each) => (each.parentId === snapshot.id ? { ...each, parentId: snapshot.parentId } : each)),
+    currentSnapshotId: record.currentSnapshotId === snapshot.id ? snapshot.parentId : record.currentSnapshotId,
+    changedSinceSnapshot: record.currentSnapshotId === snapshot.id ? true : record.changedSinceSnapshot,
+  }));
+  crashPoint("delete:recorded");
+  machine.publishSnapshots();
+  // Memory is freed at once, also while the machine runs: its process keeps open what it still needs.
+  await removeStates(machine);
 }
 
 export async function updateSnapshot(

@@ -12,6 +12,7 @@ import type { ServiceContext } from "../context.ts";
 import { explained } from "../failures.ts";
 import { newId } from "../ids.ts";
 import type { Machine } from "../machines/machine.ts";
+import { usageOf } from "../space/usage.ts";
 
 /** The layers that a snapshot taken now freezes. Read-only disks never change and need none. */
 export function topLayers(disks: readonly DiskConfig[]): Layer[] {
@@ -60,6 +61,25 @@ export function withTops(disks: readonly DiskConfig[], overlays: readonly Layer[
     const overlay = overlays.find((layer) => layer.diskId === disk.id);
     return overlay ? { ...disk, file: overlay.file, format: overlay.format } : disk;
   });
+}
+
+/**
+ * Gives each disk whose top layer has become another machine's, too, a layer of its own: a disk that was read-only or a template's, or a
+ * folder that somebody copied by hard links. The machine is at rest.
+ */
+export async function ownTops(context: ServiceContext, machine: Machine): Promise<void> {
+  const shared: Layer[] = [];
+  for (const layer of topLayers(machine.record.config.disks)) {
+    if (isOwn(machine, layer.file) && (await usageOf(path.join(machine.paths.folder, layer.file))).links > 1) {
+      shared.push(layer);
+    }
+  }
+  if (shared.length === 0) return;
+  const overlays = overlaysFor(shared);
+  await makeOverlays(context, machine, shared, overlays);
+  await machine.update((record) => ({
+    config: { ...record.config, disks: withTops(record.config.disks, overlays) },
+  }));
 }
 
 /** Deletes layers that nothing refers to any more. Images outside the machine's folder are never touched. */

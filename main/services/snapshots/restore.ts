@@ -8,7 +8,7 @@ import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Lifecycle } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
-import { isStill, requireState } from "../machines/states.ts";
+import { isStill, requireNoTemplate, requireState } from "../machines/states.ts";
 import { scheduleCleanup } from "./cleanup.ts";
 import { makeOverlays, namedLayers, overlaysFor, removeFiles, topLayers, withTops } from "./layers.ts";
 import { takeSnapshotNow } from "./take.ts";
@@ -28,6 +28,7 @@ export async function restoreSnapshot(
 ): Promise<void> {
   await machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted", "running", "paused"], "restored");
+    requireNoTemplate(machine, "restored");
     await requireWhole(context, machine, snapshot);
     if (options.keepCurrent) {
       await takeSnapshotNow(context, machine, {
@@ -90,6 +91,8 @@ async function goBack(context: ServiceContext, machine: Machine, snapshot: Snaps
       currentSnapshotId: snapshot.id,
       changedSinceSnapshot: false,
       lastFailure: null,
+      // The guest is to notice that it has been here before.
+      generationId: null,
     }));
     crashPoint("restore:recorded");
   } catch (error) {

@@ -4,6 +4,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
+import type { SnapshotKind } from "../../contract/schemas.ts";
 import { syncFolder, writeFileAtomic } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
@@ -18,6 +19,8 @@ import { makeOverlays, overlaysFor, topLayers, withTops } from "./layers.ts";
 export interface SnapshotOptions {
   readonly name?: string | undefined;
   readonly description: string;
+  /** Default: `user`. */
+  readonly kind?: SnapshotKind | undefined;
 }
 
 const TAKE_STATES = ["powered-off", "saved", "aborted", "running", "paused"] as const;
@@ -91,6 +94,8 @@ function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotReco
     pauseMs: null,
     writtenBytes: 0,
     hasThumbnail: false,
+    kind: options.kind ?? "user",
+    pinned: false,
   };
 }
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { Machine } from "../machines/machine.ts";
-import { usedBytes } from "../space/usage.ts";
+import { freeableBytes } from "../space/usage.ts";
 import { isOwn } from "./layers.ts";
 import { thumbnailFile } from "./take.ts";
 
@@ -29,6 +29,8 @@ export async function snapshotView(machine: Machine, snapshot: SnapshotRecord): 
     ownBytes: await ownBytes(machine, snapshot),
     hasThumbnail: snapshot.hasThumbnail,
     pauseMs: snapshot.pauseMs,
+    kind: snapshot.kind,
+    pinned: snapshot.pinned,
   };
 }
 
@@ -42,7 +44,7 @@ async function ownBytes(machine: Machine, snapshot: SnapshotRecord): Promise<num
   let bytes = snapshot.writtenBytes;
   for (const layer of snapshot.layers) {
     if (isOwn(machine, layer.file) && !others.has(layer.file))
-      bytes += await usedBytes(path.join(machine.paths.folder, layer.file));
+      bytes += await freeableBytes(path.join(machine.paths.folder, layer.file));
   }
   return bytes;
 }

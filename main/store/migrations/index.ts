@@ -5,6 +5,7 @@ import { up as snapshots } from "./0002-snapshots.ts";
 import { up as storeEvents } from "./0003-store-events.ts";
 import { up as preferences } from "./0004-preferences.ts";
 import { up as metricSamples } from "./0005-metric-samples.ts";
+import { up as clonesAndCare } from "./0006-clones-and-care.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-machines": { up: machines },
@@ -12,4 +13,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0003-store-events": { up: storeEvents },
   "0004-preferences": { up: preferences },
   "0005-metric-samples": { up: metricSamples },
+  "0006-clones-and-care": { up: clonesAndCare },
 };

@@ -6,6 +6,7 @@ import {
   DuplicateIcon,
   EditIcon,
   FloppyDiskIcon,
+  GitBranchIcon,
   OfflineIcon,
   PauseIcon,
   PlayIcon,
@@ -30,6 +31,7 @@ export const COMMAND_ICONS: Record<MachineCommand, ReactElement> = {
   takeSnapshot: <CameraIcon />,
   settings: <CogIcon />,
   rename: <EditIcon />,
+  fork: <GitBranchIcon />,
   clone: <DuplicateIcon />,
   remove: <TrashIcon />,
 };

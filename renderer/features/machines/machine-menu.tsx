@@ -73,6 +73,7 @@ export function MachineMenu({ machine }: { readonly machine: MachineSummary }) {
       <CommandItem command="discard" machine={machine} />
       <MenuDivider />
       <CommandItem command="takeSnapshot" machine={machine} />
+      <CommandItem command="fork" machine={machine} />
       <CommandItem command="clone" machine={machine} />
       <CommandItem command="settings" machine={machine} />
       <CommandItem command="rename" machine={machine} />

@@ -14,6 +14,7 @@ export const MACHINE_COMMANDS = [
   "takeSnapshot",
   "settings",
   "rename",
+  "fork",
   "clone",
   "remove",
 ] as const;
@@ -38,6 +39,7 @@ const ALLOWED: Record<MachineCommand, readonly MachineState[] | "always"> = {
   takeSnapshot: [...STILL, ...ALIVE],
   settings: "always",
   rename: "always",
+  fork: ALIVE,
   clone: STILL,
   remove: STILL,
 };

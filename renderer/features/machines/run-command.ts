@@ -32,6 +32,17 @@ async function takeSnapshot(machine: MachineSummary): Promise<void> {
   notify({ kind: "success", title: i18n.t("snapshots.taken_notice", { name: snapshot.name }) });
 }
 
+/** The copy runs at once and is in the list by its events; the user stays where they are. */
+async function fork(machine: MachineSummary): Promise<void> {
+  const [copy] = await client.machines.fork({ id: machine.id });
+  if (!copy) return;
+  notify({
+    kind: "success",
+    title: i18n.t("clone.forked", { name: machine.name, copy: copy.name }),
+    actions: [{ label: i18n.t("command.show"), run: () => selectMachine(copy.id) }],
+  });
+}
+
 const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unknown> | void> = {
   start: ({ id }) => client.machines.start({ id }),
   resume: ({ id }) => client.machines.resume({ id }),
@@ -45,6 +56,7 @@ const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unkn
   takeSnapshot,
   settings: ({ id }) => openDialog({ kind: "settings", machineId: id }),
   rename: ({ id }) => startRenaming(id),
+  fork,
   clone: ({ id }) => openDialog({ kind: "clone", machineId: id, snapshotId: null }),
   remove,
 };

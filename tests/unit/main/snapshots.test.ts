@@ -4,7 +4,6 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { embeddedEngine } from "../../../main/engines/embedded.ts";
 import type { App } from "../../../main/services/app.ts";
-import { cloneMachine } from "../../../main/services/machines/clone.ts";
 import { configure } from "../../../main/services/machines/configuration.ts";
 import { createCustom, createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
@@ -378,58 +377,5 @@ describe("an image that is used where it is", () => {
     await restore(machine, snapshot);
     expect(topOf(machine)).toBe(image);
     expect(readdirSync(machine.paths.disks)).toEqual([]);
-  });
-});
-
-describe("a clone", () => {
-  it("has the disk of its source, an identity of its own and no snapshots", async () => {
-    const source = await createStarter(app.context, {});
-    await writeText(topOf(source), 5, "original");
-    await take(source, "old");
-    await writeText(topOf(source), 6, "newer");
-    const clone = await cloneMachine(app.context, source, "Copy", null);
-    await writeText(topOf(source), 5, "changed");
-    expect(clone.id).not.toBe(source.id);
-    expect(clone.record.snapshots).toEqual([]);
-    expect(await readText(topOf(clone), 5)).toBe("original");
-    expect(await readText(topOf(clone), 6)).toBe("newer");
-    expect(readdirSync(clone.paths.disks)).toEqual(["disk0.qcow2"]);
-  });
-
-  it("of a snapshot has the disk of that moment", async () => {
-    const source = await createStarter(app.context, {});
-    const snapshot = await take(source, "empty");
-    await writeText(topOf(source), 5, "later");
-    const clone = await cloneMachine(app.context, source, "Copy", snapshot);
-    expect(await readText(topOf(clone), 5)).toBe("");
-  });
-
-  it("of a saved machine is saved too and goes on by itself", async () => {
-    const source = await createStarter(app.context, {});
-    await app.lifecycle.start(source);
-    await sendText(source, 0, "one\n");
-    await app.lifecycle.stop(source, "save");
-    const clone = await cloneMachine(app.context, source, "Copy", null);
-    expect(clone.state).toBe("saved");
-    await app.lifecycle.start(clone);
-    await app.lifecycle.start(source);
-    await waitForOutput(clone, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
-  });
-
-  it("that is cancelled leaves nothing", async () => {
-    const source = await createStarter(app.context, {});
-    await writeText(topOf(source), 5, "data");
-    const { images, tasks } = app.context;
-    const cancelling: typeof images = {
-      ...images,
-      flatten(...args) {
-        tasks.cancel(tasks.list()[0]?.id ?? "");
-        return images.flatten(...args);
-      },
-    };
-    const cloning = cloneMachine({ ...app.context, images: cancelling }, source, "Copy", null);
-    await expect(cloning).rejects.toMatchObject({ code: "CANCELLED" });
-    expect(readdirSync(app.context.store.data.machines)).toEqual([source.id]);
-    expect(tasks.list()[0]?.state).toBe("cancelled");
   });
 });

@@ -15,6 +15,8 @@ function snapshot(id: string, parentId: string | null, takenAtMs: number): Snaps
     ownBytes: 0,
     hasThumbnail: false,
     pauseMs: null,
+    kind: "user",
+    pinned: false,
   };
 }
 

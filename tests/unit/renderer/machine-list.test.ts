@@ -12,6 +12,7 @@ function machine(name: string, change: Partial<MachineSummary> = {}): MachineSum
     state: "powered-off",
     currentSnapshotName: null,
     lastFailure: null,
+    template: false,
     createdAtMs: 0,
     revision: 1,
     ...change,

@@ -91,6 +91,7 @@ describe("events", () => {
     state: "running",
     currentSnapshotName: null,
     lastFailure: null,
+  template: false,
     createdAtMs: 0,
     revision,
   });
