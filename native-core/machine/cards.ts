@@ -2,7 +2,10 @@
 import type { BlockBackend } from "../devices/block-backend.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
+import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
+import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
+import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
@@ -14,7 +17,7 @@ import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_DISK: 8 } as const;
+const SLOT = { ISA_BRIDGE: 1, VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_DISK: 8 } as const;
 
 interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -23,8 +26,19 @@ interface DiskPart {
   onError?: (request: string, error: unknown) => void;
 }
 
+/** A disk or a drive for discs at one of the four places of the IDE controller (primary master, slave, secondary master, slave). */
+export interface IdePart {
+  id: string;
+  position: 0 | 1 | 2 | 3;
+  disk?: BlockBackend;
+  cdRom?: ScsiCdRom;
+  onError?: (request: string, error: unknown) => void;
+}
+
 export interface CardParts {
   disks?: readonly DiskPart[];
+  /** Drives on the IDE controller; absent: there is no controller. */
+  ide?: readonly IdePart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number } };
   /** Ports of a virtio console; the first is a terminal. */
@@ -58,6 +72,7 @@ export class StandardCards {
       ...(consolePorts
         ? [virtioCard(SLOT.CONSOLE, "virtio-console0", () => (this.console = new VirtioConsole(consolePorts)))]
         : []),
+      ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...disks.map((disk, index) => virtioCard(SLOT.FIRST_DISK + index, `virtio-blk-${disk.id}`, diskModel(disk))),
     ];
   }
@@ -82,6 +97,20 @@ export class StandardCards {
 
 function diskModel({ backend, id, onError }: DiskPart) {
   return ({ deliver }: BoardServices) => new VirtioBlk({ backend, serial: id, deliver, onError });
+}
+
+function ideCard(drives: readonly IdePart[]): PciCard {
+  return {
+    slot: SLOT.ISA_BRIDGE,
+    functionNumber: IDE_FUNCTION,
+    create: ({ bus, memory, isaLine, deliver }) => {
+      const at = (position: number): IdeDriveParts | undefined => {
+        const part = drives.find((each) => each.position === position);
+        return part && { ...part, serial: part.id, deliver };
+      };
+      return new IdeController({ bus, memory, isaLine, drives: [at(0), at(1), at(2), at(3)] });
+    },
+  };
 }
 
 function virtioCard(slot: number, name: string, createModel: (services: BoardServices) => VirtioModel): PciCard {
