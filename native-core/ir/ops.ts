@@ -1,13 +1,15 @@
 // The pure operations of the IR: one table. A name is WebAssembly's own, so lowering is a look-up; `evaluate` is the oracle.
-// The few that are not single Wasm instructions: `mul_high_u/s`, and `select`, which Wasm does not name by type.
+// The few that are not single Wasm instructions: routines (ops/routine.ts), and `select`, which Wasm does not name by type.
 import type { Value, ValueNode } from "./nodes.ts";
 import { FLOATING_POINT_OPS } from "./ops/floating-point.ts";
 import { INTEGER_OPS } from "./ops/integer.ts";
+import { ROUTINE_OPS } from "./ops/routine.ts";
 import type { Constant, PureOp } from "./ops/types.ts";
 import { VECTOR_FLOAT_OPS } from "./ops/vector-float.ts";
 import { VECTOR_INTEGER_OPS } from "./ops/vector-integer.ts";
 import { VECTOR_SHAPE_OPS } from "./ops/vector-shape.ts";
 
+export { isRoutine, ROUTINE_NAMES, type RoutineName } from "./ops/routine.ts";
 export type { Constant, PureOp } from "./ops/types.ts";
 
 const TABLE = {
@@ -16,6 +18,7 @@ const TABLE = {
   ...VECTOR_INTEGER_OPS,
   ...VECTOR_FLOAT_OPS,
   ...VECTOR_SHAPE_OPS,
+  ...ROUTINE_OPS,
 };
 
 export type PureOpName = keyof typeof TABLE;

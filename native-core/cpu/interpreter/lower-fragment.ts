@@ -2,7 +2,7 @@
 import { unreachable } from "../../common/assert.ts";
 import { changes, PART } from "../../ir/effects.ts";
 import type { Exit, Fragment, Size, Statement, StateSlot, Value, Variable } from "../../ir/nodes.ts";
-import type { PureOpName } from "../../ir/ops.ts";
+import { isRoutine, type PureOpName } from "../../ir/ops.ts";
 import { mergeDuplicates } from "../../ir/passes/merge-duplicates.ts";
 import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
 import { allStatements } from "../../ir/walk.ts";
@@ -330,11 +330,8 @@ class Lowering {
       case "v128.select":
         // V8 has no register form of select for vectors; a branch costs less than a trip through memory.
         return choose("v128", operands[2] as Code, operands[0] as Code, operands[1] as Code);
-      case "i64.mul_high_u":
-        return call(runtime.mulHighU, ...operands);
-      case "i64.mul_high_s":
-        return call(runtime.mulHighS, ...operands);
       default: {
+        if (isRoutine(name)) return call(runtime.routines[name], ...operands);
         const opcode: OpcodeName = name;
         if (!immediate) return op(opcode, ...operands);
         return (f) => {

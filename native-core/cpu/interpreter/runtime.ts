@@ -1,10 +1,11 @@
-// Functions of the module that handlers share: RFLAGS, wide multiplication, helpers.
+// Functions of the module that handlers share: RFLAGS, routines, helpers.
 import type { Fragment, Value } from "../../ir/nodes.ts";
 import { allStatements, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
-import { add64, and64, type Code, get, i64, op, set, shrU64 } from "../../wasm/code.ts";
+import { get } from "../../wasm/code.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import type { AccessFunctions } from "../mmu/access.ts";
+import { defineRoutines } from "../routines/routines.ts";
 import { composeFlags, writeArithmeticFlags } from "./lower-flags.ts";
 import type { Runtime } from "./target.ts";
 
@@ -58,38 +59,10 @@ export function declareRuntime(
     helpers,
     composeFlags: module.declare("composeFlags", [], ["i64"]),
     writeArithmeticFlags: module.declare("writeArithmeticFlags", ["i64"]),
-    mulHighU: module.declare("mulHighU", ["i64", "i64"], ["i64"]),
-    mulHighS: module.declare("mulHighS", ["i64", "i64"], ["i64"]),
+    routines: defineRoutines(module),
   };
   composeFlags(module.define(runtime.composeFlags));
   const write = module.define(runtime.writeArithmeticFlags);
   writeArithmeticFlags(get(write.params[0] as Local))(write);
-  defineMulHigh(module, runtime);
   return runtime;
-}
-
-/** Schoolbook multiplication on 32-bit halves; the signed product corrects for negative operands. */
-function defineMulHigh(module: ModuleWriter, { mulHighU, mulHighS }: Runtime): void {
-  const low = (a: Code): Code => and64(a, i64(0xffff_ffff));
-  const high = (a: Code): Code => shrU64(a, 32);
-  const mul = (a: Code, b: Code): Code => op("i64.mul", a, b);
-  {
-    const f = module.define(mulHighU);
-    const [a, b] = f.params as [Local, Local];
-    const middle = f.local("i64");
-    const middle2 = f.local("i64");
-    set(middle, add64(mul(high(get(a)), low(get(b))), high(mul(low(get(a)), low(get(b))))))(f);
-    set(middle2, add64(mul(low(get(a)), high(get(b))), low(get(middle))))(f);
-    add64(mul(high(get(a)), high(get(b))), add64(high(get(middle)), high(get(middle2))))(f);
-  }
-  {
-    const f = module.define(mulHighS);
-    const [a, b] = f.params as [Local, Local];
-    const sign = (x: Code): Code => op("i64.shr_s", x, i64(63));
-    get(a)(f);
-    get(b)(f);
-    f.call(mulHighU);
-    op("i64.sub", and64(sign(get(a)), get(b)))(f);
-    op("i64.sub", and64(sign(get(b)), get(a)))(f);
-  }
 }

@@ -4,6 +4,7 @@ import type { Code } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import type { AccessFunctions } from "../mmu/access.ts";
+import type { Routines } from "../routines/routines.ts";
 
 /** Functions of the module that handlers call. */
 export interface Runtime {
@@ -12,9 +13,8 @@ export interface Runtime {
   readonly composeFlags: FunctionReference;
   /** (flags: i64): sets the six arithmetic flags. */
   readonly writeArithmeticFlags: FunctionReference;
-  /** (i64, i64) -> i64: upper half of the product. */
-  readonly mulHighU: FunctionReference;
-  readonly mulHighS: FunctionReference;
+  /** What pure operations without a Wasm instruction call, by their name (cpu/routines). */
+  readonly routines: Routines;
   /** Helpers of cpu/helpers, by name. */
   readonly helpers: ReadonlyMap<string, FunctionReference>;
 }

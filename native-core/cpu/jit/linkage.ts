@@ -1,8 +1,10 @@
 // What compiled regions share with the interpreter's module: its slow paths, its arithmetic, and the table of regions.
+import { PURE_OPS, ROUTINE_NAMES, type RoutineName } from "../../ir/ops.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, WasmType } from "../../wasm/types.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { importMemories } from "../mmu/imports.ts";
+import type { Routines } from "../routines/routines.ts";
 import { defineStoreFlags } from "./flag-forms.ts";
 import { defineFollow } from "./follow.ts";
 import type { JitRuntime } from "./region-writer.ts";
@@ -25,8 +27,6 @@ const ACCESS = {
 const ARITHMETIC = {
   composeFlags: ["->i64"],
   writeArithmeticFlags: ["i64"],
-  mulHighU: ["i64", "i64", "->i64"],
-  mulHighS: ["i64", "i64", "->i64"],
   storeFlags: ["i32", "i64", "i64", "i64"],
   follow: ["i32", "i32", "->i32"],
 } as const;
@@ -45,8 +45,18 @@ export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: n
     module.export(exportName(name), runtime.access[name]);
   for (const name of Object.keys(ARITHMETIC) as (keyof typeof ARITHMETIC)[])
     module.export(exportName(name), functions[name]);
+  for (const name of ROUTINE_NAMES) module.export(exportName(name), runtime.routines[name]);
   module.exportTable(REGION_TABLE, table);
   return table;
+}
+
+function importRoutines(module: ModuleWriter): Routines {
+  return Object.fromEntries(
+    ROUTINE_NAMES.map((name) => {
+      const { params, result } = PURE_OPS[name];
+      return [name, module.importFunction("interpreter", exportName(name), params, [result])];
+    }),
+  ) as Record<RoutineName, FunctionReference>;
 }
 
 /** In a module of regions: `helpers` are those it calls, with the number of their operands. Table 0 is that of regions. */
@@ -63,6 +73,7 @@ export function importForRegions(module: ModuleWriter, helpers: ReadonlyMap<stri
   const runtime: JitRuntime = {
     access: imported(ACCESS),
     ...imported(ARITHMETIC),
+    routines: importRoutines(module),
     regionType: module.typeIndex(REGION_TYPE),
     helpers: new Map(
       [...helpers].map(([name, count]) => [

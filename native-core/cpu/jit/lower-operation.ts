@@ -1,7 +1,7 @@
 // Lowers one operation: its form's fragment with fields as constants, general registers as locals and flags as flag-forms.ts says.
 import { unreachable } from "../../common/assert.ts";
 import type { Exit, RegisterSelector, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
-import { foldPure, type PureOpName } from "../../ir/ops.ts";
+import { foldPure, isRoutine, type PureOpName } from "../../ir/ops.ts";
 import { and64, type Code, call, choose, i64, unlikely, wrap } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
@@ -442,13 +442,10 @@ class OperationLowering {
       case "f64.select":
         for (const arg of args) this.#value(arg);
         return f.emit("select");
-      case "i64.mul_high_u":
-      case "i64.mul_high_s":
-        for (const arg of args) this.#value(arg);
-        return f.call(name === "i64.mul_high_u" ? runtime.mulHighU : runtime.mulHighS);
       default:
         for (const arg of args) this.#value(arg);
-        if (immediate) f.lanes(name, immediate);
+        if (isRoutine(name)) f.call(runtime.routines[name]);
+        else if (immediate) f.lanes(name, immediate);
         else f.emit(name);
     }
   }

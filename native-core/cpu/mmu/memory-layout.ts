@@ -5,6 +5,7 @@
 //   0x000_1000  cells: scalars of the MMU and the block cache
 //   0x000_2000  log of TLB entries that a flush of non-global pages must drop
 //   0x001_0000  privilege area of the supervisor (TLBs, RIP hash), then that of user mode
+//   0x00D_0000  constant tables of routines (cpu/routines)
 //   0x010_0000  page flags, one byte per host page
 //   0x020_0000  code map, 64 bits per host page: which 64-byte granules hold translated code
 //   0x0A0_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
@@ -89,6 +90,9 @@ export const AREA = {
   execute: TLB_BYTES * 2,
   ripHash: TLB_BYTES * 3,
 } as const;
+
+/** Filled when the module is instantiated. */
+export const ROUTINE_TABLES = { address: 0xd_0000 } as const;
 
 export const PAGE_FLAGS = { address: 0x10_0000 } as const;
 

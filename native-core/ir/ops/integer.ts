@@ -103,11 +103,6 @@ export const INTEGER_OPS = {
     extend_i32_s: (a: number) => BigInt(a),
     extend_i32_u: (a: number) => BigInt(a >>> 0),
   }),
-  // Not Wasm instructions: lowered to a short sequence. The upper 64 bits of the 128-bit product.
-  ...define("i64", ["i64", "i64"], "i64", {
-    mul_high_u: (a: bigint, b: bigint) => (BigInt.asUintN(64, a) * BigInt.asUintN(64, b)) >> 64n,
-    mul_high_s: (a: bigint, b: bigint) => (a * b) >> 64n,
-  }),
   // Wasm's untyped `select`, by type: a where the condition is not zero, else b.
   ...define("i32", ["i32", "i32", "i32"], "i32", { select: (a: number, b: number, c: number) => (c ? a : b) }),
   ...define("i64", ["i64", "i64", "i32"], "i64", { select: (a: bigint, b: bigint, c: number) => (c ? a : b) }),
