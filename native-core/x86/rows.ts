@@ -3,9 +3,11 @@ import type { InstructionRow } from "./row.ts";
 import { PSEUDO_ROWS } from "./semantics/address.ts";
 import { ARITHMETIC_ROWS } from "./semantics/arithmetic.ts";
 import { BIT_ROWS } from "./semantics/bit.ts";
+import { BIT_COUNT_ROWS } from "./semantics/bit-count.ts";
 import { CONTROL_FLOW_ROWS } from "./semantics/control-flow.ts";
 import { DATA_MOVEMENT_ROWS } from "./semantics/data-movement.ts";
 import { FLAG_ROWS } from "./semantics/flag.ts";
+import { INTEGER_EXTENSION_ROWS } from "./semantics/integer-extension.ts";
 import { LEGACY_ROWS } from "./semantics/legacy.ts";
 import { MMX_ROWS } from "./semantics/mmx.ts";
 import { MULTIPLY_ROWS } from "./semantics/multiply.ts";
@@ -24,6 +26,8 @@ export const ROWS: readonly InstructionRow[] = [
   ...MULTIPLY_ROWS,
   ...SHIFT_ROWS,
   ...BIT_ROWS,
+  ...BIT_COUNT_ROWS,
+  ...INTEGER_EXTENSION_ROWS,
   ...STACK_ROWS,
   ...CONTROL_FLOW_ROWS,
   ...PRIVILEGE_CHANGE_ROWS,

@@ -2,13 +2,17 @@
 import type { InstructionRow } from "../../native-core/x86/row.ts";
 import { ARITHMETIC_ROWS } from "../../native-core/x86/semantics/arithmetic.ts";
 import { BIT_ROWS } from "../../native-core/x86/semantics/bit.ts";
+import { BIT_COUNT_ROWS } from "../../native-core/x86/semantics/bit-count.ts";
 import { CONTROL_FLOW_ROWS } from "../../native-core/x86/semantics/control-flow.ts";
+import { CRYPTO_ROWS } from "../../native-core/x86/semantics/crypto.ts";
 import { DATA_MOVEMENT_ROWS } from "../../native-core/x86/semantics/data-movement.ts";
 import { FLAG_ROWS } from "../../native-core/x86/semantics/flag.ts";
+import { INTEGER_EXTENSION_ROWS } from "../../native-core/x86/semantics/integer-extension.ts";
 import { LEGACY_ROWS } from "../../native-core/x86/semantics/legacy.ts";
 import { MMX_ROWS } from "../../native-core/x86/semantics/mmx.ts";
 import { MULTIPLY_ROWS } from "../../native-core/x86/semantics/multiply.ts";
 import { PRIVILEGE_CHANGE_ROWS } from "../../native-core/x86/semantics/privilege-change.ts";
+import { SHA_ROWS } from "../../native-core/x86/semantics/sha.ts";
 import { SHIFT_ROWS } from "../../native-core/x86/semantics/shift.ts";
 import { SSE_ARITHMETIC_ROWS } from "../../native-core/x86/semantics/sse-arithmetic.ts";
 import { SSE_COMPARE_ROWS } from "../../native-core/x86/semantics/sse-compare.ts";
@@ -18,6 +22,12 @@ import { SSE_MOVE_ROWS } from "../../native-core/x86/semantics/sse-move.ts";
 import { SSE_SHIFT_ROWS } from "../../native-core/x86/semantics/sse-shift.ts";
 import { SSE_SHUFFLE_ROWS } from "../../native-core/x86/semantics/sse-shuffle.ts";
 import { SSE_STATE_ROWS } from "../../native-core/x86/semantics/sse-state.ts";
+import { SSE3_ROWS } from "../../native-core/x86/semantics/sse3.ts";
+import { SSE41_FLOAT_ROWS } from "../../native-core/x86/semantics/sse41-float.ts";
+import { SSE41_INTEGER_ROWS } from "../../native-core/x86/semantics/sse41-integer.ts";
+import { SSE41_LANE_ROWS } from "../../native-core/x86/semantics/sse41-lane.ts";
+import { SSE42_STRING_ROWS } from "../../native-core/x86/semantics/sse42-string.ts";
+import { SSSE3_ROWS } from "../../native-core/x86/semantics/ssse3.ts";
 import { STACK_ROWS } from "../../native-core/x86/semantics/stack.ts";
 import { STRING_ROWS } from "../../native-core/x86/semantics/string.ts";
 import { SYSTEM_ROWS } from "../../native-core/x86/semantics/system.ts";
@@ -30,6 +40,8 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   multiply: MULTIPLY_ROWS,
   shift: SHIFT_ROWS,
   bit: BIT_ROWS,
+  "bit-count": BIT_COUNT_ROWS,
+  "integer-extension": INTEGER_EXTENSION_ROWS,
   stack: STACK_ROWS,
   "control-flow": CONTROL_FLOW_ROWS,
   "privilege-change": PRIVILEGE_CHANGE_ROWS,
@@ -45,6 +57,14 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   "sse-compare": SSE_COMPARE_ROWS,
   "sse-convert": SSE_CONVERT_ROWS,
   "sse-state": SSE_STATE_ROWS,
+  sse3: SSE3_ROWS,
+  ssse3: SSSE3_ROWS,
+  "sse41-integer": SSE41_INTEGER_ROWS,
+  "sse41-lane": SSE41_LANE_ROWS,
+  "sse41-float": SSE41_FLOAT_ROWS,
+  "sse42-string": SSE42_STRING_ROWS,
+  crypto: CRYPTO_ROWS,
+  sha: SHA_ROWS,
   mmx: MMX_ROWS,
   x87: X87_ROWS,
 };
@@ -58,7 +78,7 @@ export function rowKey(row: InstructionRow): string {
  * tables under UMIP), on time, or are how a case ends.
  */
 const UNRECORDED =
-  /^(INT3|INT1|INTO|SYSCALL|SYSRET|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|FXSAVE|FXRSTOR)$/;
+  /^(INT3|INT1|INTO|SYSCALL|SYSRET|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|RDRAND|RDSEED|RDPID|FXSAVE|FXRSTOR)$/;
 
 /** Why a row has no vectors; undefined if it has. */
 export function skipReason(row: InstructionRow, mode: Mode): string | undefined {

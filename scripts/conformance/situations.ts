@@ -35,10 +35,13 @@ export function prepare(s: Situation): void {
   if (/^(MOVS|CMPS|STOS|LODS|SCAS|XLAT)$/.test(mnemonic)) prepareString(s);
   if (/^(PUSH|POP|PUSHA|POPA|PUSHF|POPF|CALL|RET|ENTER|LEAVE)$/.test(mnemonic)) prepareStack(s);
   if (/^(CALL|JMP)$/.test(mnemonic)) prepareIndirect(s);
-  if (/^MASKMOV/.test(mnemonic)) setGeneral(s, RDI, windowOffsetOf(s.mode) + BigInt(300 + random.below(100)));
+  if (/^V?MASKMOV(Q|DQU)$/.test(mnemonic)) setGeneral(s, RDI, windowOffsetOf(s.mode) + BigInt(300 + random.below(100)));
   if (/^(LDMXCSR)$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
   if (mnemonic === "BOUND") prepareBound(s);
+  if (/^(P?BLENDV|SHA256RNDS2)/.test(mnemonic)) s.state.vector[0] = random.vector("integer");
+  if (/^PCMP[EI]STR/.test(mnemonic)) prepareStringCompare(s);
+  if (mnemonic === "PTEST" && random.chance(50)) prepareTest(s);
   prepareSelectors(s);
   if (row.feature === "x87") prepareX87(s);
   if (/(^|,)[PQN]/.test(row.operands) || mnemonic === "EMMS") prepareMmx(s);
@@ -148,6 +151,44 @@ function prepareBound(s: Situation): void {
   const { random, size } = s;
   write(s, s.offset, size, random.integer(size * 8));
   write(s, s.offset + size, size, random.integer(size * 8));
+}
+
+/** Few different elements, so that strings match in part; lengths around those of a vector. */
+function prepareStringCompare(s: Situation): void {
+  const { random, state, row, memory, mode } = s;
+  const bits = (s.values[2] ?? 0n) & 1n ? 16 : 8;
+  const string = (): bigint => {
+    const letters = random.pick([2, 3, 8]);
+    const end = random.chance(50) ? random.below(18) : 99;
+    let value = 0n;
+    for (let n = 0; n * bits < 128; n++) {
+      const letter = n === end ? 0n : random.chance(5) ? random.integer(bits) : BigInt(1 + random.below(letters));
+      value |= letter << BigInt(n * bits);
+    }
+    return value;
+  };
+  if (random.chance(15)) return;
+  state.vector[s.register] = string();
+  if (memory) write(s, s.offset, 16, string());
+  else if (typeof s.target === "number") state.vector[s.target] = string();
+  if (!row.mnemonic.startsWith("PCMPE")) return;
+  for (const register of [RAX, RDX]) {
+    if (memory && random.chance(20)) continue;
+    const length = BigInt(random.below(40) - 20);
+    const noise = mode === "64" && random.chance(20) ? random.bits64() & ~0xffff_ffffn : 0n;
+    setGeneral(s, register, (length & 0xffff_ffffn) | noise);
+    if (random.chance(50)) setGeneral(s, register, length);
+  }
+}
+
+/** Nothing in common, or all covered. */
+function prepareTest(s: Situation): void {
+  const { random, state } = s;
+  const a = random.vector("integer");
+  const b = random.pick([~a, a, a & random.vector("integer"), 0n, -1n]);
+  state.vector[s.register] = a;
+  if (s.memory) write(s, s.offset, 16, b);
+  else if (typeof s.target === "number") state.vector[s.target] = BigInt.asUintN(128, b);
 }
 
 /** A place in the code page to branch to. */

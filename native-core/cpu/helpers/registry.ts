@@ -8,8 +8,10 @@ import { INTEGER_HELPERS } from "./integer.ts";
 import { INTERRUPT_RETURN_HELPERS } from "./interrupt-return.ts";
 import { MSR_HELPERS } from "./msr.ts";
 import { PORT_HELPERS } from "./port.ts";
+import { RANDOM_HELPERS } from "./random.ts";
 import { SEGMENT_HELPERS } from "./segment-load.ts";
 import { SSE_HELPERS } from "./sse-float.ts";
+import { SSE4_HELPERS } from "./sse4-float.ts";
 import { SYSTEM_CALL_HELPERS } from "./system-call.ts";
 import { SYSTEM_SEGMENT_HELPERS } from "./system-segment.ts";
 import { X87_HELPERS } from "./x87.ts";
@@ -27,5 +29,7 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   ...CPUID_HELPERS,
   ...PORT_HELPERS,
   ...SSE_HELPERS,
+  ...SSE4_HELPERS,
+  ...RANDOM_HELPERS,
   ...X87_HELPERS,
 };

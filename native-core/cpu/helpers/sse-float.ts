@@ -33,14 +33,14 @@ const VECTOR_UD = 6;
 const VECTOR_XM = 19;
 
 /** Rounding and exceptions of one instruction. `pre`: flags known from the operands (IE, DE, ZE), `post`: from the result. */
-interface Environment extends RoundingContext {
+export interface Environment extends RoundingContext {
   readonly denormalsAreZero: boolean;
   pre: number;
 }
 
-type Lane = (environment: Environment, a: bigint, b: bigint) => bigint;
+export type Lane = (environment: Environment, a: bigint, b: bigint) => bigint;
 
-function open(cpu: CpuContext): Environment {
+export function open(cpu: CpuContext): Environment {
   const mxcsr = cpu.state.getNumber(STATE.mxcsr);
   return {
     rounding: ((mxcsr >> 13) & 3) as Rounding,
@@ -57,7 +57,7 @@ function open(cpu: CpuContext): Environment {
  * Records flags; raises #XM (or #UD without CR4.OSXMMEXCPT) for an unmasked one. Unmasked operand exceptions hide the result's. Those of a
  * 256-bit operation count as a whole: with any exception unmasked both halves come here, and the low one only leaves its flags for the high.
  */
-function close(cpu: CpuContext, environment: Environment, part: number = VECTOR_PART.whole): void {
+export function close(cpu: CpuContext, environment: Environment, part: number = VECTOR_PART.whole): void {
   const mxcsr = cpu.state.getNumber(STATE.mxcsr);
   const enabled = ~(mxcsr >> 7) & 0x3f;
   let { pre, post } = environment;
@@ -79,7 +79,7 @@ function close(cpu: CpuContext, environment: Environment, part: number = VECTOR_
 
 // --- operands ----------------------------------------------------------------------------------------------------------
 
-function read(environment: Environment, format: Format, bits: bigint): Float {
+export function read(environment: Environment, format: Format, bits: bigint): Float {
   const value = decode(format, bits);
   return value.denormal && environment.denormalsAreZero ? zero(value.negative) : value;
 }
@@ -98,7 +98,7 @@ function invalid(environment: Environment, format: Format): bigint {
 }
 
 /** The first NaN of the operands, quieted; undefined if there is none. */
-function propagate(environment: Environment, format: Format, ...operands: Float[]): bigint | undefined {
+export function propagate(environment: Environment, format: Format, ...operands: Float[]): bigint | undefined {
   if (operands.some((operand) => operand.signalling)) environment.pre |= IE;
   const nan = operands.find((operand) => operand.kind === "nan");
   return nan && encode(format, { ...nan, significand: nan.significand | quietBit(format) });
@@ -114,7 +114,7 @@ function rounded(environment: Environment, format: Format, exact: Exact): bigint
 
 // --- arithmetic --------------------------------------------------------------------------------------------------------
 
-const sum =
+export const sum =
   (format: Format, subtract: boolean): Lane =>
   (environment, aBits, bBits) => {
     const a = read(environment, format, aBits);
@@ -129,7 +129,7 @@ const sum =
     return rounded(environment, format, addExact(a, b, environment.rounding));
   };
 
-const product =
+export const product =
   (format: Format): Lane =>
   (environment, aBits, bBits) => {
     const a = read(environment, format, aBits);
@@ -270,7 +270,7 @@ function toSigned(environment: Environment, format: Format, value: bigint, bits:
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 
-const scalar =
+export const scalar =
   (lane: Lane): Helper =>
   (cpu, a = 0n, b = 0n) => {
     const environment = open(cpu);
@@ -279,7 +279,7 @@ const scalar =
     return result;
   };
 
-interface PackedShape {
+export interface PackedShape {
   readonly fromBits: number;
   readonly toBits: number;
   readonly count: number;
@@ -289,17 +289,16 @@ interface PackedShape {
  * Applies `lane` to `count` lanes of two vectors, given as quads, and leaves the results in VECTOR_RESULT; lanes above them are zero.
  * `part`: which half of a 256-bit operation this is (PART).
  */
-const packed =
-  (shape: PackedShape, laneOf: (imm8: bigint) => Lane): Helper =>
+export const packed =
+  (shape: PackedShape, laneOf: (imm8: bigint, n: number) => Lane): Helper =>
   (cpu, part = 0n, aLow = 0n, aHigh = 0n, bLow = 0n, bHigh = 0n, imm8 = 0n) => {
     const environment = open(cpu);
-    const lane = laneOf(imm8);
     const a = u64(aLow) | (u64(aHigh) << 64n);
     const b = u64(bLow) | (u64(bHigh) << 64n);
     let result = 0n;
     for (let n = 0; n < shape.count; n++) {
       const take = (vector: bigint): bigint => BigInt.asUintN(shape.fromBits, vector >> BigInt(n * shape.fromBits));
-      result |= lane(environment, take(a), take(b)) << BigInt(n * shape.toBits);
+      result |= laneOf(imm8, n)(environment, take(a), take(b)) << BigInt(n * shape.toBits);
     }
     close(cpu, environment, Number(part));
     cpu.state.setVector(VECTOR_RESULT, result);

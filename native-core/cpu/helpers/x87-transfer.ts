@@ -177,6 +177,9 @@ function writeMemory(cpu: CpuContext, address: bigint, bytes: 2 | 4 | 8 | 10, bi
   cpu.memory.writeBytes(address, image);
 }
 
+/** Rounding of FISTTP, whatever the control word says. */
+const TRUNCATE: Rounding = 3;
+
 const SINGLE_NAN = 0xffc0_0000n;
 const DOUBLE_NAN = 0xfff8_0000_0000_0000n;
 
@@ -242,6 +245,9 @@ export const X87_TRANSFER_HELPERS: Record<string, Helper> = {
       [`x87_store_pop_${type}`, make(true)],
     ]),
   ),
+  x87_truncate_pop_i16: store(toInteger(16, TRUNCATE), 2, 1n << 15n)(true),
+  x87_truncate_pop_i32: store(toInteger(32, TRUNCATE), 4, 1n << 31n)(true),
+  x87_truncate_pop_i64: store(toInteger(64, TRUNCATE), 8, 1n << 63n)(true),
   x87_store_register: storeRegister(false),
   x87_store_pop_register: storeRegister(true),
   x87_exchange: exchange,

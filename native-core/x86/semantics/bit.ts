@@ -43,7 +43,7 @@ function bitScan(position: (i: InstructionBuilder, source: Value) => Value): Sem
 const scanForward = bitScan((i, source) => i.pure("i64.ctz", [source]));
 const scanReverse = bitScan((i, source) => i.sub(i.i64(63), i.pure("i64.clz", [source])));
 
-function swapBytes64(i: InstructionBuilder, a: Value): Value {
+export function swapBytes64(i: InstructionBuilder, a: Value): Value {
   const swap = (value: Value, mask: bigint, bits: number): Value => {
     const low = i.shl(i.and(value, i.i64(mask)), i.i64(bits));
     return i.or(low, i.and(i.shrU(value, i.i64(bits)), i.i64(mask)));

@@ -36,7 +36,7 @@ function enterMmx(i: InstructionBuilder, tag = TAG_VALID): void {
   i.writeState(STATE.x87Tag, i.i64(tag));
 }
 
-const mmxInstruction = (body: Semantics): Semantics => {
+export const mmxInstruction = (body: Semantics): Semantics => {
   return (i) => {
     requireMmx(i);
     body(i);
@@ -52,13 +52,13 @@ function selectorOf(i: InstructionBuilder, n: number): RegisterSelector {
 }
 
 /** Operand n as i64: a register, or 4 or 8 bytes of memory. */
-function read(i: InstructionBuilder, n: number): Value {
+export function readMmx(i: InstructionBuilder, n: number): Value {
   const operand = i.operand(n);
   if (operand.kind === "memory") return i.load(operand.size === 4 ? 4 : 8, i.address(n));
   return i.readRegister("x87", selectorOf(i, n), 8);
 }
 
-function write(i: InstructionBuilder, n: number, value: Value): void {
+export function writeMmx(i: InstructionBuilder, n: number, value: Value): void {
   const selector = selectorOf(i, n);
   enterMmx(i);
   i.writeRegister("x87", selector, 8, value);
@@ -67,17 +67,17 @@ function write(i: InstructionBuilder, n: number, value: Value): void {
 
 // --- lane operations -----------------------------------------------------------------------------------------------------
 
-type LaneOperation = (i: InstructionBuilder, a: Value, b: Value) => Value;
+export type LaneOperation = (i: InstructionBuilder, a: Value, b: Value) => Value;
 
 /** destination = the low (or high) half of operation(destination, source), both zero-extended to vectors. */
-const binary = (operation: LaneOperation, half: 0 | 1 = 0): Semantics =>
+export const mmxBinary = (operation: LaneOperation, half: 0 | 1 = 0): Semantics =>
   mmxInstruction((i) => {
-    const b = zeroExtend(i, read(i, 1));
-    const a = zeroExtend(i, read(i, 0));
-    write(i, 0, quad(i, operation(i, a, b), half));
+    const b = zeroExtend(i, readMmx(i, 1));
+    const a = zeroExtend(i, readMmx(i, 0));
+    writeMmx(i, 0, quad(i, operation(i, a, b), half));
   });
 
-const single = (name: PureOpName): Semantics => binary((i, a, b) => i.pure(name, [a, b]));
+const single = (name: PureOpName): Semantics => mmxBinary((i, a, b) => i.pure(name, [a, b]));
 
 /** Interleaves lanes of the low halves of two vectors: the low half of the result, or for "high" forms the upper one. */
 const unpack = (bytes: 1 | 2 | 4, half: "low" | "high"): Semantics => {
@@ -86,15 +86,15 @@ const unpack = (bytes: 1 | 2 | 4, half: "low" | "high"): Semantics => {
     for (let n = 0; n < bytes; n++) mask.push(lane + n);
     for (let n = 0; n < bytes; n++) mask.push(16 + lane + n);
   }
-  return binary((i, a, b) => i.pure("i8x16.shuffle", [a, b], mask), half === "low" ? 0 : 1);
+  return mmxBinary((i, a, b) => i.pure("i8x16.shuffle", [a, b], mask), half === "low" ? 0 : 1);
 };
 
 /** Both operands side by side, narrowed. */
 const pack = (name: PureOpName): Semantics =>
   mmxInstruction((i) => {
-    const b = read(i, 1);
-    const both = i.pure("i64x2.replace_lane", [zeroExtend(i, read(i, 0)), b], [1]);
-    write(i, 0, quad(i, i.pure(name, [both, both]), 0));
+    const b = readMmx(i, 1);
+    const both = i.pure("i64x2.replace_lane", [zeroExtend(i, readMmx(i, 0)), b], [1]);
+    writeMmx(i, 0, quad(i, i.pure(name, [both, both]), 0));
   });
 
 type Shape = "i16x8" | "i32x4" | "i64x2";
@@ -102,18 +102,18 @@ type Shift = "shl" | "shr_u" | "shr_s";
 
 const shiftByRegister = (shape: Shape, kind: Shift): Semantics =>
   mmxInstruction((i) => {
-    const count = read(i, 1);
-    write(i, 0, quad(i, shiftLanes(i, shape, kind, zeroExtend(i, read(i, 0)), count), 0));
+    const count = readMmx(i, 1);
+    writeMmx(i, 0, quad(i, shiftLanes(i, shape, kind, zeroExtend(i, readMmx(i, 0)), count), 0));
   });
 
 const shiftByImmediate = (shape: Shape, kind: Shift): Semantics =>
   mmxInstruction((i) => {
-    write(i, 0, quad(i, shiftLanes(i, shape, kind, zeroExtend(i, read(i, 0)), immediate8(i)), 0));
+    writeMmx(i, 0, quad(i, shiftLanes(i, shape, kind, zeroExtend(i, readMmx(i, 0)), immediate8(i)), 0));
   });
 
 /** PSHUFW: word (imm8 >> 2n) & 3 for word n. */
 const shuffleWords = mmxInstruction((i) => {
-  const source = zeroExtend(i, read(i, 1));
+  const source = zeroExtend(i, readMmx(i, 1));
   const spread = i.pure("i16x8.mul", [
     i.pure("i16x8.splat", [i.narrow(immediate8(i))]),
     lanes(i, 16, [64, 16, 4, 1, 0, 0, 0, 0]),
@@ -121,24 +121,24 @@ const shuffleWords = mmxInstruction((i) => {
   const lane = i.pure("v128.and", [i.pure("i16x8.shr_u", [spread, i.i32(6)]), i.pure("i16x8.splat", [i.i32(3)])]);
   const scaled = i.pure("i16x8.mul", [lane, i.pure("i16x8.splat", [i.i32(0x0202)])]);
   const indices = i.pure("i16x8.add", [scaled, i.pure("i16x8.splat", [i.i32(0x0100)])]);
-  write(i, 0, quad(i, i.pure("i8x16.swizzle", [source, indices]), 0));
+  writeMmx(i, 0, quad(i, i.pure("i8x16.swizzle", [source, indices]), 0));
 });
 
 // --- moves ---------------------------------------------------------------------------------------------------------------
 
-const fromGeneral = mmxInstruction((i) => write(i, 0, i.read(1)));
+const fromGeneral = mmxInstruction((i) => writeMmx(i, 0, i.read(1)));
 const toGeneral = mmxInstruction((i) => {
   const value = i.readRegister("x87", selectorOf(i, 1), 8);
   i.write(0, i.mask(value, generalSize(i, 0)));
   enterMmx(i);
 });
-const load = mmxInstruction((i) => write(i, 0, read(i, 1)));
+const load = mmxInstruction((i) => writeMmx(i, 0, readMmx(i, 1)));
 const store = mmxInstruction((i) => {
   const value = i.readRegister("x87", selectorOf(i, 1), 8);
   if (i.isMemory(0)) {
     i.store(8, i.address(0), value);
     enterMmx(i);
-  } else write(i, 0, value);
+  } else writeMmx(i, 0, value);
 });
 
 const moveMask = mmxInstruction((i) => {
@@ -158,7 +158,7 @@ const insertWord = mmxInstruction((i) => {
   const word = i.mask(i.read(1), 2);
   const shift = i.shl(i.and(immediate8(i), i.i64(3)), i.i64(4));
   const hole = i.not(i.shl(i.i64(0xffff), shift));
-  write(i, 0, i.or(i.and(read(i, 0), hole), i.shl(word, shift)));
+  writeMmx(i, 0, i.or(i.and(readMmx(i, 0), hole), i.shl(word, shift)));
 });
 
 const maskedStore = mmxInstruction((i) => {
@@ -177,7 +177,7 @@ const toVector = sseInstruction((i) => {
 
 const fromVector = sseInstruction((i) => {
   requireMmx(i);
-  write(i, 0, i.readScalar(1, 8));
+  writeMmx(i, 0, i.readScalar(1, 8));
 });
 
 // --- conversions -----------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ const fromVector = sseInstruction((i) => {
 const fromIntegers = (convert: (i: InstructionBuilder, pair: Value) => void): Semantics =>
   sseInstruction((i) => {
     if (!i.isMemory(1)) requireMmx(i);
-    const pair = read(i, 1);
+    const pair = readMmx(i, 1);
     if (!i.isMemory(1)) enterMmx(i);
     convert(i, pair);
   });
@@ -205,7 +205,7 @@ const singlesToIntegers = (helper: string): Semantics =>
     requireMmx(i);
     const source = i.readScalar(1, 8);
     enterMmx(i);
-    write(i, 0, i.callHelper(helper, [source]));
+    writeMmx(i, 0, i.callHelper(helper, [source]));
   });
 
 const doublesToIntegers = (helper: string): Semantics =>
@@ -213,7 +213,7 @@ const doublesToIntegers = (helper: string): Semantics =>
     requireMmx(i);
     const source = i.readVector(1, true);
     enterMmx(i);
-    write(i, 0, i.callHelper(helper, [quad(i, source, 0), quad(i, source, 1)]));
+    writeMmx(i, 0, i.callHelper(helper, [quad(i, source, 0), quad(i, source, 1)]));
   });
 
 // --- rows --------------------------------------------------------------------------------------------------------------------
@@ -279,11 +279,11 @@ export const MMX_ROWS: readonly InstructionRow[] = [
   packed("PSUBUSB", "D8", single("i8x16.sub_sat_u")),
   packed("PSUBUSW", "D9", single("i16x8.sub_sat_u")),
   packed("PMULLW", "D5", single("i16x8.mul")),
-  packed("PMULHW", "E5", binary(high16("s"))),
-  packed("PMULHUW", "E4", binary(high16("u")), MMX_SSE),
-  packed("PMULUDQ", "F4", binary(multiplyEven32), MMX_SSE2),
+  packed("PMULHW", "E5", mmxBinary(high16("s"))),
+  packed("PMULHUW", "E4", mmxBinary(high16("u")), MMX_SSE),
+  packed("PMULUDQ", "F4", mmxBinary(multiplyEven32), MMX_SSE2),
   packed("PMADDWD", "F5", single("i32x4.dot_i16x8_s")),
-  packed("PSADBW", "F6", binary(sumOfDifferences), MMX_SSE),
+  packed("PSADBW", "F6", mmxBinary(sumOfDifferences), MMX_SSE),
   packed("PAVGB", "E0", single("i8x16.avgr_u"), MMX_SSE),
   packed("PAVGW", "E3", single("i16x8.avgr_u"), MMX_SSE),
   packed("PMINUB", "DA", single("i8x16.min_u"), MMX_SSE),
@@ -299,7 +299,7 @@ export const MMX_ROWS: readonly InstructionRow[] = [
   packed("PAND", "DB", single("v128.and")),
   packed("POR", "EB", single("v128.or")),
   packed("PXOR", "EF", single("v128.xor")),
-  packed("PANDN", "DF", binary(andNot)),
+  packed("PANDN", "DF", mmxBinary(andNot)),
   ...shifts("PSRLW", "i16x8", "shr_u", "D1", "71 /2"),
   ...shifts("PSRAW", "i16x8", "shr_s", "E1", "71 /4"),
   ...shifts("PSLLW", "i16x8", "shl", "F1", "71 /6"),

@@ -232,6 +232,8 @@ export const SYSTEM_ROWS: readonly InstructionRow[] = [
   row("RDMSR", "0F 32", "", readMsr, PRIVILEGED),
   row("CPUID", "0F A2", "", identify, SYSTEM),
   row("CLFLUSH", "NP 0F AE /7", "M", probe, { feature: "clflush" }),
+  row("CLFLUSHOPT", "66 0F AE /7", "M", probe, { feature: "clflushopt" }),
+  row("CLWB", "66 0F AE /6", "M", probe, { feature: "clwb" }),
   row("HLT", "F4", "", halt, PRIVILEGED_END),
   row("IN", "E4", "AL,Ib", input, SYSTEM),
   row("IN", "E5", "eAX,Ib", input, SYSTEM),

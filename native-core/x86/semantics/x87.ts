@@ -9,6 +9,8 @@ import { STATE } from "../state-layout.ts";
 const STATUS_ES = 0x80;
 
 const X87: RowTraits = { feature: "x87", cold: true };
+/** SSE3 added them; they are x87 instructions in all else. */
+const X87_SSE3: RowTraits = { ...X87, feature: "sse3" };
 const X87_FLAGS: RowTraits = { ...X87, writes: ["CF", "PF", "AF", "ZF", "SF", "OF"] };
 
 /** #NM if CR0.EM or CR0.TS is set. A waiting instruction then raises #MF for a pending unmasked exception (CR0.NE is taken as set). */
@@ -143,6 +145,9 @@ const storeRows: InstructionRow[] = [
   row("FIST", "DB /2", "Md", storing("x87_store_i32", 4), X87),
   row("FISTP", "DB /3", "Md", storing("x87_store_pop_i32", 4), X87),
   row("FISTP", "DF /7", "Mq", storing("x87_store_pop_i64", 8), X87),
+  row("FISTTP", "DF /1", "Mw", storing("x87_truncate_pop_i16", 2), X87_SSE3),
+  row("FISTTP", "DB /1", "Md", storing("x87_truncate_pop_i32", 4), X87_SSE3),
+  row("FISTTP", "DD /1", "Mq", storing("x87_truncate_pop_i64", 8), X87_SSE3),
   row("FBSTP", "DF /6", "Mt", storing("x87_store_pop_decimal", 10), X87),
   row("FST", "DD /2", "STi", withRegister("x87_store_register", 0), X87),
   row("FSTP", "DD /3", "STi", withRegister("x87_store_pop_register", 0), X87),
