@@ -16,7 +16,6 @@ import { nodeEventLoop } from "../native-core/host/node-event-loop.ts";
 import { createMachine } from "../native-core/machine/machine.ts";
 import { coreProcessor } from "../native-core/machine/processor.ts";
 import { MachineRunner } from "../native-core/machine/runner.ts";
-import { STATE } from "../native-core/x86/state-layout.ts";
 
 const ESCAPE = 0x1d;
 
@@ -26,12 +25,15 @@ const { values } = parseArgs({
     initrd: { type: "string" },
     cmdline: { type: "string", default: "console=ttyS0" },
     memory: { type: "string", default: "256" },
+    cpus: { type: "string", default: "1" },
     "exit-after": { type: "string" },
     jit: { type: "string" },
   },
 });
 if (values.kernel === undefined) {
-  process.stderr.write("usage: node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB]\n");
+  process.stderr.write(
+    "usage: node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--cpus N]\n",
+  );
   process.exit(2);
 }
 
@@ -45,6 +47,7 @@ const started = performance.now();
 
 const machine = createMachine({
   memoryBytes,
+  vcpuCount: Number(values.cpus),
   createProcessor: coreProcessor(
     await interpreterModule(),
     values.jit === undefined ? DEFAULT_JIT_OPTIONS : jitOptions(values.jit),
@@ -70,7 +73,7 @@ function print(byte: number): void {
 function end(reason: string): never {
   const seconds = (performance.now() - started) / 1000;
   const cpuMs = process.cpuUsage().user / 1000;
-  const instructions = Number(machine.vcpu.state.get(STATE.instructionCount));
+  const instructions = Number(machine.instructions);
   process.stderr.write(
     `\n[machine] ${reason}; ${seconds.toFixed(2)} s, processor ${(cpuMs / 1000).toFixed(2)} s, ` +
       `${(instructions / 1e6).toFixed(0)} M instructions, ${(instructions / 1e3 / cpuMs).toFixed(1)} MIPS\n`,

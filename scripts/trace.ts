@@ -53,7 +53,8 @@ const machine = createMachine({
 machine.powerOn();
 machine.resume();
 if (!processor) throw new Error("the machine made its processor");
-const { vcpu } = processor;
+const [vcpu] = processor.vcpus;
+if (!vcpu) throw new Error("a machine has at least one vCPU");
 
 const end = BigInt(values.skip);
 while (vcpu.state.get(STATE.instructionCount) < end) {

@@ -35,11 +35,19 @@ export interface Platform {
   /** Time-stamp counter before the vCPU's offset is added. */
   readTsc(): bigint;
   random(bytes: Uint8Array): void;
+  /** PAUSE: the vCPU spins. */
+  pause(): void;
   /** Task priority in the local APIC, CR8's other face. */
   readTaskPriority(): number;
   writeTaskPriority(value: number): void;
   /** IA32_APIC_BASE changed. */
   setApicBase(value: bigint): void;
+  /** x2APIC registers, by number from MSR 800h on. Undefined or false: #GP. */
+  readX2apic(number: number): bigint | undefined;
+  writeX2apic(number: number, value: bigint): boolean;
+  /** IA32_TSC_DEADLINE before the vCPU's offset is added; 0 is not armed. */
+  readTscDeadline(): bigint;
+  writeTscDeadline(value: bigint): void;
 }
 
 export interface CpuContext {

@@ -1,6 +1,6 @@
 // The core's Wasm module, instantiated: its memories and its exports, typed.
 import type { CoreHost } from "./mmu/imports.ts";
-import { MEMORY0_BYTES, WASM_PAGE } from "./mmu/memory-layout.ts";
+import { memory0Bytes, WASM_PAGE } from "./mmu/memory-layout.ts";
 
 export interface CoreExports {
   /** Executes from STATE.rip; RUN_RESULT says why it came back. */
@@ -21,7 +21,7 @@ export interface CoreExports {
 
 export interface CoreInstance {
   readonly exports: CoreExports;
-  /** Memory 0: state, TLB, operation cache. */
+  /** Memory 0: state, TLBs, operation cache. */
   readonly memory: WebAssembly.Memory;
   /** Memory 1: guest memory. */
   readonly guest: WebAssembly.Memory;
@@ -33,6 +33,7 @@ export type HelperImports = Record<string, (...args: bigint[]) => bigint>;
 /** `guestBytes`: RAM and video memory. Neither memory ever grows, so views of them stay valid. */
 export function instantiateCore(
   module: WebAssembly.Module,
+  vcpus: number,
   guestBytes: number,
   host: CoreHost,
   helpers: HelperImports,
@@ -41,7 +42,7 @@ export function instantiateCore(
     const pages = Math.ceil(bytes / WASM_PAGE);
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   };
-  const memory = fixed(MEMORY0_BYTES);
+  const memory = fixed(memory0Bytes(vcpus));
   const guest = fixed(guestBytes);
   const imports = {
     core: { memory, guest },

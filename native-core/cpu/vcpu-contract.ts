@@ -4,7 +4,7 @@ import type { CpuState } from "./cpu-state.ts";
 /** Why `run` returned. */
 export type VcpuExit =
   | "deadline" // instruction budget used up, or `requestExit` was called
-  | "halted" // HLT with interrupts enabled and none pending
+  | "halted" // HLT, or waits to be started, and nothing is pending that ends it
   | "shutdown"; // triple fault
 
 /** Where external interrupts come from (PIC and local APIC behind one face). */
@@ -17,11 +17,16 @@ export interface InterruptSource {
 
 export interface Vcpu {
   readonly state: CpuState;
+  /** Whether `run` would execute anything now. */
+  readonly runnable: boolean;
   /** Runs until the budget of instructions is used or something else ends it. Delivers exceptions and interrupts itself. */
   run(maxInstructions: number): VcpuExit;
   /** The interrupt source changed: look at it at the next block end. Called from device code, also during `run`. */
   interruptChanged(): void;
   requestNmi(): void;
+  /** INIT and start-up IPIs, the latter with the number of the page to start at. */
+  requestInit(): void;
+  requestStartup(page: number): void;
   /** Leave `run` at the next block end. */
   requestExit(): void;
   reset(): void;

@@ -1,120 +1,78 @@
-// The vCPU: runs the core's Wasm module, delivers what the module leaves pending, and gives the machine its faces.
+// A vCPU: runs the core's Wasm module, delivers what the module leaves pending, and gives the machine its faces.
 //
-//   run: deliver NMI or interrupt -> Wasm until deadline, exception or event -> deliver exception -> again
-
-import { GuestRam } from "../memory/guest-ram.ts";
-import type { CodeMode, DecodedBlock } from "../x86/decoder/decode-block.ts";
-import { decodeBlock } from "../x86/decoder/decode-block.ts";
+//   run: INIT, start-up, NMI or interrupt -> Wasm until deadline, exception or event -> deliver exception -> again
+import type { GuestRam } from "../memory/guest-ram.ts";
 import { RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
-import { CodeReader } from "./code-reader.ts";
-import type { CpuContext, CpuModel, Platform } from "./context.ts";
-import { type CoreInstance, instantiateCore } from "./core-instance.ts";
-import { CpuState } from "./cpu-state.ts";
-import { helperImports } from "./helper-imports.ts";
+import type { CpuModel, Platform } from "./context.ts";
+import type { CpuState } from "./cpu-state.ts";
 import { deliverEvent } from "./helpers/deliver-event.ts";
-import { BlockCache } from "./interpreter/block-cache.ts";
+import type { BlockCache } from "./interpreter/block-cache.ts";
 import { RUN_RESULT } from "./interpreter/dispatch.ts";
-import { Jit, type JitOptions } from "./jit/jit.ts";
-import { CoreLinearMemory, takeException } from "./mmu/linear-memory.ts";
-import { AREA, CELLS, PAGE_FLAGS, PAGE_SIZE, RIP_HASH } from "./mmu/memory-layout.ts";
+import type { Jit } from "./jit/jit.ts";
+import { type CoreLinearMemory, takeException } from "./mmu/linear-memory.ts";
+import { AREA, CELLS, RIP_HASH, VCPU_AREA } from "./mmu/memory-layout.ts";
 import { deriveMode } from "./mode.ts";
-import { resetCpu } from "./reset.ts";
+import { ACTIVITY, initCpu, resetCpu, startCpu } from "./reset.ts";
 import type { InterruptSource, Vcpu, VcpuExit } from "./vcpu-contract.ts";
+import type { VcpuGroup, VcpuParts } from "./vcpu-group.ts";
 
-/** Accesses outside RAM. Addresses are guest physical; values unsigned. */
-export interface DeviceAccess {
-  readMmio(address: number, size: 1 | 2 | 4): number;
-  writeMmio(address: number, size: 1 | 2 | 4, value: number): void;
-}
-
-export interface VcpuOptions {
-  readonly ramBytes: number;
-  /** Video memory, mapped directly at a guest physical base that `setVramBase` moves. */
-  readonly vramBytes?: number;
-  /** What scripts/build-interpreter.ts made, compiled. */
-  readonly interpreterModule: WebAssembly.Module;
-  readonly platform: Platform;
-  readonly interrupts: InterruptSource;
-  readonly bus: DeviceAccess;
-  readonly model: CpuModel;
-  /** Room for translated code; default: all there is (mmu/memory-layout.ts). */
-  readonly operationCacheBytes?: number;
-  /** Absent: everything is interpreted. */
-  readonly jit?: JitOptions | undefined;
-}
-
-/** Where video memory is while no BAR maps it: beyond every physical address. */
-const UNMAPPED = 1n << 60n;
 const DR6_BS = 0x4000n;
 const ONE_INSTRUCTION = { maxInstructions: 1 };
 
-export class InterpreterVcpu implements Vcpu, CpuContext {
-  readonly state: CpuState;
-  readonly memory: CoreLinearMemory;
-  readonly ram: GuestRam;
+export class InterpreterVcpu implements Vcpu {
+  readonly index: number;
   readonly platform: Platform;
   readonly model: CpuModel;
-  readonly blocks: BlockCache;
-  readonly jit: Jit | undefined;
-  readonly #core: CoreInstance;
-  readonly #cells: DataView;
+  readonly #group: VcpuGroup;
+  readonly #parked: CpuState;
   readonly #interrupts: InterruptSource;
-  readonly #code: CodeReader;
-  #nmiPending = false;
   #exitRequested = false;
   /** Delivered in the current run. */
   #exceptions = 0;
   /** Code mode and CS base that blocks of each privilege were last run with: RIPs mean other bytes when they change. */
   readonly #lastMode = [0, 0];
   readonly #lastBase = [0n, 0n];
+  /** What has to be dropped before this vCPU runs again. */
+  #dropLater: "nothing" | "translations" | "all" = "all";
 
-  constructor(options: VcpuOptions) {
-    const { ramBytes, vramBytes = 0, bus } = options;
-    this.platform = options.platform;
-    this.model = options.model;
-    this.#interrupts = options.interrupts;
-    const helpers = helperImports(this);
-    this.#core = instantiateCore(
-      options.interpreterModule,
-      ramBytes + vramBytes,
-      {
-        mmioRead: (address, size) => bus.readMmio(address, size as 1 | 2 | 4),
-        mmioWrite: (address, size, value) => bus.writeMmio(address, size as 1 | 2 | 4, value >>> 0),
-        fetchMissingPage: (page) => this.ram.onMissing(page),
-        releaseProtectedPage: (page) => this.ram.onProtected(page),
-        invalidateCodePage: (page) => this.blocks.invalidatePage(page),
-        translateBlock: () => this.#translateBlock(),
-        hotBlock: (address) => this.jit?.hot(address),
-      },
-      helpers,
-    );
-    const { buffer } = this.#core.memory;
-    this.#cells = new DataView(buffer);
-    this.state = new CpuState(buffer);
-    this.memory = new CoreLinearMemory(this.#core, this.state);
-    this.blocks = new BlockCache(this.#core, options.operationCacheBytes);
-    this.jit = options.jit && new Jit(this.#core, helpers, this.blocks, options.jit);
-    this.#code = new CodeReader(this.#core, this.state, bus);
-    this.#setCell(CELLS.ramBytes, ramBytes);
-    this.#setCell(CELLS.vramBytes, vramBytes);
-    this.#cells.setBigUint64(CELLS.vramBase, UNMAPPED, true);
-    this.ram = new GuestRam({
-      memory: this.#core.guest,
-      ramBytes,
-      vramBytes,
-      flags: new Uint8Array(buffer, PAGE_FLAGS.address, (ramBytes + vramBytes) / 4096),
-      voidCode: (address, length) => this.blocks.invalidateBytes(address, length),
-      flagsChanged: () => this.#core.exports.dropTranslations(),
-    });
-    this.reset();
+  constructor(group: VcpuGroup, index: number, { platform, interrupts, model }: VcpuParts) {
+    this.#group = group;
+    this.index = index;
+    this.platform = platform;
+    this.model = model;
+    this.#interrupts = interrupts;
+    this.#parked = group.parkedState(index);
+  }
+
+  get state(): CpuState {
+    return this.#group.isRunning(this) ? this.#group.state : this.#parked;
+  }
+
+  /** Linear memory as this vCPU sees it. */
+  get memory(): CoreLinearMemory {
+    this.#group.enter(this);
+    return this.#group.memory;
+  }
+
+  get ram(): GuestRam {
+    return this.#group.ram;
+  }
+
+  get blocks(): BlockCache {
+    return this.#group.blocks;
+  }
+
+  get jit(): Jit | undefined {
+    return this.#group.jit;
   }
 
   // --- Vcpu -------------------------------------------------------------------------------------------------------------------
 
   run(maxInstructions: number): VcpuExit {
-    const { state } = this;
-    this.jit?.runStarts();
+    this.#group.enter(this);
+    const { state } = this.#group;
+    this.#group.jit?.runStarts();
     this.#exitRequested = false;
     this.#exceptions = 0;
     const deadline = state.get(STATE.instructionCount) + BigInt(maxInstructions);
@@ -128,14 +86,38 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     }
   }
 
+  get runnable(): boolean {
+    const { state } = this;
+    const activity = state.getNumber(STATE.halted);
+    if (activity === ACTIVITY.runs || state.getNumber(STATE.initPending) !== 0) return true;
+    if (activity === ACTIVITY.waitsForStartup) return state.getNumber(STATE.startupPending) !== 0;
+    return this.#nmiDeliverable || (this.#interruptsEnabled && this.#interrupts.hasInterrupt());
+  }
+
   interruptChanged(): void {
+    // Who does not run looks at everything when it does.
+    if (!this.#group.isRunning(this)) return;
     const waiting = this.#interrupts.hasInterrupt();
-    this.state.setNumber(STATE.eventPending, waiting || this.#nmiPending ? 1 : 0);
+    this.state.setNumber(STATE.eventPending, waiting || this.#signalPending ? 1 : 0);
     if (waiting && this.#interruptsEnabled) this.#kick();
   }
 
   requestNmi(): void {
-    this.#nmiPending = true;
+    this.state.setNumber(STATE.nmiPending, 1);
+    this.#kick();
+  }
+
+  requestInit(): void {
+    this.state.setNumber(STATE.initPending, 1);
+    this.#kick();
+  }
+
+  requestStartup(page: number): void {
+    const { state } = this;
+    // Only a processor that waits for it takes it (SDM 3A 9.4.1); one that is about to be initialized will.
+    if (state.getNumber(STATE.halted) !== ACTIVITY.waitsForStartup && state.getNumber(STATE.initPending) === 0) return;
+    state.setNumber(STATE.startupPending, 1);
+    state.setNumber(STATE.startupPage, page);
     this.#kick();
   }
 
@@ -145,10 +127,8 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
   }
 
   reset(): void {
-    resetCpu(this.state);
-    this.#nmiPending = false;
+    resetCpu(this.state, this.index === 0);
     this.invalidateAll();
-    this.modeChanged();
   }
 
   memoryWritten(address: number, length: number): void {
@@ -156,13 +136,13 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
   }
 
   invalidateAll(): void {
-    this.memory.flush(false);
+    this.#group.flush(this);
     this.blocks.flush();
     this.#lastMode.fill(0);
     this.modeChanged();
   }
 
-  // --- CpuContext ---------------------------------------------------------------------------------------------------------------
+  // --- for the group ------------------------------------------------------------------------------------------------------------
 
   modeChanged(): void {
     const { state } = this;
@@ -174,7 +154,7 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     this.#lastMode[user] = mode;
     this.#lastBase[user] = base;
     state.setNumber(STATE.codeModes, (this.#lastMode[0] ?? 0) | ((this.#lastMode[1] ?? 0) << 8));
-    this.#core.exports.bumpGenerations();
+    this.#group.unlink(this);
   }
 
   halt(): void {
@@ -182,23 +162,31 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     this.#kick();
   }
 
-  // --- the machine's other needs --------------------------------------------------------------------------------------------------
-
-  /** Moves the window through which the guest sees video memory; undefined takes it away. */
-  setVramBase(address: number | undefined): void {
-    this.#cells.setBigUint64(CELLS.vramBase, address === undefined ? UNMAPPED : BigInt(address), true);
-    this.memory.flush(false);
+  /** Something cached has become wrong while another vCPU runs. */
+  dropLater(what: "translations" | "all"): void {
+    if (this.#dropLater !== "all") this.#dropLater = what;
   }
+
+  /** This vCPU has just become the running one. */
+  dropNow(): void {
+    if (this.#dropLater === "all") this.#group.memory.flush(false);
+    else if (this.#dropLater === "translations") this.#group.core.exports.dropTranslations();
+    this.#dropLater = "nothing";
+  }
+
+  // --- the machine's other needs --------------------------------------------------------------------------------------------------
 
   /** Physical address of a linear one for reading, for debuggers; undefined where nothing is mapped. */
   translate(linear: bigint): number | undefined {
-    const host = this.#core.exports.translate(linear, 0, 1);
+    this.#group.enter(this);
+    const host = this.#group.core.exports.translate(linear, 0, 1);
     if (this.state.getNumber(STATE.exceptionVector) !== 0) takeException(this.state);
     return host === -1 ? undefined : host >>> 0;
   }
 
   /** Executes one instruction and what it raises. */
   step(): VcpuExit {
+    this.#group.enter(this);
     if (!this.#deliverPending()) return "shutdown";
     if (this.state.getNumber(STATE.halted) !== 0) return "halted";
     return this.#stepOnce() ? "deadline" : "shutdown";
@@ -206,42 +194,70 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
 
   // --- events -------------------------------------------------------------------------------------------------------------------
 
+  get #nmiDeliverable(): boolean {
+    return this.state.getNumber(STATE.nmiPending) !== 0 && this.state.getNumber(STATE.nmiBlocked) === 0;
+  }
+
+  /** Something waits that does not ask for IF. */
+  get #signalPending(): boolean {
+    return this.state.getNumber(STATE.initPending) !== 0 || this.#nmiDeliverable;
+  }
+
   get #interruptsEnabled(): boolean {
     return (this.state.getNumber(STATE.systemFlags) & RFLAGS.IF) !== 0;
   }
 
   /** Makes the next block end leave the module. `run` sets the deadline anew. */
   #kick(): void {
-    this.state.set(STATE.instructionDeadline, 0n);
+    if (this.#group.isRunning(this)) this.#group.state.set(STATE.instructionDeadline, 0n);
   }
 
-  /** NMI before interrupts. False if the processor shuts down. */
+  /** INIT, then NMI, then interrupts (SDM 3A 6.9). False if the processor shuts down. */
   #deliverPending(): boolean {
-    const { state } = this;
-    const shadow = state.getNumber(STATE.interruptShadow) !== 0;
-    if (this.#nmiPending && !shadow) {
-      this.#nmiPending = false;
-      state.setNumber(STATE.halted, 0);
-      return deliverEvent(this, VECTOR.NMI, { kind: "trap" });
+    const { state } = this.#group;
+    if (state.getNumber(STATE.initPending) !== 0) this.#initialize();
+    if (state.getNumber(STATE.halted) === ACTIVITY.waitsForStartup && !this.#startUp()) return true;
+    if (state.getNumber(STATE.interruptShadow) !== 0) return true;
+    if (this.#nmiDeliverable) {
+      state.setNumber(STATE.nmiPending, 0);
+      state.setNumber(STATE.nmiBlocked, 1);
+      state.setNumber(STATE.halted, ACTIVITY.runs);
+      return deliverEvent(this.#group, VECTOR.NMI, { kind: "trap" });
     }
-    if (!shadow && this.#interruptsEnabled && this.#interrupts.hasInterrupt()) {
-      state.setNumber(STATE.halted, 0);
+    if (this.#interruptsEnabled && this.#interrupts.hasInterrupt()) {
+      state.setNumber(STATE.halted, ACTIVITY.runs);
       const vector = this.#interrupts.acknowledge();
-      if (vector !== undefined) return deliverEvent(this, vector, { kind: "external" });
+      if (vector !== undefined) return deliverEvent(this.#group, vector, { kind: "external" });
     }
+    return true;
+  }
+
+  /** INIT signal: the bootstrap processor goes to the reset vector, the others wait to be started. */
+  #initialize(): void {
+    initCpu(this.#group.state);
+    this.#group.memory.flush(false);
+    this.modeChanged();
+  }
+
+  /** False as long as no start-up IPI has come. */
+  #startUp(): boolean {
+    const { state } = this.#group;
+    if (state.getNumber(STATE.startupPending) === 0) return false;
+    startCpu(state);
+    this.modeChanged();
     return true;
   }
 
   /** One stay in the module. */
   #runOnce(deadline: bigint): boolean {
-    const { state } = this;
-    const waiting = this.#nmiPending || this.#interrupts.hasInterrupt();
+    const { state } = this.#group;
+    const waiting = this.#signalPending || this.#interrupts.hasInterrupt();
     const flags = state.getNumber(STATE.systemFlags);
     // A shadow with something waiting, and the trap flag, need exactly one instruction.
     if (flags & RFLAGS.TF || (waiting && state.getNumber(STATE.interruptShadow) !== 0)) return this.#stepOnce();
     state.setNumber(STATE.eventPending, waiting ? 1 : 0);
     state.set(STATE.instructionDeadline, deadline);
-    return this.#core.exports.run() === RUN_RESULT.leave || this.#deliverException();
+    return this.#group.core.exports.run() === RUN_RESULT.leave || this.#deliverException();
   }
 
   #deliverException(): boolean {
@@ -250,8 +266,8 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     // Not takeException: an Error costs more than the whole delivery.
     const vector = state.getNumber(STATE.exceptionVector) - 1;
     state.setNumber(STATE.exceptionVector, 0);
-    if (state.getNumber(STATE.exceptionHasErrorCode) === 0) return deliverEvent(this, vector);
-    return deliverEvent(this, vector, { errorCode: state.getNumber(STATE.exceptionErrorCode) });
+    if (state.getNumber(STATE.exceptionHasErrorCode) === 0) return deliverEvent(this.#group, vector);
+    return deliverEvent(this.#group, vector, { errorCode: state.getNumber(STATE.exceptionErrorCode) });
   }
 
   #stepOnce(): boolean {
@@ -263,87 +279,32 @@ export class InterpreterVcpu implements Vcpu, CpuContext {
     state.set(STATE.instructionDeadline, 0n);
     const hash = this.#plantStep();
     if (hash === undefined) return this.#deliverException();
-    const result = this.#core.exports.run();
+    const { cells, core } = this.#group;
+    const result = core.exports.run();
     // A step block is not for running twice.
-    this.#setCell(hash + RIP_HASH.cell, CELLS.zero);
-    this.#setCell(hash + RIP_HASH.check, 1);
+    cells.setInt32(hash + RIP_HASH.cell, CELLS.zero, true);
+    cells.setInt32(hash + RIP_HASH.check, 1, true);
     if (result === RUN_RESULT.exception) return this.#deliverException();
     if (!trap || state.getNumber(STATE.trapInhibited) !== 0) return true;
     state.set(STATE.dr6, state.get(STATE.dr6) | DR6_BS);
-    return deliverEvent(this, VECTOR.DB, { kind: "trap" });
+    return deliverEvent(this.#group, VECTOR.DB, { kind: "trap" });
   }
 
   /** Puts a block of one instruction where the module will look first; yields the address of the hash entry. */
   #plantStep(): number | undefined {
     const { state } = this;
     const rip = state.get(STATE.rip);
-    const block = this.#decode(rip, ONE_INSTRUCTION.maxInstructions);
+    const { cells } = this.#group;
+    const block = this.#group.decode(rip, ONE_INSTRUCTION.maxInstructions);
     if (!block) return undefined;
     const address = this.blocks.add({ ...block, crossesPage: true }, undefined, 0, undefined);
-    const area = state.getNumber(STATE.cpl) === 3 ? AREA.user : AREA.supervisor;
+    const area = (state.getNumber(STATE.cpl) === 3 ? AREA.user : AREA.supervisor) + this.index * VCPU_AREA.size;
     const index = Number(BigInt.asUintN(32, rip ^ (rip >> 14n))) & (RIP_HASH.entries - 1);
     const hash = area + AREA.ripHash + index * RIP_HASH.entrySize;
-    this.#cells.setBigUint64(hash + RIP_HASH.rip, rip, true);
-    this.#setCell(hash + RIP_HASH.block, address);
-    this.#setCell(hash + RIP_HASH.cell, CELLS.zero);
-    this.#setCell(hash + RIP_HASH.check, 0);
+    cells.setBigUint64(hash + RIP_HASH.rip, rip, true);
+    cells.setInt32(hash + RIP_HASH.block, address, true);
+    cells.setInt32(hash + RIP_HASH.cell, CELLS.zero, true);
+    cells.setInt32(hash + RIP_HASH.check, 0, true);
     return hash;
   }
-
-  // --- translation --------------------------------------------------------------------------------------------------------------
-
-  #translateBlock(): number {
-    const rip = this.#cells.getBigUint64(CELLS.wantedRip, true);
-    const host = this.#cells.getInt32(CELLS.wantedHost, true);
-    const context = this.#cells.getInt32(CELLS.wantedContext, true);
-    if (host !== -1) {
-      const known = this.blocks.find(host, context);
-      if (known !== 0) return known;
-      const crossing = this.blocks.findCrossing(host, context);
-      if (crossing) {
-        const second = this.#secondPage(rip, host);
-        if (second === undefined) return 0;
-        if (second === crossing.secondHost) {
-          this.#setCell(CELLS.blockSpansPages, 1);
-          return crossing.address;
-        }
-      }
-    }
-    const block = this.#decode(rip, undefined);
-    if (!block) return 0;
-    const outside = host === -1;
-    this.#setCell(CELLS.blockSpansPages, outside || block.crossesPage ? 1 : 0);
-    const second = block.crossesPage ? this.#code.secondHost : undefined;
-    return this.blocks.add(block, outside ? undefined : host, context, second);
-  }
-
-  /** Host address of the page behind the one RIP is in; undefined with an exception pending. */
-  #secondPage(rip: bigint, host: number): number | undefined {
-    const code = this.#code;
-    code.start();
-    if (!code.read(rip) || !code.read(rip + BigInt(PAGE_SIZE - (host & (PAGE_SIZE - 1))))) return undefined;
-    // Outside RAM there is no host address, and no block was kept.
-    return code.secondHost ?? -1;
-  }
-
-  /** Undefined with an exception pending. */
-  #decode(rip: bigint, maxInstructions: number | undefined): DecodedBlock | undefined {
-    const mode = this.state.getNumber(STATE.codeMode) as CodeMode;
-    this.#code.start();
-    const fetch = (offset: bigint): Uint8Array | undefined => this.#code.read(offset);
-    const block =
-      maxInstructions === undefined
-        ? decodeBlock(fetch, rip, mode)
-        : decodeBlock(fetch, rip, mode, { maxInstructions });
-    if ("faultOffset" in block) return undefined;
-    return block;
-  }
-
-  #setCell(address: number, value: number): void {
-    this.#cells.setInt32(address, value, true);
-  }
-}
-
-export function createVcpu(options: VcpuOptions): InterpreterVcpu {
-  return new InterpreterVcpu(options);
 }

@@ -6,7 +6,9 @@ import type { FwCfgContent } from "../devices/fw-cfg/fw-cfg.ts";
 import type { PciBus } from "../devices/pci/pci-bus.ts";
 
 export interface FirmwareTarget {
+  /** The bootstrap processor. */
   readonly vcpu: Vcpu;
+  readonly vcpuCount: number;
   readonly memory: GuestMemory;
   readonly bus: SystemBus;
   readonly pci: PciBus;

@@ -59,7 +59,7 @@ function content(parts: PcFirmwareParts): FwCfgContent {
   const { memoryBytes, cpuCount, uuid, bootOrder, bootMenuMs } = parts;
   const files = new Map([
     ["etc/e820", ramRange(memoryBytes)],
-    ...acpiFiles(buildAcpiTables(0, DSDT_LAYOUT).image),
+    ...acpiFiles(buildAcpiTables(0, DSDT_LAYOUT, cpuCount).image),
     ...smbiosFiles({ memoryBytes, cpuCount, uuid }),
     ["bootorder", new TextEncoder().encode(`${bootOrder.join("\n")}\0`)],
     ["etc/boot-menu-wait", u64(bootMenuMs)],

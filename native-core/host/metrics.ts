@@ -1,7 +1,6 @@
 // What a running machine costs, sampled on demand: each sample covers the time since the one before.
 import type { Machine } from "../machine/machine.ts";
 import type { VmMetrics } from "../protocol/engine.ts";
-import { STATE } from "../x86/state-layout.ts";
 import { NodeImageFile } from "./node-image-file.ts";
 
 export class Metrics {
@@ -12,7 +11,7 @@ export class Metrics {
   sample(machine: Machine): VmMetrics {
     const atMs = performance.now();
     const cpu = process.cpuUsage();
-    const instructions = machine.vcpu.state.get(STATE.instructionCount);
+    const instructions = machine.instructions;
     const elapsedMs = Math.max(1, atMs - this.#atMs);
     const cpuMs = (cpu.user - this.#cpu.user + cpu.system - this.#cpu.system) / 1000;
     // A reset starts the counter anew.

@@ -1,10 +1,10 @@
 // The board: devices on their buses, and the interrupt wiring between them.
 //
-//   ISA device --> irq n --+--> 8259 pair --> LINT0 --> local APIC --> vCPU
-//                          +--> I/O APIC pin (0 becomes 2, others n) --> local APIC
+//   ISA device --> irq n --+--> 8259 pair --> LINT0 --> local APIC 0 --> vCPU 0
+//                          +--> I/O APIC pin (0 becomes 2, others n) --> message
 //   PCI INTx --> PIRQ wire --+--> PIIX3 routing --> 8259 pair
 //                            +--> I/O APIC pin 16..19
-//   MSI-X, IPI --> local APIC
+//   MSI-X, IPI, I/O APIC --> messages --> local APICs --> vCPUs
 //
 // Both paths are live as on real boards; the guest masks the one it does not use.
 import { ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
@@ -12,7 +12,8 @@ import { SystemBus } from "../devices/bus.ts";
 import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
 import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
 import { IoApic } from "../devices/ioapic/ioapic.ts";
-import { Lapic } from "../devices/lapic/lapic.ts";
+import { InterruptBus } from "../devices/lapic/interrupt-bus.ts";
+import { Lapic, type LapicProcessor } from "../devices/lapic/lapic.ts";
 import { PciBus } from "../devices/pci/pci-bus.ts";
 import type { PciFunction } from "../devices/pci/pci-function.ts";
 import { Pic } from "../devices/pic/pic.ts";
@@ -70,12 +71,15 @@ export interface BoardParts {
   serial: readonly [ByteSink, ByteSink];
   cards: readonly PciCard[];
   isaCards?: readonly IsaCard[];
-  /** The vCPU's interrupt input and NMI pin. */
-  processor: { interruptChanged(): void; requestNmi(): void };
+  /** The vCPUs as their local APICs drive them. */
+  processors: readonly LapicProcessor[];
+  /** Index of the vCPU that executes now. */
+  running: () => number;
 }
 
 export class Board {
-  readonly lapic: Lapic;
+  /** One for each vCPU. */
+  readonly lapics: readonly Lapic[];
   readonly ioapic: IoApic;
   readonly pic: Pic;
   readonly pci: PciBus;
@@ -87,16 +91,21 @@ export class Board {
 
   constructor(parts: BoardParts) {
     const { bus, clock, inputs, power } = parts.services;
-    this.lapic = new Lapic({
-      bus,
-      clock,
-      changed: () => parts.processor.interruptChanged(),
-      nmi: () => parts.processor.requestNmi(),
-      broadcastEoi: (vector) => this.ioapic.endOfInterrupt(vector),
-      acknowledgeExtInt: () => this.pic.acknowledge(),
-    });
-    this.pic = new Pic(bus, { set: (level) => this.lapic.setExtInt(level) });
-    this.ioapic = new IoApic(bus, this.lapic);
+    const messages = new InterruptBus(bus, parts.running);
+    this.lapics = parts.processors.map(
+      (processor, index) =>
+        new Lapic({
+          index,
+          messages,
+          clock,
+          processor,
+          broadcastEoi: (vector) => this.ioapic.endOfInterrupt(vector),
+          acknowledgeExtInt: () => this.pic.acknowledge(),
+        }),
+    );
+    // The 8259 pair is wired to the bootstrap processor (MP specification 3.6.2.2).
+    this.pic = new Pic(bus, { set: (level) => this.lapics[0]?.setExtInt(level) });
+    this.ioapic = new IoApic(bus, messages);
     const isaInputs = Array.from({ length: 16 }, (_, irq) => this.#isaInput(irq));
     const services: BoardServices = { ...parts.services, isaLine: (irq) => (isaInputs[irq] as SharedInput).line() };
     const { isaLine } = services;
@@ -104,7 +113,7 @@ export class Board {
     const chipset = new Chipset({ bus, power, isaLine: (irq) => this.pic.line(irq) });
     this.pci = new PciBus({
       bus,
-      messages: this.lapic,
+      messages,
       wires: Array.from({ length: PIRQ_COUNT }, (_, wire) =>
         both(chipset.pirqLine(wire), this.ioapic.line(FIRST_PIRQ_PIN + wire)),
       ),
@@ -141,7 +150,7 @@ export class Board {
       ...isaCards,
       this.pic,
       this.ioapic,
-      this.lapic,
+      ...this.lapics,
     ];
   }
 

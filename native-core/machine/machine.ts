@@ -1,4 +1,4 @@
-// A PC: RAM, one vCPU, the board, and the loop that runs them in slices. Host-neutral; the VM process (native-core/host) drives it:
+// A PC: RAM, vCPUs, the board, and the loop that runs them in slices. Host-neutral; the VM process (native-core/host) drives it:
 //
 //   const machine = createMachine(parts);
 //   machine.powerOn();  machine.resume();
@@ -7,10 +7,12 @@ import { z } from "zod";
 import { assert } from "../common/assert.ts";
 import { AppError } from "../common/errors.ts";
 import type { Platform } from "../cpu/context.ts";
+import { VCPUS_MAX } from "../cpu/mmu/memory-layout.ts";
 import type { InterruptSource, Vcpu } from "../cpu/vcpu-contract.ts";
 import { SystemBus } from "../devices/bus.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
+import type { Lapic } from "../devices/lapic/lapic.ts";
 import { timeNs } from "../devices/state-schema.ts";
 import type { ByteSink } from "../devices/uart/uart.ts";
 import { VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
@@ -18,7 +20,6 @@ import { type Vram, VramAperture } from "../devices/vga/vram.ts";
 import type { VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import { MEMORY_MAP } from "../firmware/memory-map.ts";
-import { STATE } from "../x86/state-layout.ts";
 import { Board, type PciCard } from "./board.ts";
 import { Budget } from "./budget.ts";
 import { type CardParts, StandardCards } from "./cards.ts";
@@ -26,12 +27,15 @@ import { MachineClock } from "./clock.ts";
 import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { VcpuScheduler } from "./scheduler.ts";
 
-const MACHINE_STATE_VERSION = 1;
+/** 1: one vCPU, in `cpu`. */
+const MACHINE_STATE_VERSION = 2;
 
 /** What the processor and its memory must provide; made by cpu/ (see ProcessorFactory). */
 export interface Processor {
-  readonly vcpu: Vcpu;
+  /** The first one is the bootstrap processor. */
+  readonly vcpus: readonly Vcpu[];
   readonly memory: GuestMemory;
   /** Video memory in reach of the vCPU without calls into the device, `videoMemoryBytes` long. */
   readonly videoMemory?: Vram;
@@ -43,15 +47,17 @@ export interface ProcessorOptions {
   memoryBytes: number;
   /** 0 in a machine without display. */
   videoMemoryBytes: number;
-  platform: Platform;
-  interrupts: InterruptSource;
   bus: SystemBus;
+  /** What each vCPU has to itself, in order. */
+  vcpus: readonly { platform: Platform; interrupts: InterruptSource }[];
 }
 
 export type ProcessorFactory<P extends Processor = Processor> = (options: ProcessorOptions) => P;
 
 export interface MachineParts extends CardParts {
   memoryBytes: number;
+  /** 1 by default, up to VCPUS_MAX. */
+  vcpuCount?: number;
   createProcessor: ProcessorFactory;
   firmware: Firmware;
   /** Host inputs; undefined runs in instruction time, one nanosecond each, fully determined by the machine's state. */
@@ -75,7 +81,13 @@ const machineStateSchema = z.strictObject({
   version: z.literal(MACHINE_STATE_VERSION),
   memoryBytes: z.int(),
   nowNs: timeNs,
-  cpu: cpuSavedStateSchema,
+  /** In order of vCPUs. */
+  cpus: z.array(cpuSavedStateSchema).min(1).max(VCPUS_MAX),
+  /** Whose turn it is. */
+  turn: z
+    .int()
+    .min(0)
+    .max(VCPUS_MAX - 1),
   devices: z.record(z.string().max(64), deviceStateSchema),
 });
 /** Everything but the contents of RAM, which are saved page by page (GuestMemory). Plain data. */
@@ -86,41 +98,49 @@ export class Machine {
   readonly inputs: InputQueue;
   readonly bus = new SystemBus();
   readonly board: Board;
+  readonly vcpus: readonly Vcpu[];
+  /** The bootstrap processor. */
   readonly vcpu: Vcpu;
   readonly memory: GuestMemory;
   readonly memoryBytes: number;
   readonly #firmware: Firmware;
   readonly #cards: StandardCards;
   readonly #budget: Budget;
+  readonly #scheduler: VcpuScheduler;
   readonly #instructionTime: boolean;
   #request: "reset" | "poweroff" | undefined;
 
   constructor(parts: MachineParts) {
-    const { memoryBytes } = parts;
+    const { memoryBytes, vcpuCount = 1 } = parts;
     assert(
       memoryBytes >= MEMORY_MAP.RAM_MIN_BYTES && memoryBytes <= MEMORY_MAP.RAM_MAX_BYTES && memoryBytes % 4096 === 0,
       "memory size in range",
     );
+    assert(vcpuCount >= 1 && vcpuCount <= VCPUS_MAX, "number of vCPUs in range");
     this.memoryBytes = memoryBytes;
     this.#firmware = parts.firmware;
     this.#instructionTime = parts.inputs === undefined;
     this.inputs = new InputQueue((event) => this.#apply(event));
-    // Closures below look at `this.vcpu` when they run, not now: processor and board need each other.
-    const inputs = parts.inputs ?? deterministicInputs(() => this.vcpu.state.get(STATE.instructionCount));
+    // Closures below look at `this.#scheduler` when they run, not now: processor and board need each other.
+    const inputs = parts.inputs ?? deterministicInputs(() => this.#scheduler.retired);
     this.clock = new MachineClock(() => inputs.monotonicNs());
     const wallInputs = parts.inputs ?? deterministicInputs(() => this.clock.nowNs());
-    this.clock.onEarlierDeadline = () => this.vcpu.requestExit();
+    this.clock.onEarlierDeadline = () => this.#scheduler.requestExit();
     const processor = parts.createProcessor({
       memoryBytes,
       videoMemoryBytes: parts.video ? (parts.video.memoryBytes ?? VRAM_DEFAULT_BYTES) : 0,
       bus: this.bus,
-      platform: this.#platform(wallInputs),
-      interrupts: {
-        hasInterrupt: () => this.board.lapic.hasInterrupt(),
-        acknowledge: () => this.board.lapic.acknowledge(),
-      },
+      vcpus: Array.from({ length: vcpuCount }, (_, index) => ({
+        platform: this.#platform(wallInputs, index),
+        interrupts: {
+          hasInterrupt: () => this.#lapic(index).hasInterrupt(),
+          acknowledge: () => this.#lapic(index).acknowledge(),
+        },
+      })),
     });
-    this.vcpu = processor.vcpu;
+    this.vcpus = processor.vcpus;
+    this.vcpu = processor.vcpus[0] as Vcpu;
+    this.#scheduler = new VcpuScheduler(this.vcpus);
     this.memory = processor.memory;
     this.bus.onMmioChange = (base, handler, mapped) => {
       if (handler instanceof VramAperture) processor.mapVideoMemory?.(mapped ? base : undefined);
@@ -147,10 +167,8 @@ export class Machine {
       serial: parts.serial,
       cards: [...this.#cards.cards, ...(parts.extraCards ?? [])],
       isaCards: this.#cards.isaCards,
-      processor: {
-        interruptChanged: () => this.vcpu.interruptChanged(),
-        requestNmi: () => this.vcpu.requestNmi(),
-      },
+      processors: this.vcpus,
+      running: () => this.#scheduler.current,
     });
     this.#budget = new Budget(this.#instructionTime);
   }
@@ -165,10 +183,17 @@ export class Machine {
     this.#request = undefined;
     const nowNs = this.clock.nowNs();
     for (const device of this.board.devices) device.reset();
-    this.vcpu.reset();
-    // The instruction counter, which is the clock's source in instruction time, has started over.
+    for (const vcpu of this.vcpus) vcpu.reset();
+    this.#scheduler.restoreTurn(0);
+    // The instruction counters, which are the clock's source in instruction time, have started over.
     this.clock.setNowNs(nowNs);
-    this.#firmware.start({ vcpu: this.vcpu, memory: this.memory, bus: this.bus, pci: this.board.pci });
+    this.#firmware.start({
+      vcpu: this.vcpu,
+      vcpuCount: this.vcpus.length,
+      memory: this.memory,
+      bus: this.bus,
+      pci: this.board.pci,
+    });
     this.vcpu.interruptChanged();
   }
 
@@ -201,8 +226,8 @@ export class Machine {
       const nowNs = this.clock.nowNs();
       if (nowNs >= endNs) return { state: "running", nextDeadlineNs: undefined };
       const nextNs = this.#earliest(endNs);
-      const before = this.#instructions;
-      const exit = this.vcpu.run(this.#budget.instructions(nextNs - nowNs));
+      const before = this.#scheduler.retired;
+      const exit = this.#scheduler.run(this.#budget.instructions(nextNs - nowNs));
       if (exit === "shutdown") return { state: "shutdown", nextDeadlineNs: undefined };
       if (exit === "halted") {
         if (!this.#canSleep()) continue;
@@ -211,7 +236,7 @@ export class Machine {
         // In instruction time a sleep takes no time of the host.
         this.clock.setNowNs(deadlineNs < endNs ? deadlineNs : endNs);
       } else {
-        this.#budget.observe(this.#instructions - before, this.clock.nowNs() - nowNs);
+        this.#budget.observe(this.#scheduler.retired - before, this.clock.nowNs() - nowNs);
       }
     }
   }
@@ -227,7 +252,8 @@ export class Machine {
       version: MACHINE_STATE_VERSION,
       memoryBytes: this.memoryBytes,
       nowNs: this.clock.nowNs(),
-      cpu: saveCpu(this.vcpu.state),
+      cpus: this.vcpus.map((vcpu) => saveCpu(vcpu.state)),
+      turn: this.#scheduler.current,
       devices,
     };
   }
@@ -241,11 +267,15 @@ export class Machine {
     const checked = this.board.devices.map((device) => [device, this.#checkDevice(state, device.name)] as const);
     this.pause();
     this.#request = undefined;
+    for (const [index, vcpu] of this.vcpus.entries()) restoreCpu(vcpu.state, state.cpus[index] as CpuSavedState);
+    this.#scheduler.restoreTurn(state.turn);
+    // In instruction time the counters just restored are the clock's source.
     this.clock.setNowNs(state.nowNs);
-    restoreCpu(this.vcpu.state, state.cpu as CpuSavedState);
     for (const [device, deviceState] of checked) device.restore(deviceState);
-    this.vcpu.invalidateAll();
-    this.vcpu.interruptChanged();
+    for (const vcpu of this.vcpus) {
+      vcpu.invalidateAll();
+      vcpu.interruptChanged();
+    }
   }
 
   dispose(): void {
@@ -262,21 +292,33 @@ export class Machine {
     return this.#cards.console;
   }
 
-  get #instructions(): bigint {
-    return this.vcpu.state.get(STATE.instructionCount);
+  /** Instructions retired since reset, by all vCPUs. */
+  get instructions(): bigint {
+    return this.#scheduler.retired;
   }
 
-  #platform(inputs: Inputs): Platform {
+  #lapic(index: number): Lapic {
+    return this.board.lapics[index] as Lapic;
+  }
+
+  #platform(inputs: Inputs, index: number): Platform {
     return {
       readPort: (port, size) => this.bus.readPort(port, size),
       writePort: (port, size, value) => this.bus.writePort(port, size, value),
       readTsc: () => this.clock.nowNs(),
       random: (bytes) => inputs.random(bytes),
-      readTaskPriority: () => this.board.lapic.taskPriority,
+      pause: () => this.#scheduler.pause(),
+      readTaskPriority: () => this.#lapic(index).taskPriority,
       writeTaskPriority: (value) => {
-        this.board.lapic.taskPriority = value;
+        this.#lapic(index).taskPriority = value;
       },
-      setApicBase: (value) => this.board.lapic.setApicBase(value),
+      setApicBase: (value) => this.#lapic(index).setApicBase(value),
+      readX2apic: (number) => this.#lapic(index).readX2apic(number),
+      writeX2apic: (number, value) => this.#lapic(index).writeX2apic(number, value),
+      readTscDeadline: () => this.#lapic(index).deadlineNs,
+      writeTscDeadline: (value) => {
+        this.#lapic(index).deadlineNs = value;
+      },
     };
   }
 
@@ -300,7 +342,7 @@ export class Machine {
 
   #requestPower(request: "reset" | "poweroff"): void {
     this.#request ??= request;
-    this.vcpu.requestExit();
+    this.#scheduler.requestExit();
   }
 
   #earliest(endNs: bigint): bigint {
@@ -327,8 +369,14 @@ export class Machine {
         },
       );
     }
-    const parsed = machineStateSchema.safeParse(untrusted);
+    const parsed = machineStateSchema.safeParse(version === 1 ? withManyCpus(untrusted as object) : untrusted);
     if (!parsed.success) throw invalidState("", parsed.error);
+    if (parsed.data.cpus.length !== this.vcpus.length || parsed.data.turn >= this.vcpus.length) {
+      throw new AppError("INVALID_FILE", "the saved state belongs to a machine with another number of processors", {
+        field: "cpus",
+        remedy: "Set the machine's processors back to the number it had when the state was saved.",
+      });
+    }
     if (parsed.data.memoryBytes !== this.memoryBytes) {
       throw new AppError("INVALID_FILE", "the saved state belongs to a machine with another memory size", {
         field: "memoryBytes",
@@ -358,6 +406,12 @@ export class Machine {
     if (!parsed.success) throw invalidState(`devices.${name}.state`, parsed.error);
     return parsed.data;
   }
+}
+
+/** Version 1 of a saved state as version 2. */
+function withManyCpus(state: object): object {
+  const { cpu, ...rest } = state as { cpu?: unknown };
+  return { ...rest, version: MACHINE_STATE_VERSION, cpus: [cpu], turn: 0 };
 }
 
 export function createMachine(parts: MachineParts): Machine {

@@ -1,7 +1,10 @@
-// The processor of a machine: the vCPU of cpu/, its memory, and video memory behind RAM that the vCPU reaches without the device.
+// The processors of a machine: the vCPUs of cpu/, their memory, and video memory behind RAM that they reach without the device.
+
+import { withTopology } from "../cpu/helpers/cpu-topology.ts";
 import { BASELINE_CPU } from "../cpu/helpers/cpuid.ts";
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../cpu/jit/jit.ts";
-import { createVcpu, type InterpreterVcpu } from "../cpu/vcpu.ts";
+import type { InterpreterVcpu } from "../cpu/vcpu.ts";
+import { VcpuGroup } from "../cpu/vcpu-group.ts";
 import { VRAM_PAGE_BYTES, type Vram } from "../devices/vga/vram.ts";
 import { type GuestRam, PAGE_BYTES } from "../memory/guest-ram.ts";
 import type { Processor, ProcessorFactory } from "./machine.ts";
@@ -10,7 +13,7 @@ import type { Processor, ProcessorFactory } from "./machine.ts";
 const DIRTY = 1;
 
 export interface CoreProcessor extends Processor {
-  readonly vcpu: InterpreterVcpu;
+  readonly vcpus: readonly InterpreterVcpu[];
   /** Pages, flags and hooks for saved states. */
   readonly memory: GuestRam;
 }
@@ -23,22 +26,23 @@ export function coreProcessor(
   interpreterModule: WebAssembly.Module,
   jit: JitOptions | "off" = DEFAULT_JIT_OPTIONS,
 ): ProcessorFactory<CoreProcessor> {
-  return ({ memoryBytes, videoMemoryBytes, platform, interrupts, bus }) => {
-    const vcpu = createVcpu({
+  return ({ memoryBytes, videoMemoryBytes, bus, vcpus }) => {
+    const group = new VcpuGroup({
       ramBytes: memoryBytes,
       vramBytes: videoMemoryBytes,
       interpreterModule,
-      platform,
-      interrupts,
       bus,
-      model: BASELINE_CPU,
+      vcpus: vcpus.map((parts, index) => ({
+        ...parts,
+        model: withTopology(BASELINE_CPU, { index, count: vcpus.length }),
+      })),
       jit: jit === "off" ? undefined : jit,
     });
     return {
-      vcpu,
-      memory: vcpu.ram,
-      ...(videoMemoryBytes > 0 ? { videoMemory: new GuestVram(vcpu.ram) } : {}),
-      mapVideoMemory: (base) => vcpu.setVramBase(base),
+      vcpus: group.vcpus,
+      memory: group.ram,
+      ...(videoMemoryBytes > 0 ? { videoMemory: new GuestVram(group.ram) } : {}),
+      mapVideoMemory: (base) => group.setVramBase(base),
     };
   };
 }

@@ -124,7 +124,7 @@ export const STATE = {
   instructionDeadline: u64(0x300),
   /** Generation of linear-to-physical mappings; bumped by every TLB flush, checked by cached block links. */
   mappingGeneration: u32(0x308),
-  /** Non-zero after HLT, until an interrupt or NMI. */
+  /** 0: runs; 1: after HLT, until an interrupt or NMI; 2: waits for a start-up IPI. */
   halted: u32(0x30c),
   /** Set by instructions that no single-step trap follows although TF was set: INT n, SYSCALL, MOV SS (SDM 3A 17.3.1.4). */
   trapInhibited: u32(0x310),
@@ -148,6 +148,14 @@ export const STATE = {
   x87Ip: u64(0x338),
   x87Dp: u64(0x340),
   xcr0: u64(0x348),
+
+  /** Signals that wait for the processor; an NMI is blocked from the delivery of one until IRET. */
+  nmiPending: u32(0x3c0),
+  nmiBlocked: u32(0x3c4),
+  initPending: u32(0x3c8),
+  startupPending: u32(0x3cc),
+  /** Number of the page where a start-up IPI has the processor begin. */
+  startupPage: u32(0x3d0),
 
   /** Memory type range registers: held for the guest, without effect (all RAM is cached alike). SDM 3A 12.11 */
   mtrrDefaultType: u64(0x400),

@@ -1,6 +1,7 @@
 // Replays vectors on the interpreter: the whole vCPU.
 import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
-import { createVcpu, type InterpreterVcpu } from "../../native-core/cpu/vcpu.ts";
+import type { InterpreterVcpu } from "../../native-core/cpu/vcpu.ts";
+import { createVcpu } from "../../native-core/cpu/vcpu-group.ts";
 import { STATE } from "../../native-core/x86/state-layout.ts";
 import type { Subject } from "./subject.ts";
 import { CODE_PAGE, model, platform, RAM_BYTES, SLOT, UserMode } from "./user-mode.ts";

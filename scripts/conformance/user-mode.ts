@@ -86,6 +86,11 @@ export const platform: Platform = {
   readTaskPriority: () => 0,
   writeTaskPriority: () => {},
   setApicBase: () => {},
+  pause: () => {},
+  readX2apic: () => undefined,
+  writeX2apic: () => false,
+  readTscDeadline: () => 0n,
+  writeTscDeadline: () => {},
 };
 
 export const model: CpuModel = { cpuid: () => [0, 0, 0, 0] };

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { IoApic } from "../../native-core/devices/ioapic/ioapic.ts";
+import { InterruptBus } from "../../native-core/devices/lapic/interrupt-bus.ts";
 import { Lapic } from "../../native-core/devices/lapic/lapic.ts";
 import { DeviceBench, MS } from "../support/device-bench.ts";
 
@@ -23,6 +24,7 @@ const CURRENT = 0x390;
 const DIVIDE = 0x3e0;
 
 let bench: DeviceBench;
+let messages: InterruptBus;
 let lapic: Lapic;
 let ioapic: IoApic;
 let nmis: number;
@@ -43,15 +45,21 @@ const entry = (pin: number) => {
 beforeEach(() => {
   bench = new DeviceBench();
   nmis = 0;
+  messages = new InterruptBus(bench.bus, () => 0);
   lapic = new Lapic({
-    bus: bench.bus,
+    index: 0,
+    messages,
     clock: bench.clock,
-    changed: () => {},
-    nmi: () => nmis++,
+    processor: {
+      interruptChanged: () => {},
+      requestNmi: () => nmis++,
+      requestInit: () => {},
+      requestStartup: () => {},
+    },
     broadcastEoi: (vector) => ioapic.endOfInterrupt(vector),
     acknowledgeExtInt: () => 0x77,
   });
-  ioapic = new IoApic(bench.bus, lapic);
+  ioapic = new IoApic(bench.bus, messages);
   write(SVR, 0x1ff);
 });
 
@@ -181,11 +189,11 @@ describe("The local APIC", () => {
   });
 
   it("takes message-signalled interrupts that name it and drops others", () => {
-    lapic.send(0xfee00000n, 0x4071);
+    messages.send(0xfee00000n, 0x4071);
     expect(lapic.acknowledge()).toBe(0x71);
     write(EOI, 0);
-    lapic.send(0xfee05000n, 0x4072);
-    lapic.send(0x1000n, 0x4073);
+    messages.send(0xfee05000n, 0x4072);
+    messages.send(0x1000n, 0x4073);
     expect(lapic.hasInterrupt()).toBe(false);
   });
 

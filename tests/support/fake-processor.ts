@@ -75,10 +75,15 @@ export class FakeVcpu implements Vcpu {
     return "deadline";
   }
 
+  get runnable(): boolean {
+    return true;
+  }
   interruptChanged(): void {}
   requestNmi(): void {
     this.nmis++;
   }
+  requestInit(): void {}
+  requestStartup(): void {}
   requestExit(): void {
     this.#exit = true;
   }
@@ -92,6 +97,9 @@ export class FakeVcpu implements Vcpu {
   }
 }
 
-export function fakeProcessor(options: ProcessorOptions): Processor & { vcpu: FakeVcpu; memory: FakeMemory } {
-  return { vcpu: new FakeVcpu(options.interrupts), memory: new FakeMemory(options.memoryBytes) };
+export function fakeProcessor(options: ProcessorOptions): Processor & { vcpus: FakeVcpu[]; memory: FakeMemory } {
+  return {
+    vcpus: options.vcpus.map(({ interrupts }) => new FakeVcpu(interrupts)),
+    memory: new FakeMemory(options.memoryBytes),
+  };
 }

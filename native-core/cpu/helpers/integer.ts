@@ -63,4 +63,8 @@ export const INTEGER_HELPERS: Record<string, Helper> = {
     cpu.halt();
     return 0n;
   },
+  pause: ({ platform }) => {
+    platform.pause();
+    return 0n;
+  },
 };

@@ -72,22 +72,57 @@ const efer: Msr = {
 /** The counter is the platform's plus an offset, so that a write moves the offset. */
 const timeStampCounter: Msr = {
   read: (cpu) => readCounter(cpu),
-  write: (cpu, value) => cpu.state.set(STATE.tscOffset, value - cpu.platform.readTsc()),
+  write: (cpu, value) => setCounter(cpu, value - cpu.platform.readTsc()),
 };
+
+/** A deadline stays where it is on the counter's scale. */
+function setCounter(cpu: CpuContext, offset: bigint): void {
+  const deadline = readDeadline(cpu);
+  cpu.state.set(STATE.tscOffset, offset);
+  if (deadline !== 0n) writeDeadline(cpu, deadline);
+}
+
+/** What has been added to the counter since reset by writing it. */
+const timeStampAdjust: Msr = {
+  read: ({ state }) => state.get(STATE.tscOffset),
+  write: (cpu, value) => setCounter(cpu, value),
+};
+
+const timeStampDeadline: Msr = { read: readDeadline, write: writeDeadline };
+
+function readDeadline({ state, platform }: CpuContext): bigint {
+  const deadline = platform.readTscDeadline();
+  return deadline === 0n ? 0n : BigInt.asUintN(64, deadline + state.get(STATE.tscOffset));
+}
+
+/** One in the past is due at once; 0, which disarms, is never meant by any other. */
+function writeDeadline({ state, platform }: CpuContext, value: bigint): void {
+  const deadline = BigInt.asIntN(64, value - state.get(STATE.tscOffset));
+  const latest = 1n << 62n;
+  platform.writeTscDeadline(value === 0n ? 0n : deadline < 1n ? 1n : deadline > latest ? latest : deadline);
+}
 
 function readCounter({ state, platform }: CpuContext): bigint {
   return BigInt.asUintN(64, platform.readTsc() + state.get(STATE.tscOffset));
 }
 
-const APIC_BASE_WRITABLE = 0xff_ffff_f000n | 0x900n;
-/** BSP, set at reset. */
+const APIC_BASE_WRITABLE = 0xff_ffff_f000n | 0xd00n;
+/** BSP, set at reset; x2APIC mode; enabled. */
 const APIC_BASE_BSP = 0x100n;
+const APIC_BASE_EXTENDED = 0x400n;
+const APIC_BASE_ENABLED = 0x800n;
 
 const apicBase: Msr = {
   read: ({ state }) => state.get(STATE.apicBase),
   write: (cpu, value) => {
     if (value & ~APIC_BASE_WRITABLE) throw fault();
-    const next = (value & ~APIC_BASE_BSP) | (cpu.state.get(STATE.apicBase) & APIC_BASE_BSP);
+    const old = cpu.state.get(STATE.apicBase);
+    const next = (value & ~APIC_BASE_BSP) | (old & APIC_BASE_BSP);
+    const mode = (base: bigint): bigint => base & (APIC_BASE_ENABLED | APIC_BASE_EXTENDED);
+    // Off, xAPIC, x2APIC: one step forward at a time, back only to off (SDM 3A figure 10-27).
+    if (mode(next) === APIC_BASE_EXTENDED) throw fault();
+    if (mode(old) === 0n && next & APIC_BASE_EXTENDED) throw fault();
+    if (old & APIC_BASE_EXTENDED && mode(next) === APIC_BASE_ENABLED) throw fault();
     cpu.state.set(STATE.apicBase, next);
     cpu.platform.setApicBase(next);
   },
@@ -116,7 +151,9 @@ const element = (slot: StateSlot, n: number): StateSlot => ({ offset: slot.offse
 const MSRS = new Map<number, Msr>([
   [0x10, timeStampCounter],
   [0x1b, apicBase],
+  [0x3b, timeStampAdjust],
   [0x8b, constant(0n)], // IA32_BIOS_SIGN_ID: no microcode patch
+  [0x6e0, timeStampDeadline],
   [0xfe, readOnly(MTRR_CAPABILITIES)],
   [0x174, stored(STATE.sysenterCs, 0xffff_ffffn)],
   [0x175, address(STATE.sysenterEsp)],
@@ -151,17 +188,38 @@ const MSRS = new Map<number, Msr>([
   ...FIXED_MTRRS.map((number, n): [number, Msr] => [number, stored(element(STATE.mtrrFixed, n))]),
 ]);
 
+const X2APIC_FIRST = 0x800;
+const X2APIC_LAST = 0x8ff;
+
+function find(numberOperand: bigint | undefined): Msr {
+  const number = Number(numberOperand);
+  const msr = number >= X2APIC_FIRST && number <= X2APIC_LAST ? x2apic(number - X2APIC_FIRST) : MSRS.get(number);
+  if (!msr) throw fault();
+  return msr;
+}
+
+function x2apic(number: number): Msr {
+  return {
+    read: ({ platform }) => {
+      const value = platform.readX2apic(number);
+      if (value === undefined) throw fault();
+      return value;
+    },
+    write: ({ platform }, value) => {
+      if (!platform.writeX2apic(number, value)) throw fault();
+    },
+  };
+}
+
 export const MSR_HELPERS: Record<string, Helper> = {
   /** (number) -> value */
   readMsr: (cpu, number) => {
-    const msr = MSRS.get(Number(number));
-    if (!msr) throw fault();
+    const msr = find(number);
     return msr.read(cpu);
   },
   /** (number, value) */
   writeMsr: (cpu, number, value) => {
-    const msr = MSRS.get(Number(number));
-    if (!msr) throw fault();
+    const msr = find(number);
     msr.write(cpu, BigInt.asUintN(64, value ?? 0n));
     return 0n;
   },

@@ -15,6 +15,7 @@ import {
   RIP_HASH,
   TLB_ENTRIES,
   TLB_ENTRY,
+  VCPU_AREA,
 } from "../mmu/memory-layout.ts";
 import {
   BLOCK_HEADER,
@@ -40,8 +41,21 @@ const CODE_MODE_64 = 8;
 /** General register ZERO as an index: the operand has none. */
 const NO_INDEX = 0x80;
 
+export interface BlockCacheParts {
+  readonly core: CoreInstance;
+  readonly vcpus: number;
+  /** Room for operations, all of the operation cache unless a test wants it to fill up. */
+  readonly bytes?: number | undefined;
+  /** Starts a new generation on each vCPU: links and RIP hash entries to blocks that are void now are void. */
+  readonly unlink: () => void;
+  /** Which vCPU's areas are in use. */
+  readonly running: () => number;
+}
+
 export class BlockCache {
-  readonly #core: CoreInstance;
+  readonly #vcpus: number;
+  readonly #unlink: () => void;
+  readonly #running: () => number;
   readonly #words: Int32Array;
   readonly #view: DataView;
   readonly #flags: Uint8Array;
@@ -58,10 +72,17 @@ export class BlockCache {
   /** Told of each block that is void, or, without an address, that all are. */
   onVoid: (address?: number) => void = () => {};
 
-  /** `bytes`: room for operations, all of the operation cache unless a test wants it to fill up. */
-  constructor(core: CoreInstance, bytes: number = OPERATION_CACHE.size) {
+  /** Counts pages that came to hold code: see `sweepWriteEntries`. */
+  #codePages = 0;
+  /** By vCPU: the count when its write entries were last known to spare all such pages. */
+  readonly #swept: number[];
+
+  constructor({ core, vcpus, bytes = OPERATION_CACHE.size, unlink, running }: BlockCacheParts) {
     this.#end = OPERATION_CACHE.address + bytes;
-    this.#core = core;
+    this.#vcpus = vcpus;
+    this.#unlink = unlink;
+    this.#running = running;
+    this.#swept = new Array<number>(vcpus).fill(0);
     this.#words = new Int32Array(core.memory.buffer);
     this.#view = new DataView(core.memory.buffer);
     this.#flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS.address);
@@ -127,7 +148,7 @@ export class BlockCache {
     if (!blocks) return;
     for (const block of blocks) this.#void(block);
     this.#words[CELLS.codeVoided >> 2] = 1;
-    this.#core.exports.bumpGenerations();
+    this.#unlink();
   }
 
   /** As invalidatePage, if any of the bytes is code. */
@@ -150,7 +171,7 @@ export class BlockCache {
     this.#words[CELLS.codeVoided >> 2] = 1;
     const hash = BLOCK_HASH.address >> 2;
     this.#words.fill(0, hash, hash + ((BLOCK_HASH.entries * BLOCK_HASH.entrySize) >> 2));
-    this.#core.exports.bumpGenerations();
+    this.#unlink();
     const epoch = CELLS.cacheEpoch >> 2;
     this.#words[epoch] = ((this.#words[epoch] ?? 0) + 1) | 0;
     this.#next = OPERATION_CACHE.address;
@@ -192,12 +213,14 @@ export class BlockCache {
 
   /** An entry of zeros would be valid for RIP 0 while address 0 of memory 0, which is RAX, is 0. */
   #clearRipHash(): void {
-    for (const area of [AREA.supervisor, AREA.user]) {
-      const start = (area + AREA.ripHash) >> 2;
-      const words = RIP_HASH.entrySize >> 2;
-      for (let entry = start; entry < start + RIP_HASH.entries * words; entry += words) {
-        this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
-        this.#words[entry + (RIP_HASH.check >> 2)] = 1;
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
+      for (const area of areasOf(vcpu)) {
+        const start = (area + AREA.ripHash) >> 2;
+        const words = RIP_HASH.entrySize >> 2;
+        for (let entry = start; entry < start + RIP_HASH.entries * words; entry += words) {
+          this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
+          this.#words[entry + (RIP_HASH.check >> 2)] = 1;
+        }
       }
     }
   }
@@ -251,14 +274,29 @@ export class BlockCache {
     this.#setCodeMap(page, this.#codeMap(page) | granules(host & 0xfff, length));
   }
 
-  /** Write TLB entries of a page that now holds code: its stores must take the slow path. */
+  /** Write TLB entries of a page that now holds code: its stores must take the slow path. Other vCPUs follow before they run. */
   #dropWriteEntries(hostPage: number): void {
     const host = hostPage << PAGE_SHIFT;
-    for (const area of [AREA.supervisor, AREA.user]) {
+    const vcpu = this.#running();
+    const upToDate = this.#swept[vcpu] === this.#codePages++;
+    if (upToDate) this.#swept[vcpu] = this.#codePages;
+    this.#emptyWriteEntries(vcpu, (entryHost) => entryHost === host);
+  }
+
+  /** To be called before a vCPU runs: pages that came to hold code while it did not must not be in its write TLB. */
+  sweepWriteEntries(vcpu: number): void {
+    if (this.#swept[vcpu] === this.#codePages) return;
+    this.#swept[vcpu] = this.#codePages;
+    const flags = this.#flags;
+    this.#emptyWriteEntries(vcpu, (host) => ((flags[host >>> PAGE_SHIFT] ?? 0) & PAGE_FLAG.code) !== 0);
+  }
+
+  #emptyWriteEntries(vcpu: number, matches: (host: number) => boolean): void {
+    for (const area of areasOf(vcpu)) {
       const table = (area + AREA.write) >> 2;
       for (let n = 0; n < TLB_ENTRIES; n++) {
         const entry = table + (n * TLB_ENTRY.size) / 4;
-        if (this.#words[entry + TLB_ENTRY.hostPage / 4] !== host) continue;
+        if (!matches(this.#words[entry + TLB_ENTRY.hostPage / 4] ?? 0)) continue;
         // The empty tag (mmu/tlb.ts).
         this.#words[entry] = n === 0 ? -4096 : 0;
         this.#words[entry + 1] = n === 0 ? -1 : 0;
@@ -273,6 +311,10 @@ export class BlockCache {
   #setCodeMap(page: number, map: bigint): void {
     this.#view.setBigUint64(CODE_MAP.address + page * CODE_MAP.entrySize, map, true);
   }
+}
+
+function areasOf(vcpu: number): readonly number[] {
+  return [AREA.supervisor, AREA.user].map((area) => area + vcpu * VCPU_AREA.size);
 }
 
 function key(host: number, context: number): number {

@@ -62,7 +62,7 @@ import {
   RIP_HASH,
   TLB_ENTRY,
 } from "../mmu/memory-layout.ts";
-import { entryOffset, executedPage, setFilterBit, type TlbFunctions } from "../mmu/tlb.ts";
+import { entryOffset, executedPage, ownAddress, setFilterBit, type TlbFunctions } from "../mmu/tlb.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, BLOCK_MARKER, BLOCK_SPANS_PAGES, LINK_SLOT } from "./block-layout.ts";
 
 export interface BlockFunctions {
@@ -79,6 +79,9 @@ const CS_BASE = segmentOffset("cs") + SEGMENT_FIELDS.base.offset;
 
 export const BLOCK_RIP = PSEUDO_REGISTERS.BLOCK_RIP;
 export const readBlockRip: Code = load("i64.load", i32(0), BLOCK_RIP);
+
+/** Address of the area of the privilege that the vCPU runs with. */
+export const privilegeArea: Code = ownAddress(select(userAccess, i32(AREA.user), i32(AREA.supervisor)));
 
 /** Byte offset of the entry for a RIP in its area's hash. */
 export const ripHashOffset = (rip: Code, ripAgain: Code): Code =>
@@ -125,7 +128,7 @@ function defineLookUp(
   const found = f.local("i32");
   const hash = f.local("i32");
 
-  set(area, select(userAccess, i32(AREA.user), i32(AREA.supervisor)))(f);
+  set(area, privilegeArea)(f);
   set(entry, add32(get(area), ripHashOffset(get(rip), get(rip))))(f);
   const at = (offset: number): number => AREA.ripHash + offset;
   when(
@@ -212,7 +215,7 @@ function checkAlias(tlb: TlbFunctions, linear: Local, address: Local, cell: Loca
   const page = shrU64(get(linear), PAGE_SHIFT);
   const at = (offset: number): number => PAGE_ALIASES.address + offset;
   return seq(
-    set(record, shl32(shrU32(get(address), PAGE_SHIFT), Math.log2(PAGE_ALIASES.entrySize))),
+    set(record, ownAddress(shl32(shrU32(get(address), PAGE_SHIFT), Math.log2(PAGE_ALIASES.entrySize)))),
     when(load("i32.load", get(record), at(PAGE_ALIASES.cell)), [
       when(
         and32(
@@ -252,7 +255,7 @@ function defineLink(module: ModuleWriter, functions: BlockFunctions): void {
     ],
     [
       // The hash entry that lookUp has just made or used holds the generation.
-      set(entry, add32(select(userAccess, i32(AREA.user), i32(AREA.supervisor)), ripHashOffset(get(rip), get(rip)))),
+      set(entry, add32(privilegeArea, ripHashOffset(get(rip), get(rip)))),
       store("i32.store", get(slot), load("i32.load", get(entry), AREA.ripHash + RIP_HASH.cell), LINK_SLOT.cell),
       store("i32.store", get(slot), load("i32.load", get(entry), AREA.ripHash + RIP_HASH.check), LINK_SLOT.check),
     ],

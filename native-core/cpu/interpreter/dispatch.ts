@@ -30,7 +30,6 @@ import {
   op,
   or32,
   ret,
-  select,
   seq,
   set,
   shrU32,
@@ -47,11 +46,10 @@ import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
-import { userAccess } from "../mmu/access.ts";
 import { readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
-import { BLOCK_RIP, type BlockFunctions, ripHashOffset } from "./blocks.ts";
+import { BLOCK_RIP, type BlockFunctions, privilegeArea, ripHashOffset } from "./blocks.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { LoweringTarget, Runtime } from "./target.ts";
 
@@ -100,9 +98,7 @@ export function writeDispatch(
   const outcome = f.local("i32");
   const outlinedType = module.typeIndex({ params: ["i32"], results: ["i32"] });
 
-  const setArea = seq(set(area, select(userAccess, i32(AREA.user), i32(AREA.supervisor))), get(area), (w) =>
-    w.index("global.set", globals.area),
-  );
+  const setArea = seq(set(area, privilegeArea), get(area), (w) => w.index("global.set", globals.area));
   const setBlockRip: Code = (w) => {
     w.i32(0);
     w.get(target);

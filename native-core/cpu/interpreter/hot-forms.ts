@@ -32,7 +32,7 @@ const GENERAL: ReadonlyMap<string, Heat> = new Map([
 
 /** Without general operands, or only with them as what is moved to or from a vector. */
 const OTHERS: ReadonlySet<string> = new Set([
-  ..."JO JNO JB JAE JE JNE JBE JA JS JNS JP JNP JL JGE JLE JG NOP PAUSE NEXT CLD CLI STI ADDRESS64 ADDRESS64_SEGMENT ADDRESS32".split(
+  ..."JO JNO JB JAE JE JNE JBE JA JS JNS JP JNP JL JGE JLE JG NOP NEXT CLD CLI STI ADDRESS64 ADDRESS64_SEGMENT ADDRESS32".split(
     " ",
   ),
   ..."ADDRESS32_SEGMENT MOVUPS MOVAPS MOVDQA MOVDQU MOVUPD MOVAPD MOVQ MOVD MOVSD MOVSS MOVHPS MOVLPS".split(" "),

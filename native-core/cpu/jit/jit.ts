@@ -53,6 +53,8 @@ export class Jit {
   readonly #helpers: HelperImports;
   readonly #blocks: BlockCache;
   readonly #options: JitOptions;
+  /** Several vCPUs run the same code, each with its own TLB. */
+  readonly #shared: boolean;
   readonly #view: DataView;
   readonly #handlers: HandlerTable;
   readonly #source: BlockSource;
@@ -65,11 +67,12 @@ export class Jit {
   #free: number[] = [];
   #next = 0;
 
-  constructor(core: CoreInstance, helpers: HelperImports, blocks: BlockCache, options: JitOptions) {
+  constructor(core: CoreInstance, helpers: HelperImports, blocks: BlockCache, options: JitOptions, shared = false) {
     this.#core = core;
     this.#helpers = helpers;
     this.#blocks = blocks;
     this.#options = options;
+    this.#shared = shared;
     this.#view = new DataView(core.memory.buffer);
     this.#handlers = readHandlerTable(core.memory.buffer);
     this.#source = new BlockSource(core.memory.buffer, this.#handlers);
@@ -150,7 +153,7 @@ export class Jit {
         REGION_TYPE.params,
         REGION_TYPE.results,
       );
-      lowerRegion(module.define(reference), runtime, user, region);
+      lowerRegion(module.define(reference), runtime, { user, shared: this.#shared }, region);
       module.elements(0, index, [reference]);
       installed.push({ address, index });
       statistics.regions++;

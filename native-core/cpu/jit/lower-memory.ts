@@ -32,8 +32,10 @@ interface LookUp {
 }
 
 /** i32: whether the bytes at `linear` are in the table; leaves the entry and the offset in the page. */
-function lookUp(table: number, size: number, { linear, offset, entry }: LookUp): Code {
-  const index = and32(shrU32(wrap(get(linear)), 8), i32(TLB_MASK));
+function lookUp(region: RegionWriter, table: number, size: number, { linear, offset, entry }: LookUp): Code {
+  const { areaOffset } = region;
+  const own = and32(shrU32(wrap(get(linear)), 8), i32(TLB_MASK));
+  const index = areaOffset ? add32(own, get(areaOffset)) : own;
   return op(
     "i64.le_u",
     tee(offset, add64(get(linear), load("i64.load", tee(entry, index), table + TLB_ENTRY.negatedTag))),
@@ -57,7 +59,7 @@ export function writeLoad(
   const table = region.area + (forWrite ? AREA.write : AREA.read);
   const type = size === 16 ? "v128" : "i64";
   f.set(at.linear);
-  lookUp(table, size, at)(f);
+  lookUp(region, table, size, at)(f);
   const label = f.open("if", type, true);
   hostAddress(table, at)(f);
   if (host) f.tee(host);
@@ -78,7 +80,7 @@ export function writeStore(region: RegionWriter, size: Size | 16, value: Local, 
   const at: LookUp = { linear: f.borrow("i64"), offset: f.borrow("i64"), entry: f.borrow("i32") };
   const table = region.area + AREA.write;
   f.set(at.linear);
-  lookUp(table, size, at)(f);
+  lookUp(region, table, size, at)(f);
   const label = f.open("if", undefined, true);
   hostAddress(table, at)(f);
   f.get(value);

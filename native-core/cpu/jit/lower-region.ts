@@ -15,10 +15,10 @@ import { DYNAMIC } from "./flag-forms.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { Region, RegionNode } from "./region.ts";
-import { type JitRuntime, type RegionUses, RegionWriter } from "./region-writer.ts";
+import { type JitRuntime, type RegionSetting, type RegionUses, RegionWriter } from "./region-writer.ts";
 
-export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, user: boolean, region: Region): void {
-  new RegionLowering(f, runtime, user, region).run();
+export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, setting: RegionSetting, region: Region): void {
+  new RegionLowering(f, runtime, setting, region).run();
 }
 
 class RegionLowering {
@@ -29,11 +29,11 @@ class RegionLowering {
   readonly #loops = new Map<number, Label>();
   readonly #merges = new Map<number, Label>();
 
-  constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, { nodes }: Region) {
+  constructor(f: FunctionWriter, runtime: JitRuntime, setting: RegionSetting, { nodes }: Region) {
     const entry = nodes[0] as RegionNode;
     this.#nodes = nodes;
     this.#dirty = dirtyAtStart(nodes);
-    this.#writer = new RegionWriter(f, runtime, user, usesOf(nodes), entry.block.pageOffset);
+    this.#writer = new RegionWriter(f, runtime, setting, usesOf(nodes), entry.block.pageOffset);
   }
 
   run(): void {

@@ -59,11 +59,19 @@ export interface RegionUses {
   readonly written: ReadonlySet<number>;
 }
 
+export interface RegionSetting {
+  readonly user: boolean;
+  /** Several vCPUs will run the region. */
+  readonly shared: boolean;
+}
+
 export class RegionWriter {
   readonly f: FunctionWriter;
   readonly runtime: JitRuntime;
   /** Address of the privilege area: a constant, for a region belongs to one privilege. */
   readonly area: number;
+  /** Distance of the running vCPU's area from that of the first one; absent where there is only one. */
+  readonly areaOffset: Local | undefined;
   readonly registers: readonly (Local | undefined)[];
   readonly addressRegister: Local;
   readonly base: Local;
@@ -87,11 +95,18 @@ export class RegionWriter {
   readonly #exits = new Map<number, Label>();
   #exitStored: Label | undefined;
 
-  constructor(f: FunctionWriter, runtime: JitRuntime, user: boolean, registers: RegionUses, entryOffset: number) {
+  constructor(
+    f: FunctionWriter,
+    runtime: JitRuntime,
+    { user, shared }: RegionSetting,
+    registers: RegionUses,
+    entryOffset: number,
+  ) {
     this.f = f;
     this.#depth = f.params[0] as Local;
     this.runtime = runtime;
     this.area = user ? AREA.user : AREA.supervisor;
+    this.areaOffset = shared ? f.local("i32") : undefined;
     this.registers = Array.from({ length: 16 }, (_, n) => (registers.used.has(n) ? f.local("i64") : undefined));
     this.#written = [...registers.written];
     this.addressRegister = f.local("i64");
@@ -111,6 +126,7 @@ export class RegionWriter {
   open(): void {
     const { f } = this;
     this.reload(f);
+    if (this.areaOffset) set(this.areaOffset, readCell(CELLS.vcpuOffset))(f);
     set(this.count, readSlot(STATE.instructionCount))(f);
     set(this.base, add64(load("i64.load", i32(0), PSEUDO_REGISTERS.BLOCK_RIP), i64(-this.#entryOffset)))(f);
     this.#exitStored = f.open("block");

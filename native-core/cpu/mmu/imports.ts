@@ -1,7 +1,7 @@
 // What the core's Wasm module asks of its host: the memories and the few functions written in TypeScript.
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference } from "../../wasm/types.ts";
-import { MEMORY0_BYTES, WASM_PAGE } from "./memory-layout.ts";
+import { memory0Bytes, VCPUS_MAX, WASM_PAGE } from "./memory-layout.ts";
 
 /** Implemented by cpu/vcpu. Host pages are page numbers in memory 1; physical addresses are exact as numbers. */
 export interface CoreHost {
@@ -24,8 +24,10 @@ export type HostFunctions = Readonly<Record<keyof CoreHost, FunctionReference>>;
 
 /** Memory 0 and 1, in this order. */
 export function importMemories(module: ModuleWriter): void {
-  const pages = MEMORY0_BYTES / WASM_PAGE;
-  module.importMemory("core", "memory", { minimum: pages, maximum: pages });
+  module.importMemory("core", "memory", {
+    minimum: memory0Bytes(1) / WASM_PAGE,
+    maximum: memory0Bytes(VCPUS_MAX) / WASM_PAGE,
+  });
   module.importMemory("core", "guest", { minimum: 1, maximum: 65536 });
 }
 

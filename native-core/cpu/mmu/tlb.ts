@@ -80,6 +80,9 @@ const TABLES = [AREA.read, AREA.write, AREA.execute] as const;
 /** An empty entry for index 0 must not look like page 0, so it carries page 1; all other indices carry page 0. */
 const EMPTY_TAG_OF_0 = -BigInt(PAGE_SIZE);
 
+/** Address of something that each vCPU has of its own, from that of the first one. */
+export const ownAddress = (address: Code): Code => add32(address, readCell(CELLS.vcpuOffset));
+
 export const entryOffset = (linear: Code): Code => and32(op("i32.shr_u", wrap(linear), i32(8)), i32(TLB_MASK));
 
 export function declareTlb(
@@ -99,9 +102,8 @@ export function declareTlb(
   defineFlush(module, functions);
   defineInvalidatePage(module, functions);
   const f = module.define(functions.bumpGenerations);
-  for (const cell of [CELLS.localGeneration, CELLS.globalGeneration]) writeCell(cell, add32(readCell(cell), i32(1)))(f);
-  for (const filter of [FILTERS.executedPages, FILTERS.executedGlobalPages])
-    fill(0, i32(filter), i32(0), i32(FILTER_BYTES))(f);
+  for (const cell of [CELLS.localGeneration, CELLS.globalGeneration]) startGeneration(cell)(f);
+  for (const filter of [FILTERS.executedPages, FILTERS.executedGlobalPages]) emptyFilter(filter)(f);
   return functions;
 }
 
@@ -121,7 +123,10 @@ function defineTranslate(
   set(
     entry,
     add32(
-      add32(entryOffset(get(linear)), select(test32(get(access), ACCESS.user), i32(AREA.user), i32(AREA.supervisor))),
+      add32(
+        entryOffset(get(linear)),
+        ownAddress(select(test32(get(access), ACCESS.user), i32(AREA.user), i32(AREA.supervisor))),
+      ),
       select(
         test32(get(access), ACCESS.fetch),
         i32(AREA.execute),
@@ -166,7 +171,7 @@ function fillEntry(entry: Local, linear: Local, host: Local): Code {
       when(
         op("i32.lt_u", logged, i32(TLB_LOG.capacity)),
         [
-          store("i32.store", shl32(logged, 2), get(entry), TLB_LOG.address),
+          store("i32.store", ownAddress(shl32(logged, 2)), get(entry), TLB_LOG.address),
           writeCell(CELLS.tlbLogLength, add32(logged, i32(1))),
         ],
         [writeCell(CELLS.tlbLogLength, i32(TLB_LOG.capacity + 1))],
@@ -176,7 +181,8 @@ function fillEntry(entry: Local, linear: Local, host: Local): Code {
 }
 
 /** Byte address within a filter, and the mask of its bit, for a number of which the low 12 bits count. */
-const filterByte = (number: Code): Code => and32(op("i32.shr_u", wrap(number), i32(3)), i32(FILTER_BYTES - 1));
+const filterByte = (number: Code): Code =>
+  ownAddress(and32(op("i32.shr_u", wrap(number), i32(3)), i32(FILTER_BYTES - 1)));
 const filterMask = (number: Code): Code => op("i32.shl", i32(1), and32(wrap(number), i32(7)));
 
 /**
@@ -187,15 +193,11 @@ export const executedPage = (linear: Code): Code =>
   op("i64.or", and64(shrU64(linear, 12), i64(0x7ff)), and64(shrU64(linear, 52), i64(0x800)));
 
 export const setFilterBit = (filter: number, number: Code): Code =>
-  store(
-    "i32.store8",
-    filterByte(number),
-    or32(load("i32.load8_u", filterByte(number), filter), filterMask(number)),
-    filter,
-  );
+  store("i32.store8", filterByte(number), or32(filterBits(filter, number), filterMask(number)), filter);
 
-const filterBit = (filter: number, number: Code): Code =>
-  and32(load("i32.load8_u", filterByte(number), filter), filterMask(number));
+const filterBits = (filter: number, number: Code): Code => load("i32.load8_u", filterByte(number), filter);
+const filterBit = (filter: number, number: Code): Code => and32(filterBits(filter, number), filterMask(number));
+const emptyFilter = (filter: number): Code => fill(0, ownAddress(i32(filter)), i32(0), i32(FILTER_BYTES));
 
 /** Empties the entry at an address: whichever index it has, it gets the right empty tag. */
 const emptyEntry = (entry: Code): Code =>
@@ -209,17 +211,23 @@ const emptyEntry = (entry: Code): Code =>
 /** Offset of an entry within its table, modulo the size of a table (areas and tables are aligned to AREA.supervisor). */
 const sub = (entry: Code): Code => op("i32.sub", entry, i32(AREA.supervisor));
 
+/** Generations are numbered across vCPUs: what one of them cached is never valid for another. */
+function startGeneration(cell: number): Code {
+  return seq(
+    writeCell(CELLS.lastGeneration, add32(readCell(CELLS.lastGeneration), i32(1))),
+    writeCell(cell, readCell(CELLS.lastGeneration)),
+  );
+}
+
 /** Voids links and RIP hash entries that lead to pages which are not global. */
-const bumpLocalGeneration: Code = seq(
-  writeCell(CELLS.localGeneration, add32(readCell(CELLS.localGeneration), i32(1))),
-  fill(0, i32(FILTERS.executedPages), i32(0), i32(FILTER_BYTES)),
-);
+const bumpLocalGeneration: Code = seq(startGeneration(CELLS.localGeneration), emptyFilter(FILTERS.executedPages));
 
 function defineDropTranslations(module: ModuleWriter, reference: FunctionReference): void {
   const f = module.define(reference);
   for (const area of [AREA.supervisor, AREA.user]) {
-    fill(0, i32(area), i32(0), i32(TLB_BYTES * TABLES.length))(f);
-    for (const table of TABLES) store("i64.store", i32(area + table), i64(EMPTY_TAG_OF_0), TLB_ENTRY.negatedTag)(f);
+    fill(0, ownAddress(i32(area)), i32(0), i32(TLB_BYTES * TABLES.length))(f);
+    for (const table of TABLES)
+      store("i64.store", ownAddress(i32(area + table)), i64(EMPTY_TAG_OF_0), TLB_ENTRY.negatedTag)(f);
   }
   writeCell(CELLS.tlbLogLength, i32(0))(f);
 }
@@ -236,7 +244,7 @@ function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
       block((done) => [
         loop((next) => [
           brIf(done, op("i32.ge_u", get(position), get(end))),
-          emptyEntry(load("i32.load", get(position), TLB_LOG.address)),
+          emptyEntry(load("i32.load", ownAddress(get(position)), TLB_LOG.address)),
           set(position, add32(get(position), i32(4))),
           br(next),
         ]),
@@ -245,7 +253,7 @@ function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
     ],
     [
       call(functions.dropTranslations),
-      fill(0, i32(FILTERS.largePages), i32(0), i32(FILTER_BYTES)),
+      emptyFilter(FILTERS.largePages),
       writeCell(CELLS.hugeSeen, i32(0)),
       call(functions.bumpGenerations),
     ],
@@ -269,7 +277,7 @@ function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): vo
       set(negated, sub64(i64(0), and64(get(linear), i64(-0x20_0000)))),
       ...tables.map((table) =>
         seq(
-          set(position, entryOffset(and64(get(linear), i64(-0x20_0000)))),
+          set(position, ownAddress(entryOffset(and64(get(linear), i64(-0x20_0000))))),
           loop((next) => [
             when(
               op(
@@ -280,6 +288,7 @@ function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): vo
               [emptyEntry(add32(get(position), i32(table)))],
             ),
             set(position, add32(get(position), i32(TLB_ENTRY.size))),
+            // Areas and tables are aligned to their size.
             brIf(next, and32(get(position), i32(511 * TLB_ENTRY.size))),
           ]),
         ),
@@ -290,7 +299,7 @@ function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): vo
       set(negated, sub64(i64(0), and64(get(linear), i64(-PAGE_SIZE)))),
       ...tables.map((table) =>
         seq(
-          set(entry, add32(entryOffset(get(linear)), i32(table))),
+          set(entry, ownAddress(add32(entryOffset(get(linear)), i32(table)))),
           when(eq64(load("i64.load", get(entry), TLB_ENTRY.negatedTag), get(negated)), [emptyEntry(get(entry))]),
         ),
       ),

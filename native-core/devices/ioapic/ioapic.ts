@@ -3,6 +3,7 @@
 // Inputs here are logical: `set(true)` means asserted, whatever polarity the guest programs, because the board has no inverters.
 import { z } from "zod";
 import type { AccessSize, Device, InterruptLine, IoBus } from "../device.ts";
+import type { InterruptBus } from "../lapic/interrupt-bus.ts";
 import { arrayOf, u8, u32 } from "../state-schema.ts";
 
 export const IOAPIC_BASE = 0xfec00000;
@@ -33,25 +34,19 @@ const stateSchema = z.strictObject({
 });
 export type IoApicState = z.infer<typeof stateSchema>;
 
-/** The message side of the local APIC. */
-export interface InterruptMessageTarget {
-  matches(destination: number, logical: boolean): boolean;
-  deliver(mode: number, vector: number, levelTriggered: boolean): void;
-}
-
 export class IoApic implements Device<IoApicState> {
   readonly name = "ioapic";
   readonly stateVersion = 1;
   readonly stateSchema: z.ZodType<IoApicState> = stateSchema;
-  readonly #target: InterruptMessageTarget;
+  readonly #messages: InterruptBus;
   readonly #low = new Uint32Array(IOAPIC_PINS);
   readonly #high = new Uint32Array(IOAPIC_PINS);
   #index = 0;
   #id = 0;
   #lines = 0;
 
-  constructor(bus: IoBus, target: InterruptMessageTarget) {
-    this.#target = target;
+  constructor(bus: IoBus, messages: InterruptBus) {
+    this.#messages = messages;
     this.#low.fill(ENTRY.MASKED);
     bus.mapMmio(IOAPIC_BASE, IOAPIC_BYTES, {
       read: (offset, size) => this.#read(offset, size),
@@ -158,7 +153,12 @@ export class IoApic implements Device<IoApicState> {
   #send(pin: number): void {
     const low = this.#low[pin] as number;
     const destination = (this.#high[pin] as number) >>> 24;
-    if (!this.#target.matches(destination, (low & ENTRY.LOGICAL) !== 0)) return;
-    this.#target.deliver((low >>> 8) & 7, low & ENTRY.VECTOR, (low & ENTRY.LEVEL) !== 0);
+    this.#messages.route({
+      destination,
+      logical: (low & ENTRY.LOGICAL) !== 0,
+      mode: (low >>> 8) & 7,
+      vector: low & ENTRY.VECTOR,
+      levelTriggered: (low & ENTRY.LEVEL) !== 0,
+    });
   }
 }

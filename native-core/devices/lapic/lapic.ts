@@ -1,19 +1,20 @@
-// The local APIC of the one processor, in xAPIC mode (SDM 3A chapter 11): MMIO at 0xFEE00000.
+// The local APIC of a processor (SDM 3A chapter 10): in xAPIC mode behind MMIO at 0xFEE00000, in x2APIC mode behind MSRs.
 //
-// Interrupts arrive as messages (IOAPIC, MSI, IPI to self, LVT entries), wait in IRR, and go to the processor by priority class.
+// Interrupts arrive as messages (I/O APIC, MSI, IPIs, LVT entries), wait in IRR, and go to the processor by priority class.
 // The 8259 pair comes in through LINT0 as ExtINT ("virtual wire", MP specification 3.6.2.2); with the APIC switched off by
 // IA32_APIC_BASE it drives the processor's INTR pin directly.
 import { z } from "zod";
-import type { AccessSize, Device, IoBus, IoMapping, MessageInterrupts, VirtualClock } from "../device.ts";
-import { arrayOf, flag, u32, u64 } from "../state-schema.ts";
+import type { AccessSize, Device, VirtualClock } from "../device.ts";
+import { arrayOf, flag, timeNs, u32, u64 } from "../state-schema.ts";
+import { BROADCAST_32, type InterruptBus, type InterruptReceiver, type LapicWindow } from "./interrupt-bus.ts";
 import {
   APIC_BASE_ENABLE,
+  APIC_BASE_EXTENDED,
   DELIVERY,
   ESR,
   ICR,
   LAPIC,
   LAPIC_BASE,
-  LAPIC_BYTES,
   LAPIC_VERSION,
   LVT,
   SHORTHAND,
@@ -24,7 +25,7 @@ import { VectorSet } from "./vector-set.ts";
 
 /** LVT entries by register offset, with the bits a guest can write. */
 const LVT_WRITABLE: ReadonlyMap<number, number> = new Map([
-  [LAPIC.LVT_TIMER, 0x300ff],
+  [LAPIC.LVT_TIMER, 0x700ff],
   [LAPIC.LVT_THERMAL, 0x107ff],
   [LAPIC.LVT_PERFORMANCE, 0x107ff],
   [LAPIC.LVT_LINT0, 0x1a7ff],
@@ -33,7 +34,37 @@ const LVT_WRITABLE: ReadonlyMap<number, number> = new Map([
 ]);
 const LVT_OFFSETS = [...LVT_WRITABLE.keys()];
 const LOWEST_VECTOR = 16;
-const RESET_APIC_BASE = 0xfee00900n;
+const RESET_APIC_BASE = 0xfee00800n;
+/** IA32_APIC_BASE.BSP, of the first processor. */
+const BOOTSTRAP = 0x100n;
+
+/** Bits that can be written in x2APIC mode by register offset (SDM 3A table 10-6); all others are #GP. */
+const X2APIC_WRITABLE: ReadonlyMap<number, number> = new Map([
+  [LAPIC.TPR, 0xff],
+  [LAPIC.EOI, 0],
+  [LAPIC.SVR, 0x1ff],
+  [LAPIC.ESR, 0],
+  ...LVT_WRITABLE,
+  [LAPIC.TIMER_INITIAL, 0xffff_ffff],
+  [LAPIC.TIMER_DIVIDE, 0xb],
+  [LAPIC.SELF_IPI, 0xff],
+]);
+
+/** EOI and SELF IPI are write-only; DFR and the high half of ICR don't exist. */
+const isReadableX2apic = (offset: number): boolean =>
+  (offset >= LAPIC.ISR && offset <= LAPIC.ESR) || LVT_WRITABLE.has(offset) || X2APIC_READABLE_REGISTERS.has(offset);
+const X2APIC_READABLE_REGISTERS: ReadonlySet<number> = new Set([
+  LAPIC.ID,
+  LAPIC.VERSION,
+  LAPIC.TPR,
+  LAPIC.PPR,
+  LAPIC.LDR,
+  LAPIC.SVR,
+  LAPIC.ICR_LOW,
+  LAPIC.TIMER_INITIAL,
+  LAPIC.TIMER_CURRENT,
+  LAPIC.TIMER_DIVIDE,
+]);
 
 const vectorSet = arrayOf(u32, 8);
 const stateSchema = z.strictObject({
@@ -53,24 +84,35 @@ const stateSchema = z.strictObject({
   tmr: vectorSet,
   extInt: flag,
   timer: timerStateSchema,
+  /** TSC deadline in virtual nanoseconds, 0 for none. */
+  deadlineNs: timeNs.default(0n),
 });
 export type LapicState = z.infer<typeof stateSchema>;
 
-export interface LapicParts {
-  bus: IoBus;
-  clock: VirtualClock;
+/** Lines from the local APIC to its processor. */
+export interface LapicProcessor {
   /** What `hasInterrupt` says may have changed. */
-  changed(): void;
-  nmi(): void;
+  interruptChanged(): void;
+  requestNmi(): void;
+  requestInit(): void;
+  requestStartup(page: number): void;
+}
+
+export interface LapicParts {
+  /** Number of the processor: its initial APIC id. */
+  index: number;
+  messages: InterruptBus;
+  clock: VirtualClock;
+  processor: LapicProcessor;
   /** End of a level-triggered interrupt: goes to the IOAPIC. */
   broadcastEoi(vector: number): void;
   /** INTA cycle of the 8259 pair. */
   acknowledgeExtInt(): number;
 }
 
-export class Lapic implements Device<LapicState>, MessageInterrupts {
-  readonly name = "lapic";
-  readonly stateVersion = 1;
+export class Lapic implements Device<LapicState>, InterruptReceiver {
+  readonly name: string;
+  readonly stateVersion = 2;
   readonly stateSchema: z.ZodType<LapicState> = stateSchema;
   readonly #parts: LapicParts;
   readonly #timer: LapicTimer;
@@ -78,9 +120,12 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
   readonly #isr = new VectorSet();
   readonly #tmr = new VectorSet();
   readonly #lvt = new Map<number, number>();
-  #mapping: IoMapping | undefined;
-  #apicBase = RESET_APIC_BASE;
-  #id = 0;
+  readonly #mmio: LapicWindow = {
+    read: (offset, size) => this.#read(offset, size),
+    write: (offset, size, value) => this.#write(offset, size, value),
+  };
+  #apicBase: bigint;
+  #id: number;
   #tpr = 0;
   #ldr = 0;
   #dfr = 0xffffffff;
@@ -94,9 +139,13 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
 
   constructor(parts: LapicParts) {
     this.#parts = parts;
+    // The first one keeps the name it has in states of machines with one processor.
+    this.name = parts.index === 0 ? "lapic" : `lapic${parts.index}`;
+    this.#id = parts.index;
+    this.#apicBase = this.#resetApicBase;
     this.#timer = new LapicTimer(parts.clock, () => this.#fireLvt(LAPIC.LVT_TIMER));
     this.#resetRegisters();
-    this.#updateMapping();
+    parts.messages.attach(this);
   }
 
   // The processor's side.
@@ -136,8 +185,9 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     const wasEnabled = this.#hardwareEnabled;
     this.#apicBase = value;
     if (wasEnabled && !this.#hardwareEnabled) this.#resetRegisters();
-    this.#updateMapping();
-    this.#parts.changed();
+    // The id is read-only in x2APIC mode, and what it was at reset.
+    if (this.#isX2apic) this.#id = this.#parts.index;
+    this.#changed();
   }
 
   // Wires and messages.
@@ -146,7 +196,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     if (this.#extInt === level) return;
     this.#extInt = level;
     if (level && this.#hardwareEnabled && !this.#acceptsExtInt) this.#lint0Edge();
-    this.#parts.changed();
+    this.#changed();
   }
 
   /** An interrupt message on the bus. `levelTriggered` ones are reported back by `broadcastEoi` when the guest ends them. */
@@ -157,37 +207,87 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
         this.#accept(vector, levelTriggered);
         break;
       case DELIVERY.NMI:
-        this.#parts.nmi();
+        this.#parts.processor.requestNmi();
         break;
-      // SMI, INIT and start-up are for machines with system management mode or more processors; ExtINT is a wire here.
+      case DELIVERY.INIT:
+        // Everything but the id starts over (SDM 3A 10.4.7.3).
+        this.#resetRegisters();
+        this.#parts.processor.requestInit();
+        break;
+      case DELIVERY.STARTUP:
+        this.#parts.processor.requestStartup(vector);
+        break;
+      // SMI is for machines with system management mode; ExtINT is a wire here.
     }
   }
 
-  /** MSI (SDM 3A 11.11): destination in address bits 19..12, vector and mode in the data. */
-  send(address: bigint, data: number): void {
-    if (address >> 20n !== BigInt(LAPIC_BASE >>> 20)) return;
-    const destination = Number((address >> 12n) & 0xffn);
-    const logical = (address & 4n) !== 0n;
-    if (this.matches(destination, logical)) this.deliver((data >>> 8) & 7, data & 0xff, (data & 0x8000) !== 0);
+  /** Whether a destination field names this processor (SDM 3A 10.6.2, 10.12.10). */
+  matches(destination: number, logical: boolean, broadcast: number): boolean {
+    if (!this.#hardwareEnabled) return false;
+    if (destination === broadcast) return true;
+    if (!logical) return destination === this.#id;
+    const own = this.#logicalId;
+    if (this.#isX2apic) return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
+    const short = own >>> 24;
+    if (this.#dfr >>> 28 === 0xf) return (destination & short) !== 0;
+    return destination >>> 4 === short >>> 4 && (destination & short & 15) !== 0;
   }
 
-  /** Whether a destination field names this processor. */
-  matches(destination: number, logical: boolean): boolean {
-    if (destination === 0xff) return true;
-    if (!logical) return destination === this.#id;
-    const own = this.#ldr >>> 24;
-    if (this.#dfr >>> 28 === 0xf) return (destination & own) !== 0;
-    return destination >>> 4 === own >>> 4 && (destination & own & 15) !== 0;
+  get arbitrationPriority(): number | undefined {
+    return this.#hardwareEnabled && this.#softwareEnabled ? this.#processorPriority() : undefined;
+  }
+
+  /** Only the architectural place is decoded: elsewhere the window could cover RAM, which no guest wants. */
+  get window(): LapicWindow | undefined {
+    const there = (this.#apicBase & 0xfffffffff000n) === BigInt(LAPIC_BASE);
+    return this.#hardwareEnabled && !this.#isX2apic && there ? this.#mmio : undefined;
+  }
+
+  // MSRs.
+
+  /** x2APIC registers by number 0..FFh (MSR 800h + n); undefined where there is none: #GP. */
+  readX2apic(number: number): bigint | undefined {
+    const offset = number << 4;
+    if (!this.#isX2apic || !isReadableX2apic(offset)) return undefined;
+    if (offset === LAPIC.ID) return BigInt(this.#id);
+    if (offset === LAPIC.ICR_LOW) return (BigInt(this.#icrHigh) << 32n) | BigInt(this.#icrLow);
+    return BigInt(this.#readRegister(offset) >>> 0);
+  }
+
+  /** False where a write is #GP: no such register, read-only, or reserved bits. */
+  writeX2apic(number: number, value: bigint): boolean {
+    const offset = number << 4;
+    if (!this.#isX2apic) return false;
+    if (offset === LAPIC.ICR_LOW) {
+      if (value & 0xfff3_2000n) return false;
+      this.#icrHigh = Number(value >> 32n);
+      this.#icrLow = Number(value & 0xffff_ffffn) & ICR.WRITABLE;
+      this.#sendIpi();
+      return true;
+    }
+    const writable = X2APIC_WRITABLE.get(offset);
+    if (writable === undefined || value & ~BigInt(writable)) return false;
+    if (offset === LAPIC.SELF_IPI) this.#sendSelf(DELIVERY.FIXED, Number(value));
+    else this.#write(offset, 4, Number(value));
+    return true;
+  }
+
+  /** IA32_TSC_DEADLINE on the scale of the virtual clock; 0 disarms. Without effect in the other timer modes. */
+  get deadlineNs(): bigint {
+    return this.#timer.deadlineNs;
+  }
+
+  set deadlineNs(value: bigint) {
+    this.#timer.deadlineNs = value;
   }
 
   // Device.
 
   reset(): void {
-    this.#apicBase = RESET_APIC_BASE;
-    this.#id = 0;
+    this.#apicBase = this.#resetApicBase;
+    this.#id = this.#parts.index;
     this.#resetRegisters();
-    this.#updateMapping();
-    this.#parts.changed();
+    this.#changed();
   }
 
   save(): LapicState {
@@ -208,6 +308,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
       tmr: [...this.#tmr.words],
       extInt: this.#extInt,
       timer: this.#timer.save(),
+      deadlineNs: this.#timer.deadlineNs,
     };
   }
 
@@ -229,13 +330,11 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     this.#isr.words.set(state.isr);
     this.#tmr.words.set(state.tmr);
     this.#extInt = state.extInt;
-    this.#timer.restore(state.timer, this.#lvtEntry(LAPIC.LVT_TIMER));
-    this.#updateMapping();
-    this.#parts.changed();
+    this.#timer.restore(state.timer, this.#lvtEntry(LAPIC.LVT_TIMER), state.deadlineNs);
+    this.#changed();
   }
 
   dispose(): void {
-    this.#mapping?.unmap();
     this.#timer.dispose();
   }
 
@@ -263,7 +362,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
       case LAPIC.PPR:
         return this.#processorPriority();
       case LAPIC.LDR:
-        return this.#ldr;
+        return this.#logicalId;
       case LAPIC.DFR:
         return this.#dfr;
       case LAPIC.SVR:
@@ -352,6 +451,23 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     return (this.#svr & SVR_ENABLE) !== 0;
   }
 
+  get #isX2apic(): boolean {
+    return (this.#apicBase & APIC_BASE_EXTENDED) !== 0n;
+  }
+
+  get #resetApicBase(): bigint {
+    return this.#parts.index === 0 ? RESET_APIC_BASE | BOOTSTRAP : RESET_APIC_BASE;
+  }
+
+  /** LDR: in x2APIC mode it follows from the id, 16 processors to a cluster. */
+  get #logicalId(): number {
+    return this.#isX2apic ? ((this.#id >>> 4) << 16) | (1 << (this.#id & 15)) : this.#ldr;
+  }
+
+  #changed(): void {
+    this.#parts.processor.interruptChanged();
+  }
+
   /** LINT0 passes the 8259's interrupts through: always when the APIC is off, else as ExtINT if not masked. */
   get #acceptsExtInt(): boolean {
     if (!this.#hardwareEnabled) return true;
@@ -367,7 +483,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     // While software-disabled every entry is and stays masked.
     this.#lvt.set(offset, this.#softwareEnabled ? value : value | LVT.MASKED);
     if (offset === LAPIC.LVT_TIMER) this.#timer.setMode(value);
-    if (offset === LAPIC.LVT_LINT0) this.#parts.changed();
+    if (offset === LAPIC.LVT_LINT0) this.#changed();
   }
 
   #writeSvr(value: number): void {
@@ -375,7 +491,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     if (!this.#softwareEnabled) {
       for (const offset of LVT_OFFSETS) this.#lvt.set(offset, this.#lvtEntry(offset) | LVT.MASKED);
     }
-    this.#parts.changed();
+    this.#changed();
   }
 
   #resetRegisters(): void {
@@ -394,17 +510,6 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     this.#timer.reset();
   }
 
-  #updateMapping(): void {
-    this.#mapping?.unmap();
-    this.#mapping = undefined;
-    // Only the architectural place is decoded: elsewhere the window could cover RAM, which no guest wants.
-    if (!this.#hardwareEnabled || (this.#apicBase & 0xfffffffff000n) !== BigInt(LAPIC_BASE)) return;
-    this.#mapping = this.#parts.bus.mapMmio(LAPIC_BASE, LAPIC_BYTES, {
-      read: (offset, size) => this.#read(offset, size),
-      write: (offset, size, value) => this.#write(offset, size, value),
-    });
-  }
-
   // Priorities (SDM 3A 11.8.3).
 
   #processorPriority(): number {
@@ -421,7 +526,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
 
   #setTpr(value: number): void {
     this.#tpr = value;
-    this.#parts.changed();
+    this.#changed();
   }
 
   #accept(vector: number, levelTriggered: boolean): void {
@@ -433,7 +538,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     if (levelTriggered) this.#tmr.add(vector);
     else this.#tmr.remove(vector);
     this.#irr.add(vector);
-    this.#parts.changed();
+    this.#changed();
   }
 
   #endOfInterrupt(): void {
@@ -441,7 +546,7 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
     if (vector < 0) return;
     this.#isr.remove(vector);
     if (this.#tmr.has(vector)) this.#parts.broadcastEoi(vector);
-    this.#parts.changed();
+    this.#changed();
   }
 
   #fireLvt(offset: number): void {
@@ -459,16 +564,37 @@ export class Lapic implements Device<LapicState>, MessageInterrupts {
   #sendIpi(): void {
     const mode = (this.#icrLow >>> 8) & 7;
     const vector = this.#icrLow & 0xff;
-    const shorthand = (this.#icrLow >>> ICR.SHORTHAND_SHIFT) & 3;
     if ((mode === DELIVERY.FIXED || mode === DELIVERY.LOWEST) && vector < LOWEST_VECTOR) {
       this.#error(ESR.SEND_ILLEGAL_VECTOR);
       return;
     }
-    const toSelf =
-      shorthand === SHORTHAND.SELF ||
-      shorthand === SHORTHAND.ALL ||
-      (shorthand === SHORTHAND.NONE && this.matches(this.#icrHigh >>> 24, (this.#icrLow & ICR.LOGICAL) !== 0));
-    if (toSelf) this.deliver(mode, vector, false);
+    // INIT level de-assert did something to processors before the Pentium 4.
+    if (mode === DELIVERY.INIT && this.#icrLow & ICR.TRIGGER_LEVEL && !(this.#icrLow & ICR.LEVEL_ASSERT)) return;
+    const { messages } = this.#parts;
+    switch ((this.#icrLow >>> ICR.SHORTHAND_SHIFT) & 3) {
+      case SHORTHAND.SELF:
+        this.#sendSelf(mode, vector);
+        break;
+      case SHORTHAND.ALL:
+        messages.broadcast(this, true, mode, vector);
+        break;
+      case SHORTHAND.OTHERS:
+        messages.broadcast(this, false, mode, vector);
+        break;
+      default: {
+        const logical = (this.#icrLow & ICR.LOGICAL) !== 0;
+        const message = { logical, mode, vector, levelTriggered: false };
+        if (this.#isX2apic) messages.route({ ...message, destination: this.#icrHigh }, BROADCAST_32);
+        else messages.route({ ...message, destination: this.#icrHigh >>> 24 });
+      }
+    }
+  }
+
+  /** To self only fixed interrupts go (SDM 3A table 10-3). */
+  #sendSelf(mode: number, vector: number): void {
+    if (mode !== DELIVERY.FIXED) return;
+    if (vector < LOWEST_VECTOR) this.#error(ESR.SEND_ILLEGAL_VECTOR);
+    else this.#accept(vector, false);
   }
 
   #error(bit: number): void {

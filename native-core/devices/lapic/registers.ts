@@ -1,4 +1,4 @@
-// Local APIC registers in xAPIC mode (SDM 3A 11.4, table 11-1): offsets from the APIC base, 16 bytes apart.
+// Local APIC registers (SDM 3A 10.4, table 10-1): offsets from the APIC base, 16 bytes apart; in x2APIC mode MSR 800h + offset / 16.
 
 export const LAPIC_BASE = 0xfee00000;
 export const LAPIC_BYTES = 0x1000;
@@ -31,10 +31,14 @@ export const LAPIC = {
   TIMER_INITIAL: 0x380,
   TIMER_CURRENT: 0x390,
   TIMER_DIVIDE: 0x3e0,
+  /** x2APIC mode only. */
+  SELF_IPI: 0x3f0,
 } as const;
 
 export const SVR_ENABLE = 0x100;
 export const APIC_BASE_ENABLE = 0x800n;
+/** x2APIC mode. */
+export const APIC_BASE_EXTENDED = 0x400n;
 
 export const LVT = {
   VECTOR: 0xff,
@@ -43,6 +47,7 @@ export const LVT = {
   LEVEL: 0x8000,
   MASKED: 0x10000,
   TIMER_PERIODIC: 0x20000,
+  TIMER_DEADLINE: 0x40000,
   TIMER_MODE: 0x60000,
 } as const;
 

@@ -1,5 +1,5 @@
 // The timer of a local APIC (SDM 3A 11.5.4): counts down from an initial count at the bus clock, divided; once or again and again.
-// The bus clock here is 1 GHz, so one count is one nanosecond times the divisor.
+// The bus clock here is 1 GHz, so one count is one nanosecond times the divisor. In TSC-deadline mode a point in time is set instead.
 import { z } from "zod";
 import type { Timer, VirtualClock } from "../device.ts";
 import { timeNs, u32 } from "../state-schema.ts";
@@ -13,6 +13,8 @@ export class LapicTimer {
   readonly #timer: Timer;
   readonly #expired: () => void;
   #periodic = false;
+  #deadlineMode = false;
+  #deadlineNs = 0n;
   #initial = 0;
   #divide = 0;
   #startNs = 0n;
@@ -30,6 +32,7 @@ export class LapicTimer {
 
   /** A write of the initial count starts the timer; zero stops it. */
   set initial(value: number) {
+    if (this.#deadlineMode) return;
     this.#initial = value;
     this.#startNs = this.#clock.nowNs();
     this.#running = value !== 0;
@@ -42,6 +45,17 @@ export class LapicTimer {
     const initial = BigInt(this.#initial);
     if (elapsed < initial) return Number(initial - elapsed);
     return this.#periodic ? Number(initial - (elapsed % initial)) : 0;
+  }
+
+  /** 0: not armed. */
+  get deadlineNs(): bigint {
+    return this.#deadlineNs;
+  }
+
+  set deadlineNs(value: bigint) {
+    if (!this.#deadlineMode) return;
+    this.#deadlineNs = value;
+    this.#schedule();
   }
 
   get divide(): number {
@@ -58,6 +72,15 @@ export class LapicTimer {
 
   /** The timer's LVT entry was written: only its mode matters here. */
   setMode(lvt: number): void {
+    const deadlineMode = (lvt & LVT.TIMER_MODE) === LVT.TIMER_DEADLINE;
+    if (deadlineMode !== this.#deadlineMode) {
+      // Going from one kind of timer to the other disarms it (SDM 3A 10.5.4.1).
+      this.#deadlineMode = deadlineMode;
+      this.#deadlineNs = 0n;
+      this.#initial = 0;
+      this.#running = false;
+      this.#schedule();
+    }
     const periodic = (lvt & LVT.TIMER_MODE) === LVT.TIMER_PERIODIC;
     if (periodic === this.#periodic) return;
     const current = this.current;
@@ -68,6 +91,8 @@ export class LapicTimer {
 
   reset(): void {
     this.#periodic = false;
+    this.#deadlineMode = false;
+    this.#deadlineNs = 0n;
     this.#initial = 0;
     this.#divide = 0;
     this.#running = false;
@@ -78,12 +103,14 @@ export class LapicTimer {
     return { initial: this.#initial, divide: this.#divide, startNs: this.#startNs, running: this.#running };
   }
 
-  restore(state: LapicTimerState, lvt: number): void {
+  restore(state: LapicTimerState, lvt: number, deadlineNs: bigint): void {
     this.#initial = state.initial;
     this.#divide = state.divide & 0xb;
     this.#startNs = state.startNs;
     this.#running = state.running && state.initial !== 0;
     this.#periodic = (lvt & LVT.TIMER_MODE) === LVT.TIMER_PERIODIC;
+    this.#deadlineMode = (lvt & LVT.TIMER_MODE) === LVT.TIMER_DEADLINE;
+    this.#deadlineNs = this.#deadlineMode ? deadlineNs : 0n;
     this.#schedule();
   }
 
@@ -98,12 +125,14 @@ export class LapicTimer {
   }
 
   #schedule(): void {
-    if (this.#running) this.#timer.set(this.#startNs + BigInt(this.#initial) * this.#divisor);
+    if (this.#deadlineNs !== 0n) this.#timer.set(this.#deadlineNs);
+    else if (this.#running) this.#timer.set(this.#startNs + BigInt(this.#initial) * this.#divisor);
     else this.#timer.cancel();
   }
 
   #expire(): void {
-    if (this.#periodic) {
+    if (this.#deadlineMode) this.#deadlineNs = 0n;
+    else if (this.#periodic) {
       // Whole periods that were missed are dropped, the phase is kept.
       const period = BigInt(this.#initial) * this.#divisor;
       this.#startNs += ((this.#clock.nowNs() - this.#startNs) / period) * period;

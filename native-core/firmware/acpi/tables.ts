@@ -65,13 +65,13 @@ export interface AcpiTables {
 }
 
 /** `base` is 16-byte aligned. */
-export function buildAcpiTables(base: number, layout: DsdtLayout): AcpiTables {
+export function buildAcpiTables(base: number, layout: DsdtLayout, vcpuCount: number): AcpiTables {
   const image = new ImageWriter(base);
   const rsdp = image.reserve(RSDP_BYTES);
   const facs = image.place(facsTable());
   const dsdt = image.place(table("DSDT", 2, dsdtBody(layout)));
   const fadt = image.place(fadtTable(facs, dsdt));
-  const madt = image.place(madtTable());
+  const madt = image.place(madtTable(vcpuCount));
   const xsdt = image.place(table("XSDT", 1, addresses([fadt, madt], 8)));
   const rsdt = image.place(table("RSDT", 1, addresses([fadt, madt], 4)));
   image.fill(rsdp, rsdpTable(rsdt, xsdt));
@@ -173,10 +173,11 @@ function facsTable(): Uint8Array {
   return content;
 }
 
-/** One processor, one I/O APIC, the 8259 pair beside it, and how ISA interrupts differ from the identity (5.2.12). */
-function madtTable(): Uint8Array {
+/** Processors, one I/O APIC, the 8259 pair beside it, and how ISA interrupts differ from the identity (5.2.12). */
+function madtTable(vcpuCount: number): Uint8Array {
   const entries: number[][] = [
-    [0, 8, 0, 0, ...dword(1)],
+    // Numbers of the processor and of its local APIC; enabled.
+    ...Array.from({ length: vcpuCount }, (_, index) => [0, 8, index, index, ...dword(1)]),
     [1, 12, 0, 0, ...dword(IOAPIC_BASE), ...dword(0)],
     [2, 10, 0, 0, ...dword(2), ...word(INTERRUPT_OVERRIDE.CONFORMING)],
     [2, 10, 0, ACPI_SCI_IRQ, ...dword(ACPI_SCI_IRQ), ...word(INTERRUPT_OVERRIDE.LEVEL_HIGH)],

@@ -10,7 +10,8 @@ import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
 import { EvaluatorCpu } from "../../../native-core/cpu/evaluator/evaluator-cpu.ts";
 import { buildInterpreter } from "../../../native-core/cpu/interpreter/build-interpreter.ts";
 import type { JitOptions } from "../../../native-core/cpu/jit/jit.ts";
-import { createVcpu, type DeviceAccess, type InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
+import type { InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
+import { createVcpu, type DeviceAccess } from "../../../native-core/cpu/vcpu-group.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
 
 export const RAM_BYTES = 0x4_0000;
@@ -33,6 +34,11 @@ export const PLATFORM: Platform = {
   readTaskPriority: () => 0,
   writeTaskPriority: () => {},
   setApicBase: () => {},
+  pause: () => {},
+  readX2apic: () => undefined,
+  writeX2apic: () => false,
+  readTscDeadline: () => 0n,
+  writeTscDeadline: () => {},
 };
 
 export const MODEL: CpuModel = { cpuid: (leaf, subleaf) => [leaf, subleaf, 3, 4] };

@@ -85,7 +85,13 @@ describe("The machine", () => {
     const { machine, vcpu } = build();
     vcpu.step = (cpu) => {
       if (cpu.state.get(STATE.instructionCount) === 10n)
-        timerFirmware(500).start({ vcpu, memory: machine.memory, bus: machine.bus, pci: machine.board.pci });
+        timerFirmware(500).start({
+          vcpu,
+          vcpuCount: 1,
+          memory: machine.memory,
+          bus: machine.bus,
+          pci: machine.board.pci,
+        });
       return "next";
     };
     machine.runSlice(1_000_000n);
@@ -285,7 +291,7 @@ describe("A machine's saved state", () => {
         "acpi-pm",
       ]),
     );
-    expect(saved.cpu.registers.instructionCount).toBe(25_000n);
+    expect(saved.cpus[0]?.registers.instructionCount).toBe(25_000n);
   });
 
   it("restores processor registers and drops cached translations", () => {
@@ -320,7 +326,7 @@ describe("A machine's saved state", () => {
     expect(failure({ ...saved, memoryBytes: 128 << 20 })?.details.field).toBe("memoryBytes");
     const { pic: _pic, ...others } = saved.devices;
     expect(failure({ ...saved, devices: others })?.details.field).toBe("devices.pic");
-    expect(failure({ ...saved, version: 2 })?.code).toBe("VERSION_MISMATCH");
+    expect(failure({ ...saved, version: 3 })?.code).toBe("VERSION_MISMATCH");
     const newer = { ...saved.devices, pic: { version: 99, state: {} } };
     expect(failure({ ...saved, devices: newer })?.code).toBe("VERSION_MISMATCH");
     for (const nothing of [null, undefined, 7, "x", [], {}]) expect(failure(nothing)?.code).toBe("INVALID_FILE");

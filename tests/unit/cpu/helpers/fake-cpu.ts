@@ -80,6 +80,20 @@ class FakePlatform implements Platform {
   setApicBase(value: bigint): void {
     this.apicBases.push(value);
   }
+  pause(): void {}
+  deadline = 0n;
+  readTscDeadline(): bigint {
+    return this.deadline;
+  }
+  writeTscDeadline(value: bigint): void {
+    this.deadline = value;
+  }
+  readX2apic(number: number): bigint | undefined {
+    return number === 2 ? 7n : undefined;
+  }
+  writeX2apic(number: number): boolean {
+    return number === 8;
+  }
 }
 
 export class FakeCpu implements CpuContext {

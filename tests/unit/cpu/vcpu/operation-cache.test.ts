@@ -1,6 +1,7 @@
 // The operation cache when it is full: it empties itself while the guest runs, and nobody may hold on to what was in it.
 import { describe, expect, it } from "vitest";
-import { createVcpu, type InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
+import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
+import { createVcpu } from "../../../../native-core/cpu/vcpu-group.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
 import { CODE, enterLongMode, interpreterModule, MODEL, PLATFORM, RAM_BYTES } from "../../../support/cpu/long-mode.ts";
 
