@@ -5,6 +5,7 @@ import { z } from "zod";
 import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import {
   appEventSchema,
+  diskEntrySchema,
   failureSchema,
   hostInfoSchema,
   logEntrySchema,
@@ -262,6 +263,10 @@ export const contract = {
             z.object({ name: z.string(), path: z.string(), kind: z.enum(["folder", "file"]), sizeBytes: z.number() }),
           ),
         }),
+  disks: {
+    /** Every disk image that machines know, with what it takes. */
+    list: base.route({ method: "GET", path: "/disks" }).output(z.array(diskEntrySchema)),
+  },
       ),
   },
 };

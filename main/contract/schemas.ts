@@ -163,7 +163,13 @@ export const appEventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("snapshots"), sequence: z.int(), machineId: machineIdSchema }),
   z.object({ kind: z.literal("task"), sequence: z.int(), task: taskSchema }),
   z.object({ kind: z.literal("preferences"), sequence: z.int(), changes: preferencesSchema }),
-  z.object({ kind: z.literal("metrics"), sequence: z.int(), machineId: machineIdSchema, metrics: vmMetricsSchema }),
+  z.object({
+    kind: z.literal("metrics"),
+    sequence: z.int(),
+    machineId: machineIdSchema,
+    metrics: vmMetricsSchema,
+    sample: metricsSampleSchema,
+  }),
 ]);
 export type AppEvent = z.infer<typeof appEventSchema>;
 
@@ -192,6 +198,24 @@ export const hostInfoSchema = z.object({
   notices: z.array(z.string()),
 });
 export type HostInfo = z.infer<typeof hostInfoSchema>;
+/** A disk image that a machine has, or a left-over file in its folder (`diskId` null), such as a layer that waits to be merged. */
+export const diskEntrySchema = z.object({
+  file: z.string(),
+  format: z.enum(["qcow2", "raw"]),
+  missing: z.boolean(),
+  /** What the guest sees. */
+  sizeBytes: z.number(),
+  /** What the file takes on the host, and what the layers that snapshots froze below it take. */
+  usedBytes: z.number(),
+  layerBytes: z.number(),
+  machineId: machineIdSchema,
+  machineName: z.string(),
+  diskId: z.string().nullable(),
+  readOnly: z.boolean(),
+  inUse: z.boolean(),
+});
+export type DiskEntry = z.infer<typeof diskEntrySchema>;
+
 
 export const logEntrySchema = z.object({
   atMs: z.number(),
@@ -199,3 +223,5 @@ export const logEntrySchema = z.object({
   message: z.string(),
 });
 export type LogEntry = z.infer<typeof logEntrySchema>;
+  /** Share of all processors that is busy, averaged over a minute; 0 where the system does not tell. */
+  cpuLoad: z.number(),

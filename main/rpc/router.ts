@@ -6,6 +6,7 @@ import type { App } from "../services/app.ts";
 import { cloneMachine } from "../services/clones/clone.ts";
 import { forkMachine } from "../services/clones/fork.ts";
 import { setTemplate } from "../services/clones/template.ts";
+import { listDisks } from "../services/disks/disk-list.ts";
 import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
 import { changePreferences, readPreferences } from "../services/host/preferences.ts";
@@ -169,6 +170,7 @@ export function createRouter(app: App) {
     files: { browse: os.files.browse.handler(({ input }) => browse(input.folder)) },
   });
 }
+    disks: { list: os.disks.list.handler(() => listDisks(context)) },
 
 function snapshotOf(machine: Machine, snapshotId: string) {
   const snapshot = machine.record.snapshots.find((each) => each.id === snapshotId);

@@ -10,6 +10,7 @@ export interface EventSinks {
   onMachineChanged(before: MachineSummary, after: MachineSummary): void;
   onTask(task: Task): void;
   onMachineRemoved(id: string): void;
+  onPreferences(changes: Readonly<Record<string, unknown>>): void;
 }
 
 /** The list with this machine in it, unless a newer record is already there. */
@@ -47,8 +48,11 @@ export function applyEvent(cache: QueryClient, event: AppEvent, sinks: EventSink
     case "task":
       sinks.onTask(event.task);
       return;
+    case "preferences":
+      sinks.onPreferences(event.changes);
+      return;
     case "metrics":
-      recordMetrics(event.machineId, event.metrics);
+      recordMetrics(event.machineId, event.sample);
       return;
   }
 }

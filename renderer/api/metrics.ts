@@ -1,26 +1,21 @@
-// The last samples of every running machine, for the figures and thin lines in Details.
-import type { VmMetrics } from "../../native-core/protocol/engine.ts";
+// The last minutes of every running machine as they happen; older figures come from the host's history.
+import type { MetricsSample } from "../../main/contract/schemas.ts";
 import { createStore, useStore } from "./store.ts";
 
-export const METRICS_HISTORY = 60;
+const LIVE_KEPT = 600;
 
-export interface MetricsHistory {
-  /** Oldest first, at most METRICS_HISTORY. */
-  readonly samples: readonly VmMetrics[];
-}
+const EMPTY: readonly MetricsSample[] = [];
+const live = createStore<ReadonlyMap<string, readonly MetricsSample[]>>(new Map());
 
-const EMPTY: MetricsHistory = { samples: [] };
-const history = createStore<ReadonlyMap<string, MetricsHistory>>(new Map());
-
-export function recordMetrics(machineId: string, metrics: VmMetrics): void {
-  history.set((all) => {
-    const samples = [...(all.get(machineId)?.samples ?? []), metrics].slice(-METRICS_HISTORY);
-    return new Map(all).set(machineId, { samples });
+export function recordMetrics(machineId: string, sample: MetricsSample): void {
+  live.set((all) => {
+    const samples = [...(all.get(machineId) ?? []), sample].slice(-LIVE_KEPT);
+    return new Map(all).set(machineId, samples);
   });
 }
 
 export function forgetMetrics(machineId: string): void {
-  history.set((all) => {
+  live.set((all) => {
     if (!all.has(machineId)) return all;
     const rest = new Map(all);
     rest.delete(machineId);
@@ -28,6 +23,12 @@ export function forgetMetrics(machineId: string): void {
   });
 }
 
-export function useMetrics(machineId: string): MetricsHistory {
-  return useStore(history, (all) => all.get(machineId) ?? EMPTY);
+/** Oldest first, at most ten minutes. */
+export function useMetrics(machineId: string): readonly MetricsSample[] {
+  return useStore(live, (all) => all.get(machineId) ?? EMPTY);
+}
+
+/** The last sample of every machine that reported one. */
+export function useAllMetrics(): ReadonlyMap<string, readonly MetricsSample[]> {
+  return useStore(live);
 }

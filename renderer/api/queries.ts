@@ -1,6 +1,7 @@
 // What the panes read. Everything is kept current by events; only the screenshot has to be polled, and only while it is looked at.
 import { useQuery } from "@tanstack/react-query";
-import type { MachineState } from "../../main/contract/schemas.ts";
+import { useCallback } from "react";
+import type { HostInfo, MachineState, MachineSummary } from "../../main/contract/schemas.ts";
 import { client } from "./index.ts";
 import { keys } from "./keys.ts";
 
@@ -14,6 +15,18 @@ export function useMachine(id: string) {
 
 export function useSnapshots(id: string) {
   return useQuery({ queryKey: keys.snapshots(id), queryFn: () => client.snapshots.tree({ id }) });
+}
+
+const HOST_INTERVAL_MS = 5000;
+
+/** The host's figures as they are now: asked for again and again while something shows them. */
+export function useFreshHost(): HostInfo | undefined {
+  return useQuery({
+    queryKey: keys.host,
+    queryFn: () => client.host.info(),
+    refetchInterval: HOST_INTERVAL_MS,
+    refetchIntervalInBackground: false,
+  }).data;
 }
 
 export function useLog(id: string) {
@@ -46,6 +59,34 @@ export function useScreenshot(id: string, state: MachineState, thumbnail: boolea
     staleTime: 0,
     placeholderData: (previous) => previous,
   });
+}
+
+const LIST_INTERVAL_MS = 4000;
+
+/** The small screen in the list, as a data URL; null while there is none. Only rows in sight ask for theirs. */
+export function useListThumbnail(id: string) {
+  return useQuery({
+    queryKey: keys.listThumbnail(id),
+    queryFn: async () => {
+      try {
+        return `data:image/png;base64,${(await client.machines.screenshot({ id, thumbnail: true })).pngBase64}`;
+      } catch {
+        return null;
+      }
+    },
+    refetchInterval: LIST_INTERVAL_MS,
+    refetchIntervalInBackground: false,
+    staleTime: LIST_INTERVAL_MS,
+  });
+}
+
+/** One machine of the list, so that whoever shows it is not drawn anew for the others. */
+export function useMachineSummary(id: string | null): MachineSummary | undefined {
+  return useQuery({
+    queryKey: keys.machines,
+    queryFn: () => client.machines.list(),
+    select: useCallback((list: MachineSummary[]) => list.find((machine) => machine.id === id), [id]),
+  }).data;
 }
 
 export function useSnapshotThumbnail(snapshotId: string, exists: boolean) {

@@ -7,6 +7,7 @@ import { ConnectionProblem } from "../features/connection/connection-problem.tsx
 import { Toasts } from "../features/notifications/toasts.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { useHotkeys } from "./hotkeys.ts";
+import { preferencesLoaded } from "./preferences-sync.ts";
 import { useApplyTheme } from "./theme.ts";
 import { Workbench } from "./workbench.tsx";
 import "./app.css";
@@ -17,8 +18,9 @@ export function App() {
   useHotkeys();
   const state = useStore(connection.state);
   const everOpen = useStore(connection.everOpen);
+  const loaded = useStore(preferencesLoaded);
   if (state.kind === "denied" || state.kind === "mismatch") return <ConnectionProblem state={state} />;
-  if (!everOpen) {
+  if (!everOpen || !loaded) {
     return (
       <main className="app-connecting" aria-busy="true">
         <p className="muted" role="status">

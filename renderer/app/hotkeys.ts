@@ -1,46 +1,26 @@
 // Keys of the main window. They never take a key away from the guest: display and console mark their area with
 // `data-captures-keyboard`, and text fields keep what belongs to editing.
 import { useEffect } from "react";
-import type { MachineSummary } from "../../main/contract/schemas.ts";
-import { queryClient } from "../api/index.ts";
-import { keys } from "../api/keys.ts";
-import { focusRequests } from "./focus.ts";
-import { currentDialog, openDialog, PANES, selectedMachineId, showPane, startRenaming } from "./navigation.ts";
+import { hotKeyCommands } from "./commands.ts";
+import { currentDialog } from "./navigation.ts";
+import { matchesShortcut } from "./shortcuts.ts";
 
-function selectedMachine(): MachineSummary | undefined {
-  const id = selectedMachineId();
-  return queryClient.getQueryData<MachineSummary[]>(keys.machines)?.find((machine) => machine.id === id);
-}
-
-/** Handles the key and says whether it did. */
-function handle(event: KeyboardEvent): boolean {
-  const command = event.ctrlKey || event.metaKey;
-  const key = event.key.toLowerCase();
-  const machine = selectedMachine();
-  if (command && !event.shiftKey && !event.altKey) {
-    const pane = PANES[Number(key) - 1];
-    if (key === "n") openDialog({ kind: "new-machine" });
-    else if (key === "f") focusRequests.search();
-    else if (key === "k") openDialog({ kind: "palette" });
-    else if (key === "," && machine) openDialog({ kind: "settings", machineId: machine.id });
-    else if (pane && machine) showPane(pane);
-    else return false;
-    return true;
-  }
-  // Outside the list, which has F2 of its own for whatever is selected there.
-  if (event.key === "F2" && machine && document.activeElement === document.body) {
-    startRenaming(machine.id);
-    return true;
-  }
-  return false;
-}
+const EDITABLE = "input, textarea, select, [contenteditable]";
 
 export function useHotkeys(): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || currentDialog()) return;
-      if (event.target instanceof Element && event.target.closest("[data-captures-keyboard]")) return;
-      if (handle(event)) event.preventDefault();
+      const target = event.target instanceof Element ? event.target : null;
+      if (target?.closest("[data-captures-keyboard]")) return;
+      const plain = !event.ctrlKey && !event.metaKey;
+      // Keys without Ctrl belong to what has the focus; only a press into the void is meant for the window.
+      if (plain && target !== document.body) return;
+      if (event.key === "Enter" && target?.matches(EDITABLE)) return;
+      const command = hotKeyCommands().find(({ shortcut = "" }) => matchesShortcut(shortcut, event));
+      if (!command) return;
+      event.preventDefault();
+      command.run();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);

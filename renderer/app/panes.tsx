@@ -1,5 +1,5 @@
 // The views of one machine as tabs. Display and console bring large libraries and are loaded when first looked at.
-import { type KeyboardEvent, lazy, Suspense } from "react";
+import { type ComponentType, type KeyboardEvent, type LazyExoticComponent, lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../main/contract/schemas.ts";
 import { DetailsPane } from "../features/details/details-pane.tsx";
@@ -8,26 +8,25 @@ import { SnapshotsPane } from "../features/snapshots/snapshots-pane.tsx";
 import { PANES, type Pane, showPane, usePane } from "./navigation.ts";
 
 const DisplayPane = lazy(() => import("../features/display/display-pane.tsx"));
+const ActivityPane = lazy(() => import("../features/activity/activity-pane.tsx"));
 const ConsolePane = lazy(() => import("../features/console/console-pane.tsx"));
 
-function PaneContent({ pane, machine }: { readonly pane: Pane; readonly machine: MachineSummary }) {
-  switch (pane) {
-    case "details":
-      return <DetailsPane machine={machine} />;
-    case "display":
-      return <DisplayPane machine={machine} />;
-    case "console":
-      return <ConsolePane machine={machine} />;
-    case "snapshots":
-      return <SnapshotsPane machine={machine} />;
-    case "logs":
-      return <LogsPane machine={machine} />;
-  }
-}
+type PaneComponent = ComponentType<{ readonly machine: MachineSummary }>;
+
+/** A pane is one line here, one in PANES (navigation.ts) and its name in the texts (`pane.NAME`). */
+const COMPONENTS: Record<Pane, PaneComponent | LazyExoticComponent<PaneComponent>> = {
+  details: DetailsPane,
+  display: DisplayPane,
+  console: ConsolePane,
+  snapshots: SnapshotsPane,
+  activity: ActivityPane,
+  logs: LogsPane,
+};
 
 export function Panes({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const pane = usePane();
+  const Content = COMPONENTS[pane];
 
   const onKey = (event: KeyboardEvent<HTMLElement>) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -60,7 +59,7 @@ export function Panes({ machine }: { readonly machine: MachineSummary }) {
       </div>
       <div className="pane" id="pane" role="tabpanel" aria-labelledby={`tab-${pane}`}>
         <Suspense fallback={null}>
-          <PaneContent pane={pane} machine={machine} />
+          <Content machine={machine} />
         </Suspense>
       </div>
     </>

@@ -1,40 +1,59 @@
-// What this window remembers between starts, and how it is read back: unreadable values are dropped one by one.
+// What the app remembers between starts, and how it is read back: unreadable values are dropped one by one.
 
-type Theme = "system" | "light" | "dark";
+export const THEMES = ["system", "light", "dark"] as const;
+type Theme = (typeof THEMES)[number];
 export type ScaleMode = "fit" | "sharp" | "actual";
 
 export interface Preferences {
   readonly theme: Theme;
+  /** `system`, or the code of a catalogue in i18n/. */
+  readonly language: string;
+  /** Code of the Host key (`KeyboardEvent.code`); "" for the platform's usual one. */
+  readonly hostKey: string;
   readonly scaleMode: ScaleMode;
   readonly consoleFontSize: number;
+  readonly copyOnSelect: boolean;
   /** The console offers its text to screen readers, which costs speed with much output. */
   readonly screenReader: boolean;
-  readonly selectedMachine: string | null;
-  readonly pane: string;
+  /** Screens of running machines in the list instead of their symbols. */
+  readonly listThumbnails: boolean;
   readonly closedBoxes: readonly string[];
+  /** Paths of the collapsed groups. */
+  readonly closedGroups: readonly string[];
+  /** Keys of machines and groups in the order of the user; what is not in here follows by name. */
+  readonly listOrder: readonly string[];
+  readonly wizard: boolean;
+  readonly selectedMachine: string | null;
+  readonly place: string;
+  readonly pane: string;
   readonly layout: Readonly<Record<string, number>>;
 }
 
+/** What belongs to one window: read at its start, not followed while others change theirs. */
+export const WINDOW_KEYS: ReadonlySet<keyof Preferences> = new Set(["selectedMachine", "place", "pane", "layout"]);
+
 const DEFAULTS: Preferences = {
   theme: "system",
+  language: "system",
+  hostKey: "",
   scaleMode: "fit",
   consoleFontSize: 13,
+  copyOnSelect: false,
   screenReader: false,
-  selectedMachine: null,
-  pane: "details",
+  listThumbnails: true,
   closedBoxes: [],
+  closedGroups: [],
+  listOrder: [],
+  wizard: true,
+  selectedMachine: null,
+  place: "machines",
+  pane: "details",
   layout: { list: 22, work: 78 },
 };
 
 /** Keeps each stored value only when it has the type of its default. */
-export function readPreferences(text: string | null): Preferences {
-  let stored: unknown;
-  try {
-    stored = JSON.parse(text ?? "{}");
-  } catch {
-    return DEFAULTS;
-  }
-  const result: Record<string, unknown> = { ...DEFAULTS };
+export function preferencesFrom(stored: unknown, base: Preferences = DEFAULTS): Preferences {
+  const result: Record<string, unknown> = { ...base };
   for (const [key, fallback] of Object.entries(DEFAULTS)) {
     const value = (stored as Record<string, unknown> | null)?.[key];
     const sameType = fallback === null ? typeof value === "string" : typeof value === typeof fallback;
@@ -42,4 +61,18 @@ export function readPreferences(text: string | null): Preferences {
       result[key] = value;
   }
   return result as unknown as Preferences;
+}
+
+export function readPreferences(text: string | null): Preferences {
+  try {
+    return preferencesFrom(JSON.parse(text ?? "{}"));
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+/** Members of `after` that differ from `before`. */
+export function changedPreferences(before: Preferences, after: Preferences): Partial<Preferences> {
+  const keys = Object.keys(after) as (keyof Preferences)[];
+  return Object.fromEntries(keys.filter((key) => !Object.is(before[key], after[key])).map((key) => [key, after[key]]));
 }

@@ -10,6 +10,7 @@ import { dropConsole } from "../features/console/sessions.ts";
 import { startOrShow } from "../features/machines/run-command.ts";
 import { dismiss, followTask, forgetTasks, notify, notifyFailure } from "../features/notifications/model.ts";
 import { i18n } from "../i18n/index.ts";
+import { applyPreferenceChanges, loadPreferences } from "./preferences-sync.ts";
 
 const told = new Set<string>();
 /** The notice about each machine that is aborted now; it is outdated once the machine runs again. */
@@ -60,7 +61,9 @@ async function followHost(): Promise<void> {
       forgetMetrics(id);
       dropConsole(id);
     },
+    onPreferences: applyPreferenceChanges,
   });
+  void loadPreferences().catch(() => undefined);
   // Subscribed first, read afterwards: nothing that happens in between is missed.
   void queryClient.invalidateQueries();
   const tasks = await client.tasks.list();

@@ -184,6 +184,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await groups()).toEqual(["", "Servers"]);
   });
 
+  it("lists the disk images of all machines with what they take", async () => {
+    const { id } = await client.machines.createStarter({});
+    await client.snapshots.take({ id });
+    const [disk] = await client.disks.list();
+    expect(disk).toMatchObject({ machineId: id, diskId: "disk0", missing: false, sizeBytes: 8 << 20, inUse: false });
+    expect(disk?.layerBytes).toBeGreaterThan(100_000);
+    await rm(disk?.file ?? "");
+    expect(await client.disks.list()).toMatchObject([{ missing: true, usedBytes: 0 }]);
+  });
+
   it("keeps preferences and tells other windows of a change", async () => {
     const abort = new AbortController();
     const stream = await client.events.subscribe(undefined, { signal: abort.signal });

@@ -29,6 +29,7 @@ async function hostOfVersion(contractVersion: number): Promise<number> {
     cpuCount: 1,
     memoryBytes: 1,
     freeMemoryBytes: 1,
+    cpuLoad: 0,
     freeDiskBytes: 1,
     home: "/",
     starterAvailable: false,

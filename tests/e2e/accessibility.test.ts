@@ -2,7 +2,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type PaneName, showPane, snapshotRow, takeSnapshot, waitForState } from "./support/actions.ts";
+import { machineRow, type PaneName, showPane, snapshotRow, takeSnapshot, waitForState } from "./support/actions.ts";
 import { launchBrowser, openPage } from "./support/browser.ts";
 import { startTestHost, type TestHost } from "./support/hosts.ts";
 
@@ -47,7 +47,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
   });
 
   test.each<PaneName>(["Details", "Display", "Console", "Snapshots", "Logs"])("the pane %s", async (pane) => {
-    await page.getByRole("option", { name: new RegExp(NAME) }).click();
+    await machineRow(page, NAME).click();
     await showPane(page, pane);
     if (pane === "Display") await page.getByRole("application").waitFor();
     if (pane === "Snapshots") await snapshotRow(page, "One").click();
@@ -93,7 +93,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("menu").waitFor({ state: "detached" });
-    await page.getByRole("option", { name: new RegExp(NAME) }).click({ button: "right" });
+    await machineRow(page, NAME).click({ button: "right" });
     await page.getByRole("menu").waitFor();
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press("Escape");

@@ -3,11 +3,14 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   machineCommand,
+  machineRow,
+  machineTree,
   restoreSnapshot,
   runInConsole,
   screenPicture,
   showPane,
   snapshotRow,
+  snapshotTree,
   stopMachine,
   takeSnapshot,
   waitForConsole,
@@ -95,19 +98,19 @@ describe("snapshots", () => {
   test("a snapshot is renamed in place and described", async () => {
     await showPane(page, "Snapshots");
     await snapshotRow(page, "Before restoring Before the change").click();
-    await page.getByRole("tree").focus();
+    await snapshotTree(page).focus();
     await page.keyboard.press("F2");
     await page.getByRole("textbox", { name: /New name of the snapshot/ }).fill("Second thoughts");
     await page.keyboard.press("Enter");
     await snapshotRow(page, "Second thoughts").waitFor();
     await page.getByRole("textbox", { name: "Notes" }).fill("with the second note");
-    await page.getByRole("tree").focus();
+    await snapshotTree(page).focus();
     await snapshotRow(page, "Second thoughts").getByText("with the second note").waitFor();
   });
 
   test("deleting one asks inline, says what is freed, and leaves the others", async () => {
     await snapshotRow(page, "Second thoughts").click();
-    await page.getByRole("tree").focus();
+    await snapshotTree(page).focus();
     await page.keyboard.press("Delete");
     const question = page.getByRole("form", { name: "Delete “Second thoughts”?" });
     await question.getByText(/Frees about .* MiB/).waitFor();
@@ -124,7 +127,7 @@ describe("keyboard", () => {
     await waitForState(page, "Starter Linux 2", "Running");
     await showPane(page, "Display");
     await page.getByText("640 × 400").waitFor();
-    const list = page.getByRole("listbox", { name: "Machines" });
+    const list = machineTree(page);
     await list.focus();
     await page.keyboard.press("ArrowUp");
     await page.getByRole("application", { name: `Screen of ${NAME}`, exact: true }).waitFor();
@@ -144,14 +147,14 @@ describe("keyboard", () => {
   });
 
   test("Enter in the list leads to the screen and gives it the keyboard", async () => {
-    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await machineTree(page).focus();
     await page.keyboard.press("Enter");
     await page.getByText(/Keyboard goes to the guest/).waitFor();
     await stopMachine(page, /Power Off/);
     await waitForState(page, "Starter Linux 2", "Powered Off");
-    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await machineTree(page).focus();
     await page.keyboard.press("Delete");
-    await page.getByRole("option").filter({ hasText: "Starter Linux 2" }).waitFor({ state: "detached" });
+    await machineRow(page, "Starter Linux 2").waitFor({ state: "detached" });
   });
 });
 
@@ -251,12 +254,12 @@ describe("new machines and removal", () => {
   });
 
   test("a machine is renamed in the list, removed with Delete, and brought back with Undo", async () => {
-    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await machineTree(page).focus();
     await page.keyboard.press("F2");
     await page.getByRole("textbox", { name: `New name of ${NAME}` }).fill("Workshop");
     await page.keyboard.press("Enter");
     await waitForState(page, "Workshop", "Powered Off");
-    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await machineTree(page).focus();
     await page.keyboard.press("Delete");
     await page.getByRole("button", { name: "Start a Linux machine" }).waitFor();
     const notice = page.getByRole("status").filter({ hasText: "Workshop was moved to the trash" });
@@ -265,11 +268,11 @@ describe("new machines and removal", () => {
   });
 
   test("typing in the list searches it, the palette runs commands by name", async () => {
-    await page.getByRole("listbox", { name: "Machines" }).focus();
+    await machineTree(page).focus();
     await page.keyboard.type("nothing like it");
     await page.getByText("No machine is called “nothing like it”.").waitFor();
     await page.keyboard.press("Escape");
-    await page.getByRole("option", { name: /Workshop/ }).click();
+    await machineRow(page, "Workshop").click();
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").waitFor();
     await page.keyboard.type("snapshots");

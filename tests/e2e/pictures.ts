@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import {
+  machineTree,
   runInConsole,
   showPane,
   snapshotRow,
@@ -48,7 +49,7 @@ async function newStarter(page: Page, name: string): Promise<void> {
   }
   await waitForState(page, "Starter Linux", "Running", 60_000);
   await waitForConsole(page, PROMPT, 120_000);
-  await page.getByRole("listbox", { name: "Machines" }).focus();
+  await machineTree(page).focus();
   await page.keyboard.press("F2");
   await page.getByRole("textbox", { name: /New name of/ }).fill(name);
   await page.keyboard.press("Enter");

@@ -20,6 +20,7 @@ export async function hostInfo(context: ServiceContext, notices: readonly string
     cpuCount: cpus.length,
     memoryBytes: os.totalmem(),
     freeMemoryBytes: os.freemem(),
+    cpuLoad: Math.min(1, (os.loadavg()[0] ?? 0) / Math.max(1, cpus.length)),
     freeDiskBytes,
     home: root,
     starterAvailable: await context.resources.starterAvailable(),

@@ -39,8 +39,8 @@ export class MetricsRecorder {
     this.#lastWriteMs = nowMs;
   }
 
-  /** Takes one sample in. Disk counters become rates against the sample before. */
-  add(machineId: string, metrics: VmMetrics, atMs: number): void {
+  /** Takes one sample in and yields it with rates: disk counters are told against the sample before. */
+  add(machineId: string, metrics: VmMetrics, atMs: number): MetricsSample {
     const before = this.#counters.get(machineId);
     this.#counters.set(machineId, {
       atMs,
@@ -66,6 +66,7 @@ export class MetricsRecorder {
       if (done) this.#waiting.push(rowOf(machineId, rollup.stepS, done));
     }
     if (atMs - this.#lastWriteMs >= WRITE_AFTER_MS) void this.flush(atMs);
+    return sample;
   }
 
   /** Writes what waits; a database that refuses costs samples, never the machine. */

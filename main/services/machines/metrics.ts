@@ -55,8 +55,8 @@ export class MetricsPoller {
     try {
       const metrics = await machine.vm.client.request("metrics", null);
       machine.metrics = metrics;
-      this.recorder.add(machine.id, metrics, Date.now());
-      this.#context.events.emit({ kind: "metrics", machineId: machine.id, metrics });
+      const sample = this.recorder.add(machine.id, metrics, Date.now());
+      this.#context.events.emit({ kind: "metrics", machineId: machine.id, metrics, sample });
     } catch {
       // Figures are a comfort; what is wrong with the machine shows elsewhere.
     } finally {

@@ -1,99 +1,122 @@
-// The machines on the left: search, keyboard, double click, context menu. A listbox with one tab stop.
+// The machines on the left: search, groups, several at once, keyboard, dragging, context menu. A tree with one tab stop that draws only
+// the rows in sight.
 import { Button, InputGroup, showContextMenu } from "@blueprintjs/core";
 import { CrossIcon, SearchIcon } from "@blueprintjs/icons";
-import { type KeyboardEvent, type MouseEvent, useCallback, useDeferredValue, useEffect, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  useCallback,
+  useDeferredValue,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { focusRequests } from "../../app/focus.ts";
-import { selectMachine, startRenaming, useRenaming } from "../../app/navigation.ts";
+import { listSelection, selectMachine, selectMachines, useListSelection, useRenaming } from "../../app/navigation.ts";
+import { usePreference } from "../../app/preferences.ts";
 import { useDarkTheme } from "../../app/theme.ts";
-import { matchesFilter, sortMachines, step } from "./list-model.ts";
-import { MachineMenu } from "./machine-menu.tsx";
+import { useVirtualRows } from "../../ui/use-virtual-rows.ts";
+import { GroupRow } from "./group-row.tsx";
+import { handleListKey, moveTo, selectRow } from "./list-keys.ts";
+import { ListMenu } from "./list-menu.tsx";
+import { type ListRow, listRows, machinesBetween } from "./list-model.ts";
 import { MachineRow, rowId } from "./machine-row.tsx";
-import { runCommand, startOrShow } from "./run-command.ts";
+import { startOrShow } from "./run-command.ts";
+import { useListDrag } from "./use-list-drag.ts";
 import "./machine-list.css";
 
-interface Props {
-  readonly machines: readonly MachineSummary[];
-  readonly selectedId: string | null;
+const MACHINE_HEIGHT = 44;
+const GROUP_HEIGHT = 28;
+
+/** Click selects, Ctrl adds or takes away, Shift selects up to here. */
+function selectByClick(rows: readonly ListRow[], row: ListRow, event: MouseEvent): void {
+  const { ids, active, anchor } = listSelection();
+  if (event.shiftKey && anchor) return selectMachines(machinesBetween(rows, anchor, row.id), row.id, anchor);
+  if (!(event.ctrlKey || event.metaKey) || row.kind === "group") return selectRow(row);
+  const next = ids.includes(row.id) ? ids.filter((id) => id !== row.id) : [...ids, row.id];
+  if (next.length > 0) selectMachines(next, next.includes(row.id) ? row.id : (next.at(-1) ?? row.id));
+  else if (active) selectMachine(row.id);
 }
 
-export function MachineList({ machines, selectedId }: Props) {
+export function MachineList({ machines }: { readonly machines: readonly MachineSummary[] }) {
   const { t } = useTranslation();
   const dark = useDarkTheme();
-  const renamingId = useRenaming();
+  const renamingKey = useRenaming();
+  const { ids, active } = useListSelection();
+  const order = usePreference("listOrder");
+  const closed = usePreference("closedGroups");
+  const inMachines = usePreference("place") === "machines";
   const [filter, setFilter] = useState("");
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const shownFilter = useDeferredValue(filter);
-  const shown = sortMachines(machines).filter((machine) => matchesFilter(machine, shownFilter));
-  const selected = shown.find((machine) => machine.id === selectedId);
+  const rows = useMemo(
+    () => listRows(machines, { filter: shownFilter, order, closed }),
+    [machines, shownFilter, order, closed],
+  );
+  const heights = useMemo(() => rows.map(({ kind }) => (kind === "group" ? GROUP_HEIGHT : MACHINE_HEIGHT)), [rows]);
+  const { first, end, top, totalHeight, reveal } = useVirtualRows(list, heights);
+  const drag = useListDrag(rows);
+  const latest = useRef(rows);
+  useEffect(() => {
+    latest.current = rows;
+  }, [rows]);
+  const selected = new Set(ids);
+  const activeIndex = rows.findIndex((row) => row.id === active);
 
   useEffect(() => focusRequests.onSearch(() => search.current?.select()), []);
+  // Only when it moves there, not whenever the list changes.
+  const shownActive = useRef<string | null>(null);
   useEffect(() => {
-    if (selectedId) document.getElementById(rowId(selectedId))?.scrollIntoView({ block: "nearest" });
-  }, [selectedId]);
+    if (active === shownActive.current || activeIndex < 0) return;
+    shownActive.current = active;
+    reveal(activeIndex);
+  }, [active, activeIndex, reveal]);
   // The field is gone after renaming: keyboard users go on in the list.
   const wasRenaming = useRef(false);
   useEffect(() => {
-    if (wasRenaming.current && !renamingId && document.activeElement === document.body) list.current?.focus();
-    wasRenaming.current = renamingId !== null;
-  }, [renamingId]);
+    if (wasRenaming.current && !renamingKey && document.activeElement === document.body) list.current?.focus();
+    wasRenaming.current = renamingKey !== null;
+  }, [renamingKey]);
 
+  const onSelect = useCallback((row: ListRow, event: MouseEvent) => selectByClick(latest.current, row, event), []);
   const openMenu = useCallback(
-    (event: MouseEvent, machine: MachineSummary) => {
-      event.preventDefault();
-      event.stopPropagation();
-      selectMachine(machine.id);
-      showContextMenu({
-        content: <MachineMenu machine={machine} />,
-        targetOffset: { left: event.clientX, top: event.clientY },
-        isDarkTheme: dark,
-      });
-    },
+    (row: ListRow, left: number, menuTop: number) =>
+      showContextMenu({ content: <ListMenu row={row} />, targetOffset: { left, top: menuTop }, isDarkTheme: dark }),
     [dark],
   );
+  const onMenu = useCallback(
+    (event: MouseEvent, row: ListRow) => {
+      event.preventDefault();
+      event.stopPropagation();
+      if (!listSelection().ids.includes(row.id)) selectRow(row);
+      openMenu(row, event.clientX, event.clientY);
+    },
+    [openMenu],
+  );
 
-  /** The menu key and Shift+F10 arrive at the list itself: the menu opens at the selected machine. */
-  const openMenuOfSelected = (event: MouseEvent) => {
-    const row = selected && document.getElementById(rowId(selected.id));
+  /** The menu key and Shift+F10 arrive at the list itself: the menu opens at the active row. */
+  const onListMenu = (event: MouseEvent) => {
     event.preventDefault();
-    if (!row) return;
-    const { left, bottom } = row.getBoundingClientRect();
-    showContextMenu({
-      content: <MachineMenu machine={selected} />,
-      targetOffset: { left: left + 40, top: bottom },
-      isDarkTheme: dark,
-    });
-  };
-
-  const move = (by: number | "first" | "last") => {
-    const next = step(shown, selectedId, by);
-    if (next) selectMachine(next.id);
+    const row = rows[activeIndex];
+    const box = row && document.getElementById(rowId(row.id))?.getBoundingClientRect();
+    if (row && box) openMenu(row, box.left + 40, box.bottom);
   };
 
   const onListKey = (event: KeyboardEvent) => {
-    if (event.key === "ArrowDown") move(1);
-    else if (event.key === "ArrowUp") move(-1);
-    else if (event.key === "Home") move("first");
-    else if (event.key === "End") move("last");
-    else if (event.key === "Enter" && selected) startOrShow(selected);
-    else if (event.key === "F2" && selected) startRenaming(selected.id);
-    else if (event.key === "Delete" && selected) void runCommand("remove", selected);
-    else if (event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      // Typing searches: the field gets this very key.
-      search.current?.focus();
-      return;
-    } else return;
-    event.preventDefault();
+    if (handleListKey(event, rows, () => search.current?.focus())) event.preventDefault();
   };
 
   const onSearchKey = (event: KeyboardEvent) => {
+    const row = rows[activeIndex];
     if (event.key === "Escape") setFilter("");
-    else if (event.key === "ArrowDown") move(selected ? 1 : "first");
-    else if (event.key === "ArrowUp") move(-1);
-    else if (event.key === "Enter" && selected) startOrShow(selected);
-    else if (event.key === "Enter" && shown[0]) selectMachine(shown[0].id);
+    else if (event.key === "ArrowDown") moveTo(rows, row ? 1 : "first", false);
+    else if (event.key === "ArrowUp") moveTo(rows, -1, false);
+    else if (event.key === "Enter" && row?.kind === "machine") startOrShow(row.machine);
+    else if (event.key === "Enter") selectRow(rows.find(({ kind }) => kind === "machine"));
     else return;
     event.preventDefault();
   };
@@ -124,26 +147,41 @@ export function MachineList({ machines, selectedId }: Props) {
       </div>
       <div
         ref={list}
-        role="listbox"
+        role="tree"
         tabIndex={0}
         aria-label={t("list.label")}
-        aria-activedescendant={selected && rowId(selected.id)}
+        aria-multiselectable="true"
+        aria-activedescendant={activeIndex >= first && activeIndex < end && active ? rowId(active) : undefined}
         className="machine-rows"
+        data-drop={drag.dropAtEnd || undefined}
         onKeyDown={onListKey}
-        onContextMenu={openMenuOfSelected}
+        onContextMenu={onListMenu}
+        {...drag.onDropEnd}
       >
-        {shown.map((machine) => (
-          <MachineRow
-            key={machine.id}
-            machine={machine}
-            selected={machine.id === selectedId}
-            renaming={machine.id === renamingId}
-            onSelect={selectMachine}
-            onMenu={openMenu}
-          />
-        ))}
+        <div className="machine-rows-space" role="presentation" style={{ height: totalHeight }}>
+          {rows.slice(first, end).map((row, index) => {
+            const shared = {
+              top: top(first + index),
+              position: first + index + 1,
+              count: rows.length,
+              selected: inMachines && (row.kind === "group" ? row.id === active : selected.has(row.id)),
+              active: row.id === active,
+              renaming: row.id === renamingKey,
+              drop: drag.dropAt(row.id),
+              onSelect,
+              onMenu,
+              onDragStart: drag.onDragStart,
+              onDragOver: drag.onDragOver,
+            };
+            return row.kind === "group" ? (
+              <GroupRow key={row.id} row={row} {...shared} />
+            ) : (
+              <MachineRow key={row.id} row={row} {...shared} />
+            );
+          })}
+        </div>
       </div>
-      {machines.length > 0 && shown.length === 0 && (
+      {machines.length > 0 && rows.length === 0 && (
         <p className="machine-list-empty muted" role="status">
           {t("list.noMatch", { filter: shownFilter })}
         </p>

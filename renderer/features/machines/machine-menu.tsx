@@ -1,12 +1,14 @@
-// Every command of one machine as a menu: the context menu of the list and the tool bar's menu share it.
+// Every command of one machine as menu items, and the menu of the ways to stop.
 import { Menu, MenuDivider, MenuItem } from "@blueprintjs/core";
+import { ApplicationIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { shortcutLabel } from "../../app/shortcuts.ts";
+import { openMachineWindow } from "../machine-window/open-window.ts";
 import { COMMAND_ICONS } from "./command-icons.tsx";
 import { isAllowed, type MachineCommand, primaryCommand } from "./rules.ts";
 import { runCommand, startOrShow } from "./run-command.ts";
-
-const KEYS: Partial<Record<MachineCommand, string>> = { rename: "F2", remove: "Del", settings: "Ctrl+," };
+import { MACHINE_SHORTCUTS } from "./shortcuts.ts";
 
 interface ItemProps {
   readonly command: MachineCommand;
@@ -19,7 +21,7 @@ function CommandItem({ command, machine }: ItemProps) {
     <MenuItem
       icon={COMMAND_ICONS[command]}
       text={t(`command.${command}`)}
-      label={KEYS[command] ?? ""}
+      label={shortcutLabel(MACHINE_SHORTCUTS[command] ?? "")}
       disabled={!isAllowed(command, machine.state)}
       intent={command === "remove" ? "danger" : "none"}
       onClick={() => void runCommand(command, machine)}
@@ -53,17 +55,19 @@ export function StopMenu({ machine }: { readonly machine: MachineSummary }) {
   );
 }
 
-export function MachineMenu({ machine }: { readonly machine: MachineSummary }) {
+/** The commands of one machine, for a menu that may have more. */
+export function MachineMenuItems({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const primary = primaryCommand(machine.state);
   return (
-    <Menu>
+    <>
       <MenuItem
         icon={COMMAND_ICONS[primary]}
         text={t(`command.${primary}`)}
         label="Enter"
         onClick={() => startOrShow(machine)}
       />
+      <MenuItem icon={<ApplicationIcon />} text={t("command.window")} onClick={() => openMachineWindow(machine.id)} />
       <CommandItem command="pause" machine={machine} />
       <CommandItem command="reset" machine={machine} />
       <MenuDivider />
@@ -79,6 +83,6 @@ export function MachineMenu({ machine }: { readonly machine: MachineSummary }) {
       <CommandItem command="rename" machine={machine} />
       <MenuDivider />
       <CommandItem command="remove" machine={machine} />
-    </Menu>
+    </>
   );
 }

@@ -43,15 +43,22 @@ function NoticeList() {
 export function NotificationBell() {
   const { t } = useTranslation();
   const busy = useStore(notices, (all) => all.filter((notice) => notice.kind === "progress").length);
+  const failed = useStore(notices, (all) => all.filter((notice) => notice.kind === "error").length);
+  const label = [
+    t("toolbar.notifications"),
+    busy > 0 ? t("notices.busy", { count: busy }) : "",
+    failed > 0 ? t("notices.failed", { count: failed }) : "",
+  ].filter(Boolean);
   return (
     <Popover content={<NoticeList />} placement="bottom-end" minimal>
       <Button
         className="bell"
         variant="minimal"
         icon={<NotificationsIcon />}
-        aria-label={t("toolbar.notifications")}
-        title={t("toolbar.notifications")}
+        aria-label={label.join(", ")}
+        title={label.join(", ")}
         data-busy={busy > 0 || undefined}
+        {...(busy + failed > 0 && { endIcon: <span className="bell-count">{busy + failed}</span> })}
       />
     </Popover>
   );

@@ -1,11 +1,11 @@
 // What belongs to the app, not to a machine: command palette, appearance, about.
 import { Button, Menu, MenuDivider, MenuItem, Popover } from "@blueprintjs/core";
-import { BlankIcon, InfoSignIcon, MenuIcon, SearchIcon, TickIcon, TrashIcon } from "@blueprintjs/icons";
+import { BlankIcon, CogIcon, InfoSignIcon, MenuIcon, SearchIcon, TickIcon, TrashIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
-
-const THEMES = ["system", "light", "dark"] as const;
+import { THEMES } from "../../app/preferences-format.ts";
+import { shortcutLabel } from "../../app/shortcuts.ts";
 
 interface ChoiceProps {
   readonly chosen: boolean;
@@ -40,8 +40,14 @@ function AppMenuContent() {
       <MenuItem
         icon={<SearchIcon />}
         text={t("command.palette")}
-        label="Ctrl+K"
+        label={shortcutLabel("Ctrl+K")}
         onClick={() => openDialog({ kind: "palette" })}
+      />
+      <MenuItem
+        icon={<CogIcon />}
+        text={t("preferences.menu")}
+        label={shortcutLabel("Ctrl+;")}
+        onClick={() => openDialog({ kind: "preferences" })}
       />
       <MenuItem icon={<TrashIcon />} text={t("command.trash")} onClick={() => openDialog({ kind: "trash" })} />
       <MenuDivider title={t("command.theme.label")} />

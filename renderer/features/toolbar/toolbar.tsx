@@ -1,9 +1,10 @@
 // The tool bar over the panes: what can be done with the selected machine, most likely first.
-import { Button, Popover } from "@blueprintjs/core";
-import { CaretDownIcon, PlusIcon } from "@blueprintjs/icons";
+import { Button, ButtonGroup, Menu, MenuItem, Popover } from "@blueprintjs/core";
+import { ApplicationIcon, CaretDownIcon, EyeOffIcon, PlusIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
+import { openMachineWindow } from "../machine-window/open-window.ts";
 import { COMMAND_ICONS } from "../machines/command-icons.tsx";
 import { StopMenu } from "../machines/machine-menu.tsx";
 import { isAllowed, type MachineCommand, primaryCommand } from "../machines/rules.ts";
@@ -67,8 +68,50 @@ function StopButton({ machine }: { readonly machine: MachineSummary }) {
   );
 }
 
-export function Toolbar({ machine }: { readonly machine: MachineSummary | undefined }) {
+/** Start without being taken to the screen, or with the screen in a window of its own. */
+function StartModes({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
+  const startable = isAllowed("start", machine.state);
+  const content = (
+    <Menu>
+      <MenuItem
+        icon={COMMAND_ICONS.show}
+        text={t(startable ? "command.startNormal" : "command.show")}
+        onClick={() => startOrShow(machine)}
+      />
+      <MenuItem
+        icon={<ApplicationIcon />}
+        text={t(startable ? "command.startWindow" : "command.window")}
+        onClick={() => {
+          if (startable) void runCommand("start", machine);
+          openMachineWindow(machine.id);
+        }}
+      />
+      <MenuItem
+        icon={<EyeOffIcon />}
+        text={t("command.startHeadless")}
+        disabled={!startable}
+        onClick={() => void runCommand("start", machine)}
+      />
+    </Menu>
+  );
+  return (
+    <Popover content={content} placement="bottom-end" minimal>
+      <Button intent="primary" icon={<CaretDownIcon />} aria-label={t("command.startModes")} />
+    </Popover>
+  );
+}
+
+interface ToolbarProps {
+  /** The selected machine while its panes are shown. */
+  readonly machine: MachineSummary | undefined;
+  /** Several are selected: their commands are in the pane. */
+  readonly several: boolean;
+}
+
+export function Toolbar({ machine: shown, several }: ToolbarProps) {
+  const { t } = useTranslation();
+  const machine = several ? undefined : shown;
   const primary = machine && primaryCommand(machine.state);
   return (
     <div className="toolbar" role="toolbar" aria-label={t("toolbar.label")}>
@@ -83,14 +126,17 @@ export function Toolbar({ machine }: { readonly machine: MachineSummary | undefi
           <CommandButton command="settings" machine={machine} />
           <RiskyButton command="discard" machine={machine} />
           <span className="toolbar-line" />
-          <Button
-            intent="primary"
-            className="toolbar-primary"
-            icon={COMMAND_ICONS[primary]}
-            text={t(`command.${primary}`)}
-            disabled={!isAllowed(primary, machine.state)}
-            onClick={() => startOrShow(machine)}
-          />
+          <ButtonGroup className="toolbar-start">
+            <Button
+              intent="primary"
+              className="toolbar-primary"
+              icon={COMMAND_ICONS[primary]}
+              text={t(`command.${primary}`)}
+              disabled={!isAllowed(primary, machine.state)}
+              onClick={() => startOrShow(machine)}
+            />
+            <StartModes machine={machine} />
+          </ButtonGroup>
           <CommandButton command="pause" machine={machine} />
           <RiskyButton command="reset" machine={machine} />
           <StopButton machine={machine} />

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { consoleText } from "./browser.ts";
 
-export type PaneName = "Details" | "Display" | "Console" | "Snapshots" | "Logs";
+export type PaneName = "Details" | "Display" | "Console" | "Snapshots" | "Activity" | "Logs";
 
 export async function showPane(page: Page, name: PaneName): Promise<void> {
   await page.getByRole("tab", { name, exact: true }).click();
@@ -43,12 +43,26 @@ export async function waitForConsole(page: Page, expected: RegExp, timeoutMs = 5
   }
 }
 
+/** The machines on the left. */
+export function machineTree(page: Page) {
+  return page.getByRole("tree", { name: "Machines" });
+}
+
+export function machineRow(page: Page, name: string) {
+  return machineTree(page)
+    .getByRole("treeitem")
+    .filter({ has: page.getByText(name, { exact: true }) });
+}
+
 export async function waitForState(page: Page, machine: string, state: string, timeoutMs = 10_000): Promise<void> {
-  await page
-    .getByRole("option")
-    .filter({ has: page.getByText(machine, { exact: true }) })
+  await machineRow(page, machine)
     .filter({ has: page.getByText(state, { exact: true }) })
     .waitFor({ timeout: timeoutMs });
+}
+
+/** The tree of the Snapshots pane. */
+export function snapshotTree(page: Page) {
+  return page.getByRole("tree", { name: /^Snapshots of/ });
 }
 
 export async function takeSnapshot(page: Page, name: string, timeoutMs = 10_000): Promise<void> {
@@ -61,7 +75,9 @@ export async function takeSnapshot(page: Page, name: string, timeoutMs = 10_000)
 }
 
 export function snapshotRow(page: Page, name: string) {
-  return page.getByRole("treeitem").filter({ has: page.getByText(name, { exact: true }) });
+  return snapshotTree(page)
+    .getByRole("treeitem")
+    .filter({ has: page.getByText(name, { exact: true }) });
 }
 
 export async function restoreSnapshot(page: Page, name: string, timeoutMs = 30_000): Promise<void> {

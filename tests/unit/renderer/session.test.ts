@@ -91,11 +91,16 @@ describe("events", () => {
     state: "running",
     currentSnapshotName: null,
     lastFailure: null,
-  template: false,
+    template: false,
     createdAtMs: 0,
     revision,
   });
-  const sinks = { onMachineChanged: vi.fn(), onTask: () => undefined, onMachineRemoved: vi.fn() };
+  const sinks = {
+    onMachineChanged: vi.fn(),
+    onTask: () => undefined,
+    onMachineRemoved: vi.fn(),
+    onPreferences: () => undefined,
+  };
   const names = (cache: QueryClient) => cache.getQueryData<MachineSummary[]>(keys.machines)?.map(({ name }) => name);
 
   test("a newer record replaces an older one, an older one is ignored, a new machine is added", () => {

@@ -1,0 +1,68 @@
+// Every disk image that machines know: attached ones with their layers, and files in machine folders that nothing names any more.
+import { readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import type { DiskEntry } from "../../contract/schemas.ts";
+import { readDiskSize } from "../../store/qcow2-header.ts";
+import type { ServiceContext } from "../context.ts";
+import type { Machine } from "../machines/machine.ts";
+import { usedBytes } from "../space/usage.ts";
+
+export async function listDisks(context: ServiceContext): Promise<DiskEntry[]> {
+  const perMachine = await Promise.all(context.registry.list().map(disksOf));
+  return perMachine.flat();
+}
+
+async function disksOf(machine: Machine): Promise<DiskEntry[]> {
+  const { folder, disks } = machine.paths;
+  const { config, snapshots } = machine.record;
+  const named = new Set<string>();
+  const resolve = (file: string): string => {
+    const found = path.resolve(folder, file);
+    named.add(found);
+    return found;
+  };
+  const layersOf = new Map<string, Set<string>>();
+  for (const { layers } of snapshots) {
+    for (const { diskId, file } of layers) {
+      const files = layersOf.get(diskId) ?? new Set();
+      layersOf.set(diskId, files.add(resolve(file)));
+    }
+  }
+  const entries: DiskEntry[] = [];
+  for (const disk of config.disks) {
+    const file = resolve(disk.file);
+    const below = [...(layersOf.get(disk.id) ?? [])].filter((layer) => layer !== file);
+    entries.push({
+      ...(await factsOf(file, disk.format)),
+      machineId: machine.id,
+      machineName: machine.name,
+      diskId: disk.id,
+      readOnly: disk.readOnly,
+      layerBytes: (await Promise.all(below.map(usedBytes))).reduce((sum, bytes) => sum + bytes, 0),
+      inUse: machine.vm !== null,
+    });
+  }
+  const files = await readdir(disks).catch(() => []);
+  for (const name of files) {
+    const file = path.join(disks, name);
+    if (named.has(file) || !/\.(qcow2|raw|img)$/.test(name)) continue;
+    const format = name.endsWith(".qcow2") ? "qcow2" : "raw";
+    const detached = { diskId: null, readOnly: false, layerBytes: 0, inUse: false };
+    entries.push({ ...(await factsOf(file, format)), machineId: machine.id, machineName: machine.name, ...detached });
+  }
+  return entries;
+}
+
+async function factsOf(file: string, format: "qcow2" | "raw") {
+  const exists = await stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return {
+    file,
+    format,
+    missing: !exists,
+    sizeBytes: exists ? ((await readDiskSize(file, format)) ?? 0) : 0,
+    usedBytes: exists ? await usedBytes(file) : 0,
+  };
+}

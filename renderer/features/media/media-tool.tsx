@@ -1,0 +1,123 @@
+// Media: every disk image with its machine, what the guest sees of it and what it takes here; the largest first, because that is what
+// people look for.
+import { InputGroup, Tag } from "@blueprintjs/core";
+import { SearchIcon, WarningSignIcon } from "@blueprintjs/icons";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { DiskEntry } from "../../../main/contract/schemas.ts";
+import { client } from "../../api/index.ts";
+import { keys } from "../../api/keys.ts";
+import { openDialog, selectMachine } from "../../app/navigation.ts";
+import { formatBytes } from "../../ui/format.ts";
+import { Meter } from "../../ui/meter.tsx";
+import "./media.css";
+
+const REFRESH_MS = 10_000;
+
+const fileName = (file: string): string => file.split(/[\\/]/).at(-1) ?? file;
+const total = (disk: DiskEntry): number => disk.usedBytes + disk.layerBytes;
+
+function DiskRow({ disk }: { readonly disk: DiskEntry }) {
+  const { t } = useTranslation();
+  const { machineId, diskId } = disk;
+  return (
+    <tr>
+      <th scope="row">
+        <span className="media-name" title={disk.file}>
+          {fileName(disk.file)}
+        </span>
+        {disk.missing && (
+          <Tag minimal intent="danger" icon={<WarningSignIcon />}>
+            {t("media.missing")}
+          </Tag>
+        )}
+        {diskId === null && <Tag minimal>{t("media.leftOver")}</Tag>}
+        {disk.readOnly && <Tag minimal>{t("details.readOnly")}</Tag>}
+      </th>
+      <td>
+        <button type="button" className="setting-link" onClick={() => selectMachine(machineId)}>
+          {disk.machineName}
+        </button>
+      </td>
+      <td>
+        {diskId === null ? (
+          disk.format
+        ) : (
+          <button
+            type="button"
+            className="setting-link"
+            aria-label={t("details.edit", { label: fileName(disk.file) })}
+            onClick={() => openDialog({ kind: "settings", machineId, field: "disks" })}
+          >
+            {diskId}, {disk.format}
+          </button>
+        )}
+      </td>
+      <td className="number">{disk.sizeBytes > 0 && formatBytes(disk.sizeBytes)}</td>
+      <td className="number">
+        <span className="cell-line">
+          <Meter value={disk.usedBytes / Math.max(1, disk.sizeBytes)} />
+          {formatBytes(disk.usedBytes)}
+        </span>
+      </td>
+      <td className="number">{disk.layerBytes > 0 && formatBytes(disk.layerBytes)}</td>
+    </tr>
+  );
+}
+
+export default function MediaTool() {
+  const { t } = useTranslation();
+  const [filter, setFilter] = useState("");
+  const disks = useQuery({
+    queryKey: keys.disks,
+    queryFn: () => client.disks.list(),
+    staleTime: 0,
+    refetchInterval: REFRESH_MS,
+  }).data;
+  const text = filter.trim().toLocaleLowerCase();
+  const shown = (disks ?? [])
+    .filter(({ file, machineName }) => `${fileName(file)} ${machineName}`.toLocaleLowerCase().includes(text))
+    .sort((a, b) => total(b) - total(a));
+  return (
+    <div className="tool-page">
+      <div className="tool-head">
+        <h1>{t("tool.media")}</h1>
+        <span className="pane-bar-space" />
+        <InputGroup
+          type="search"
+          leftElement={<SearchIcon />}
+          placeholder={t("media.find")}
+          aria-label={t("media.find")}
+          value={filter}
+          onChange={(event) => setFilter(event.target.value)}
+        />
+      </div>
+      {disks && (
+        <p className="muted number">
+          {t("media.total", {
+            number: t("media.count", { count: shown.length }),
+            size: formatBytes(shown.reduce((sum, disk) => sum + total(disk), 0)),
+          })}
+        </p>
+      )}
+      <table className="data-table" aria-label={t("media.table")}>
+        <thead>
+          <tr>
+            {(["image", "machine", "attached", "size", "used", "layers"] as const).map((column) => (
+              <th key={column} scope="col">
+                {t(`media.columns.${column}`)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((disk) => (
+            <DiskRow key={disk.file} disk={disk} />
+          ))}
+        </tbody>
+      </table>
+      {disks && shown.length === 0 && <p className="muted">{t(text ? "media.noMatch" : "media.empty")}</p>}
+    </div>
+  );
+}
