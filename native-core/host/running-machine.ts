@@ -85,6 +85,7 @@ export class RunningMachine {
         return processor;
       },
       firmware,
+      generationId: request.generationId === undefined ? undefined : Buffer.from(request.generationId, "hex"),
       inputs: hostInputs,
       serial: consoles,
       disks: disks.disks.map((disk) => ({

@@ -7,10 +7,11 @@
 //   MSI-X, IPI, I/O APIC --> messages --> local APICs --> vCPUs
 //
 // Both paths are live as on real boards; the guest masks the one it does not use.
-import { ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
+import { ACPI_GPE, ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
 import { SystemBus } from "../devices/bus.ts";
 import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
 import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
+import { GenerationId } from "../devices/generation-id/generation-id.ts";
 import { IoApic } from "../devices/ioapic/ioapic.ts";
 import { InterruptBus } from "../devices/lapic/interrupt-bus.ts";
 import { Lapic, type LapicProcessor } from "../devices/lapic/lapic.ts";
@@ -68,6 +69,8 @@ export type IsaCard = (services: BoardServices) => Device;
 export interface BoardParts {
   services: Omit<BoardServices, "isaLine">;
   memoryBytes: number;
+  /** 16 bytes that tell this machine from its copies. */
+  generationId: Uint8Array | undefined;
   serial: readonly [ByteSink, ByteSink];
   cards: readonly PciCard[];
   isaCards?: readonly IsaCard[];
@@ -86,6 +89,7 @@ export class Board {
   readonly uarts: readonly [Uart, Uart];
   readonly ps2: Ps2Controller;
   readonly acpi: AcpiPm;
+  readonly generationId: GenerationId;
   /** In order of restoring: interrupt controllers last, so that what lines did meanwhile does not count. */
   readonly devices: readonly Device[];
 
@@ -126,6 +130,11 @@ export class Board {
     const pit = new Pit(bus, clock, isaLine(PIT_IRQ));
     const rtc = new Rtc({ bus, clock, inputs, irq: isaLine(RTC_IRQ), memoryBytes: parts.memoryBytes });
     this.acpi = new AcpiPm({ bus, clock, sci: isaLine(ACPI_SCI_IRQ), power });
+    this.generationId = new GenerationId({
+      bus,
+      id: parts.generationId,
+      notify: () => this.acpi.raise(ACPI_GPE.GENERATION_ID),
+    });
     this.ps2 = new Ps2Controller({
       bus,
       keyboardIrq: isaLine(PS2_KEYBOARD_IRQ),
@@ -144,6 +153,7 @@ export class Board {
       pit,
       rtc,
       this.acpi,
+      this.generationId,
       this.ps2,
       ...this.uarts,
       ...cards,

@@ -63,6 +63,8 @@ export interface MachineParts extends CardParts {
   /** Host inputs; undefined runs in instruction time, one nanosecond each, fully determined by the machine's state. */
   inputs?: Inputs;
   serial: readonly [ByteSink, ByteSink];
+  /** 16 bytes that tell this machine from its copies; another one than a restored state's is announced to the guest. */
+  generationId?: Uint8Array | undefined;
   /** Cards beside the standard ones. */
   extraCards?: readonly PciCard[];
   log?: (message: string) => void;
@@ -164,6 +166,7 @@ export class Machine {
         },
       },
       memoryBytes,
+      generationId: parts.generationId,
       serial: parts.serial,
       cards: [...this.#cards.cards, ...(parts.extraCards ?? [])],
       isaCards: this.#cards.isaCards,
@@ -272,6 +275,7 @@ export class Machine {
     // In instruction time the counters just restored are the clock's source.
     this.clock.setNowNs(state.nowNs);
     for (const [device, deviceState] of checked) device.restore(deviceState);
+    this.board.generationId.announce();
     for (const vcpu of this.vcpus) {
       vcpu.invalidateAll();
       vcpu.interruptChanged();

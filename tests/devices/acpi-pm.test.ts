@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { AcpiPm } from "../../native-core/devices/acpi/acpi-pm.ts";
+import { ACPI_GPE, AcpiPm } from "../../native-core/devices/acpi/acpi-pm.ts";
 import { DeviceBench, Probe, SECOND } from "../support/device-bench.ts";
 
 describe("ACPI power management", () => {
@@ -44,6 +44,17 @@ describe("ACPI power management", () => {
     expect(sci.level).toBe(true);
     out16(0x600, 0x0001);
     expect(sci.level).toBe(false);
+  });
+
+  it("raises SCI for a general-purpose event that is enabled until the guest clears its status", () => {
+    acpi.raise(ACPI_GPE.GENERATION_ID);
+    expect([sci.level, bench.in8(0x60c)]).toEqual([false, 1]);
+    bench.out8(0x60e, 0x01);
+    expect(sci.level).toBe(true);
+    bench.out8(0x60c, 0x01);
+    expect([sci.level, bench.in8(0x60c), bench.in32(0x60c)]).toEqual([false, 0, 0x10000]);
+    out16(0x60e, 0);
+    expect(bench.in32(0x60c)).toBe(0);
   });
 
   it("powers off on S5 only", () => {

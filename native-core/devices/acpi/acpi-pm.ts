@@ -1,5 +1,5 @@
-// ACPI fixed hardware (ACPI 6.4, 4.8): power management timer, PM1 event and control blocks. The tables that point here are built in
-// firmware/acpi. ACPI mode is always on (there is no SMI command port), as on hardware-reduced firmware-less boards.
+// ACPI fixed hardware (ACPI 6.4, 4.8): power management timer, PM1 event and control blocks, and a block of general-purpose events. The
+// tables that point here are built in firmware/acpi. ACPI mode is always on (there is no SMI command port), as on hardware-reduced firmware-less boards.
 import { z } from "zod";
 import type { AccessSize, Device, InterruptLine, IoBus, Timer, VirtualClock } from "../device.ts";
 import type { PowerControl } from "../power.ts";
@@ -8,7 +8,18 @@ import { u16 } from "../state-schema.ts";
 export const ACPI_PM_PORT = 0x600;
 export const ACPI_PM_BYTES = 0x10;
 /** Offsets of the blocks from ACPI_PM_PORT. */
-export const ACPI_PM = { EVENT_STATUS: 0, EVENT_ENABLE: 2, CONTROL: 4, TIMER: 8 } as const;
+export const ACPI_PM = {
+  EVENT_STATUS: 0,
+  EVENT_ENABLE: 2,
+  CONTROL: 4,
+  TIMER: 8,
+  GPE_STATUS: 0xc,
+  GPE_ENABLE: 0xe,
+} as const;
+/** Bytes of the status and enable registers of the general-purpose events together. */
+export const ACPI_GPE_BYTES = 4;
+/** General-purpose events of the board; each has its method in the DSDT. */
+export const ACPI_GPE = { GENERATION_ID: 0 } as const;
 export const ACPI_SCI_IRQ = 9;
 const ACPI_PM_TIMER_HZ = 3579545n;
 /** SLP_TYP value of \_S5 (soft off) in the DSDT. */
@@ -41,6 +52,8 @@ const stateSchema = z.strictObject({
     .bigint()
     .min(0n)
     .max(1n << 62n),
+  gpeStatus: u16,
+  gpeEnable: u16,
 });
 export type AcpiPmState = z.infer<typeof stateSchema>;
 
@@ -53,7 +66,7 @@ export interface AcpiPmParts {
 
 export class AcpiPm implements Device<AcpiPmState> {
   readonly name = "acpi-pm";
-  readonly stateVersion = 1;
+  readonly stateVersion = 2;
   readonly stateSchema: z.ZodType<AcpiPmState> = stateSchema;
   readonly #parts: AcpiPmParts;
   readonly #carry: Timer;
@@ -61,6 +74,8 @@ export class AcpiPm implements Device<AcpiPmState> {
   #enable = 0;
   #control: number = PM1_CONTROL.SCI_ENABLE;
   #timerHalves = 0n;
+  #gpeStatus = 0;
+  #gpeEnable = 0;
 
   constructor(parts: AcpiPmParts) {
     this.#parts = parts;
@@ -77,6 +92,12 @@ export class AcpiPm implements Device<AcpiPmState> {
     this.#update();
   }
 
+  /** A general-purpose event happens. */
+  raise(event: (typeof ACPI_GPE)[keyof typeof ACPI_GPE]): void {
+    this.#gpeStatus |= 1 << event;
+    this.#update();
+  }
+
   /** Whether a guest listens to the power button. */
   get powerButtonEnabled(): boolean {
     return (this.#enable & PM1.POWER_BUTTON) !== 0;
@@ -87,6 +108,8 @@ export class AcpiPm implements Device<AcpiPmState> {
     this.#enable = 0;
     this.#control = PM1_CONTROL.SCI_ENABLE;
     this.#timerHalves = this.#ticks() / TIMER_HALF;
+    this.#gpeStatus = 0;
+    this.#gpeEnable = 0;
     this.#update();
   }
 
@@ -96,6 +119,8 @@ export class AcpiPm implements Device<AcpiPmState> {
       enable: this.#enable,
       control: this.#control,
       timerHalves: this.#timerHalves,
+      gpeStatus: this.#gpeStatus,
+      gpeEnable: this.#gpeEnable,
     };
   }
 
@@ -104,6 +129,8 @@ export class AcpiPm implements Device<AcpiPmState> {
     this.#enable = state.enable & PM1_ENABLES;
     this.#control = (state.control & PM1_CONTROL_WRITABLE) | PM1_CONTROL.SCI_ENABLE;
     this.#timerHalves = state.timerHalves;
+    this.#gpeStatus = state.gpeStatus;
+    this.#gpeEnable = state.gpeEnable;
     this.#update();
   }
 
@@ -123,7 +150,7 @@ export class AcpiPm implements Device<AcpiPmState> {
     else if (word === ACPI_PM.EVENT_STATUS) {
       this.#update();
       value = this.#status | (this.#enable << 16);
-    }
+    } else value = this.#gpeStatus | (this.#gpeEnable << 16);
     const shifted = value >>> ((offset & 3) * 8);
     return size === 4 ? shifted : shifted & ((1 << (size * 8)) - 1);
   }
@@ -143,8 +170,18 @@ export class AcpiPm implements Device<AcpiPmState> {
       this.#writeControl(size === 1 ? (this.#control & 0xff00) | value : value);
     } else if (offset === ACPI_PM.CONTROL + 1) {
       this.#writeControl((this.#control & 0xff) | (value << 8));
-    }
+    } else if (offset >= ACPI_PM.GPE_STATUS) this.#writeGpe(offset - ACPI_PM.GPE_STATUS, size, value);
     this.#update();
+  }
+
+  /** Guests access the block byte by byte: two of status, where ones clear, and two of enable. */
+  #writeGpe(offset: number, size: AccessSize, value: number): void {
+    for (let byte = offset; byte < Math.min(offset + size, ACPI_GPE_BYTES); byte++) {
+      const bits = (value >>> ((byte - offset) * 8)) & 0xff;
+      const shift = (byte & 1) * 8;
+      if (byte < 2) this.#gpeStatus &= ~(bits << shift);
+      else this.#gpeEnable = (this.#gpeEnable & ~(0xff << shift)) | (bits << shift);
+    }
   }
 
   #writeControl(value: number): void {
@@ -158,7 +195,8 @@ export class AcpiPm implements Device<AcpiPmState> {
     const halves = this.#ticks() / TIMER_HALF;
     if (halves !== this.#timerHalves) this.#status |= PM1.TIMER;
     this.#timerHalves = halves;
-    this.#parts.sci.set((this.#status & this.#enable & PM1_ENABLES) !== 0);
+    const fixed = this.#status & this.#enable & PM1_ENABLES;
+    this.#parts.sci.set((fixed | (this.#gpeStatus & this.#gpeEnable)) !== 0);
     if ((this.#enable & PM1.TIMER) === 0) {
       this.#carry.cancel();
       return;

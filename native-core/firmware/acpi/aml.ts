@@ -18,6 +18,8 @@ const OP = {
   DEVICE: 0x82,
   ARG0: 0x68,
   STORE: 0x70,
+  STRING: 0x0d,
+  NOTIFY: 0x86,
   IF: 0xa0,
   ELSE: 0xa1,
   RETURN: 0xa4,
@@ -90,6 +92,10 @@ export const pack = (...elements: Aml[]): Aml =>
   concat(bytes(OP.PACKAGE), withLength(concat(bytes(elements.length), ...elements)));
 const buffer = (content: Uint8Array): Aml =>
   concat(bytes(OP.BUFFER), withLength(concat(integer(content.length), content)));
+
+/** Up to printable ASCII (20.2.3). */
+export const string = (text: string): Aml => concat(bytes(OP.STRING), ascii(text), bytes(0));
+export const notify = (object: Aml, value: number): Aml => concat(bytes(OP.NOTIFY), object, integer(value));
 
 export const ARG0 = bytes(OP.ARG0);
 export const store = (source: Aml, target: Aml): Aml => concat(bytes(OP.STORE), source, target);

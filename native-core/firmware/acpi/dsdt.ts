@@ -1,7 +1,8 @@
 // What the board's DSDT declares (ACPI 6.4, chapters 6 and 9): the PCI root with its windows and interrupt routing, the ISA devices,
 // the soft-off state, and which interrupt controller the guest uses.
-import { ACPI_PM_BYTES, ACPI_PM_PORT, ACPI_SLEEP_TYPE_S5 } from "../../devices/acpi/acpi-pm.ts";
+import { ACPI_GPE, ACPI_PM_BYTES, ACPI_PM_PORT, ACPI_SLEEP_TYPE_S5 } from "../../devices/acpi/acpi-pm.ts";
 import { ISA_BRIDGE_SLOT } from "../../devices/chipset/chipset.ts";
+import { GENERATION_ID_BASE } from "../../devices/generation-id/generation-id.ts";
 import { pirqWire } from "../../devices/pci/pci-bus.ts";
 import { PS2_COMMAND_PORT, PS2_DATA_PORT, PS2_KEYBOARD_IRQ, PS2_MOUSE_IRQ } from "../../devices/ps2/registers.ts";
 import { RTC_IRQ, RTC_PORT } from "../../devices/rtc/registers.ts";
@@ -24,9 +25,25 @@ export function dsdtBody(layout: DsdtLayout): Uint8Array {
     aml.name("\\PICM", aml.integer(0)),
     aml.method("\\_PIC", 1, aml.store(aml.ARG0, aml.path("\\PICM"))),
     aml.name("\\_S5", sleepPackage(ACPI_SLEEP_TYPE_S5)),
-    aml.scope("\\_SB", pciRoot(layout)),
+    aml.scope("\\_SB", pciRoot(layout), generationId()),
+    aml.scope("\\_GPE", aml.method(gpeMethod(ACPI_GPE.GENERATION_ID), 0, aml.notify(aml.path("\\_SB.VGEN"), 0x80))),
   );
 }
+
+/** The identifier that changes when the machine is copied; guests know the device by its names (GenerationId). */
+function generationId(): aml.Aml {
+  return aml.device(
+    "VGEN",
+    aml.name("_HID", aml.string("VMGENCTR")),
+    aml.name("_CID", aml.string("VM_Gen_Counter")),
+    aml.name("_DDN", aml.string("VM_Gen_Counter")),
+    // Low and high half of its guest physical address.
+    aml.name("ADDR", aml.pack(aml.integer(GENERATION_ID_BASE), aml.integer(0))),
+  );
+}
+
+/** Name of the method that an edge-triggered general-purpose event runs (5.6.4.1). */
+const gpeMethod = (event: number): string => `_E${event.toString(16).toUpperCase().padStart(2, "0")}`;
 
 /** PM1a and PM1b values; two reserved elements. */
 function sleepPackage(type: number): aml.Aml {

@@ -2,7 +2,7 @@
 //
 //   RSDP -> XSDT -> FADT -> DSDT, FACS
 //                -> MADT
-import { ACPI_PM, ACPI_PM_PORT, ACPI_SCI_IRQ } from "../../devices/acpi/acpi-pm.ts";
+import { ACPI_GPE_BYTES, ACPI_PM, ACPI_PM_PORT, ACPI_SCI_IRQ } from "../../devices/acpi/acpi-pm.ts";
 import { IOAPIC_BASE } from "../../devices/ioapic/ioapic.ts";
 import { LAPIC_BASE } from "../../devices/lapic/registers.ts";
 import { RTC } from "../../devices/rtc/registers.ts";
@@ -24,9 +24,11 @@ const FADT = {
   PM1A_EVENT: 56,
   PM1A_CONTROL: 64,
   PM_TIMER: 76,
+  GPE0: 80,
   PM1_EVENT_LENGTH: 88,
   PM1_CONTROL_LENGTH: 89,
   PM_TIMER_LENGTH: 91,
+  GPE0_LENGTH: 92,
   C2_LATENCY: 96,
   C3_LATENCY: 98,
   CENTURY: 108,
@@ -39,6 +41,7 @@ const FADT = {
   X_PM1A_EVENT: 148,
   X_PM1A_CONTROL: 172,
   X_PM_TIMER: 208,
+  X_GPE0: 220,
 } as const;
 /** WBINVD works; C1 is there; sleep button absent; RTC wake not in fixed space; timer is 24 bits; reset register supported. */
 const FADT_FLAGS = {
@@ -138,9 +141,11 @@ function fadtTable(facs: number, dsdt: number): Uint8Array {
   view.setUint32(at(FADT.PM1A_EVENT), events, true);
   view.setUint32(at(FADT.PM1A_CONTROL), control, true);
   view.setUint32(at(FADT.PM_TIMER), timer, true);
+  view.setUint32(at(FADT.GPE0), ACPI_PM_PORT + ACPI_PM.GPE_STATUS, true);
   view.setUint8(at(FADT.PM1_EVENT_LENGTH), 4);
   view.setUint8(at(FADT.PM1_CONTROL_LENGTH), 2);
   view.setUint8(at(FADT.PM_TIMER_LENGTH), 4);
+  view.setUint8(at(FADT.GPE0_LENGTH), ACPI_GPE_BYTES);
   view.setUint16(at(FADT.C2_LATENCY), NO_C2, true);
   view.setUint16(at(FADT.C3_LATENCY), NO_C3, true);
   view.setUint8(at(FADT.CENTURY), RTC.CENTURY);
@@ -154,6 +159,7 @@ function fadtTable(facs: number, dsdt: number): Uint8Array {
   ioAddress(view, at(FADT.X_PM1A_EVENT), events, 4);
   ioAddress(view, at(FADT.X_PM1A_CONTROL), control, 2);
   ioAddress(view, at(FADT.X_PM_TIMER), timer, 4);
+  ioAddress(view, at(FADT.X_GPE0), ACPI_PM_PORT + ACPI_PM.GPE_STATUS, ACPI_GPE_BYTES);
   return table("FACP", 3, content);
 }
 
