@@ -7,6 +7,7 @@ const CONFIG_VERSION = 1;
 
 export const MEMORY_MIN_MIB = 64;
 export const MEMORY_MAX_MIB = 3072;
+export const CPUS_MAX = 8;
 export const DISKS_MAX = 8;
 
 const OS_TYPES = ["linux", "other"] as const;
@@ -93,13 +94,13 @@ export const machineConfigSchema = z.strictObject({
       example: 512,
     },
   ),
-  cpuCount: field(z.literal(1), {
+  cpuCount: field(z.int().min(1, "at least 1").max(CPUS_MAX, `at most ${CPUS_MAX}`), {
     label: "Processors",
-    help: "The embedded engine has one virtual processor for now.",
+    help: "Virtual processors the guest sees. They share one thread of the host: more of them do not make the guest faster.",
     page: "system",
     change: "off",
-    control: "number",
-    example: 1,
+    control: "slider",
+    example: 4,
   }),
   engine: field(z.enum(["embedded"]), {
     label: "Engine",

@@ -80,6 +80,7 @@ export class RunningMachine {
     let processor: CoreProcessor | undefined;
     this.machine = createMachine({
       memoryBytes: memoryBytes(config),
+      vcpuCount: config.cpuCount,
       createProcessor: (options) => {
         processor = createProcessor(options);
         return processor;

@@ -31,7 +31,8 @@ function trackStyle({ min, max, zones }: Props): CSSProperties | undefined {
   return { "--range-track": track } as CSSProperties;
 }
 
-const endLabel = (value: number, unit: string): string => (unit === "MiB" ? formatMiB(value) : `${value} ${unit}`);
+const endLabel = (value: number, unit: string): string =>
+  unit === "MiB" ? formatMiB(value) : `${value} ${unit}`.trim();
 
 export function RangeField(props: Props) {
   const { control, value, min, max, step, unit, label, disabled = false, onChange } = props;

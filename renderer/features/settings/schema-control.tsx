@@ -22,7 +22,7 @@ interface Props {
 }
 
 /** Steps that keep the slider on round numbers. */
-const stepFor = (max: number): number => (max > 256 ? 64 : 4);
+const stepFor = (max: number): number => (max > 256 ? 64 : max > 16 ? 4 : 1);
 
 function useChoiceLabel(path: string): (choice: string) => string {
   const { t } = useTranslation();
