@@ -5,16 +5,20 @@ import { basename, dirname, resolve } from "node:path";
 import { AppError } from "../common/errors.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import { openChain } from "../media/chain.ts";
+import { pullUp } from "../media/layers.ts";
 import { createQcow2 } from "../media/qcow2/create.ts";
 import { Qcow2Image, readHeader } from "../media/qcow2/image.ts";
 import type { RawImage } from "../media/raw-image.ts";
 import type { StartRequest } from "../protocol/engine.ts";
-import { canonical, nodeDecompressors, nodeMediaHost } from "./media-host.ts";
+import { canonical, type NodeMediaHost, nodeDecompressors, nodeMediaHost } from "./media-host.ts";
 import { NodeImageFile } from "./node-image-file.ts";
 import { syncFolder } from "./sync-folder.ts";
 
 type DiskRequest = StartRequest["disks"][number];
 type Image = Qcow2Image | RawImage;
+
+/** Bytes of the disk that one step of a merge looks at or copies: a few milliseconds. */
+const MERGE_STEP_BYTES = 8 << 20;
 
 /** A disk whose top layer can be exchanged. */
 class LayeredDisk implements BlockBackend {
@@ -27,6 +31,8 @@ class LayeredDisk implements BlockBackend {
   /** Settles when frozen layers are on disk: a guest flush covers what it wrote before the snapshot, too. */
   frozen: Promise<void> = Promise.resolve();
   readonly #underWay = new Set<Promise<void>>();
+  /** Set while requests have to wait. */
+  #gate: Promise<void> | undefined;
 
   constructor(id: string, top: Image, file: NodeImageFile, path: string) {
     this.id = id;
@@ -38,11 +44,11 @@ class LayeredDisk implements BlockBackend {
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {
-    return this.#track(this.top.read(offset, target));
+    return this.#track(() => this.top.read(offset, target));
   }
 
   write(offset: number, source: Uint8Array): Promise<void> {
-    return this.#track(this.top.write(offset, source));
+    return this.#track(() => this.top.write(offset, source));
   }
 
   async flush(): Promise<void> {
@@ -51,11 +57,11 @@ class LayeredDisk implements BlockBackend {
   }
 
   discard(offset: number, length: number): Promise<void> {
-    return this.#track(this.top.discard(offset, length));
+    return this.#track(() => this.top.discard(offset, length));
   }
 
   writeZeroes(offset: number, length: number, mayUnmap: boolean): Promise<void> {
-    return this.#track(this.top.writeZeroes(offset, length, mayUnmap));
+    return this.#track(() => this.top.writeZeroes(offset, length, mayUnmap));
   }
 
   /** Waits for requests under way. */
@@ -63,7 +69,22 @@ class LayeredDisk implements BlockBackend {
     while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
   }
 
-  #track(work: Promise<void>): Promise<void> {
+  /** Runs `change` with no request under way; those that come meanwhile wait. */
+  async whileStill<T>(change: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    try {
+      await this.drain();
+      return await change();
+    } finally {
+      this.#gate = undefined;
+      resolve();
+    }
+  }
+
+  #track(begin: () => Promise<void>): Promise<void> {
+    if (this.#gate) return this.#gate.then(() => this.#track(begin));
+    const work = begin();
     this.#underWay.add(work);
     const done = () => void this.#underWay.delete(work);
     work.then(done, done);
@@ -81,9 +102,11 @@ export interface PreparedLayer {
 
 export class DiskSet {
   readonly disks: readonly LayeredDisk[];
+  readonly #host: NodeMediaHost;
 
-  private constructor(disks: readonly LayeredDisk[]) {
+  private constructor(disks: readonly LayeredDisk[], machineFolder: string) {
     this.disks = disks;
+    this.#host = nodeMediaHost({ trustedFolders: [machineFolder] });
   }
 
   /** `machineFolder`: images in it were made by Terrarium. Throws AppError; nothing stays open then. */
@@ -95,7 +118,7 @@ export class DiskSet {
       for (const disk of disks) await disk.top.close().catch(() => undefined);
       throw error;
     }
-    return new DiskSet(disks);
+    return new DiskSet(disks, machineFolder);
   }
 
   /** Makes a layer for every writable disk. Files that were made are removed again when it throws. */
@@ -140,6 +163,66 @@ export class DiskSet {
       disk.file = file;
       disk.path = path;
     }
+  }
+
+  /** One piece of merging `layer`, which is right below the top of a disk, into that top. @throws AppError INVALID_STATE, IO_ERROR, ... */
+  async mergeStep(diskId: string, layer: string, offset: number) {
+    const disk = this.#named(diskId);
+    const { top } = disk;
+    const below = await this.#layerBelow(disk);
+    if (!(top instanceof Qcow2Image) || top.readOnly || below?.path !== (await canonical(layer))) {
+      throw new AppError("INVALID_STATE", `${layer} is not the layer below the top of ${diskId}`, {
+        file: layer,
+        field: "layer",
+        consequence: "Nothing was merged.",
+      });
+    }
+    // What the layer holds must not change any more: it may have been frozen a moment ago.
+    await disk.frozen;
+    const end = Math.min(top.sizeBytes, offset + MERGE_STEP_BYTES);
+    let reached = offset;
+    while (reached < end) reached += await pullUp(top, reached, end - reached);
+    const done = reached >= top.sizeBytes;
+    if (done) await this.#dropLayer(disk, top, below.path);
+    return { offset: reached, sizeBytes: top.sizeBytes, done };
+  }
+
+  /** Makes the top layer stand on what `layer` stands on. */
+  async #dropLayer(disk: LayeredDisk, top: Qcow2Image, layer: string): Promise<void> {
+    const { backing } = top.backing instanceof Qcow2Image ? top.backing.header : { backing: undefined };
+    if (!backing) return disk.whileStill(() => top.setBacking(undefined));
+    const path = await this.#host.resolveBacking(layer, backing.name);
+    const format = backing.format === "raw" ? "raw" : "qcow2";
+    const image = await openChain(this.#host, { path, format, readOnly: true });
+    const name = dirname(path) === dirname(disk.path) ? basename(path) : path;
+    try {
+      await disk.whileStill(() => top.setBacking({ name, format, image }));
+    } catch (error) {
+      if (top.backing !== image) await image.close();
+      throw error;
+    }
+  }
+
+  /** Opens the layers below a disk's top anew: one of them stands on another layer than before. */
+  async reopenLayers(diskId: string): Promise<void> {
+    const disk = this.#named(diskId);
+    const below = await this.#layerBelow(disk);
+    if (!below || !(disk.top instanceof Qcow2Image)) return;
+    await disk.frozen;
+    await disk.top.reopenBacking(await openChain(this.#host, { ...below, readOnly: true }));
+  }
+
+  #named(diskId: string): LayeredDisk {
+    const disk = this.disks.find((each) => each.id === diskId);
+    if (disk) return disk;
+    throw new AppError("NOT_FOUND", `there is no disk ${diskId}`, { field: "diskId" });
+  }
+
+  async #layerBelow({ top, path }: LayeredDisk): Promise<{ path: string; format: "qcow2" | "raw" } | undefined> {
+    const backing = top instanceof Qcow2Image ? top.header.backing : undefined;
+    if (!backing) return undefined;
+    const format = backing.format === "raw" ? "raw" : "qcow2";
+    return { path: await this.#host.resolveBacking(path, backing.name), format };
   }
 
   /** Waits for requests under way. */

@@ -135,6 +135,17 @@ export class EmbeddedEngine implements Engine {
     );
   }
 
+  mergeStep({ diskId, layer, offset }: EngineArgument<"mergeStep">): Promise<EngineResult<"mergeStep">> {
+    return this.#order(["running", "paused"], "cleaned up", ({ disks }) => disks.mergeStep(diskId, layer, offset));
+  }
+
+  reopenLayers({ diskId }: EngineArgument<"reopenLayers">): Promise<null> {
+    return this.#order(["running", "paused"], "cleaned up", async ({ disks }) => {
+      await disks.reopenLayers(diskId);
+      return null;
+    });
+  }
+
   async screenshot({ thumbnail }: EngineArgument<"screenshot">): Promise<EngineResult<"screenshot">> {
     const running = this.#require(["running", "paused"], "photographed");
     return running.screenshot(thumbnail);

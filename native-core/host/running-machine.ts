@@ -37,7 +37,7 @@ export class RunningMachine {
   readonly saver: StateSaver;
   readonly #memory: CoreProcessor["memory"];
   readonly #shape: MachineShape;
-  readonly #disks: DiskSet;
+  readonly disks: DiskSet;
   readonly #logs: LogFile[] = [];
   readonly #consoles: readonly SerialConsole[];
   readonly #display: RfbServer | undefined;
@@ -74,13 +74,12 @@ export class RunningMachine {
     events: MachineEvents,
   ) {
     const { config } = request;
-    this.#disks = disks;
+    this.disks = disks;
     const consoles = [this.#console(request, 0, events), this.#console(request, 1, events)] as const;
     this.#consoles = consoles;
     let processor: CoreProcessor | undefined;
     this.machine = createMachine({
       memoryBytes: memoryBytes(config),
-      vcpuCount: config.cpuCount,
       createProcessor: (options) => {
         processor = createProcessor(options);
         return processor;
@@ -146,7 +145,7 @@ export class RunningMachine {
     for (const console of this.#consoles) console.close();
     this.#display?.dispose();
     const [disks] = await Promise.allSettled([
-      this.#disks.drain().then(() => this.#disks.close()),
+      this.disks.drain().then(() => this.disks.close()),
       this.#socket?.close(),
       ...this.#logs.map((log) => log.close()),
     ]);

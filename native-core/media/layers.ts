@@ -32,32 +32,48 @@ export async function mergeUp(
   below: (BackingReference & { image: DiskImage }) | undefined,
   options: WorkOptions = {},
 ): Promise<void> {
+  if (!child.backing) throw new AppError("INVALID_STATE", "the image has no layer below it to merge");
+  await eachStep(child.sizeBytes, options, (offset, length) => pullUp(child, offset, length));
+  await child.setBacking(below);
+}
+
+/**
+ * One piece of a merge: pulls what the layer right below `child` holds at `offset` up into it, and yields how far that went (at most
+ * `length`). The child may be written meanwhile: it is only completed where it has nothing. What was pulled is right whatever becomes of
+ * the merge.
+ */
+export async function pullUp(child: Qcow2Image, offset: number, length: number): Promise<number> {
   const layer = child.backing;
   if (!layer) throw new AppError("INVALID_STATE", "the image has no layer below it to merge");
-  const pull = async (offset: number, length: number, kind: "data" | "zero") => {
-    if (kind === "data") {
-      const data = new Uint8Array(length);
-      await layer.read(offset, data);
-      await child.fill(offset, data);
-    } else await child.writeZeroes(offset, length, true);
-  };
-  const size = Math.min(layer.sizeBytes, child.sizeBytes);
-  await eachStep(size, options, async (offset, length) => {
-    const own = await child.extentAt(offset, length);
-    if (own.kind !== "absent") return own.length;
-    const extent = await layer.extentAt(offset, own.length);
-    if (extent.kind !== "absent") await pull(offset, extent.length, extent.kind);
-    return extent.length;
-  });
-  // Where the merged layer was shorter than the child, its end read as zeroes; what lies below may be longer.
-  if (below && below.image.sizeBytes > size && child.sizeBytes > size) {
-    await eachStep(child.sizeBytes - size, {}, async (offset, length) => {
-      const own = await child.extentAt(size + offset, length);
-      if (own.kind === "absent") await pull(size + offset, own.length, "zero");
-      return own.length;
-    });
+  const own = await child.extentAt(offset, Math.min(length, STEP_BYTES, child.sizeBytes - offset));
+  if (own.kind !== "absent") return own.length;
+  // Behind its end a shorter layer reads as zeroes, and what lies below it may be longer.
+  if (offset >= layer.sizeBytes) {
+    await child.fillZeroes(offset, own.length);
+    return own.length;
   }
-  await child.setBacking(below);
+  const extent = await layer.extentAt(offset, Math.min(own.length, layer.sizeBytes - offset));
+  if (extent.kind === "zero") await child.fillZeroes(offset, extent.length);
+  if (extent.kind === "data") {
+    const data = new Uint8Array(extent.length);
+    await layer.read(offset, data);
+    await child.fill(offset, data);
+  }
+  return extent.length;
+}
+
+/** What merging the layer right below `child` away would do, by the mappings alone. */
+export async function mergeCost(child: Qcow2Image): Promise<{ copiedBytes: number; freedBytes: number }> {
+  const layer = child.backing;
+  const cost = { copiedBytes: 0, freedBytes: 0 };
+  if (!layer) return cost;
+  for (let offset = 0; offset < Math.min(child.sizeBytes, layer.sizeBytes); ) {
+    const below = await layer.extentAt(offset, Math.min(child.sizeBytes, layer.sizeBytes) - offset);
+    const own = await child.extentAt(offset, below.length);
+    if (below.kind === "data") cost[own.kind === "absent" ? "copiedBytes" : "freedBytes"] += own.length;
+    offset += own.length;
+  }
+  return cost;
 }
 
 /** Writes everything `child` holds into `target`, the layer right below it, which reads like the child afterwards. */

@@ -82,6 +82,16 @@ export type SnapshotResult = z.infer<typeof snapshotResultSchema>;
 
 export const saveStateRequestSchema = z.strictObject({ folder: z.string(), parentFolder: z.string().nullable() });
 
+/**
+ * One piece of merging the layer right below a disk's top layer away while the guest runs. `offset` is where the piece before it ended,
+ * 0 at first. When `done`, nothing of the machine refers to the layer any more.
+ */
+const mergeStepRequestSchema = z.strictObject({
+  diskId: z.string(),
+  layer: z.string(),
+  offset: z.number().min(0),
+});
+
 export const vmMetricsSchema = z.object({
   /** Instructions retired per second, in millions, over the last sample. */
   mips: z.number(),
@@ -106,6 +116,9 @@ export const ENGINE_REQUESTS = {
   /** Saves memory and devices, then stops. */
   saveState: [saveStateRequestSchema, snapshotResultSchema],
   takeSnapshot: [snapshotRequestSchema, snapshotResultSchema],
+  mergeStep: [mergeStepRequestSchema, z.object({ offset: z.number(), sizeBytes: z.number(), done: z.boolean() })],
+  /** Opens the layers below a disk's top layer anew, after one of them was merged away by somebody else. */
+  reopenLayers: [z.strictObject({ diskId: z.string() }), z.null()],
   /** Full-size PNG of the screen. */
   screenshot: [
     z.strictObject({ thumbnail: z.boolean() }),

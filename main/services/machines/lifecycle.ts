@@ -139,7 +139,9 @@ export class Lifecycle {
 
   async stop(machine: Machine, how: StopMode): Promise<void> {
     // Power-off is the way out of anything that hangs, so it does not queue behind it.
-    if (how === "power-off" && machine.operations.busy && machine.vm !== null) {
+    // Clean-up in the background does not count: it gives way by itself.
+    const isCleaning = machine.cleanup !== null && (machine.state === "running" || machine.state === "paused");
+    if (how === "power-off" && machine.operations.busy && machine.vm !== null && !isCleaning) {
       machine.vm.outcome = { kind: "off" };
       await machine.vm.client.kill();
       // Whatever was under way fails now and puts the machine into its state.

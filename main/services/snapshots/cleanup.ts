@@ -1,5 +1,5 @@
-// Gives space back when a machine is at rest: memory states and disk layers that nothing refers to any more. Runs in the background,
-// gives way to every other operation and can be cut off anywhere: nothing it does changes what a snapshot or the machine reads.
+// Gives space back: memory states and disk layers that nothing refers to any more. Runs in the background, at rest or beside a running
+// guest, gives way to every other operation and can be cut off anywhere: nothing it does changes what a snapshot or the machine reads.
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
@@ -7,29 +7,42 @@ import { isAppError } from "../../../native-core/common/errors.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { stateFolders } from "../../store/orphans.ts";
 import type { ServiceContext } from "../context.ts";
-import { failureOf } from "../failures.ts";
+import { cancelled, failureOf } from "../failures.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
 import { usageOf } from "../space/usage.ts";
-import { backingLinks, namedLayers } from "./layers.ts";
+import type { TaskHandle } from "../tasks.ts";
+import { backingLinks, diskOnTop, disksAbove, namedLayers } from "./layers.ts";
 
 /** Layers of a machine from which on also shared ones are merged: each costs a look-up per read, and 256 are the limit. */
 const CHAIN_LONG = 64;
 
-/** Queues a clean-up behind whatever the machine is doing. Does nothing when one is under way. */
+/** Machines whose clean-up was asked for while one was under way. */
+const again = new WeakSet<Machine>();
+
+/** Queues a clean-up behind whatever the machine is doing. While one is under way, another one follows it. */
 export function scheduleCleanup(context: ServiceContext, machine: Machine): void {
-  if (machine.cleanup !== null || context.closing.aborted) return;
+  if (context.closing.aborted) return;
+  if (machine.cleanup !== null) {
+    again.add(machine);
+    return;
+  }
   const controller = new AbortController();
   machine.cleanup = controller;
   const run = machine.operations.run(async () => {
-    if (!controller.signal.aborted && isStill(machine.state)) await cleanUp(context, machine, controller.signal);
+    if (!controller.signal.aborted && canCleanUp(machine)) await cleanUp(context, machine, controller.signal);
   });
   void run
     .catch((error: unknown) => machine.log.write("warn", `Clean-up: ${failureOf(error).message}`))
     .then(() => {
       machine.cleanup = null;
-      if (controller.signal.aborted && existsSync(machine.paths.folder)) scheduleCleanup(context, machine);
+      const isWanted = again.delete(machine) || controller.signal.aborted;
+      if (isWanted && existsSync(machine.paths.folder)) scheduleCleanup(context, machine);
     });
+}
+
+function canCleanUp(machine: Machine): boolean {
+  return isStill(machine.state) || (machine.vm !== null && ["running", "paused"].includes(machine.state));
 }
 
 async function cleanUp(context: ServiceContext, machine: Machine, signal: AbortSignal): Promise<void> {
@@ -55,7 +68,7 @@ export async function removeStates(machine: Machine): Promise<void> {
   }
 }
 
-interface Merge {
+export interface Merge {
   /** The layer that is going away, and the only one that stands on it. */
   readonly layer: string;
   readonly child: string;
@@ -69,30 +82,45 @@ async function nextMerge(machine: Machine): Promise<Merge | null> {
   const named = namedLayers(machine);
   const links = await backingLinks(machine);
   const isLong = links.size >= CHAIN_LONG;
-  const children = new Map<string, string[]>();
-  for (const [child, layer] of links) children.set(layer, [...(children.get(layer) ?? []), child]);
-  for (const [layer, standing] of children) {
-    const own = layer.startsWith(machine.paths.disks + path.sep);
-    const child = standing[0];
-    if (!own || named.has(layer) || standing.length !== 1 || child === undefined) continue;
-    if ((await usageOf(child)).links === 1 && (isLong || (await usageOf(layer)).links === 1)) return { layer, child };
+  for (const { layer, child } of soleChildren(machine, links)) {
+    if (named.has(layer) || (await usageOf(child)).links !== 1) continue;
+    if (isLong || (await usageOf(layer)).links === 1) return { layer, child };
   }
   return null;
 }
 
-/** False when it was cancelled. */
+/** The machine's own layers that exactly one other layer stands on. */
+export function soleChildren(machine: Machine, links: ReadonlyMap<string, string>): Merge[] {
+  const children = new Map<string, string[]>();
+  for (const [child, layer] of links) children.set(layer, [...(children.get(layer) ?? []), child]);
+  return [...children].flatMap(([layer, [child, ...others]]) =>
+    child !== undefined && others.length === 0 && layer.startsWith(machine.paths.disks + path.sep)
+      ? [{ layer, child }]
+      : [],
+  );
+}
+
+/** False when it gave way or was cancelled. */
 async function merge(context: ServiceContext, machine: Machine, link: Merge, signal: AbortSignal): Promise<boolean> {
+  const options = { title: `Merging disk layers of ${machine.name}`, machineId: machine.id, cancellable: true };
+  const stepProgress = (task: TaskHandle) => (share: number) => {
+    if (share === 1) crashPoint("merge:data-copied");
+    task.progress(share);
+  };
   try {
-    const options = { title: `Merging disk layers of ${machine.name}`, machineId: machine.id, cancellable: false };
-    await context.tasks.run(options, (task) =>
-      context.images.pullFromBacking(link.child, {
-        signal,
-        progress: (share) => {
-          if (share === 1) crashPoint("merge:data-copied");
-          task.progress(share);
-        },
-      }),
-    );
+    await context.tasks.run(options, async (task) => {
+      const stop = AbortSignal.any([signal, task.signal]);
+      const progress = stepProgress(task);
+      const top = diskOnTop(machine, link.child);
+      // The file of a running machine's top layer is its VM process's alone; those below are only read there.
+      if (machine.vm !== null && top !== null) await mergeLive(machine, top, link.layer, stop, progress);
+      else {
+        await context.images.pullFromBacking(link.child, { signal: stop, progress });
+        for (const diskId of machine.vm === null ? [] : await disksAbove(machine, link.child)) {
+          await machine.vm?.client.request("reopenLayers", { diskId });
+        }
+      }
+    });
   } catch (error) {
     if (isAppError(error) && error.code === "CANCELLED") return false;
     throw error;
@@ -100,4 +128,22 @@ async function merge(context: ServiceContext, machine: Machine, link: Merge, sig
   crashPoint("merge:backing-switched");
   await rm(link.layer, { force: true });
   return true;
+}
+
+async function mergeLive(
+  machine: Machine,
+  diskId: string,
+  layer: string,
+  signal: AbortSignal,
+  progress: (share: number) => void,
+): Promise<void> {
+  for (let offset = 0; ; ) {
+    if (signal.aborted) throw cancelled("Merging");
+    const vm = machine.vm;
+    if (vm === null) throw cancelled("Merging");
+    const step = await vm.client.request("mergeStep", { diskId, layer, offset });
+    progress(step.offset / step.sizeBytes);
+    if (step.done) return;
+    offset = step.offset;
+  }
 }

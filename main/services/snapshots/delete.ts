@@ -1,11 +1,10 @@
 // Deleting a snapshot: its children move up to its parent and keep reading what they read before. What it alone held is freed by the
-// clean-up once the machine is at rest.
+// clean-up in the background.
 import { AppError } from "../../../native-core/common/errors.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
-import { isStill } from "../machines/states.ts";
 import { removeStates, scheduleCleanup } from "./cleanup.ts";
 
 export async function deleteSnapshot(
@@ -20,7 +19,7 @@ export async function deleteSnapshot(
     await forgetSnapshot(context, machine, snapshot);
     void machine.log.write("info", `Snapshot "${snapshot.name}" was deleted`);
   });
-  if (isStill(machine.state)) scheduleCleanup(context, machine);
+  scheduleCleanup(context, machine);
 }
 
 /** For callers that hold the machine's operations already. */

@@ -113,6 +113,24 @@ export async function backingLinks(machine: Machine): Promise<Map<string, string
   return links;
 }
 
+/** The disk whose top layer the file is. */
+export function diskOnTop(machine: Machine, file: string): string | null {
+  const found = machine.record.config.disks.find((disk) => path.resolve(machine.paths.folder, disk.file) === file);
+  return found?.id ?? null;
+}
+
+/** The disks of the machine's present that stand on this layer. */
+export async function disksAbove(machine: Machine, layer: string): Promise<string[]> {
+  const links = await backingLinks(machine);
+  const above: string[] = [];
+  for (const disk of machine.record.config.disks) {
+    let file: string | undefined = path.resolve(machine.paths.folder, disk.file);
+    while (file !== undefined && file !== layer) file = links.get(file);
+    if (file === layer) above.push(disk.id);
+  }
+  return above;
+}
+
 /** Absolute paths of layers that the machine's present or a snapshot names itself. */
 export function namedLayers(machine: Machine, except?: SnapshotRecord): Set<string> {
   const { config, snapshots } = machine.record;

@@ -8,7 +8,7 @@ import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Lifecycle } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
-import { isStill, requireNoTemplate, requireState } from "../machines/states.ts";
+import { requireNoTemplate, requireState } from "../machines/states.ts";
 import { scheduleCleanup } from "./cleanup.ts";
 import { makeOverlays, namedLayers, overlaysFor, removeFiles, topLayers, withTops } from "./layers.ts";
 import { takeSnapshotNow } from "./take.ts";
@@ -47,7 +47,7 @@ export async function restoreSnapshot(
       lifecycle.cancelPreparedStart();
     }
     // What the machine had before, such as a saved state of its own, may be free now.
-    if (isStill(machine.state)) scheduleCleanup(context, machine);
+    scheduleCleanup(context, machine);
   });
 }
 

@@ -20,7 +20,7 @@ import { Geometry } from "./geometry.ts";
 import { CLUSTER_BITS_MAX, INCOMPATIBLE, parseHeader, type Qcow2Header } from "./header.ts";
 import { changeBacking, markWritable } from "./header-writer.ts";
 import { writeAll } from "./write-set.ts";
-import { discardClusters, zeroClusters } from "./zeroing.ts";
+import { discardClusters, fillZeroClusters, zeroClusters } from "./zeroing.ts";
 
 export interface Qcow2Options {
   readonly decompressors: Decompressors;
@@ -131,6 +131,11 @@ export class Qcow2Image implements DiskImage {
     return this.#change(offset, source.length, ({ writer }) => writer.write(offset, source, true));
   }
 
+  /** Like `fill`, with zeroes. */
+  fillZeroes(offset: number, length: number): Promise<void> {
+    return this.#change(offset, length, ({ writer }) => fillZeroClusters(writer, this.#geometry, offset, length));
+  }
+
   discard(offset: number, length: number): Promise<void> {
     const hasBacking = this.backing !== undefined;
     return this.#change(offset, length, ({ writer }) =>
@@ -164,14 +169,27 @@ export class Qcow2Image implements DiskImage {
     await this.#settle();
   }
 
-  /** Names another layer below, whose contents must read the same as the present one's where this layer has nothing. */
+  /**
+   * Names another layer below, whose contents must read the same as the present one's where this layer has nothing. With no write under
+   * way: the header's first sector is written as a whole.
+   */
   async setBacking(backing: { name: string; format: string; image: DiskImage } | undefined): Promise<void> {
     await this.flush();
     this.#header = await changeBacking(this.#file, this.#header, backing);
+    await this.#exchangeBacking(backing?.image);
+  }
+
+  /** Goes on with another image of the layer below, opened anew because somebody changed what that one stands on. */
+  async reopenBacking(image: DiskImage): Promise<void> {
+    assert(this.backing, "there is a layer below");
+    await this.#exchangeBacking(image);
+  }
+
+  async #exchangeBacking(image: DiskImage | undefined): Promise<void> {
     const old = this.#reader.backing;
-    this.#reader.backing = backing?.image;
+    this.#reader.backing = image;
     await Promise.allSettled([...this.#inFlight]);
-    if (old !== backing?.image) await old?.close();
+    if (old !== image) await old?.close();
   }
 
   async close(): Promise<void> {

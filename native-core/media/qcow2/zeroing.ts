@@ -56,6 +56,30 @@ export async function zeroClusters(
   return settleAll([head, entries, tail]);
 }
 
+/** Like `zeroClusters`, but leaves clusters alone that this layer already has. */
+export async function fillZeroClusters(
+  writer: ClusterWriter,
+  geometry: Geometry,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const { clusterSize, sizeBytes } = geometry;
+  const { first, end } = geometry.wholeClusters(offset, length);
+  const asData = async (from: number, to: number) => {
+    for (let at = from; at < to; at += STEP_BYTES) {
+      await writer.write(at, new Uint8Array(Math.min(STEP_BYTES, to - at)), true);
+    }
+  };
+  if (first >= end || geometry.version < 3) return asData(offset, offset + length);
+  await asData(offset, first * clusterSize);
+  await writer.changeEntries(first, end, false, (table, index) => {
+    if (table.entries.kind(index, geometry.fileName, clusterSize) !== "absent") return;
+    table.entries.setZero(index);
+    table.dirty = true;
+  });
+  await asData(Math.min(end * clusterSize, sizeBytes), offset + length);
+}
+
 /** Zeroes as data, leaving out what reads as zero already. */
 async function zeroData(
   writer: ClusterWriter,

@@ -304,15 +304,27 @@ describe("deleting a snapshot", () => {
     expect(await readText(topOf(machine), 1)).toBe("shared");
   });
 
-  it("waits with the disks until a running machine has stopped", async () => {
+  it("merges its layers also while the machine runs", async () => {
     const machine = await createStarter(app.context, {});
+    await writeText(topOf(machine), 1, "one");
     const snapshot = await take(machine, "base");
     await app.lifecycle.start(machine);
     await deleteSnapshot(app.context, machine, snapshot);
-    expect(readdirSync(machine.paths.disks).filter((name) => name.endsWith(".qcow2"))).toHaveLength(2);
-    await app.lifecycle.stop(machine, "power-off");
     await cleanedUp(machine);
     expect(readdirSync(machine.paths.disks).filter((name) => name.endsWith(".qcow2"))).toHaveLength(1);
+    expect(await readText(topOf(machine), 1)).toBe("one");
+  });
+
+  it("merges layers below the top of a running machine, which opens them anew", async () => {
+    const machine = await createStarter(app.context, {});
+    const first = await take(machine, "first");
+    await writeText(topOf(machine), 1, "one");
+    await take(machine, "second");
+    await app.lifecycle.start(machine);
+    await deleteSnapshot(app.context, machine, first);
+    await cleanedUp(machine);
+    expect(readdirSync(machine.paths.disks).filter((name) => name.endsWith(".qcow2"))).toHaveLength(2);
+    expect(await readText(topOf(machine), 1)).toBe("one");
   });
 
   it("whose memory a saved machine stands on keeps that memory", async () => {
