@@ -15,6 +15,7 @@ import { registerDiscard } from "./commands/discard.ts";
 import { registerHost } from "./commands/host.ts";
 import { registerList } from "./commands/list.ts";
 import { registerLog } from "./commands/log.ts";
+import { registerMedia } from "./commands/media.ts";
 import { registerPause } from "./commands/pause.ts";
 import { registerRemove } from "./commands/remove.ts";
 import { registerReset } from "./commands/reset.ts";
@@ -46,6 +47,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerReset,
   registerStop,
   registerDiscard,
+  registerMedia,
   registerSnapshot,
   registerClone,
   registerFork,

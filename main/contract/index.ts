@@ -12,6 +12,7 @@ import {
   machineDetailsSchema,
   machineIdSchema,
   machineSummarySchema,
+  mediumFactsSchema,
   metricsHistorySchema,
   preferencesSchema,
   snapshotIdSchema,
@@ -76,10 +77,14 @@ export const contract = {
           name: z.string(),
           description: z.string().default(""),
           memoryMiB: z.int().default(256),
-          kernel: z.string(),
+          /** Null: it boots from its disks and discs, through firmware. */
+          kernel: z.string().nullable().default(null),
           initrd: z.string().nullable().default(null),
           commandLine: z.string().default(""),
           disks: z.array(newDiskSchema).default([]),
+          /** An ISO image for its optical drive. */
+          iso: z.string().min(1).max(4096).nullable().default(null),
+          osType: machineConfigSchema.shape.osType.default("linux"),
         }),
       )
       .output(machineDetailsSchema),
@@ -224,6 +229,25 @@ export const contract = {
       .input(z.object({ snapshotId: snapshotIdSchema }))
       .output(z.object({ pngBase64: z.string() }).nullable()),
   },
+  media: {
+    /** Puts an ISO image into a drive (`driveId` left out: the first) or takes the disc out, also while the machine runs. */
+    changeDisc: base
+      .route({ method: "PUT", path: "/machines/{id}/disc" })
+      .input(
+        byMachine.extend({
+          driveId: z.string().optional(),
+          file: z.string().min(1).max(4096).nullable(),
+          /** Also a disc that the guest has locked. */
+          force: z.boolean().default(false),
+        }),
+      )
+      /** `changed` false: the guest uses the disc and was asked to let it go. */
+      .output(z.object({ changed: z.boolean() })),
+    describe: base
+      .route({ method: "GET", path: "/media/describe" })
+      .input(z.object({ file: z.string().min(1).max(4096) }))
+      .output(mediumFactsSchema),
+  },
   preferences: {
     get: base.route({ method: "GET", path: "/preferences" }).output(preferencesSchema),
     /** Keys that are null are forgotten; others stay as they are. */
@@ -238,6 +262,10 @@ export const contract = {
       .route({ method: "POST", path: "/tasks/{taskId}/cancel" })
       .input(z.object({ taskId: z.string() }))
       .output(nothing),
+  },
+  disks: {
+    /** Every disk image that machines know, with what it takes. */
+    list: base.route({ method: "GET", path: "/disks" }).output(z.array(diskEntrySchema)),
   },
   trash: {
     /** Newest first. `machines.undoRemove` brings a machine back. */
@@ -263,10 +291,6 @@ export const contract = {
             z.object({ name: z.string(), path: z.string(), kind: z.enum(["folder", "file"]), sizeBytes: z.number() }),
           ),
         }),
-  disks: {
-    /** Every disk image that machines know, with what it takes. */
-    list: base.route({ method: "GET", path: "/disks" }).output(z.array(diskEntrySchema)),
-  },
       ),
   },
 };

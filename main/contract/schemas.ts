@@ -156,6 +156,21 @@ export type MetricsHistory = z.infer<typeof metricsHistorySchema>;
 /** Values by key; the renderer gives them their meaning. */
 export const preferencesSchema = z.record(z.string().regex(/^[a-zA-Z][a-zA-Z0-9.]{0,63}$/, "a key"), z.unknown());
 
+/** An image for an optical drive, and what a new machine for it would start with. */
+export const mediumFactsSchema = z.object({
+  label: z.string(),
+  sizeBytes: z.number(),
+  isIso: z.boolean(),
+  bootsBios: z.boolean(),
+  bootsUefi: z.boolean(),
+  name: z.string(),
+  osType: machineConfigSchema.shape.osType,
+  memoryMiB: z.int(),
+  /** 0: it needs none. */
+  diskMiB: z.int(),
+});
+export type MediumFacts = z.infer<typeof mediumFactsSchema>;
+
 /** What changed; a client refetches or patches. Sent in order; `sequence` has no gaps within a connection. */
 export const appEventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("machine"), sequence: z.int(), machine: machineSummarySchema }),

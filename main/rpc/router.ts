@@ -19,6 +19,8 @@ import type { Machine } from "../services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../services/machines/removal.ts";
 import { screenshot } from "../services/machines/screen.ts";
 import { sendText, waitForOutput } from "../services/machines/serial.ts";
+import { changeDisc } from "../services/media/discs.ts";
+import { describeMedium } from "../services/media/guess.ts";
 import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
 import { restoreSnapshot } from "../services/snapshots/restore.ts";
 import { takeSnapshot } from "../services/snapshots/take.ts";
@@ -148,6 +150,12 @@ export function createRouter(app: App) {
         return thumbnail(machine, snapshot);
       }),
     },
+    media: {
+      changeDisc: os.media.changeDisc.handler(async ({ input }) => ({
+        changed: await changeDisc(registry.get(input.id), { ...input, driveId: input.driveId }),
+      })),
+      describe: os.media.describe.handler(({ input }) => describeMedium(input.file)),
+    },
     preferences: {
       get: os.preferences.get.handler(() => readPreferences(context)),
       change: os.preferences.change.handler(async ({ input }) => {
@@ -162,6 +170,7 @@ export function createRouter(app: App) {
         return {};
       }),
     },
+    disks: { list: os.disks.list.handler(() => listDisks(context)) },
     trash: {
       list: os.trash.list.handler(() => listTrash(context)),
       delete: os.trash.delete.handler(async ({ input }) => ({ freedBytes: await deleteTrashed(context, input.name) })),
@@ -170,7 +179,6 @@ export function createRouter(app: App) {
     files: { browse: os.files.browse.handler(({ input }) => browse(input.folder)) },
   });
 }
-    disks: { list: os.disks.list.handler(() => listDisks(context)) },
 
 function snapshotOf(machine: Machine, snapshotId: string) {
   const snapshot = machine.record.snapshots.find((each) => each.id === snapshotId);

@@ -27,17 +27,21 @@ export class RunningVm {
   /** Said in advance by whoever ends the machine on purpose. */
   outcome: VmOutcome | null = null;
   readonly #logs = new Emitter<VmLogLine>();
+  readonly #ejected = new Emitter<string>();
   readonly #taps = new Map<number, ConsoleTap>();
   readonly #ended = Promise.withResolvers<void>();
   #stopped: { reason: StopReason | null; message: string | null } | null = null;
 
   readonly onLog: Event<VmLogLine> = this.#logs.event;
+  /** The guest opened the tray of this drive. */
+  readonly onEjected: Event<string> = this.#ejected.event;
 
   constructor(client: VmClient, dataSocket: string) {
     this.client = client;
     this.dataSocket = dataSocket;
     client.onEvent((event) => {
       if (event.kind === "log") this.#logs.fire(event);
+      if (event.kind === "ejected") this.#ejected.fire(event.driveId);
       if (event.kind === "reset") this.#logs.fire({ level: "info", message: "The machine was reset" });
       if (event.kind === "runState" && event.state === "stopped") {
         this.#stopped = event;

@@ -9,6 +9,10 @@ export const MEMORY_MIN_MIB = 64;
 export const MEMORY_MAX_MIB = 3072;
 export const CPUS_MAX = 8;
 export const DISKS_MAX = 8;
+/** Disks on the IDE controller beside its drives for discs. */
+export const IDE_DISKS_MAX = 2;
+export const OPTICAL_DRIVES_MAX = 2;
+export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 
 const OS_TYPES = ["linux", "other"] as const;
 
@@ -24,9 +28,19 @@ const diskSchema = z.strictObject({
   readOnly: z.boolean(),
 });
 export type DiskConfig = z.infer<typeof diskSchema>;
+  /** `ide` for systems without virtio drivers; `virtio` where it is left out. */
+  bus: z.enum(["virtio", "ide"]).optional(),
 
 const serialPortSchema = z.strictObject({
   /** `console`: shown in the app, kept as scroll-back. `none`: the port is there, nothing is attached. */
+const opticalDriveSchema = z.strictObject({
+  /** Stable id within the machine: `cd0`. */
+  id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
+  /** The disc: an ISO image on the host; null is an empty drive. */
+  file: z.string().min(1).max(4096).nullable(),
+});
+export type OpticalDriveConfig = z.infer<typeof opticalDriveSchema>;
+
   mode: z.enum(["console", "none"]),
   /** Also append everything the guest prints to `logs/ttySn.log`. */
   log: z.boolean(),
@@ -111,9 +125,9 @@ export const machineConfigSchema = z.strictObject({
     example: "embedded",
   }),
   boot: z.strictObject({
-    kernel: field(bootFile, {
+    kernel: field(bootFile.nullable(), {
       label: "Kernel",
-      help: "A 64-bit Linux kernel (bzImage) that is started directly.",
+      help: "A 64-bit Linux kernel (bzImage) that is started directly; without one the machine boots from its disks and discs.",
       page: "boot",
       change: "off",
       control: "file",
@@ -145,6 +159,29 @@ export const machineConfigSchema = z.strictObject({
       {
         label: "Video memory",
         help: "4, 8, 16, 32 or 64 MiB; 16 MiB is enough for 2560x1600 in full colour.",
+    order: field(
+      z
+        .array(z.enum(BOOT_DEVICES))
+        .refine((order) => new Set(order).size === order.length, "each kind of device once")
+        .default([...BOOT_DEVICES]),
+      {
+        label: "Boot order",
+        help: "Where firmware looks for a system, first choice first. What is left out comes last.",
+        page: "boot",
+        change: "off",
+        control: "list",
+        example: ["cdrom", "disk"],
+      },
+    ),
+    menuSeconds: field(z.number().min(0, "at least 0 s").max(60, "at most 60 s").default(0.5), {
+      label: "Boot menu",
+      help: "How long firmware waits for the Esc key, which opens the boot menu; 0 does not wait.",
+      page: "boot",
+      change: "off",
+      unit: "s",
+      control: "number",
+      example: 5,
+    }),
         page: "display",
         change: "off",
         unit: "MiB",
@@ -155,11 +192,11 @@ export const machineConfigSchema = z.strictObject({
   }),
   disks: field(z.array(diskSchema).max(DISKS_MAX, `at most ${DISKS_MAX} disks`), {
     label: "Disks",
-    help: "virtio disks, in the order the guest sees them (vda, vdb, ...).",
+    help: "In the order the guest sees them: virtio disks are vda, vdb, ..., IDE disks sda, sdb, ... in Linux.",
     page: "storage",
     change: "off",
     control: "list",
-    example: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false }],
+    example: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false, bus: "ide" }],
   }),
   serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
     label: "Serial ports",
@@ -172,12 +209,23 @@ export const machineConfigSchema = z.strictObject({
       { mode: "console", log: true },
     ],
   }),
+  opticalDrives: field(
+    z.array(opticalDriveSchema).max(OPTICAL_DRIVES_MAX, `at most ${OPTICAL_DRIVES_MAX} drives`).default([]),
+    {
+      label: "Optical drives",
+      help: "Drives for ISO images. Discs are changed at any time; drives only while the machine is off.",
+      page: "storage",
+      change: "off",
+      control: "list",
+      example: [{ id: "cd0", file: "/isos/installer.iso" }],
+    },
+  ),
 });
 
 export type MachineConfig = z.infer<typeof machineConfigSchema>;
 
 /** Defaults of everything but what each machine must say itself. */
-export function defaultMachineConfig(name: string, boot: MachineConfig["boot"]): MachineConfig {
+export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["boot"]> = {}): MachineConfig {
   return {
     version: CONFIG_VERSION,
     name,
@@ -187,7 +235,7 @@ export function defaultMachineConfig(name: string, boot: MachineConfig["boot"]):
     memoryMiB: 256,
     cpuCount: 1,
     engine: "embedded",
-    boot,
+    boot: { kernel: null, initrd: null, commandLine: "", order: [...BOOT_DEVICES], menuSeconds: 0.5, ...boot },
     display: { videoMemoryMiB: 16 },
     disks: [],
     serial: [
@@ -196,3 +244,4 @@ export function defaultMachineConfig(name: string, boot: MachineConfig["boot"]):
     ],
   };
 }
+    opticalDrives: [],

@@ -62,6 +62,7 @@ export class EmbeddedEngine implements Engine {
           wasReset: () => this.#events.fire({ kind: "reset" }),
           warn: (message) => this.#events.fire({ kind: "log", level: "warn", message }),
           error: (message) => this.#events.fire({ kind: "log", level: "error", message }),
+          ejected: (driveId) => this.#events.fire({ kind: "ejected", driveId }),
         });
       } catch (error) {
         this.#enter("stopped", "failed", error instanceof Error ? error.message : String(error));
@@ -149,6 +150,12 @@ export class EmbeddedEngine implements Engine {
   async screenshot({ thumbnail }: EngineArgument<"screenshot">): Promise<EngineResult<"screenshot">> {
     const running = this.#require(["running", "paused"], "photographed");
     return running.screenshot(thumbnail);
+  }
+
+  changeDisc(request: EngineArgument<"changeDisc">): Promise<EngineResult<"changeDisc">> {
+    return this.#order(["running", "paused"], "given a disc", async ({ optical }) => ({
+      changed: await optical.change(request),
+    }));
   }
 
   async sendText({ port, text }: EngineArgument<"sendText">): Promise<null> {

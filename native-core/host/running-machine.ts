@@ -1,21 +1,21 @@
 // A machine with everything the host puts around it: files, disks, consoles, display, data socket, runner. Built for a start request
 // and taken apart again, whole or not at all.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { MachineConfig } from "../config/machine-config.ts";
 import type { RfbServer } from "../display/rfb-server.ts";
-import { LinuxBoot } from "../firmware/linux-boot.ts";
+import type { Firmware } from "../firmware/firmware.ts";
 import { createMachine, type Machine, type ProcessorFactory } from "../machine/machine.ts";
 import type { CoreProcessor } from "../machine/processor.ts";
 import { MachineRunner } from "../machine/runner.ts";
 import type { DataChannel, EngineResult, StartRequest } from "../protocol/engine.ts";
+import { bootLoader } from "./boot-loader.ts";
 import { DataSocket } from "./data-socket.ts";
 import { DiskSet } from "./disk-set.ts";
-import { fileError } from "./file-error.ts";
 import { hostInputs } from "./host-inputs.ts";
 import { LogFile } from "./log-file.ts";
 import { nodeEventLoop } from "./node-event-loop.ts";
+import { OpticalDrives } from "./optical-drives.ts";
 import { PowerEvents, type PowerHandlers } from "./power-events.ts";
 import { displayServer, socketChannel } from "./rfb-channel.ts";
 import { emptyPicture, Thumbnail, toPng } from "./screenshots.ts";
@@ -23,9 +23,12 @@ import { SerialConsole } from "./serial-console.ts";
 import { PageLoader } from "./state/page-loader.ts";
 import { checkShape, inState, type MachineShape, readState } from "./state/state-folder.ts";
 import { StateSaver } from "./state-saver.ts";
+import { storageParts } from "./storage-parts.ts";
 
 export interface MachineEvents extends PowerHandlers {
   error(message: string): void;
+  /** The guest opened a drive's tray: the disc is out. */
+  ejected(driveId: string): void;
 }
 
 /** Chunks of a restored state that are brought in per turn of the event loop, in the background. */
@@ -38,6 +41,7 @@ export class RunningMachine {
   readonly #memory: CoreProcessor["memory"];
   readonly #shape: MachineShape;
   readonly disks: DiskSet;
+  readonly optical: OpticalDrives;
   readonly #logs: LogFile[] = [];
   readonly #consoles: readonly SerialConsole[];
   readonly #display: RfbServer | undefined;
@@ -53,15 +57,22 @@ export class RunningMachine {
   ): Promise<RunningMachine> {
     const firmware = await bootLoader(request);
     const disks = await DiskSet.open(request.disks, request.folder);
+    const optical = await OpticalDrives.open(request.opticalDrives ?? [], events.ejected).catch(
+      async (error: unknown) => {
+        await disks.close().catch(() => undefined);
+        throw error;
+      },
+    );
     let running: RunningMachine | undefined;
     try {
-      running = new RunningMachine(request, createProcessor, firmware, disks, events);
+      running = new RunningMachine(request, createProcessor, firmware, { disks, optical }, events);
       if (request.restoreFrom === null) running.machine.powerOn();
       else await running.#restore(request.restoreFrom);
       running.#socket = await DataSocket.listen(request.dataSocket, running.accept);
       return running;
     } catch (error) {
-      await (running ?? disks).close().catch(() => undefined);
+      if (running) await running.close().catch(() => undefined);
+      else await Promise.allSettled([disks.close(), optical.close()]);
       throw error;
     }
   }
@@ -69,17 +80,19 @@ export class RunningMachine {
   private constructor(
     request: StartRequest,
     createProcessor: ProcessorFactory<CoreProcessor>,
-    firmware: LinuxBoot,
-    disks: DiskSet,
+    firmware: Firmware,
+    { disks, optical }: { disks: DiskSet; optical: OpticalDrives },
     events: MachineEvents,
   ) {
     const { config } = request;
     this.disks = disks;
+    this.optical = optical;
     const consoles = [this.#console(request, 0, events), this.#console(request, 1, events)] as const;
     this.#consoles = consoles;
     let processor: CoreProcessor | undefined;
     this.machine = createMachine({
       memoryBytes: memoryBytes(config),
+      vcpuCount: config.cpuCount,
       createProcessor: (options) => {
         processor = createProcessor(options);
         return processor;
@@ -88,11 +101,7 @@ export class RunningMachine {
       generationId: request.generationId === undefined ? undefined : Buffer.from(request.generationId, "hex"),
       inputs: hostInputs,
       serial: consoles,
-      disks: disks.disks.map((disk) => ({
-        id: disk.id,
-        backend: disk,
-        onError: (kind, error) => events.error(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
-      })),
+      ...storageParts(request, disks, optical, (message) => events.error(message)),
       video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20 },
       log: (message) => events.warn(message),
     });
@@ -147,6 +156,7 @@ export class RunningMachine {
     const [disks] = await Promise.allSettled([
       this.disks.drain().then(() => this.disks.close()),
       this.#socket?.close(),
+      this.optical.close(),
       ...this.#logs.map((log) => log.close()),
     ]);
     this.#loader?.close();
@@ -182,21 +192,6 @@ export class RunningMachine {
       this.#logs.push(file);
     }
     return new SerialConsole((bytes) => this.machine.post({ kind: "serial", port, bytes }), file);
-  }
-}
-
-async function bootLoader({ config, kernelFile, initrdFile }: StartRequest): Promise<LinuxBoot> {
-  const kernel = { file: kernelFile, bytes: await readBootFile(kernelFile, "boot.kernel") };
-  const initrd =
-    initrdFile === null ? undefined : { file: initrdFile, bytes: await readBootFile(initrdFile, "boot.initrd") };
-  return new LinuxBoot({ kernel, initrd, commandLine: config.boot.commandLine, memoryBytes: memoryBytes(config) });
-}
-
-async function readBootFile(file: string, field: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await readFile(file));
-  } catch (error) {
-    throw fileError(error, file, { field, consequence: "The machine was not started." });
   }
 }
 

@@ -1,5 +1,6 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
 import type { BlockBackend } from "../devices/block-backend.ts";
+import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
@@ -17,7 +18,9 @@ import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 
-const SLOT = { ISA_BRIDGE: 1, VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_DISK: 8 } as const;
+/** Slot of the first virtio disk; the others follow. */
+export const FIRST_DISK_SLOT = 8;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5 } as const;
 
 interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -73,7 +76,7 @@ export class StandardCards {
         ? [virtioCard(SLOT.CONSOLE, "virtio-console0", () => (this.console = new VirtioConsole(consolePorts)))]
         : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
-      ...disks.map((disk, index) => virtioCard(SLOT.FIRST_DISK + index, `virtio-blk-${disk.id}`, diskModel(disk))),
+      ...disks.map((disk, index) => virtioCard(FIRST_DISK_SLOT + index, `virtio-blk-${disk.id}`, diskModel(disk))),
     ];
   }
 
@@ -101,7 +104,7 @@ function diskModel({ backend, id, onError }: DiskPart) {
 
 function ideCard(drives: readonly IdePart[]): PciCard {
   return {
-    slot: SLOT.ISA_BRIDGE,
+    slot: ISA_BRIDGE_SLOT,
     functionNumber: IDE_FUNCTION,
     create: ({ bus, memory, isaLine, deliver }) => {
       const at = (position: number): IdeDriveParts | undefined => {

@@ -36,11 +36,18 @@ export const startRequestSchema = z.strictObject({
   config: machineConfigSchema,
   /** The machine's own folder. */
   folder: z.string(),
-  kernelFile: z.string(),
+  /** Null: the machine boots through firmware. */
+  kernelFile: z.string().nullable(),
   initrdFile: z.string().nullable(),
+  /** Images of the PC's firmware, for a machine without kernel. */
+  firmware: z.strictObject({ biosFile: z.string(), videoBiosFile: z.string() }).optional(),
   disks: z.array(
-    z.strictObject({ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() }),
+    z.strictObject({
+      ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
+      bus: z.enum(["virtio", "ide"]).optional(),
+    }),
   ),
+  opticalDrives: z.array(z.strictObject({ id: z.string(), file: z.string().nullable() })).optional(),
   /** Content-addressed memory chunks shared by all machines of the store. */
   chunkFolder: z.string(),
   /** Folder for what the serial ports print: ttySn.log. */
@@ -124,6 +131,14 @@ export const ENGINE_REQUESTS = {
     z.strictObject({ thumbnail: z.boolean() }),
     z.object({ png: z.instanceof(Uint8Array), width: z.int(), height: z.int() }),
   ],
+  /**
+   * Puts an ISO image into a drive, or takes the disc out (`file` null). A disc that the guest has locked is asked for and stays, unless
+   * `force` takes it anyway.
+   */
+  changeDisc: [
+    z.strictObject({ driveId: z.string(), file: z.string().nullable(), force: z.boolean() }),
+    z.object({ changed: z.boolean() }),
+  ],
   sendText: [z.strictObject({ port: z.int().min(0).max(1), text: z.string().max(65536) }), z.null()],
   metrics: [z.null(), vmMetricsSchema],
 } as const satisfies Record<string, readonly [z.ZodType, z.ZodType]>;
@@ -149,6 +164,8 @@ export const engineOutboundSchema = z.discriminatedUnion("kind", [
     message: z.string().nullable(),
   }),
   z.strictObject({ kind: z.literal("reset") }),
+  /** The guest opened a drive's tray. */
+  z.strictObject({ kind: z.literal("ejected"), driveId: z.string() }),
   z.strictObject({ kind: z.literal("log"), level: z.enum(["info", "warn", "error"]), message: z.string() }),
 ]);
 export type EngineOutbound = z.infer<typeof engineOutboundSchema>;

@@ -1,10 +1,11 @@
-// Builds what the app needs to run and is not there or out of date: interpreter, renderer, Starter Linux. Cheap when all is current.
+// Builds what the app needs to run and is not there or out of date: interpreter, renderer, Starter Linux, PC firmware. Cheap when all is current.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildStarter, recipeDigest } from "../starter/build.ts";
+import { fetchFirmware, isComplete } from "./firmware.ts";
 import { step } from "./progress.ts";
 import { PROJECT } from "./project.ts";
 import { runProgram } from "./run-program.ts";
@@ -13,6 +14,12 @@ export async function buildAll(): Promise<void> {
   await buildInterpreter();
   await buildRenderer();
   await buildStarterLinux();
+  await buildFirmware();
+}
+
+async function buildFirmware(): Promise<void> {
+  if (process.env["TERRARIUM_RESOURCES"] || (await isComplete())) return;
+  await step("Fetching the PC firmware", () => fetchFirmware());
 }
 
 export async function buildInterpreter(): Promise<void> {

@@ -7,6 +7,7 @@ import { contract } from "../../main/contract/index.ts";
 import { type AppEvent, CONTRACT_VERSION } from "../../main/contract/schemas.ts";
 import type { RpcClient } from "../../main/rpc/client.ts";
 import type { App } from "../../main/services/app.ts";
+import { isoImage } from "../support/iso-image.ts";
 import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { type Connected, TRANSPORTS } from "./transports.ts";
@@ -258,6 +259,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     await client.host.shutdown({ stopMachines: "power-off" });
     await waitUntil("the shell is asked", () => asked.length === 1);
     expect(asked).toEqual(["power-off"]);
+  });
+
+  it("describes discs, and puts them into drives", async () => {
+    const iso = path.join(folder, "alpine.iso");
+    await writeFile(iso, isoImage({ label: "alpine 3.20", files: new Map([["A", new Uint8Array(4096)]]) }));
+    expect(await client.media.describe({ file: iso })).toMatchObject({ name: "Alpine Linux 3.20", bootsBios: false });
+    const { id } = await client.machines.create({ name: "From disc", iso });
+    expect(await client.media.changeDisc({ id, file: null })).toEqual({ changed: true });
+    expect((await client.machines.get({ id })).config.opticalDrives).toEqual([{ id: "cd0", file: null }]);
+    expect(await failureOf(client.media.changeDisc({ id, file: "/nowhere.iso" }))).toMatchObject({ code: "NOT_FOUND" });
   });
 
   it("reports failures as data: code, cause, field and remedy", async () => {

@@ -51,8 +51,8 @@ describe("arguments that break the contract", () => {
     ],
     [
       "a missing field",
-      (c: RpcClient) => c.machines.create({ name: "x" } as never),
-      { code: "INVALID_ARGUMENT", field: "kernel" },
+      (c: RpcClient) => c.machines.create({ kernel: null } as never),
+      { code: "INVALID_ARGUMENT", field: "name" },
     ],
     [
       "a number where text belongs",

@@ -1,11 +1,13 @@
-// terrarium create NAME --starter | --kernel FILE ...
+// terrarium create NAME --starter | --iso FILE | --kernel FILE | --disk FILE ...
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
+import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
 import { isSize, parseMiB } from "../parse.ts";
 
 interface Options {
   readonly starter?: true;
+  readonly iso?: string;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly cmdline?: string;
@@ -19,6 +21,7 @@ export const registerCreate: RegisterCommand = (program, run) => {
     .command("create <name>")
     .description("make a machine")
     .option("--starter", "Starter Linux with its own disk")
+    .option("--iso <file>", "boot from this disc; settings that are not given are guessed from it")
     .option("--kernel <file>", "64-bit Linux kernel (bzImage)")
     .option("--initrd <file>", "initial RAM disk")
     .option("--cmdline <text>", "parameters for the kernel")
@@ -40,24 +43,36 @@ export const registerCreate: RegisterCommand = (program, run) => {
               ...(memoryMiB !== undefined && { memoryMiB }),
               ...(options.description !== undefined && { description: options.description }),
             })
-          : await client.machines.create({
-              name,
-              kernel: path.resolve(requireKernel(options.kernel)),
-              initrd: options.initrd === undefined ? null : path.resolve(options.initrd),
-              commandLine: options.cmdline ?? "",
-              description: options.description ?? "",
-              disks: (options.disk ?? []).map(diskOf),
-              ...(memoryMiB !== undefined && { memoryMiB }),
-            });
+          : await client.machines.create(await requestOf(name, options, memoryMiB, client));
         session.print(machine, `${machine.name} (${machine.id})`);
       }),
     );
 };
 
+async function requestOf(name: string, options: Options, memoryMiB: number | undefined, client: RpcClient) {
+  const { kernel, initrd, cmdline, description = "", disk } = options;
+  requireBootable(options);
+  const iso = options.iso === undefined ? null : path.resolve(options.iso);
+  const guess = iso === null ? undefined : await client.media.describe({ file: iso });
+  // An installer needs somewhere to install to.
+  const guessedDisks = guess && guess.diskMiB > 0 ? [{ sizeMiB: guess.diskMiB }] : [];
+  return {
+    name,
+    kernel: kernel === undefined ? null : path.resolve(kernel),
+    initrd: initrd === undefined ? null : path.resolve(initrd),
+    commandLine: cmdline ?? "",
+    description,
+    disks: disk?.map(diskOf) ?? guessedDisks,
+    iso,
+    ...(guess && { osType: guess.osType, memoryMiB: guess.memoryMiB }),
+    ...(memoryMiB !== undefined && { memoryMiB }),
+  };
+}
+
 /** Starter Linux brings what it boots from: an option that would be ignored is refused. */
 function refuseContradiction(options: Options): void {
   if (!options.starter) return;
-  const field = (["kernel", "initrd", "cmdline", "disk"] as const).find((each) => options[each] !== undefined);
+  const field = (["iso", "kernel", "initrd", "cmdline", "disk"] as const).find((each) => options[each] !== undefined);
   if (field === undefined) return;
   throw new AppError("INVALID_ARGUMENT", `--starter and --${field} exclude each other`, {
     field,
@@ -74,10 +89,17 @@ function diskOf(text: string): { sizeMiB: number } | { file: string } {
   return isSize(text) ? { sizeMiB: parseMiB(text, "disk") } : { file: path.resolve(text) };
 }
 
-function requireKernel(kernel: string | undefined): string {
-  if (kernel !== undefined) return kernel;
-  throw new AppError("INVALID_ARGUMENT", "Say what to boot", {
-    field: "kernel",
-    remedy: "Use --starter for Starter Linux, or --kernel FILE.",
-  });
+function requireBootable({ iso, kernel, initrd, cmdline, disk }: Options): void {
+  const refuse = (message: string, field: string, remedy: string): never => {
+    throw new AppError("INVALID_ARGUMENT", message, { field, consequence: "Nothing was made.", remedy });
+  };
+  if (kernel === undefined && (initrd !== undefined || cmdline !== undefined)) {
+    refuse("--initrd and --cmdline belong to a kernel", "kernel", "Give --kernel FILE as well.");
+  }
+  if (iso !== undefined || kernel !== undefined || disk !== undefined) return;
+  refuse(
+    "Say what to boot",
+    "kernel",
+    "Use --starter for Starter Linux, --iso FILE for a disc, --disk FILE for an installed disk, or --kernel FILE.",
+  );
 }

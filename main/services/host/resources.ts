@@ -1,8 +1,9 @@
-// Files that come with the app: Starter Linux, built by set-up into TERRARIUM_RESOURCES or out/starter.
+// Files that come with the app: Starter Linux, built by set-up into TERRARIUM_RESOURCES or out/starter; firmware in a folder beside it.
 import { access } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { AppError } from "../../../native-core/common/errors.ts";
+import { findFirmware } from "./firmware-files.ts";
 
 export const STARTER_PREFIX = "starter:";
 const STARTER_FILES = ["vmlinuz", "initrd.img", "disk-template.qcow2"] as const;
@@ -16,6 +17,11 @@ export class Resources {
 
   starterFile(name: (typeof STARTER_FILES)[number]): string {
     return path.join(this.#starter, name);
+  }
+
+  /** Images of the PC's firmware. @throws AppError */
+  firmware(): ReturnType<typeof findFirmware> {
+    return findFirmware(path.join(path.dirname(this.#starter), "firmware"));
   }
 
   /** The file behind a boot reference: `starter:NAME` or an absolute path. `field` is the setting it came from. */

@@ -5,6 +5,7 @@ import { changedFields, type SettingField, settingValue, withSetting } from "../
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { ServiceContext } from "../context.ts";
+import { checkDiscs } from "../media/discs.ts";
 import { checkBoot, existingImage, makeDisk, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { isStill, requireState, STATE_NAMES } from "./states.ts";
@@ -25,6 +26,7 @@ async function applyChanges(context: ServiceContext, machine: Machine, config: M
     for (const change of changes) requireChangeable(machine, change);
     if (changes.some((change) => change.path.startsWith("boot."))) await checkBoot(context, config);
     if (changes.some((change) => change.path === "disks")) await checkDisks(context, machine, config);
+    if (changes.some((change) => change.path === "opticalDrives")) await checkDiscs(config);
     if (changes.length === 0) return;
     // Renaming a machine or describing it does not make it differ from its snapshot.
     const substantial = changes.some((change) => change.change !== "running");

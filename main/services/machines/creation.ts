@@ -23,6 +23,7 @@ import type { ServiceContext } from "../context.ts";
 import { explained } from "../failures.ts";
 import { STARTER_PREFIX } from "../host/resources.ts";
 import { newId } from "../ids.ts";
+import { checkDiscs } from "../media/discs.ts";
 import { checkInitrd, checkKernel } from "./boot-files.ts";
 import { Machine } from "./machine.ts";
 
@@ -37,10 +38,14 @@ export interface CustomMachine {
   readonly name: string;
   readonly description: string;
   readonly memoryMiB: number;
-  readonly kernel: string;
+  /** Null: it boots from its disks and discs. */
+  readonly kernel: string | null;
   readonly initrd: string | null;
   readonly commandLine: string;
   readonly disks: readonly NewDisk[];
+  /** A disc for its optical drive. A machine without kernel has a drive in any case. */
+  readonly iso?: string | null;
+  readonly osType?: MachineConfig["osType"];
 }
 
 export async function createStarter(
@@ -73,13 +78,16 @@ export async function createStarter(
 }
 
 export async function createCustom(context: ServiceContext, options: CustomMachine): Promise<Machine> {
-  const { kernel, initrd, commandLine } = options;
+  const { kernel, initrd, commandLine, iso = null, osType = "linux" } = options;
   const config = validConfig({
     ...defaultMachineConfig(options.name, { kernel, initrd, commandLine }),
+    opticalDrives: iso !== null || kernel === null ? [{ id: "cd0", file: iso }] : [],
+    osType,
     description: options.description,
     memoryMiB: options.memoryMiB,
   });
   await checkBoot(context, config);
+  await checkDiscs(config);
   return makeMachine(context, config, async (paths) => {
     const disks: DiskConfig[] = [];
     for (const [index, disk] of options.disks.entries()) {
@@ -91,6 +99,7 @@ export async function createCustom(context: ServiceContext, options: CustomMachi
 
 /** The boot files of a configuration: there, readable and of the right kind. */
 export async function checkBoot(context: ServiceContext, config: MachineConfig): Promise<void> {
+  if (config.boot.kernel === null) return;
   await checkKernel(context.resources.resolve(config.boot.kernel, "boot.kernel"));
   if (config.boot.initrd !== null) await checkInitrd(context.resources.resolve(config.boot.initrd, "boot.initrd"));
 }

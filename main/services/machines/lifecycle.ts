@@ -17,6 +17,7 @@ import type { VmClient } from "../../supervisor/vm-client.ts";
 import type { ServiceContext } from "../context.ts";
 import { explained, failureOf } from "../failures.ts";
 import { newGenerationId, newId } from "../ids.ts";
+import { checkDiscs, discEjected } from "../media/discs.ts";
 import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
@@ -59,6 +60,7 @@ export class Lifecycle {
       client = await this.#processes.take(engine.module);
       const vm = new RunningVm(client, request.dataSocket);
       vm.onLog((line) => void machine.log.write(line.level, line.message));
+      vm.onEjected((driveId) => void discEjected(machine, driveId).catch(() => undefined));
       machine.vm = vm;
       // Before the guest can write: should everything end now, the disks count as touched. A saved state stays valid until the
       // engine has it, because the guest does not run before `resume`.
@@ -261,6 +263,8 @@ export class Lifecycle {
     const { config, savedState } = machine.record;
     const { resources, store, images } = this.#context;
     await checkBoot(this.#context, config);
+    await checkDiscs(config);
+    const { kernel, initrd } = config.boot;
     const disks = config.disks.map((disk) => ({ ...disk, file: path.resolve(machine.paths.folder, disk.file) }));
     for (const [index, disk] of disks.entries()) {
       await images.inspect(disk.file, disk.format).catch((error: unknown) => {
@@ -276,9 +280,11 @@ export class Lifecycle {
       machineId: machine.id,
       config,
       folder: machine.paths.folder,
-      kernelFile: resources.resolve(config.boot.kernel, "boot.kernel"),
-      initrdFile: config.boot.initrd === null ? null : resources.resolve(config.boot.initrd, "boot.initrd"),
+      kernelFile: kernel === null ? null : resources.resolve(kernel, "boot.kernel"),
+      initrdFile: initrd === null || kernel === null ? null : resources.resolve(initrd, "boot.initrd"),
+      ...(kernel === null && { firmware: await resources.firmware() }),
       disks,
+      opticalDrives: config.opticalDrives,
       chunkFolder: store.data.chunks,
       logFolder: machine.paths.logs,
       dataSocket: await dataSocketPath(store.data, machine.id),

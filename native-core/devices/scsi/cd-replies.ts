@@ -12,7 +12,7 @@ const DATA_TRACK = 0x14;
 /** Blocks of the lead-in, which addresses in minutes, seconds and frames count. */
 const LEAD_IN_BLOCKS = 150;
 
-const ascii = (text: string): number[] => [...text].map((character) => character.charCodeAt(0));
+const ascii = (text: string): number[] => Array.from(text, (character) => character.charCodeAt(0));
 const word = (value: number): number[] => [(value >>> 8) & 0xff, value & 0xff];
 const dword = (value: number): number[] => [...word(value >>> 16), ...word(value & 0xffff)];
 

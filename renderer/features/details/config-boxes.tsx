@@ -61,7 +61,11 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
       </Box>
       <Box {...box("boot")}>
         <dl>
-          <LinkRow machine={machine} field="boot.kernel" value={fileName(config.boot.kernel)} />
+          <LinkRow
+            machine={machine}
+            field="boot.kernel"
+            value={config.boot.kernel ? fileName(config.boot.kernel) : t("common.none")}
+          />
           <LinkRow
             machine={machine}
             field="boot.initrd"

@@ -128,6 +128,7 @@ const handlers: Handlers = {
     };
     return { capabilities, startMs: 5 };
   },
+  changeDisc: () => ({ changed: true }),
   pause: () => (runState("paused"), null),
   resume: () => (runState("running"), null),
   reset() {

@@ -77,6 +77,8 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
       startMs: 1,
     };
   },
+  // A guest that keeps its disc until it is forced.
+  changeDisc: ({ file, force }) => ({ changed: force || file !== null }),
   pause: () => null,
   resume: () => null,
   reset: () => {

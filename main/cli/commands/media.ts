@@ -1,0 +1,78 @@
+// terrarium media attach | eject | describe
+import path from "node:path";
+import { AppError } from "../../../native-core/common/errors.ts";
+import type { RegisterCommand } from "../command.ts";
+import { bytes } from "../format.ts";
+
+export const registerMedia: RegisterCommand = (program, run) => {
+  const media = program.command("media").description("discs in optical drives; also while a machine runs");
+
+  media
+    .command("attach <name> <iso>")
+    .description("put an ISO image into a machine's drive")
+    .option("--drive <id>", "which drive, such as cd1; default: the first")
+    .option("--force", "take a disc out that the guest has locked")
+    .action(
+      run(async (session, name: string, iso: string, options: { drive?: string; force?: true }) => {
+        const file = path.resolve(iso);
+        const { id, name: known } = await session.machine(name);
+        const client = await session.client();
+        const { changed } = await client.media.changeDisc({
+          id,
+          file,
+          ...drive(options),
+          force: options.force === true,
+        });
+        if (!changed) throw locked(known);
+        session.print({ changed }, `${path.basename(file)} is in the drive of ${known}.`);
+      }),
+    );
+
+  media
+    .command("eject <name>")
+    .description("take the disc out of a machine's drive")
+    .option("--drive <id>", "which drive, such as cd1; default: the first")
+    .option("--force", "also when the guest has locked it")
+    .action(
+      run(async (session, name: string, options: { drive?: string; force?: true }) => {
+        const { id, name: known } = await session.machine(name);
+        const client = await session.client();
+        const { changed } = await client.media.changeDisc({
+          ...{ id, file: null, ...drive(options) },
+          force: options.force === true,
+        });
+        if (!changed) throw locked(known);
+        session.print({ changed }, `The drive of ${known} is empty.`);
+      }),
+    );
+
+  media
+    .command("describe <iso>")
+    .description("show what an ISO image is, and what a machine for it would get")
+    .action(
+      run(async (session, iso: string) => {
+        const facts = await (await session.client()).media.describe({ file: path.resolve(iso) });
+        const boots = [facts.bootsBios && "BIOS", facts.bootsUefi && "UEFI"].filter(Boolean).join(" and ");
+        session.print(
+          facts,
+          [
+            `${facts.label || "no label"}, ${bytes(facts.sizeBytes)}${facts.isIso ? "" : ", not an ISO image"}`,
+            boots ? `boots with ${boots}` : "does not boot",
+            `suggested: "${facts.name}", ${facts.memoryMiB} MiB of memory, ${facts.diskMiB / 1024} GiB of disk`,
+          ].join("\n"),
+        );
+      }),
+    );
+};
+
+function drive({ drive: driveId }: { drive?: string }): { driveId?: string } {
+  return driveId === undefined ? {} : { driveId };
+}
+
+function locked(name: string): AppError {
+  return new AppError("IN_USE", `The guest of ${name} uses the disc`, {
+    field: "drive",
+    consequence: "It was asked to let the disc go; the disc is still in the drive.",
+    remedy: "Unmount it in the guest and try again, or use --force.",
+  });
+}

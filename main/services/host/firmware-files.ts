@@ -1,0 +1,51 @@
+// The PC's firmware: SeaBIOS and its VGA BIOS, fetched by set-up (scripts/setup/firmware.ts) or installed on the system.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { AppError } from "../../../native-core/common/errors.ts";
+import type { StartRequest } from "../../../native-core/protocol/engine.ts";
+
+const BIOS = "bios-256k.bin";
+const VIDEO_BIOS = "vgabios-stdvga.bin";
+/** Lines of sha256sum(1) that set-up wrote beside what it fetched. */
+const CHECKSUMS = "SHA256SUMS";
+/** Where distributions put SeaBIOS for QEMU. */
+const SYSTEM_FOLDERS = ["/usr/share/seabios", "/usr/share/qemu", "/usr/share/qemu-kvm"];
+
+type FirmwareFiles = NonNullable<StartRequest["firmware"]>;
+
+/** `folder`: where set-up put it. @throws AppError NOT_FOUND, or INVALID_FILE when a file is not what set-up fetched. */
+export async function findFirmware(folder: string): Promise<FirmwareFiles> {
+  for (const candidate of [folder, ...SYSTEM_FOLDERS]) {
+    const files = { biosFile: path.join(candidate, BIOS), videoBiosFile: path.join(candidate, VIDEO_BIOS) };
+    if (await areThere(candidate, Object.values(files))) return files;
+  }
+  throw new AppError("NOT_FOUND", "The firmware that boots disks and discs is not here", {
+    file: path.join(folder, BIOS),
+    field: "boot.kernel",
+    consequence: "The machine was not started.",
+    remedy: "Run `npm start` once: it fetches SeaBIOS. Or install your system's package seabios.",
+  });
+}
+
+async function areThere(folder: string, files: readonly string[]): Promise<boolean> {
+  const sums = await readFile(path.join(folder, CHECKSUMS), "utf8").catch(() => null);
+  for (const file of files) {
+    const bytes = await readFile(file).catch(() => null);
+    if (bytes === null) return false;
+    const expected = sums === null ? null : checksumIn(sums, path.basename(file));
+    if (expected === null || expected === createHash("sha256").update(bytes).digest("hex")) continue;
+    throw new AppError("INVALID_FILE", `The firmware was changed since it was fetched: ${file}`, {
+      file,
+      field: "boot.kernel",
+      consequence: "The machine was not started.",
+      remedy: `Delete ${folder} and run \`npm start\`: it fetches the firmware again.`,
+    });
+  }
+  return true;
+}
+
+function checksumIn(sums: string, name: string): string {
+  const line = sums.split("\n").find((each) => each.endsWith(`  ${name}`));
+  return line?.split(" ")[0] ?? "missing";
+}

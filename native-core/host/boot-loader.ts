@@ -1,0 +1,47 @@
+// What a machine starts with: a Linux kernel of the user's, or the PC's firmware, which finds a system on disks and discs.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { assert } from "../common/assert.ts";
+import type { Firmware } from "../firmware/firmware.ts";
+import { LinuxBoot } from "../firmware/linux-boot.ts";
+import { PcFirmware } from "../firmware/pc-firmware.ts";
+import { bootPaths } from "../machine/storage-layout.ts";
+import type { StartRequest } from "../protocol/engine.ts";
+import { fileError } from "./file-error.ts";
+
+/** Throws AppError naming file and field. */
+export async function bootLoader(request: StartRequest): Promise<Firmware> {
+  const { config, kernelFile, initrdFile, machineId, firmware } = request;
+  const memoryBytes = config.memoryMiB * 2 ** 20;
+  if (kernelFile === null) {
+    assert(firmware, "a machine without kernel has firmware");
+    return new PcFirmware({
+      bios: await bootFile(firmware.biosFile, "boot.kernel"),
+      videoBios: await bootFile(firmware.videoBiosFile, "boot.kernel"),
+      memoryBytes,
+      cpuCount: config.cpuCount,
+      uuid: machineUuid(machineId),
+      bootOrder: bootPaths(config),
+      bootMenuMs: Math.round(config.boot.menuSeconds * 1000),
+    });
+  }
+  const kernel = await bootFile(kernelFile, "boot.kernel");
+  const initrd = initrdFile === null ? undefined : await bootFile(initrdFile, "boot.initrd");
+  return new LinuxBoot({ kernel, initrd, commandLine: config.boot.commandLine, memoryBytes });
+}
+
+async function bootFile(file: string, field: string): Promise<{ file: string; bytes: Uint8Array }> {
+  try {
+    return { file, bytes: new Uint8Array(await readFile(file)) };
+  } catch (error) {
+    throw fileError(error, file, { field, consequence: "The machine was not started." });
+  }
+}
+
+/** The same for a machine all its life, another for every other one (RFC 9562, version 8: of one's own making). */
+function machineUuid(machineId: string): Uint8Array {
+  const uuid = new Uint8Array(createHash("sha256").update(`terrarium ${machineId}`).digest().subarray(0, 16));
+  uuid[6] = ((uuid[6] ?? 0) & 0x0f) | 0x80;
+  uuid[8] = ((uuid[8] ?? 0) & 0x3f) | 0x80;
+  return uuid;
+}

@@ -1,0 +1,40 @@
+// The disks and discs of a start request as parts of the machine: which controller each hangs on.
+import type { CardParts, IdePart } from "../machine/cards.ts";
+import { IDE_DISK_POSITIONS, IDE_DRIVE_POSITIONS } from "../machine/storage-layout.ts";
+import type { StartRequest } from "../protocol/engine.ts";
+import type { DiskSet } from "./disk-set.ts";
+import type { OpticalDrives } from "./optical-drives.ts";
+
+type ReportError = (message: string) => void;
+
+export function storageParts(
+  request: StartRequest,
+  { disks }: DiskSet,
+  { drives }: OpticalDrives,
+  report: ReportError,
+): Pick<CardParts, "disks" | "ide"> {
+  const isIde = (id: string): boolean => request.disks.find((disk) => disk.id === id)?.bus === "ide";
+  const parts = disks.map((disk) => ({
+    id: disk.id,
+    backend: disk,
+    onError: (kind: string, error: unknown) => report(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
+  }));
+  const ide: IdePart[] = [
+    ...parts
+      .filter(({ id }) => isIde(id))
+      .slice(0, IDE_DISK_POSITIONS.length)
+      .map(({ id, backend, onError }, index) => ({
+        ...{ id, disk: backend, onError },
+        position: IDE_DISK_POSITIONS[index] ?? 0,
+      })),
+    ...drives.map(({ id, cdRom }, index) => ({
+      ...{ id, cdRom, position: IDE_DRIVE_POSITIONS[index] ?? 2 },
+      onError: (kind: string, error: unknown) => report(`drive ${id}: ${kind} failed: ${messageOf(error)}`),
+    })),
+  ];
+  return { disks: parts.filter(({ id }) => !isIde(id)), ...(ide.length > 0 && { ide }) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

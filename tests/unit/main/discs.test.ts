@@ -1,0 +1,155 @@
+// Machines that boot from discs: made from an ISO image, discs changed in every state, firmware found and checked.
+import { createHash } from "node:crypto";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { App } from "../../../main/services/app.ts";
+import { findFirmware } from "../../../main/services/host/firmware-files.ts";
+import { createCustom } from "../../../main/services/machines/creation.ts";
+import type { Machine } from "../../../main/services/machines/machine.ts";
+import { changeDisc, discEjected } from "../../../main/services/media/discs.ts";
+import { describeMedium } from "../../../main/services/media/guess.ts";
+import { isoImage } from "../../support/iso-image.ts";
+import { openTestApp, temporaryFolder } from "../../support/test-app.ts";
+
+let folder: string;
+let app: App;
+let iso: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  const firmware = path.join(folder, "firmware");
+  await mkdir(firmware);
+  for (const name of ["bios-256k.bin", "vgabios-stdvga.bin"]) await writeFile(path.join(firmware, name), name);
+  app = await openTestApp(folder);
+  iso = await isoFile("debian-12.11.0-amd64-netinst.iso", "Debian 12.11.0 amd64 n");
+});
+
+afterEach(async () => {
+  await app.close("power-off");
+  await rm(folder, { recursive: true });
+});
+
+async function isoFile(name: string, label: string): Promise<string> {
+  const file = path.join(folder, name);
+  const loader = new Uint8Array(2048);
+  await writeFile(file, isoImage({ label, files: new Map([["BOOT", loader]]), boot: "BOOT" }));
+  return file;
+}
+
+function fromDisc(file: string | null = iso): Promise<Machine> {
+  const options = {
+    name: "vm",
+    description: "",
+    memoryMiB: 256,
+    kernel: null,
+    initrd: null,
+    commandLine: "",
+    disks: [],
+  };
+  return createCustom(app.context, { ...options, iso: file });
+}
+
+const disc = (machine: Machine): string | null | undefined => machine.record.config.opticalDrives[0]?.file;
+
+describe("a machine for a disc", () => {
+  it("gets a drive with the disc, or an empty one, and starts through firmware", async () => {
+    const machine = await fromDisc();
+    expect(machine.record.config).toMatchObject({
+      boot: { kernel: null, order: ["disk", "cdrom"] },
+      opticalDrives: [{ id: "cd0", file: iso }],
+    });
+    await app.lifecycle.start(machine);
+    expect(machine.state).toBe("running");
+    await app.lifecycle.stop(machine, "power-off");
+  });
+
+  it("is not made from a file that is no disc, or is not there", async () => {
+    const tiny = path.join(folder, "tiny.iso");
+    await writeFile(tiny, "x");
+    await expect(fromDisc(tiny)).rejects.toMatchObject({ code: "INVALID_FILE", details: { file: tiny } });
+    const field = "opticalDrives.0.file";
+    await expect(fromDisc(path.join(folder, "nowhere.iso"))).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      details: { field },
+    });
+    expect(app.context.registry.list()).toEqual([]);
+  });
+
+  it("does not start without its disc, naming it", async () => {
+    const machine = await fromDisc();
+    await rm(iso);
+    await expect(app.lifecycle.start(machine)).rejects.toMatchObject({ code: "NOT_FOUND", details: { file: iso } });
+    expect(machine.state).toBe("powered-off");
+  });
+});
+
+describe("a disc", () => {
+  it("is changed while the machine is off and while it runs", async () => {
+    const machine = await fromDisc(null);
+    expect(await changeDisc(machine, { file: iso, force: false })).toBe(true);
+    expect(disc(machine)).toBe(iso);
+    await app.lifecycle.start(machine);
+    const other = await isoFile("other.iso", "OTHER");
+    expect(await changeDisc(machine, { driveId: "cd0", file: other, force: false })).toBe(true);
+    expect(disc(machine)).toBe(other);
+  });
+
+  it("stays where it is while the guest keeps it, unless it is forced out", async () => {
+    const machine = await fromDisc();
+    await app.lifecycle.start(machine);
+    expect(await changeDisc(machine, { file: null, force: false })).toBe(false);
+    expect(disc(machine)).toBe(iso);
+    expect(await changeDisc(machine, { file: null, force: true })).toBe(true);
+    expect(disc(machine)).toBeNull();
+  });
+
+  it("is out after the guest ejected it", async () => {
+    const machine = await fromDisc();
+    await discEjected(machine, "cd0");
+    await discEjected(machine, "gone");
+    expect(disc(machine)).toBeNull();
+  });
+
+  it("is not changed under a saved guest, nor in a drive that is not there", async () => {
+    const machine = await fromDisc();
+    await expect(changeDisc(machine, { driveId: "cd7", file: iso, force: false })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      details: { field: "driveId" },
+    });
+    await app.lifecycle.start(machine);
+    await app.lifecycle.stop(machine, "save");
+    await expect(changeDisc(machine, { file: null, force: true })).rejects.toMatchObject({ code: "INVALID_STATE" });
+    expect(disc(machine)).toBe(iso);
+  });
+});
+
+describe("an ISO image", () => {
+  it.each([
+    ["debian-12.11.0-amd64-netinst.iso", "Debian 12.11.0 amd64 n", "Debian 12.11", "linux", 1024],
+    ["alpine-virt-3.20.1-x86_64.iso", "alpine-virt 3.20.1 x86_64", "Alpine Linux 3.20.1", "linux", 256],
+    ["memtest86+x64.iso", "MT86PLUS", "Memtest86+", "other", 256],
+    ["holiday-pictures.iso", "PICTURES", "holiday-pictures", "other", 1024],
+  ])("called %s (%s) becomes a machine %s", async (name, label, machineName, osType, memoryMiB) => {
+    const facts = await describeMedium(await isoFile(name, label));
+    expect(facts).toMatchObject({ name: machineName, osType, memoryMiB, isIso: true, bootsBios: true });
+  });
+});
+
+describe("firmware", () => {
+  it("is refused when it is not what set-up fetched", async () => {
+    const there = path.join(folder, "firmware");
+    const sum = (text: string) => createHash("sha256").update(text).digest("hex");
+    const sums = (second: string) => `${sum("bios-256k.bin")}  bios-256k.bin\n${sum(second)}  vgabios-stdvga.bin\n`;
+    await writeFile(path.join(there, "SHA256SUMS"), sums("vgabios-stdvga.bin"));
+    expect(await findFirmware(there)).toEqual({
+      biosFile: path.join(there, "bios-256k.bin"),
+      videoBiosFile: path.join(there, "vgabios-stdvga.bin"),
+    });
+    await writeFile(path.join(there, "SHA256SUMS"), sums("something else"));
+    await expect(findFirmware(there)).rejects.toMatchObject({
+      code: "INVALID_FILE",
+      details: { file: path.join(there, "vgabios-stdvga.bin"), remedy: expect.any(String) },
+    });
+  });
+});
