@@ -1,12 +1,13 @@
 // Boots Linux in the terminal, without app or VM process: the shortest way to see what the core does. stdin and stdout are COM1.
 //
-//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT] [--jit THRESHOLD|off]
+//   node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--exit-after TEXT] [--jit THRESHOLD|off] [--cpu MODEL]
 //
 // Ctrl+] ends it. With --exit-after the program ends when the guest has printed TEXT. Blocks are compiled after
 // THRESHOLD executions.
 import "../native-core/host/v8-flags.ts";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { CPU_MODEL_NAMES, DEFAULT_CPU_MODEL } from "../native-core/cpu/cpuid/models.ts";
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../native-core/cpu/jit/jit.ts";
 import { InterpreterVcpu } from "../native-core/cpu/vcpu.ts";
 import { LinuxBoot } from "../native-core/firmware/linux-boot.ts";
@@ -28,12 +29,19 @@ const { values } = parseArgs({
     cpus: { type: "string", default: "1" },
     "exit-after": { type: "string" },
     jit: { type: "string" },
+    cpu: { type: "string", default: DEFAULT_CPU_MODEL },
   },
 });
 if (values.kernel === undefined) {
   process.stderr.write(
     "usage: node scripts/boot.ts --kernel FILE [--initrd FILE] [--cmdline S] [--memory MIB] [--cpus N]\n",
   );
+  process.exit(2);
+}
+
+const model = CPU_MODEL_NAMES.find((name) => name === values.cpu);
+if (model === undefined) {
+  process.stderr.write(`--cpu is one of ${CPU_MODEL_NAMES.join(", ")}\n`);
   process.exit(2);
 }
 
@@ -45,13 +53,15 @@ const file = (path: string) => ({ file: path, bytes: new Uint8Array(readFileSync
 let printed = "";
 const started = performance.now();
 
+const create = coreProcessor(
+  await interpreterModule(),
+  values.jit === undefined ? DEFAULT_JIT_OPTIONS : jitOptions(values.jit),
+);
+
 const machine = createMachine({
   memoryBytes,
+  createProcessor: (options) => create({ ...options, model }),
   vcpuCount: Number(values.cpus),
-  createProcessor: coreProcessor(
-    await interpreterModule(),
-    values.jit === undefined ? DEFAULT_JIT_OPTIONS : jitOptions(values.jit),
-  ),
   firmware: new LinuxBoot({
     kernel: file(values.kernel),
     initrd: values.initrd === undefined ? undefined : file(values.initrd),

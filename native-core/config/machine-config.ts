@@ -14,6 +14,8 @@ export const IDE_DISKS_MAX = 2;
 export const OPTICAL_DRIVES_MAX = 2;
 export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 
+/** What CPUID may show (cpu/cpuid/models.ts), least first. */
+const CPU_MODELS = ["baseline", "x86-64-v2", "x86-64-v3", "max"] as const;
 const OS_TYPES = ["linux", "other"] as const;
 
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
@@ -115,6 +117,15 @@ export const machineConfigSchema = z.strictObject({
     change: "off",
     control: "slider",
     example: 4,
+  }),
+  // Machines that were made before there were models keep the processor that their guests know.
+  cpuModel: field(z.enum(CPU_MODELS).default("baseline"), {
+    label: "Processor model",
+    help: "What the guest is told it may use: x86-64-v2 has SSE4.2 and AES, x86-64-v3 adds what is there of AVX2 and its like, max is everything.",
+    page: "system",
+    change: "off",
+    control: "select",
+    example: "max",
   }),
   engine: field(z.enum(["embedded"]), {
     label: "Engine",
@@ -234,6 +245,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     group: "",
     memoryMiB: 256,
     cpuCount: 1,
+    cpuModel: "x86-64-v2",
     engine: "embedded",
     boot: { kernel: null, initrd: null, commandLine: "", order: [...BOOT_DEVICES], menuSeconds: 0.5, ...boot },
     display: { videoMemoryMiB: 16 },

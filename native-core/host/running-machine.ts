@@ -94,7 +94,7 @@ export class RunningMachine {
       memoryBytes: memoryBytes(config),
       vcpuCount: config.cpuCount,
       createProcessor: (options) => {
-        processor = createProcessor(options);
+        processor = createProcessor({ ...options, model: config.cpuModel });
         return processor;
       },
       firmware,

@@ -8,6 +8,7 @@ import { assert } from "../common/assert.ts";
 import { AppError } from "../common/errors.ts";
 import type { Platform } from "../cpu/context.ts";
 import { VCPUS_MAX } from "../cpu/mmu/memory-layout.ts";
+import type { CpuModelName } from "../cpu/cpuid/models.ts";
 import type { InterruptSource, Vcpu } from "../cpu/vcpu-contract.ts";
 import { SystemBus } from "../devices/bus.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
@@ -50,6 +51,8 @@ export interface ProcessorOptions {
   bus: SystemBus;
   /** What each vCPU has to itself, in order. */
   vcpus: readonly { platform: Platform; interrupts: InterruptSource }[];
+  /** What CPUID shows. */
+  model?: CpuModelName;
 }
 
 export type ProcessorFactory<P extends Processor = Processor> = (options: ProcessorOptions) => P;

@@ -1,7 +1,6 @@
 // The processors of a machine: the vCPUs of cpu/, their memory, and video memory behind RAM that they reach without the device.
-
+import { cpuModel, DEFAULT_CPU_MODEL } from "../cpu/cpuid/models.ts";
 import { withTopology } from "../cpu/helpers/cpu-topology.ts";
-import { BASELINE_CPU } from "../cpu/helpers/cpuid.ts";
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../cpu/jit/jit.ts";
 import type { InterpreterVcpu } from "../cpu/vcpu.ts";
 import { VcpuGroup } from "../cpu/vcpu-group.ts";
@@ -26,7 +25,7 @@ export function coreProcessor(
   interpreterModule: WebAssembly.Module,
   jit: JitOptions | "off" = DEFAULT_JIT_OPTIONS,
 ): ProcessorFactory<CoreProcessor> {
-  return ({ memoryBytes, videoMemoryBytes, bus, vcpus }) => {
+  return ({ memoryBytes, videoMemoryBytes, bus, vcpus, model = DEFAULT_CPU_MODEL }) => {
     const group = new VcpuGroup({
       ramBytes: memoryBytes,
       vramBytes: videoMemoryBytes,
@@ -34,7 +33,7 @@ export function coreProcessor(
       bus,
       vcpus: vcpus.map((parts, index) => ({
         ...parts,
-        model: withTopology(BASELINE_CPU, { index, count: vcpus.length }),
+        model: withTopology(cpuModel(model), { index, count: vcpus.length }),
       })),
       jit: jit === "off" ? undefined : jit,
     });

@@ -8,7 +8,7 @@ import {
   type Platform,
 } from "../../../../native-core/cpu/context.ts";
 import { CpuState } from "../../../../native-core/cpu/cpu-state.ts";
-import { BASELINE_CPU } from "../../../../native-core/cpu/helpers/cpuid.ts";
+import { cpuModel } from "../../../../native-core/cpu/cpuid/models.ts";
 import { HELPERS } from "../../../../native-core/cpu/helpers/registry.ts";
 import { deriveMode } from "../../../../native-core/cpu/mode.ts";
 import { resetCpu } from "../../../../native-core/cpu/reset.ts";
@@ -100,7 +100,7 @@ export class FakeCpu implements CpuContext {
   readonly state = new CpuState(new ArrayBuffer(STATE_SIZE));
   readonly memory = new FlatMemory();
   readonly platform = new FakePlatform();
-  readonly model: CpuModel = BASELINE_CPU;
+  readonly model: CpuModel = cpuModel("baseline");
   halts = 0;
 
   constructor() {
