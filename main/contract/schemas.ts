@@ -198,21 +198,6 @@ export const trashEntrySchema = z.object({
 });
 export type TrashEntry = z.infer<typeof trashEntrySchema>;
 
-export const hostInfoSchema = z.object({
-  contractVersion: z.int(),
-  appVersion: z.string(),
-  platform: z.string(),
-  cpuModel: z.string(),
-  cpuCount: z.int(),
-  memoryBytes: z.number(),
-  freeMemoryBytes: z.number(),
-  freeDiskBytes: z.number(),
-  home: z.string(),
-  starterAvailable: z.boolean(),
-  /** Entries the list was rebuilt from or that reconciliation repaired at this start, for the user to know. */
-  notices: z.array(z.string()),
-});
-export type HostInfo = z.infer<typeof hostInfoSchema>;
 /** A disk image that a machine has, or a left-over file in its folder (`diskId` null), such as a layer that waits to be merged. */
 export const diskEntrySchema = z.object({
   file: z.string(),
@@ -231,6 +216,23 @@ export const diskEntrySchema = z.object({
 });
 export type DiskEntry = z.infer<typeof diskEntrySchema>;
 
+export const hostInfoSchema = z.object({
+  contractVersion: z.int(),
+  appVersion: z.string(),
+  platform: z.string(),
+  cpuModel: z.string(),
+  cpuCount: z.int(),
+  memoryBytes: z.number(),
+  freeMemoryBytes: z.number(),
+  /** Share of all processors that is busy, averaged over a minute; 0 where the system does not tell. */
+  cpuLoad: z.number(),
+  freeDiskBytes: z.number(),
+  home: z.string(),
+  starterAvailable: z.boolean(),
+  /** Entries the list was rebuilt from or that reconciliation repaired at this start, for the user to know. */
+  notices: z.array(z.string()),
+});
+export type HostInfo = z.infer<typeof hostInfoSchema>;
 
 export const logEntrySchema = z.object({
   atMs: z.number(),
@@ -238,5 +240,3 @@ export const logEntrySchema = z.object({
   message: z.string(),
 });
 export type LogEntry = z.infer<typeof logEntrySchema>;
-  /** Share of all processors that is busy, averaged over a minute; 0 where the system does not tell. */
-  cpuLoad: z.number(),

@@ -28,13 +28,11 @@ const diskSchema = z.strictObject({
   file: z.string().min(1).max(4096),
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
-});
-export type DiskConfig = z.infer<typeof diskSchema>;
   /** `ide` for systems without virtio drivers; `virtio` where it is left out. */
   bus: z.enum(["virtio", "ide"]).optional(),
+});
+export type DiskConfig = z.infer<typeof diskSchema>;
 
-const serialPortSchema = z.strictObject({
-  /** `console`: shown in the app, kept as scroll-back. `none`: the port is there, nothing is attached. */
 const opticalDriveSchema = z.strictObject({
   /** Stable id within the machine: `cd0`. */
   id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
@@ -43,6 +41,8 @@ const opticalDriveSchema = z.strictObject({
 });
 export type OpticalDriveConfig = z.infer<typeof opticalDriveSchema>;
 
+const serialPortSchema = z.strictObject({
+  /** `console`: shown in the app, kept as scroll-back. `none`: the port is there, nothing is attached. */
   mode: z.enum(["console", "none"]),
   /** Also append everything the guest prints to `logs/ttySn.log`. */
   log: z.boolean(),
@@ -159,17 +159,6 @@ export const machineConfigSchema = z.strictObject({
       change: "off",
       example: "console=ttyS0 quiet",
     }),
-  }),
-  display: z.strictObject({
-    videoMemoryMiB: field(
-      z
-        .int()
-        .min(4, "at least 4 MiB")
-        .max(64, "at most 64 MiB")
-        .refine((size) => (size & (size - 1)) === 0, "4, 8, 16, 32 or 64 MiB: a power of two"),
-      {
-        label: "Video memory",
-        help: "4, 8, 16, 32 or 64 MiB; 16 MiB is enough for 2560x1600 in full colour.",
     order: field(
       z
         .array(z.enum(BOOT_DEVICES))
@@ -193,6 +182,17 @@ export const machineConfigSchema = z.strictObject({
       control: "number",
       example: 5,
     }),
+  }),
+  display: z.strictObject({
+    videoMemoryMiB: field(
+      z
+        .int()
+        .min(4, "at least 4 MiB")
+        .max(64, "at most 64 MiB")
+        .refine((size) => (size & (size - 1)) === 0, "4, 8, 16, 32 or 64 MiB: a power of two"),
+      {
+        label: "Video memory",
+        help: "4, 8, 16, 32 or 64 MiB; 16 MiB is enough for 2560x1600 in full colour.",
         page: "display",
         change: "off",
         unit: "MiB",
@@ -209,17 +209,6 @@ export const machineConfigSchema = z.strictObject({
     control: "list",
     example: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false, bus: "ide" }],
   }),
-  serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
-    label: "Serial ports",
-    help: "ttyS0 and ttyS1 in a Linux guest.",
-    page: "serial",
-    change: "off",
-    control: "list",
-    example: [
-      { mode: "console", log: true },
-      { mode: "console", log: true },
-    ],
-  }),
   opticalDrives: field(
     z.array(opticalDriveSchema).max(OPTICAL_DRIVES_MAX, `at most ${OPTICAL_DRIVES_MAX} drives`).default([]),
     {
@@ -231,6 +220,17 @@ export const machineConfigSchema = z.strictObject({
       example: [{ id: "cd0", file: "/isos/installer.iso" }],
     },
   ),
+  serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
+    label: "Serial ports",
+    help: "ttyS0 and ttyS1 in a Linux guest.",
+    page: "serial",
+    change: "off",
+    control: "list",
+    example: [
+      { mode: "console", log: true },
+      { mode: "console", log: true },
+    ],
+  }),
 });
 
 export type MachineConfig = z.infer<typeof machineConfigSchema>;
@@ -250,10 +250,10 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     boot: { kernel: null, initrd: null, commandLine: "", order: [...BOOT_DEVICES], menuSeconds: 0.5, ...boot },
     display: { videoMemoryMiB: 16 },
     disks: [],
+    opticalDrives: [],
     serial: [
       { mode: "console", log: true },
       { mode: "none", log: false },
     ],
   };
 }
-    opticalDrives: [],
