@@ -17,6 +17,9 @@ import {
 /** Bits of RFLAGS that the arithmetic slots hold: CF PF AF ZF SF OF. */
 export const ARITHMETIC_FLAGS = 0x8d5;
 
+/** Within a vector register, in bytes. */
+const UPPER_HALF = 16;
+
 export type SegmentPart = keyof typeof SEGMENT_FIELDS;
 
 export class CpuState {
@@ -72,6 +75,18 @@ export class CpuState {
 
   setVector(register: number, value: bigint): void {
     const offset = VECTOR_OFFSET + register * VECTOR_STRIDE;
+    this.#view.setBigUint64(offset, BigInt.asUintN(64, value), true);
+    this.#view.setBigUint64(offset + 8, BigInt.asUintN(64, value >> 64n), true);
+  }
+
+  /** Unsigned 128-bit value of bits 255..128 of YMM register n. */
+  vectorUpper(register: number): bigint {
+    const offset = VECTOR_OFFSET + register * VECTOR_STRIDE + UPPER_HALF;
+    return this.#view.getBigUint64(offset, true) | (this.#view.getBigUint64(offset + 8, true) << 64n);
+  }
+
+  setVectorUpper(register: number, value: bigint): void {
+    const offset = VECTOR_OFFSET + register * VECTOR_STRIDE + UPPER_HALF;
     this.#view.setBigUint64(offset, BigInt.asUintN(64, value), true);
     this.#view.setBigUint64(offset + 8, BigInt.asUintN(64, value >> 64n), true);
   }

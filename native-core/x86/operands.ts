@@ -115,7 +115,8 @@ function parseNamed(text: string): OperandCode | undefined {
       return { text, place: "accumulator", file: "general", registerSize: "v" };
     case "eAX": // never 64 bits wide (IN, OUT)
       return { text, place: "accumulator", file: "general", registerSize: "z" };
-    case "VSIB": // base, vector of indices, scale, displacement: known to the semantics
+    case "VSIBx": // base, vector of indices (XMM or YMM), scale, displacement: known to the semantics
+    case "VSIBy":
       return { text, place: "modrm.rm", memorySize: 0 };
     case "CL":
       return { text, place: "fixed", file: "general", registerSize: 1, value: 1 };

@@ -2,8 +2,12 @@
 import type { InstructionRow } from "./row.ts";
 import { PSEUDO_ROWS } from "./semantics/address.ts";
 import { ARITHMETIC_ROWS } from "./semantics/arithmetic.ts";
+import { AVX_DERIVED_ROWS } from "./semantics/avx-derived.ts";
+import { AVX_INTEGER_ROWS } from "./semantics/avx-integer.ts";
+import { AVX_LANE_ROWS } from "./semantics/avx-lane.ts";
 import { BIT_ROWS } from "./semantics/bit.ts";
 import { BIT_COUNT_ROWS } from "./semantics/bit-count.ts";
+import { BMI_ROWS } from "./semantics/bmi.ts";
 import { CONTROL_FLOW_ROWS } from "./semantics/control-flow.ts";
 import { DATA_MOVEMENT_ROWS } from "./semantics/data-movement.ts";
 import { FLAG_ROWS } from "./semantics/flag.ts";
@@ -36,6 +40,10 @@ export const ROWS: readonly InstructionRow[] = [
   ...SYSTEM_ROWS,
   ...LEGACY_ROWS,
   ...SSE_ROWS,
+  ...AVX_DERIVED_ROWS,
+  ...AVX_LANE_ROWS,
+  ...AVX_INTEGER_ROWS,
+  ...BMI_ROWS,
   ...X87_ROWS,
   ...MMX_ROWS,
 ];

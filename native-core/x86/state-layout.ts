@@ -48,6 +48,8 @@ export const VECTOR_OFFSET = 0x800;
 export const VECTOR_STRIDE = 32;
 /** Number, in the vector file, of a pseudo register: where packed helpers leave their result. */
 export const VECTOR_RESULT = 24;
+/** Bits of STATE.avxBlocked: XCR0 or CR4.OSXSAVE does not allow AVX; the mode has no VEX prefix at all. */
+export const AVX_BLOCKED = { DISABLED: 1, NO_VEX: 2 } as const;
 /** Which part of an operation on YMM registers a packed helper is asked for. */
 export const VECTOR_PART = { whole: 0, low: 1, high: 2 } as const;
 export const X87_OFFSET = 0xa00;
@@ -137,7 +139,7 @@ export const STATE = {
   mxcsr: u32(0x320),
   /** What keeps SSE instructions from running: CR0.EM and CR0.TS as they are, CR4.OSFXSR inverted. Derived when the mode changes. */
   vectorBlocked: u32(0x324),
-  /** The same for AVX: CR0.TS as it is, and bit 0 unless XCR0, CR4.OSXSAVE and protected mode allow it. Derived when the mode changes. */
+  /** What keeps AVX instructions from running: CR0.TS as it is, and AVX_BLOCKED. Derived when the mode changes. */
   avxBlocked: u32(0x328),
   /** Exceptions of the low half of a 256-bit operation, while its high half is computed. */
   vectorLowFlags: u32(0x32c),

@@ -1,5 +1,6 @@
 // Makes cases of a row: picks form, registers, addressing and values, biased to edges, and encodes them.
 import type { Size } from "../../native-core/ir/nodes.ts";
+import { isVexOpcode } from "../../native-core/x86/decoder/vex-map.ts";
 import { type RowEncoding, rowEncodings } from "../../native-core/x86/forms.ts";
 import { mayBeMemory, mayBeRegister, type OperandCode, type SizeCode } from "../../native-core/x86/operands.ts";
 import type { InstructionRow } from "../../native-core/x86/row.ts";
@@ -88,6 +89,8 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   let register = 0;
   let target: number | MemoryOperand = address ?? 0;
   let forceRex = false;
+  let vvvv = 0;
+  let is4 = 0;
   const values: (bigint | undefined)[] = [];
   operands.forEach((operand, n) => {
     const width = sizeOf(operand.registerSize, size);
@@ -104,6 +107,14 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
         setRegister(state, operand, chosen, width, mode, random);
         if (operand.place === "modrm.rm") target = chosen;
         else register = chosen;
+        return;
+      }
+      case "vex.vvvv":
+      case "vex.is4": {
+        const chosen = chooseRegister(operand, width, registers, used, random);
+        setRegister(state, operand, chosen, width, mode, random);
+        if (operand.place === "vex.vvvv") vvvv = chosen;
+        else is4 = chosen;
         return;
       }
       case "accumulator":
@@ -132,9 +143,14 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
 
   const prefixes: number[] = repeat === undefined ? [] : [repeat];
   if (row.lockable && memory && random.chance(25)) prefixes.push(0xf0);
-  if (row.feature?.startsWith("sse")) state.mxcsr = randomMxcsr(random);
+  const vex = isVexOpcode(row.opcode)
+    ? { w: random.chance(50), l: random.chance(50), long: random.chance(50) }
+    : undefined;
+  if (vex && random.chance(2)) prefixes.push(random.pick([0x66, 0xf2, 0xf3, 0xf0]));
+  if (vex && random.chance(3) && vvvv === 0) vvvv = 1 + random.below(7); // where it is unused: #UD
+  if (/^(sse|avx|fma|f16c)/.test(row.feature ?? "")) state.mxcsr = randomMxcsr(random);
   prepare({ row, mode, size, memory, state, random, register, target, values, offset, memoryBytes });
-  const instance = { mode, size, prefixes, register, target, values, forceRex };
+  const instance = { mode, size, prefixes, register, target, values, forceRex, vvvv, is4, ...(vex && { vex }) };
   return { mode, code: encode(encoding, instance), input: state };
 }
 
@@ -192,8 +208,11 @@ function setRegister(
   if (operand.file === "x87") state.x87[register] = random.extended();
   else if (operand.file === "mmx")
     state.x87[register] = (0xffffn << 64n) | BigInt.asUintN(64, random.vector("integer"));
-  else if (operand.file === "vector") state.vector[register] = random.vector(laneKind(operand, random));
-  else if (operand.file === "general") {
+  else if (operand.file === "vector") {
+    const kind = laneKind(operand, random);
+    state.vector[register] = random.vector(kind);
+    if (width > 16) state.upper[register] = random.vector(kind);
+  } else if (operand.file === "general") {
     const high = register >= 16;
     const n = high ? register - 16 : register;
     const value = random.integer(width * 8);
@@ -213,8 +232,10 @@ function laneKind(operand: OperandCode, random: Random): "integer" | "f32" | "f6
 }
 
 function fillMemory(state: TestState, offset: number, operand: OperandCode, bytes: number, random: Random): void {
-  const isVector = operand.file === "vector";
-  const value = isVector ? random.vector(laneKind(operand, random)) : random.integer(bytes <= 8 ? bytes * 8 || 64 : 64);
+  const kind = laneKind(operand, random);
+  const isVector = operand.file === "vector" || bytes > 8;
+  let value = isVector ? random.vector(kind) : random.integer(bytes <= 8 ? bytes * 8 || 64 : 64);
+  if (bytes > 16) value |= random.vector(kind) << 128n;
   for (let n = 0; n < Math.max(bytes, 1) && offset + n < WINDOW_SIZE; n++) {
     state.window[offset + n] = Number((value >> BigInt(8 * n)) & 0xffn);
   }
@@ -224,8 +245,9 @@ function fillMemory(state: TestState, offset: number, operand: OperandCode, byte
 function windowOffset(row: InstructionRow, bytes: number, random: Random): number {
   const size = Math.max(bytes, 1);
   if (row.addressing !== "unused" && random.chance(5)) return WINDOW_SIZE - random.below(size + 1);
-  const aligned = 256 + 16 * random.below(32);
-  return random.chance(bytes === 16 ? 90 : 50) ? aligned : aligned + random.below(16);
+  const aligned = 256 + (bytes === 32 ? 32 * random.below(16) : 16 * random.below(32));
+  const mustBeAligned = bytes === 16 && !isVexOpcode(row.opcode);
+  return random.chance(mustBeAligned ? 90 : 60) ? aligned : aligned + random.below(bytes === 32 ? 32 : 16);
 }
 
 function chooseAddress(mode: Mode, offset: number, state: TestState, random: Random): MemoryOperand {

@@ -1,5 +1,6 @@
 // Encodes one form of a row as machine code, from the row's own opcode and operand notation: the decoder's mirror image, used only to make cases.
 import type { Size } from "../../native-core/ir/nodes.ts";
+import { isVexOpcode, parseVexOpcode } from "../../native-core/x86/decoder/vex-map.ts";
 import type { RowEncoding } from "../../native-core/x86/forms.ts";
 import type { OperandCode, SizeCode } from "../../native-core/x86/operands.ts";
 import { type Mode, SLOT_ADDRESS } from "./vector-format.ts";
@@ -32,6 +33,11 @@ export interface Instance {
   readonly register: number;
   /** ModRM.rm as a register, or memory. */
   readonly target: number | MemoryOperand;
+  /** Registers in VEX.vvvv (0 where it is unused) and in bits 7..4 of the immediate. */
+  readonly vvvv?: number;
+  readonly is4?: number;
+  /** Of a VEX prefix: fields whose value does not matter, and long form where the short one would do. */
+  readonly vex?: { readonly w: boolean; readonly l: boolean; readonly long: boolean };
   /** Immediates, branch displacements and absolute offsets by operand. */
   readonly values: readonly (bigint | undefined)[];
   /** Registers 4..7 of byte size mean SPL..DIL: a REX prefix must be there. */
@@ -66,6 +72,7 @@ export function parseOpcode(text: string): Opcode {
 }
 
 export function encode(encoding: RowEncoding, instance: Instance): Uint8Array {
+  if (isVexOpcode(encoding.row.opcode)) return encodeVex(encoding, instance);
   const opcode = parseOpcode(encoding.row.opcode);
   const { mode, size, target, register } = instance;
   const hasModrm = opcode.digit !== undefined || encoding.operands.some(({ place }) => place.startsWith("modrm"));
@@ -108,6 +115,43 @@ export function encode(encoding: RowEncoding, instance: Instance): Uint8Array {
   if (ripDisplacementAt >= 0) {
     const next = SLOT_ADDRESS + BigInt(code.length);
     new DataView(code.buffer).setInt32(head.length + ripDisplacementAt, Number((memory?.ripTarget ?? 0n) - next), true);
+  }
+  return code;
+}
+
+/** `instance.vex` sets fields that the opcode leaves open. */
+function encodeVex(encoding: RowEncoding, instance: Instance): Uint8Array {
+  const at = parseVexOpcode(encoding.row.opcode);
+  const { mode, size, target, register } = instance;
+  const memory = typeof target === "object" ? target : undefined;
+  const sized = encoding.sizeRule === "y";
+  const w = at.w ?? (sized ? (size === 8 ? 1 : 0) : instance.vex?.w ? 1 : 0);
+  const l = at.l ?? (instance.vex?.l ? 1 : 0);
+  const hasModrm = encoding.operands.length > 0;
+  const r = hasModrm && at.reg === undefined && isExtended(register) ? 1 : 0;
+  const x = isExtended(memory?.index ?? 0) ? 1 : 0;
+  const b = isExtended(memory ? (memory.base ?? 0) : hasModrm ? (target as number) : 0) ? 1 : 0;
+  const last = (w << 7) | ((~(instance.vvvv ?? 0) & 15) << 3) | (l << 2) | at.pp;
+  const short = x === 0 && b === 0 && w === 0 && at.map === 1 && !instance.vex?.long;
+  const prefix = short
+    ? [0xc5, ((r ^ 1) << 7) | last]
+    : [0xc4, ((r ^ 1) << 7) | ((x ^ 1) << 6) | ((b ^ 1) << 5) | at.map, last];
+  const head = [...instance.prefixes, ...(mode === "16" && memory?.rm16 === undefined ? [0x67] : []), ...prefix];
+  head.push(at.opcode);
+  const tail: number[] = [];
+  const reg = (at.reg ?? register) & 7;
+  const isRipRelative = memory?.ripTarget !== undefined;
+  if (hasModrm && !memory) tail.push(0xc0 | (reg << 3) | ((target as number) & 7));
+  else if (memory && isRipRelative) tail.push((reg << 3) | 5, 0, 0, 0, 0);
+  else if (memory) tail.push(...encodeMemory(mode, reg, memory));
+  for (const [n, operand] of encoding.operands.entries()) {
+    if (operand.place === "vex.is4") tail.push(((instance.is4 ?? 0) << 4) & 0xff);
+    else tail.push(...encodeValue(operand, instance.values[n], size, mode));
+  }
+  const code = Uint8Array.from([...head, ...tail]);
+  if (isRipRelative) {
+    const next = SLOT_ADDRESS + BigInt(code.length);
+    new DataView(code.buffer).setInt32(head.length + 1, Number((memory?.ripTarget ?? 0n) - next), true);
   }
   return code;
 }

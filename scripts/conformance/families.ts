@@ -1,8 +1,12 @@
 // Which rows are recorded together in one vector file, and which rows no user-mode case can be made of.
 import type { InstructionRow } from "../../native-core/x86/row.ts";
 import { ARITHMETIC_ROWS } from "../../native-core/x86/semantics/arithmetic.ts";
+import { AVX_DERIVED_ROWS } from "../../native-core/x86/semantics/avx-derived.ts";
+import { AVX_INTEGER_ROWS } from "../../native-core/x86/semantics/avx-integer.ts";
+import { AVX_LANE_ROWS } from "../../native-core/x86/semantics/avx-lane.ts";
 import { BIT_ROWS } from "../../native-core/x86/semantics/bit.ts";
 import { BIT_COUNT_ROWS } from "../../native-core/x86/semantics/bit-count.ts";
+import { BMI_ROWS } from "../../native-core/x86/semantics/bmi.ts";
 import { CONTROL_FLOW_ROWS } from "../../native-core/x86/semantics/control-flow.ts";
 import { CRYPTO_ROWS } from "../../native-core/x86/semantics/crypto.ts";
 import { DATA_MOVEMENT_ROWS } from "../../native-core/x86/semantics/data-movement.ts";
@@ -66,6 +70,10 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   crypto: CRYPTO_ROWS,
   sha: SHA_ROWS,
   mmx: MMX_ROWS,
+  "avx-derived": AVX_DERIVED_ROWS,
+  "avx-lane": AVX_LANE_ROWS,
+  "avx-integer": AVX_INTEGER_ROWS,
+  bmi: BMI_ROWS,
   x87: X87_ROWS,
 };
 

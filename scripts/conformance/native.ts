@@ -5,11 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Mode, type Outcome, type TestState, WINDOW_SIZE } from "./vector-format.ts";
 
-const RECORD_SIZE = 2048;
+const RECORD_SIZE = 2304;
 const CODE_OFFSET = 144;
 const CODE_SIZE = 112;
 const IMAGE_OFFSET = 256;
-const WINDOW_OFFSET = 768;
+const WINDOW_OFFSET = 1280;
+/** In the XSAVE image (SDM 1 13.4): XSTATE_BV, and bits 255..128 of the vector registers. */
+const XSTATE_BV = 512;
+const UPPER_HALVES = 576;
+const IMAGE_SIZE = 832;
+/** x87, SSE, AVX. */
+const COMPONENTS = 7n;
+const COMPONENT_AVX = 4n;
 const MODE_NUMBERS: Record<Mode, number> = { "64": 0, legacy: 1, "16": 2 };
 const TRAP_BREAKPOINT = 3;
 const TRAP_PAGE_FAULT = 14;
@@ -74,8 +81,20 @@ function writeRecord(record: Uint8Array, { mode, code, input }: NativeCase): voi
   view.setUint32(136, MODE_NUMBERS[mode], true);
   record.fill(0xcc, CODE_OFFSET, CODE_OFFSET + CODE_SIZE);
   record.set(code, CODE_OFFSET);
-  record.set(fxsaveImage(input), IMAGE_OFFSET);
+  record.set(xsaveImage(input), IMAGE_OFFSET);
   record.set(input.window, WINDOW_OFFSET);
+}
+
+function xsaveImage(state: TestState): Uint8Array {
+  const image = new Uint8Array(IMAGE_SIZE);
+  image.set(fxsaveImage(state));
+  const view = viewOf(image);
+  view.setBigUint64(XSTATE_BV, COMPONENTS, true);
+  state.upper.forEach((value, n) => {
+    view.setBigUint64(UPPER_HALVES + n * 16, BigInt.asUintN(64, value), true);
+    view.setBigUint64(UPPER_HALVES + n * 16 + 8, value >> 64n, true);
+  });
+  return image;
 }
 
 /** The FXSAVE image of a state (SDM 1 10.5.1). */
@@ -100,15 +119,17 @@ export function fxsaveImage(state: TestState): Uint8Array {
 function readResult(result: Uint8Array): Outcome {
   const view = viewOf(result);
   const greg = (n: number): bigint => view.getBigUint64(n * 8, true);
-  const image = viewOf(result.subarray(IMAGE_OFFSET, IMAGE_OFFSET + 512));
+  const image = viewOf(result.subarray(IMAGE_OFFSET, IMAGE_OFFSET + IMAGE_SIZE));
   const wide = (offset: number, topBits: 16 | 64): bigint => {
     const top = topBits === 16 ? BigInt(image.getUint16(offset + 8, true)) : image.getBigUint64(offset + 8, true);
     return image.getBigUint64(offset, true) | (top << 64n);
   };
+  const hasUpper = (image.getBigUint64(XSTATE_BV, true) & COMPONENT_AVX) !== 0n;
   const state: TestState = {
     general: GREGS.map(greg),
     flags: greg(GREG.flags),
     vector: Array.from({ length: 16 }, (_, n) => wide(160 + n * 16, 64)),
+    upper: Array.from({ length: 16 }, (_, n) => (hasUpper ? wide(UPPER_HALVES + n * 16, 64) : 0n)),
     mxcsr: image.getUint32(24, true),
     x87Control: image.getUint16(0, true),
     x87Status: image.getUint16(2, true),

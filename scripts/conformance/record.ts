@@ -13,6 +13,10 @@ const MODES: readonly Mode[] = ["64", "legacy", "16"];
 const COUNT: Record<Mode, number> = { "64": 24, legacy: 5, "16": 4 };
 /** Families with few forms and many special values get more, in 64-bit code. */
 const DENSE: Record<string, number> = {
+  // Many forms of semantics that the SSE families show.
+  "avx-derived": 0.2,
+  "avx-lane": 0.5,
+  "avx-integer": 0.75,
   "sse-arithmetic": 4,
   "sse-compare": 4,
   "sse-convert": 4,
@@ -42,8 +46,9 @@ try {
         if (skipReason(row, mode) || (row.mode !== undefined && row.mode !== formMode(mode))) continue;
         const group: VectorGroup = { row: rowKey(row), mode, vectors: [] };
         groups.push(group);
-        const density = mode === "64" ? (DENSE[family] ?? 1) : 1;
-        const count = (row.mode === "legacy" && mode === "legacy" ? COUNT["64"] : COUNT[mode]) * density;
+        const factor = DENSE[family] ?? 1;
+        const density = mode === "64" ? factor : Math.min(factor, 1);
+        const count = Math.ceil((row.mode === "legacy" && mode === "legacy" ? COUNT["64"] : COUNT[mode]) * density);
         for (const choice of formChoices(row, mode)) {
           for (const one of casesOf(choice, count)) cases.push({ group, one });
         }

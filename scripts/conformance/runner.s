@@ -1,13 +1,13 @@
 # Runs conformance cases on the processor it is executed on. Reads fixed-size records from standard input, writes one result per record.
 # Assembled and linked by record.ts (as, ld); no C library. Layouts are mirrored in native.ts.
 #
-#   record (2048 bytes)                      result (2048 bytes)
+#   record (2304 bytes)                      result (2304 bytes)
 #      0  general registers, RAX..R15          0  gregs of the signal frame: r8..r15 rdi rsi rbp rbx rdx rax rcx rsp rip
 #    128  RFLAGS                                  eflags cs/gs/fs err trapno oldmask cr2 (23 x 8)
 #    136  1 = 32-bit code (CS 0x23), 2 = 16-bit   184  ds es fs gs, 16 bits each
 #    144  code, 112 bytes, padded with INT3
-#    256  FXSAVE image                       256  FXSAVE image
-#    768  window: the last 1 KiB of the      768  window
+#    256  XSAVE image: x87, SSE, AVX         256  XSAVE image
+#   1280  window: the last 1 KiB of the     1280  window
 #         data page; the page after is absent
 #
 # 16-bit code runs from an LDT segment (0x07) based at the code page, with data and stack in another (0x0f) based at the data page.
@@ -15,7 +15,8 @@
 #
 # Every case ends in a signal: its own fault, or the INT3 behind it (or at a branch target, the page is full of them).
         .intel_syntax noprefix
-        .set RECORD, 2048
+        .set RECORD, 2304
+        .set IMAGE, 832
         .set CODE, 0x08000000
         .set SLOT, 0x08000800
         .set DATA, 0x10000000
@@ -99,7 +100,7 @@ more:   xor edi, edi
         xor eax, eax
         mov ecx, (WINDOW-DATA)/8
         rep stosq
-        lea rsi, [rip+current+768]
+        lea rsi, [rip+current+1280]
         mov ecx, 1024/8
         rep movsq
         mov edi, SLOT
@@ -113,7 +114,9 @@ more:   xor edi, edi
         mov eax, 0x0f
         mov ds, eax
         mov es, eax
-load:   fxrstor [rip+current+256]
+load:   mov eax, 7              # x87, SSE, AVX
+        xor edx, edx
+        xrstor [rip+current+256]
         push qword ptr [rip+current+128]
         cmp dword ptr [rip+current+136], 1
         mov rax, [rip+current]
@@ -158,10 +161,10 @@ handler: cld
         rep movsq
         mov rsi, [rbx+40+184]   # fpstate
         lea rdi, [rip+result+256]
-        mov ecx, 64
+        mov ecx, IMAGE/8
         rep movsq
         mov esi, WINDOW
-        lea rdi, [rip+result+768]
+        lea rdi, [rip+result+1280]
         mov ecx, 128
         rep movsq
         mov edi, 1

@@ -70,7 +70,8 @@ const DESCRIPTORS: Record<number, bigint> = {
 };
 
 const CR0 = 0x8005_0033n;
-const CR4 = 0x620n; // PAE, OSFXSR, OSXMMEXCPT
+const CR4 = 0x4_0620n; // PAE, OSFXSR, OSXMMEXCPT, OSXSAVE
+const XCR0 = 7n; // x87, SSE, AVX
 const EFER = 0xd01n;
 
 const PAGE_FAULT = 14;
@@ -144,6 +145,9 @@ export class UserMode {
     input.vector.forEach((value, n) => {
       state.setVector(n, value);
     });
+    input.upper.forEach((value, n) => {
+      state.setVectorUpper(n, value);
+    });
     state.flags = input.flags;
     state.set(STATE.rip, slotOffset(mode));
     state.setNumber(STATE.mxcsr, input.mxcsr);
@@ -172,6 +176,7 @@ export class UserMode {
       general: Array.from({ length: 16 }, (_, n) => state.general(n)),
       flags: state.flags,
       vector: Array.from({ length: 16 }, (_, n) => state.vector(n)),
+      upper: Array.from({ length: 16 }, (_, n) => state.vectorUpper(n)),
       mxcsr: state.getNumber(STATE.mxcsr),
       x87Control: state.getNumber(STATE.x87Control),
       x87Status: status,
@@ -214,6 +219,7 @@ export class UserMode {
     state.set(STATE.cr2, 0n);
     state.set(STATE.cr3, BigInt(TABLES.pml4));
     state.set(STATE.cr4, CR4);
+    state.set(STATE.xcr0, XCR0);
     state.set(STATE.efer, EFER);
     for (const segment of ["es", "ss", "ds"] as const) this.#setSegment(segment, data);
     for (const segment of ["fs", "gs"] as const) this.#setSegment(segment, NULL_SEGMENT);

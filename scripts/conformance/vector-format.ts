@@ -4,7 +4,7 @@
 //   { "row": "ADD|01|Ev,Gv", "mode": "64", "vectors": [[code, input, output], ...] }
 //
 // `code` is the instruction in hexadecimal. `input` holds what differs from BACKGROUND, `output` what differs from the input. Keys:
-//   0..15 general registers   f RFLAGS   x0..x15 XMM registers   m MXCSR   c, s, t x87 control, status, abridged tag
+//   0..15 general registers   f RFLAGS   x0..x15 XMM registers   y0..y15 bits 255..128 of YMM registers   m MXCSR   c, s, t x87 control, status, abridged tag
 //   p0..p7 x87 registers, ST(0) first   g0..g5 selectors of ES CS SS DS FS GS   wN bytes of the window from offset N   (all hexadecimal)
 //   ip   RIP as an offset from the instruction, where it is not the next one (output only)
 //   e    [vector, error code, CR2] of a fault (output only)
@@ -39,6 +39,8 @@ export interface TestState {
   general: bigint[];
   flags: bigint;
   vector: bigint[];
+  /** Bits 255..128 of the vector registers. */
+  upper: bigint[];
   mxcsr: number;
   x87Control: number;
   x87Status: number;
@@ -88,6 +90,7 @@ export function background(mode: Mode): TestState {
     general: mode === "64" ? general : general.map((value, n) => (n < 8 ? value & 0xffff_ffffn : 0n)),
     flags: 0x202n,
     vector: Array.from({ length: 16 }, (_, n) => 0x0f0e0d0c0b0a09080706050403020100n + BigInt(n) * (1n << 120n)),
+    upper: Array.from({ length: 16 }, (_, n) => 0x1f1e1d1c1b1a19181716151413121110n + BigInt(n) * (1n << 120n)),
     mxcsr: 0x1f80,
     x87Control: 0x037f,
     x87Status: 0,
@@ -104,6 +107,7 @@ export function cloneState(state: TestState): TestState {
     ...state,
     general: [...state.general],
     vector: [...state.vector],
+    upper: [...state.upper],
     x87: [...state.x87],
     segments: [...state.segments],
     window: state.window.slice(),
@@ -124,6 +128,7 @@ export function difference(base: TestState, state: TestState): Delta {
   list("", base.general, state.general);
   if ((base.flags ^ state.flags) & FLAGS_COMPARED) delta["f"] = hex(state.flags & FLAGS_COMPARED);
   list("x", base.vector, state.vector);
+  list("y", base.upper, state.upper);
   if (base.mxcsr !== state.mxcsr) delta["m"] = hex(state.mxcsr);
   if (base.x87Control !== state.x87Control) delta["c"] = hex(state.x87Control);
   if (base.x87Status !== state.x87Status) delta["s"] = hex(state.x87Status);
@@ -161,6 +166,7 @@ export function applyDelta(base: TestState, delta: Delta): TestState {
     else if (key === "s") state.x87Status = Number.parseInt(value, 16);
     else if (key === "t") state.x87Tag = Number.parseInt(value, 16);
     else if (key.startsWith("x")) state.vector[n] = fromHex(value);
+    else if (key.startsWith("y")) state.upper[n] = fromHex(value);
     else if (key.startsWith("p")) state.x87[n] = fromHex(value);
     else if (key.startsWith("g")) state.segments[n] = Number.parseInt(value, 16);
     else if (key.startsWith("w")) state.window.set(Buffer.from(value, "hex"), n);

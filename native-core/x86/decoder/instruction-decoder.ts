@@ -19,6 +19,8 @@ import {
 } from "./opcode-map.ts";
 import { LEGACY_PREFIXES, LONG_PREFIXES, PREFIX, prefixSegment } from "./prefixes.ts";
 import { PSEUDO_HANDLERS, type PseudoHandlers } from "./pseudo-handlers.ts";
+import { VEX_MAPS, vexChoiceIndex } from "./vex-map.ts";
+import { VexPrefix } from "./vex-prefix.ts";
 
 /** 2 = 16-bit, 4 = 32-bit, 8 = 64-bit code (STATE.codeMode). */
 export type CodeMode = 2 | 4 | 8;
@@ -50,16 +52,19 @@ export class InstructionDecoder {
   readonly #long: boolean;
   readonly #modeLog2: number;
   readonly #map: (typeof OPCODE_MAPS)["64"];
+  readonly #vexMap: (typeof VEX_MAPS)["64"];
   readonly #prefixes: Uint8Array;
   readonly #pseudo: PseudoHandlers;
 
   // The effective address of the current instruction.
   readonly #address = new EffectiveAddress();
+  readonly #vex = new VexPrefix();
 
   constructor(mode: CodeMode) {
     this.#long = mode === 8;
     this.#modeLog2 = mode === 8 ? 3 : mode === 4 ? 2 : 1;
     this.#map = OPCODE_MAPS[this.#long ? "64" : "legacy"];
+    this.#vexMap = VEX_MAPS[this.#long ? "64" : "legacy"];
     this.#prefixes = this.#long ? LONG_PREFIXES : LEGACY_PREFIXES;
     this.#pseudo = PSEUDO_HANDLERS[this.#long ? "64" : "legacy"];
   }
@@ -114,7 +119,16 @@ export class InstructionDecoder {
     this.prefixLock = lock;
 
     let index = opcode;
-    if (opcode === 0x0f) {
+    const vex = VexPrefix.isAt(opcode, bytes[at] as number, this.#long) ? this.#vex : undefined;
+    if (vex) {
+      // No other prefix that would select an instruction may come before.
+      if (prefix66 !== 0 || repeat !== 0 || lock || rex !== 0)
+        return this.#fail(this.#pseudo.undefinedOpcode, at, offset, start, out);
+      at = vex.decode(bytes, at, opcode, this.#long);
+      rex = vex.rex;
+      opcode = bytes[at++] as number;
+      index = vex.map * 256 + opcode;
+    } else if (opcode === 0x0f) {
       opcode = bytes[at++] as number;
       index = 256 + opcode;
       if (opcode === 0x38 || opcode === 0x3a) {
@@ -122,19 +136,23 @@ export class InstructionDecoder {
         opcode = bytes[at++] as number;
       }
     }
-    const node = this.#map[index];
+    const node = vex ? this.#vexMap[index] : this.#map[index];
     if (node === undefined) return this.#fail(this.#pseudo.undefinedOpcode, at, offset, start, out);
 
     let modrm = 0;
     if (node.modrm) modrm = bytes[at++] as number;
     let leaf = node.leaf;
-    if (leaf === undefined && node.choices !== undefined) {
+    if (vex && node.choices !== undefined) {
+      const inMemory = node.modrm && modrm < 0xc0 ? 1 : 0;
+      leaf = node.choices[vexChoiceIndex(vex.pp, (rex >> 3) & 1, vex.l, (modrm >> 3) & 7, inMemory)];
+      if (leaf !== undefined && leaf.vvvvShift < 0 && vex.vvvv !== 0) leaf = undefined;
+    } else if (leaf === undefined && node.choices !== undefined) {
       const prefix = repeat !== 0 ? repeat + 1 : prefix66;
       const rm = modrm >= 0xc0 || !node.modrm ? modrm & 7 : MEMORY_RM;
       const reg = (modrm >> 3) & 7;
       leaf = node.choices[choiceIndex(prefix, (rex >> 3) & 1, reg, rm)];
     }
-    if (opcode === 0x90 && index === 0x90 && rex & 1) leaf = XCHG_LEAF;
+    if (index === 0x90 && rex & 1) leaf = XCHG_LEAF;
     if (leaf === undefined) return this.#fail(this.#pseudo.undefinedOpcode, at, offset, start, out);
 
     const sizeLog2 =
@@ -165,6 +183,13 @@ export class InstructionDecoder {
       imm: 0,
     };
     const address = this.#address;
+    let vectorIndex = 0;
+    if (leaf.hasVectorIndex) {
+      // A vector index takes a SIB byte, where 4 is a register like others; 16-bit addressing has none.
+      if ((modrm & 7) !== 4 || addressLog2 === 1)
+        return this.#fail(this.#pseudo.undefinedOpcode, at, offset, start, out);
+      vectorIndex = (((bytes[at] as number) >> 3) & 7) | ((rex & 2) << 2);
+    }
     if (memory === 1) {
       if (addressLog2 === 1) at = address.decode16(bytes, at, modrm);
       else at = address.decode(bytes, at, modrm, rex, this.#long);
@@ -241,6 +266,12 @@ export class InstructionDecoder {
     if (leaf.zeroForms !== undefined && (operation.imm & (sizeLog2 === 3 ? 63 : 31)) === 0) {
       operation.handler = leaf.zeroForms[key] as number;
     }
+    if (vex) {
+      const { imm } = operation;
+      const vvvv = leaf.vvvvShift < 0 ? 0 : vex.vvvv << leaf.vvvvShift;
+      const is4 = leaf.hasIs4 ? (imm >> 4) & (this.#long ? 15 : 7) : 0;
+      operation.imm = (imm & 0xff) | (vvvv << 8) | (is4 << 16);
+    }
     const length = at - offset;
     if (length > MAX_INSTRUCTION_LENGTH) return this.#fail(this.#pseudo.generalProtection, at, offset, start, out);
     operation.length = length;
@@ -249,8 +280,20 @@ export class InstructionDecoder {
     this.leaf = leaf;
     this.sizeLog2 = sizeLog2;
     this.addressLog2 = addressLog2;
-    if (inMemory === 1) this.#placeMemory(leaf, operation, addressLog2, override, sizeLog2, out);
+    if (leaf.hasVectorIndex) this.#placeVectorIndex(operation, vectorIndex, override);
+    else if (inMemory === 1) this.#placeMemory(leaf, operation, addressLog2, override, sizeLog2, out);
     out.push(operation);
+  }
+
+  /** Base, scale and displacement; the segment, or -1 where it has no base, is in the last byte of imm. */
+  #placeVectorIndex(operation: Operation, vectorIndex: number, override: number): void {
+    const { base, scale, disp } = this.#address;
+    const segment = override >= 0 ? override : this.#long ? -1 : this.#address.segment;
+    operation.rm = base;
+    operation.index = vectorIndex;
+    operation.scale = scale;
+    operation.disp = disp;
+    operation.imm |= segment << 24;
   }
 
   /** Fills in the memory operand, directly or through an address operation that is appended first. */

@@ -128,6 +128,12 @@ export interface Leaf {
   readonly hasSource: boolean;
   /** Bytes of the memory operand; 0: the operand size. */
   readonly memorySize: number;
+  /** How the register in VEX.vvvv is placed in its field: shifted so many bits; -1: there is none, and the field must be unused. */
+  readonly vvvvShift: number;
+  /** Bits 7..4 of the immediate name a register. */
+  readonly hasIs4: boolean;
+  /** The index register of the memory operand is a vector. */
+  readonly hasVectorIndex: boolean;
 }
 
 export interface OpcodeNode {
@@ -209,7 +215,7 @@ export function parseOpcode(text: string): Encoding {
 function buildMap(mode: FormMode): OpcodeMap {
   const map: (OpcodeNode | undefined)[] = new Array(1024);
   const rows = rowEncodings(mode)
-    .filter(({ row }) => row.opcode !== "")
+    .filter(({ row }) => row.opcode !== "" && !row.opcode.startsWith("VEX."))
     .map((encoding) => ({ encoding, at: parseOpcode(encoding.row.opcode) }));
   const byOpcode = Map.groupBy(
     rows.flatMap((entry) =>
@@ -287,7 +293,7 @@ function ignoresMod(encoding: RowEncoding): boolean {
   return encoding.operands.some(({ file }) => file === "control" || file === "debug");
 }
 
-function buildLeaf(encoding: RowEncoding, modrm: boolean): Leaf {
+export function buildLeaf(encoding: RowEncoding, modrm: boolean): Leaf {
   const { row, operands } = encoding;
   const memory = operands.find(({ place, memorySize }) => memorySize !== undefined && place !== "string");
   return {
@@ -309,7 +315,16 @@ function buildLeaf(encoding: RowEncoding, modrm: boolean): Leaf {
     popsFirst: row.popsFirst ?? false,
     hasSource: operands.some(({ text }) => text.startsWith("X")),
     memorySize: typeof memory?.memorySize === "number" ? memory.memorySize : 0,
+    vvvvShift: vvvvShiftOf(operands),
+    hasIs4: operands.some(({ place }) => place === "vex.is4"),
+    hasVectorIndex: operands.some(({ text }) => text.startsWith("VSIB")),
   };
+}
+
+/** General registers are byte offsets into their file. */
+function vvvvShiftOf(operands: readonly OperandCode[]): number {
+  const operand = operands.find(({ place }) => place === "vex.vvvv");
+  return operand === undefined ? -1 : operand.file === "general" ? 3 : 0;
 }
 
 function sourceOf(operands: readonly OperandCode[], memory: boolean, field: "reg" | "rm"): Source {
@@ -337,7 +352,7 @@ function sourceOf(operands: readonly OperandCode[], memory: boolean, field: "reg
 }
 
 function immediateOf(operands: readonly OperandCode[]): Immediate {
-  const encoded = operands.filter(({ place }) => ["immediate", "relative", "offset", "far"].includes(place));
+  const encoded = operands.filter(({ place }) => ["immediate", "relative", "offset", "far", "vex.is4"].includes(place));
   const [first, second] = encoded;
   if (!first) return IMMEDIATE.NONE;
   if (second) return IMMEDIATE.WORD_BYTE;

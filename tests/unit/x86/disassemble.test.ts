@@ -52,7 +52,7 @@ describe("disassembly of 64-bit code", () => {
     ["48 0f a4 d8 04", "shld rax,rbx,0x4"],
     ["0f 0b", "ud2"],
     ["06", "(bad)"],
-    ["c4 e2 7d 58 c0", "(bad)"],
+    ["c4 e2 7d 57 c0", "(bad)"],
     ["0f 24 c0", "(bad)"],
   ])("%s is %s", (hex, expected) => expect(text(hex, 8)).toBe(expected));
 });
