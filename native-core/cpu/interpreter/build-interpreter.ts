@@ -115,7 +115,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     globals,
     [...handlers.map((handler, number) => (inline[number] ? inlineHandler(handler) : undefined)), undefined],
     resync,
-    { table: exportForRegions(module, runtime, globals.area), hotBlock: host.hotBlock },
+    { ...exportForRegions(module, runtime, globals.area), hotBlock: host.hotBlock },
   );
   module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), pairs, resync));
   const exported: Record<string, FunctionReference> = {

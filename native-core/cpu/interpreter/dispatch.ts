@@ -45,7 +45,9 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { STATE } from "../../x86/state-layout.ts";
+import { settleIfKept } from "../jit/flag-forms.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
+import { NO_RETURN } from "../jit/outcome.ts";
 import { readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
@@ -75,6 +77,7 @@ export interface InlineHandler {
 /** How compiled regions are found and asked for (cpu/jit). */
 export interface RegionLinkage {
   readonly table: number;
+  readonly settleFlags: FunctionReference;
   readonly hotBlock: FunctionReference;
 }
 
@@ -174,9 +177,11 @@ export function writeDispatch(
   writeCell(CELLS.codeVoided, i32(0))(f);
   set(outcome, (w) => {
     w.i32(0);
+    w.i64(NO_RETURN);
     op("i32.xor", load("i32.load", counter, BLOCK_HEADER.counter), i32(-1))(w);
     w.callIndirect(module.typeIndex(REGION_TYPE), regions.table);
   })(f);
+  settleIfKept(regions.settleFlags)(f);
   unlikely(eq32(get(outcome), i32(OUTCOME.fault)), [ret(i32(RUN_RESULT.exception))])(f);
   set(target, readSlot(STATE.rip))(f);
   set(slot, shrU32(get(outcome), 3))(f);

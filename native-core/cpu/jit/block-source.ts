@@ -4,7 +4,9 @@ import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, TRAILER_SIZE } from "../interpreter/block-layout.ts";
 import type { HandlerTable } from "../interpreter/handler-table.ts";
 import { type PreparedForm, preparedForm } from "./prepared-forms.ts";
-import type { EdgeKind } from "./region.ts";
+
+/** Direct ways on: by an exit, to the function that a call calls, to where it returns. */
+export type TargetKind = "relative" | "next" | "call" | "return";
 
 export interface CompiledOperation {
   readonly prepared: PreparedForm;
@@ -12,14 +14,14 @@ export interface CompiledOperation {
   readonly address: number;
   /** Instructions of the block before this one. */
   readonly retired: number;
-  /** Offset of the instruction and of the next one, in the page (the latter may be 4096). */
+  /** Offset of the instruction and of the next one, as pageOffset of the block. */
   readonly at: number;
   readonly next: number;
 }
 
 export interface CompiledBlock {
   readonly address: number;
-  /** Offset of its first byte in the page. */
+  /** Offset of its first byte in the page of the region's entry; beyond it, for a block of another page. */
   readonly pageOffset: number;
   readonly operations: readonly CompiledOperation[];
   /** The block goes on with an instruction that the JIT leaves to the interpreter: address of its first operation. */
@@ -27,8 +29,8 @@ export interface CompiledBlock {
   readonly instructionCount: number;
   /** Address of the last operation: link slots are behind it. */
   readonly lastOperation: number;
-  /** Direct exits that may stay in the region, with the page offset of their target. */
-  readonly targets: ReadonlyMap<EdgeKind, number>;
+  readonly targets: ReadonlyMap<TargetKind, number>;
+  readonly isReturn: boolean;
 }
 
 export class BlockSource {
@@ -97,6 +99,7 @@ export class BlockSource {
       instructionCount: view.getUint32(lastOperation + INSTRUCTION_COUNT, true),
       lastOperation,
       targets: cutAt === undefined ? targetsOf(operations.at(-1) as CompiledOperation, pageOffset) : new Map(),
+      isReturn: cutAt === undefined && operations.at(-1)?.prepared.form.row.mnemonic === "RET",
     };
   }
 
@@ -132,13 +135,16 @@ function dropDeadFlags(operations: CompiledOperation[]): void {
   }
 }
 
-/** What a call calls is a region of its own. */
-function targetsOf({ prepared, fields, next }: CompiledOperation, pageOffset: number): Map<EdgeKind, number> {
-  const targets = new Map<EdgeKind, number>();
+/** Beyond that an offset in the region is no longer a small number. */
+const MAX_DISTANCE = 1 << 30;
+
+function targetsOf({ prepared, fields, next }: CompiledOperation, pageOffset: number): Map<TargetKind, number> {
+  const targets = new Map<TargetKind, number>();
   if (prepared.changesSystem) return targets;
-  if (prepared.form.row.mnemonic === "CALL") targets.set("return", next);
-  else if (prepared.exits.has("relative")) targets.set("relative", pageOffset + Number(fields.disp));
+  const calls = prepared.form.row.mnemonic === "CALL";
+  if (calls) targets.set("return", next);
+  if (prepared.exits.has("relative")) targets.set(calls ? "call" : "relative", pageOffset + Number(fields.disp));
   if (prepared.exits.has("next")) targets.set("next", next);
-  for (const [kind, offset] of targets) if (offset < 0 || offset >= 4096) targets.delete(kind);
+  for (const [kind, offset] of targets) if (Math.abs(offset) > MAX_DISTANCE) targets.delete(kind);
   return targets;
 }

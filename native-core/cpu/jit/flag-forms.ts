@@ -1,10 +1,15 @@
 // Flags inside a region: the last operation that set them, with its operands and result in locals. Nothing is computed until somebody
 // asks. A form is a number: 0 when memory holds the flags, else operation and size; it is known while code is made, except where paths
 // meet, where a local holds it.
+//
+// Memory holds them in one of two ways: as the state's three words, or, between regions, as form, operands and result in cells. Most
+// flags die in the next region, so it is `settleFlags` that computes the words, when somebody wants to see them: a condition, a helper,
+// or the dispatcher, for the interpreter knows the words only.
 import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
 import {
   and64,
   type Code,
+  call,
   get,
   i32,
   i64,
@@ -17,13 +22,15 @@ import {
   set,
   shl64,
   test64,
+  when,
   wrap,
 } from "../../wasm/code.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import * as lazy from "../interpreter/lower-flags.ts";
-import { writeSlot } from "../mmu/cells.ts";
+import { readCell, readCell64, writeCell, writeCell64, writeSlot } from "../mmu/cells.ts";
+import { CELLS } from "../mmu/memory-layout.ts";
 
 export const IN_MEMORY = 0;
 /** Not known while code is made. */
@@ -53,26 +60,46 @@ export interface FlagLocals {
   readonly result: Local;
 }
 
-/** Defines (form: i32, a: i64, b: i64, result: i64): writes what the form says into the state's three flag words. */
-export function defineStoreFlags(module: ModuleWriter): FunctionReference {
-  const reference = module.declare("storeFlags", ["i32", "i64", "i64", "i64"]);
+/** Defines (): writes what the cells say into the state's three flag words. */
+export function defineSettleFlags(module: ModuleWriter): FunctionReference {
+  const reference = module.declare("settleFlags", []);
   const f = module.define(reference);
-  const [form, a, b, result] = f.params as [Local, Local, Local, Local];
+  const locals: FlagLocals = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64") };
   const scratch = f.local("i64");
+  set(locals.a, readCell64(CELLS.flagA))(f);
+  set(locals.b, readCell64(CELLS.flagB))(f);
+  set(locals.result, readCell64(CELLS.flagValue))(f);
   const labels = Array.from({ length: FORMS }, () => f.open("block"));
   // The innermost block is the last one opened: form FORMS - 1 ends first.
-  get(form)(f);
+  readCell(CELLS.flagForm)(f);
+  writeCell(CELLS.flagForm, i32(IN_MEMORY))(f);
   f.brTable(labels);
   for (let n = FORMS - 1; n >= 0; n--) {
     f.close(labels[n] as Label);
-    if (n !== IN_MEMORY) storeKnownFlags(n, { a, b, result }, scratch)(f);
+    if (n !== IN_MEMORY) storeKnownFlags(n, locals, scratch)(f);
     ret()(f);
   }
   return reference;
 }
 
+/** Settles the flags if they are in cells. */
+export const settleIfKept = (settle: FunctionReference): Code => when(readCell(CELLS.flagForm), [call(settle)]);
+
+/** The flag words have been written: what the cells say is void. */
+export const forgetKept: Code = writeCell(CELLS.flagForm, i32(IN_MEMORY));
+
+/** Writes form, operands and result to the cells. `form`: known while code is made, or a local. */
+export function keepFlags(form: number | Local, { a, b, result }: FlagLocals): Code {
+  const isLogic = typeof form === "number" && known(form).operation === "logic";
+  return seq(
+    writeCell(CELLS.flagForm, typeof form === "number" ? i32(form) : get(form)),
+    isLogic ? seq() : seq(writeCell64(CELLS.flagA, get(a)), writeCell64(CELLS.flagB, get(b))),
+    writeCell64(CELLS.flagValue, get(result)),
+  );
+}
+
 /** Writes what a form known while code is made says into the state. `scratch` is an i64. */
-export function storeKnownFlags(form: number, locals: FlagLocals, scratch: Local): Code {
+function storeKnownFlags(form: number, locals: FlagLocals, scratch: Local): Code {
   const { operation, size } = known(form);
   const kept = { set: (value: Code) => set(scratch, value), get: get(scratch) };
   const counts = operation === "inc" || operation === "dec";

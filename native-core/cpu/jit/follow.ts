@@ -27,11 +27,11 @@ import { readSlot } from "../mmu/cells.ts";
 import { AREA, RIP_HASH } from "../mmu/memory-layout.ts";
 import { OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 
-/** Defines (outcome: i32, depth: i32) -> i32: runs what the outcome leads to if it is compiled; else yields an outcome for the dispatcher. */
+/** Defines (outcome: i32, depth: i32, expected: i64) -> i32 (the latter two as a region's): runs what the outcome leads to if it is compiled; else yields an outcome for the dispatcher. */
 export function defineFollow(module: ModuleWriter, table: number, regionType: number, area: number): FunctionReference {
-  const reference = module.declare("follow", ["i32", "i32"], ["i32"]);
+  const reference = module.declare("follow", ["i32", "i32", "i64"], ["i32"]);
   const f = module.define(reference);
-  const [outcome, depth] = f.params as [Local, Local];
+  const [outcome, depth, expected] = f.params as [Local, Local, Local];
   const slot = f.local("i32");
   const counter = f.local("i32");
   const rip = f.local("i64");
@@ -72,6 +72,7 @@ export function defineFollow(module: ModuleWriter, table: number, regionType: nu
   unlikely(op("i64.ge_u", readSlot(STATE.instructionCount), readSlot(STATE.instructionDeadline)), giveUp)(f);
   store("i64.store", i32(0), get(rip), BLOCK_RIP)(f);
   get(depth)(f);
+  get(expected)(f);
   op("i32.xor", get(counter), i32(-1))(f);
   f.index("return_call_indirect", regionType, table);
   return reference;

@@ -1,15 +1,17 @@
 // The JIT tier: takes blocks that the interpreter found hot, compiles the region around each, a batch to a module, and makes the
 // interpreter enter them: the first operation of a compiled block gets the handler that calls the region's function.
 //
-// Nothing has to be undone when code is voided: the block cache rewrites the handlers of void blocks, this one with them.
+// Little has to be undone when code is voided: the block cache rewrites the handlers of void blocks, this one with them, and ways into
+// void blocks of another page fail their guards for ever; regions that have such a way are taken out, to be made anew.
 import { compileModule } from "../../wasm/compile.ts";
 import { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { CoreInstance, HelperImports } from "../core-instance.ts";
 import type { BlockCache } from "../interpreter/block-cache.ts";
-import { BLOCK_HEADER, BLOCK_HEADER_SIZE } from "../interpreter/block-layout.ts";
+import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import { enterHandler, type HandlerTable, readHandlerTable } from "../interpreter/handler-table.ts";
 import { CONTEXT_USER, PAGE_SIZE } from "../mmu/memory-layout.ts";
 import { BlockSource, type CompiledBlock } from "./block-source.ts";
+import { type BlockFinder, isSamePage } from "./discover-region.ts";
 import { importForRegions, MAX_REGIONS, REGION_TYPE } from "./linkage.ts";
 import { lowerRegion } from "./lower-region.ts";
 import { discoverRegion, type Region } from "./region.ts";
@@ -25,7 +27,7 @@ export interface JitOptions {
 
 export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 1500, batch: 24 };
 
-const LIMITS = { maxBlocks: 48, maxOperations: 500 };
+const LIMITS = { maxBlocks: 64, maxOperations: 500, maxInlined: 40, maxDepth: 3 };
 
 /** Times the threshold after which a covered block gets a region of its own. */
 const COVERED_FACTOR = 4;
@@ -64,6 +66,10 @@ export class Jit {
   readonly #compiled = new Map<number, number>();
   /** Blocks that are part of a region but not entered on their own. */
   readonly #covered = new Set<number>();
+  /** Entries of regions by the blocks of other pages that are part of them. */
+  readonly #guests = new Map<number, Set<number>>();
+  /** Blocks that were covered when they had become hot: their counters have begun anew. */
+  readonly #counted = new Set<number>();
   #free: number[] = [];
   #next = 0;
 
@@ -109,17 +115,18 @@ export class Jit {
     const place = this.#blocks.placeOf(address);
     if (!place || this.#compiled.has(address)) return undefined;
     if (this.#isCovered(address)) return undefined;
-    const page = place.host & -PAGE_SIZE;
     const entry = this.#source.read(address, place.host & (PAGE_SIZE - 1));
     if (!entry) return undefined;
-    const region = discoverRegion(entry, (offset) => this.#blockAt(page + offset, offset, place.context), LIMITS);
-    for (const { block } of region.nodes) if (block !== entry) this.#covered.add(block.address);
+    const region = discoverRegion(entry, this.#finder(), LIMITS);
+    for (const { block, isInlined } of region.nodes)
+      if (block !== entry && !isInlined) this.#covered.add(block.address);
     return { address, user: (place.context & CONTEXT_USER) !== 0, region };
   }
 
   /** Part of a region already: most executions will be there, so it must be hot for longer to be entered on its own. */
   #isCovered(address: number): boolean {
     if (!this.#covered.delete(address)) return false;
+    this.#counted.add(address);
     const counter = address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter;
     this.#view.setInt32(counter, this.#options.threshold * COVERED_FACTOR, true);
     return true;
@@ -129,12 +136,34 @@ export class Jit {
     return this.#blocks.placeOf(address)?.host ?? 0;
   }
 
-  /** A block that was executed more than by chance. */
-  #blockAt(host: number, pageOffset: number, context: number): CompiledBlock | undefined {
-    const address = this.#blocks.find(host, context);
+  #finder(): BlockFinder {
+    const known = new Map<number, CompiledBlock | undefined>();
+    const read = (address: number, offset: number): CompiledBlock | undefined => {
+      if (!known.has(offset)) known.set(offset, this.#readWarm(address, offset));
+      return known.get(offset);
+    };
+    return {
+      inPage: (from, offset) => {
+        const place = this.#blocks.placeOf(from.address);
+        if (!place) return undefined;
+        const host = (place.host & -PAGE_SIZE) + (offset & (PAGE_SIZE - 1));
+        return read(this.#blocks.find(host, place.context), offset);
+      },
+      linked: (slot, offset) => {
+        const word = (at: number): number => this.#view.getInt32(at, true);
+        if (word(word(slot + LINK_SLOT.cell)) !== word(slot + LINK_SLOT.check)) return undefined;
+        const address = word(slot + LINK_SLOT.block);
+        return this.#blocks.placeOf(address) && read(address, offset);
+      },
+    };
+  }
+
+  /** A block that was executed more than by chance; `address` 0 is none. */
+  #readWarm(address: number, pageOffset: number): CompiledBlock | undefined {
     if (address === 0) return undefined;
     const left = this.#view.getInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, true);
-    if (left > this.#options.threshold - this.#options.threshold / 16) return undefined;
+    const { threshold } = this.#options;
+    if (left > threshold - threshold / 16 && !this.#counted.has(address)) return undefined;
     return this.#source.read(address, pageOffset);
   }
 
@@ -169,6 +198,7 @@ export class Jit {
       helpers: this.#helpers,
     });
     for (const { address, index } of installed) this.#install(address, index);
+    for (const candidate of candidates) this.#noteGuests(candidate);
   }
 
   #install(address: number, index: number): void {
@@ -178,19 +208,45 @@ export class Jit {
     this.#view.setUint16(address, enterHandler(this.#handlers), true);
   }
 
+  #noteGuests({ address, region }: Candidate): void {
+    for (const { block } of region.nodes) {
+      if (isSamePage(block.pageOffset, 0)) continue;
+      const entries = this.#guests.get(block.address);
+      if (entries) entries.add(address);
+      else this.#guests.set(block.address, new Set([address]));
+    }
+  }
+
+  /** Makes the interpreter run a block that it entered a region by. */
+  #uninstall(address: number): void {
+    const index = this.#compiled.get(address);
+    if (index === undefined) return;
+    this.#view.setUint16(address, this.#source.originalHandlers.get(address) ?? this.#handlers.resync, true);
+    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, this.#options.threshold, true);
+    this.#forget(address, index);
+  }
+
   /** The block is void, or all are (undefined). */
   #drop(address: number | undefined): void {
     if (address === undefined) {
       for (const index of this.#compiled.values()) this.#release(index);
       this.#compiled.clear();
       this.#covered.clear();
+      this.#counted.clear();
+      this.#guests.clear();
       this.#source.originalHandlers.clear();
       this.#queue = [];
       return;
     }
     this.#covered.delete(address);
+    this.#counted.delete(address);
+    for (const entry of this.#guests.get(address) ?? []) this.#uninstall(entry);
+    this.#guests.delete(address);
     const index = this.#compiled.get(address);
-    if (index === undefined) return;
+    if (index !== undefined) this.#forget(address, index);
+  }
+
+  #forget(address: number, index: number): void {
     this.#release(index);
     this.#compiled.delete(address);
     this.#source.originalHandlers.delete(address);

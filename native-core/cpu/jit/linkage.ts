@@ -5,15 +5,18 @@ import type { FunctionReference, WasmType } from "../../wasm/types.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { importMemories } from "../mmu/imports.ts";
 import type { Routines } from "../routines/routines.ts";
-import { defineStoreFlags } from "./flag-forms.ts";
+import { defineSettleFlags } from "./flag-forms.ts";
 import { defineFollow } from "./follow.ts";
 import type { JitRuntime } from "./region-writer.ts";
 
 /** Regions that can be alive at once. */
 export const MAX_REGIONS = 65536;
 export const REGION_TABLE = "regions";
-/** A region takes the number of regions that wait for it and returns an outcome (outcome.ts). */
-export const REGION_TYPE = { params: ["i32"], results: ["i32"] } as const;
+/**
+ * A region takes the number of regions that wait for it and the RIP that the innermost of them waits for (NO_RETURN if there is none),
+ * and returns an outcome (outcome.ts).
+ */
+export const REGION_TYPE = { params: ["i32", "i64"], results: ["i32"] } as const;
 
 const ACCESS = {
   load: ["i64", "i32", "i32", "->i64"],
@@ -27,18 +30,25 @@ const ACCESS = {
 const ARITHMETIC = {
   composeFlags: ["->i64"],
   writeArithmeticFlags: ["i64"],
-  storeFlags: ["i32", "i64", "i64", "i64"],
-  follow: ["i32", "i32", "->i32"],
+  settleFlags: [],
+  follow: ["i32", "i32", "i64", "->i32"],
 } as const;
+
+export interface RegionExports {
+  /** Index of the table of regions. */
+  readonly table: number;
+  readonly settleFlags: FunctionReference;
+}
 
 const exportName = (name: string): string => `jit.${name}`;
 
-/** In the interpreter's module: declares what only regions use, exports all; yields the index of the table of regions. `area`: the global with the address of the privilege area in use. */
-export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: number): number {
+/** In the interpreter's module: declares what only regions use, exports all; yields what the dispatcher needs. `area`: the global with the address of the privilege area in use. */
+export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: number): RegionExports {
+  const settleFlags = defineSettleFlags(module);
   const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
   const functions = {
     ...runtime,
-    storeFlags: defineStoreFlags(module),
+    settleFlags,
     follow: defineFollow(module, table, module.typeIndex(REGION_TYPE), area),
   };
   for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
@@ -47,7 +57,7 @@ export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: n
     module.export(exportName(name), functions[name]);
   for (const name of ROUTINE_NAMES) module.export(exportName(name), runtime.routines[name]);
   module.exportTable(REGION_TABLE, table);
-  return table;
+  return { table, settleFlags };
 }
 
 function importRoutines(module: ModuleWriter): Routines {

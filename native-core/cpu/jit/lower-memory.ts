@@ -74,8 +74,14 @@ export function writeLoad(
   for (const local of [at.linear, at.offset, at.entry]) f.release(local);
 }
 
+/** What follows a store that took the slow path: on a fault, and if it may have voided the code being executed. */
+export interface SlowEnds {
+  readonly fault: Code;
+  readonly voided: Code;
+}
+
 /** Stores `value`; the linear address is on the stack. */
-export function writeStore(region: RegionWriter, size: Size | 16, value: Local, fault: Code): void {
+export function writeStore(region: RegionWriter, size: Size | 16, value: Local, ends: SlowEnds): void {
   const { f } = region;
   const at: LookUp = { linear: f.borrow("i64"), offset: f.borrow("i64"), entry: f.borrow("i32") };
   const table = region.area + AREA.write;
@@ -86,7 +92,7 @@ export function writeStore(region: RegionWriter, size: Size | 16, value: Local, 
   f.get(value);
   f.access(size === 16 ? "v128.store" : STORES[size], 1, 0);
   f.otherwise();
-  slowStore(region, size, get(at.linear), value, fault)(f);
+  slowStore(region, size, get(at.linear), value, ends)(f);
   f.close(label);
   for (const local of [at.linear, at.offset, at.entry]) f.release(local);
 }
@@ -98,7 +104,7 @@ export function writeStoreBack(
   host: Local,
   address: Code,
   value: Local,
-  fault: Code,
+  ends: SlowEnds,
 ): void {
   const { f } = region;
   op("i32.ne", get(host), i32(-1))(f);
@@ -107,17 +113,18 @@ export function writeStoreBack(
   f.get(value);
   f.access(STORES[size], 1, 0);
   f.otherwise();
-  slowStore(region, size, address, value, fault)(f);
+  slowStore(region, size, address, value, ends)(f);
   f.close(label);
 }
 
-function slowStore(region: RegionWriter, size: Size | 16, address: Code, value: Local, fault: Code): Code {
+function slowStore(region: RegionWriter, size: Size | 16, address: Code, value: Local, ends: SlowEnds): Code {
   const { access } = region.runtime;
   return seq(
     region.storeCount(),
     size === 16
       ? call(access.store16, address, get(value), i32(0))
       : call(access.store, address, get(value), i32(size), i32(0)),
-    unlikely(exceptionPending, [fault]),
+    unlikely(exceptionPending, [ends.fault]),
+    ends.voided,
   );
 }

@@ -2,20 +2,27 @@
 import { unreachable } from "../../common/assert.ts";
 import type { Exit, RegisterSelector, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
 import { foldPure, isRoutine, type PureOpName } from "../../ir/ops.ts";
-import { and64, type Code, call, choose, i64, unlikely, wrap } from "../../wasm/code.ts";
+import { and64, type Code, call, choose, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
 import { readRegister, readSegment, writeRegister } from "../interpreter/lower-registers.ts";
-import { exceptionPending, raise, readSlot, writeSlot } from "../mmu/cells.ts";
+import { exceptionPending, raise, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
+import { CELLS } from "../mmu/memory-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
 import * as flags from "./flag-forms.ts";
 import { writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
-/** Writes the operation's code; `exit` writes what follows one of its exits (`target`: of an indirect one, on the stack). */
-export function lowerOperation(region: RegionWriter, operation: CompiledOperation, exit: (exit: Exit) => void): void {
+/**
+ * Writes what follows an exit of an operation (the target of an indirect one is on the stack). `isVoid`: the operation has just voided
+ * its own code, so it leads out of the region.
+ */
+export type ExitWriter = (exit: Exit, isVoid: boolean) => void;
+
+/** Writes the operation's code. */
+export function lowerOperation(region: RegionWriter, operation: CompiledOperation, exit: ExitWriter): void {
   new OperationLowering(region, operation, exit).run();
 }
 
@@ -28,37 +35,74 @@ const NO_OPERATION: Local = { index: 0, type: "i32" };
 class OperationLowering {
   readonly #region: RegionWriter;
   readonly #operation: CompiledOperation;
-  readonly #exit: (exit: Exit) => void;
+  readonly #exit: ExitWriter;
   readonly #locals = new Map<number, Local>();
   readonly #variables = new Map<number, Local>();
   readonly #constants = new Map<number, Constant | undefined>();
   /** Host addresses left by loads for writing, by the id of their linear address. */
   readonly #hosts = new Map<number, { local: Local; size: number }>();
+  /** Behind the statement being written, if that may be a plain store. */
+  #rest: readonly Statement[] | undefined;
+  /** What is being written runs only when the operation has voided its own code. */
+  #isVoid = false;
 
-  constructor(region: RegionWriter, operation: CompiledOperation, exit: (exit: Exit) => void) {
+  constructor(region: RegionWriter, operation: CompiledOperation, exit: ExitWriter) {
     this.#region = region;
     this.#operation = operation;
     this.#exit = exit;
   }
 
   run(): void {
-    const { prepared, at, fields, address } = this.#operation;
+    const { prepared } = this.#operation;
     const { f } = this.#region;
-    this.#body(prepared.fragment.body);
-    if (prepared.mayVoidCode && !prepared.form.endsBlock)
-      this.#region.resumeIfVoid(at - Number(fields.start), address + OPERATION_SIZE)(f);
+    this.#body(prepared.fragment.body, prepared.plainStores);
+    if (prepared.mayVoidCode && !prepared.plainStores && !prepared.form.endsBlock)
+      unlikely(readCell(CELLS.codeVoided), [this.#toNext()])(f);
     const hosts = [...this.#hosts.values()].map(({ local }) => local);
     for (const local of [...this.#locals.values(), ...this.#variables.values(), ...hosts]) f.release(local);
   }
 
   // --- statements -----------------------------------------------------------------------------------------------------------
 
-  #body(statements: readonly Statement[]): void {
-    for (const statement of statements) {
+  /** False if the end cannot be reached. `plainStores`: what is behind a store is written twice, once for when it has voided the code. */
+  #body(statements: readonly Statement[], plainStores = false): boolean {
+    for (const [n, statement] of statements.entries()) {
+      if (plainStores) this.#rest = statements.slice(n + 1);
       this.#statement(statement);
       // Nothing behind an exit is reachable.
-      if (statement.kind === "exit" || statement.kind === "raise") return;
+      if (statement.kind === "exit" || statement.kind === "raise") return false;
     }
+    return true;
+  }
+
+  /** Leaves in front of the next operation. */
+  #toNext(): Code {
+    const { at, fields, address } = this.#operation;
+    return this.#region.resume(at - Number(fields.start), address + OPERATION_SIZE);
+  }
+
+  /** In the slow path of a plain store: if it has voided this code, ends the operation and leaves. */
+  #ifVoided(): Code {
+    const rest = this.#rest;
+    if (!rest) return seq();
+    return unlikely(readCell(CELLS.codeVoided), [
+      (w) => {
+        const region = this.#region;
+        const { flagState, dirty } = region;
+        const [locals, hosts] = [new Map(this.#locals), new Map(this.#hosts)];
+        this.#isVoid = true;
+        if (this.#body(rest)) this.#toNext()(w);
+        this.#isVoid = false;
+        for (const [id, local] of this.#locals) if (!locals.has(id)) this.#forget(this.#locals, id, local);
+        for (const [id, { local }] of this.#hosts) if (!hosts.has(id)) this.#forget(this.#hosts, id, local);
+        Object.assign(region, { flagState, dirty });
+      },
+    ]);
+  }
+
+  #forget(map: Map<number, unknown>, id: number, local: Local): void {
+    map.delete(id);
+    this.#region.f.release(local);
   }
 
   #statement(statement: Statement): void {
@@ -81,7 +125,7 @@ class OperationLowering {
         const kept = f.borrow("i32");
         this.#value(statement.value);
         f.set(kept);
-        region.flagsToMemory()(f);
+        region.settleFlags()(f);
         flags.writeMemoryFlag(
           statement.flag,
           (w) => w.get(kept),
@@ -93,6 +137,7 @@ class OperationLowering {
       case "writeArithmeticFlags":
         this.#value(statement.value);
         f.call(runtime.writeArithmeticFlags);
+        flags.forgetKept(f);
         region.flagState = flags.IN_MEMORY;
         return;
       case "store":
@@ -105,7 +150,7 @@ class OperationLowering {
         return this.#fault(f);
       case "exit":
         if (statement.exit.to === "indirect") this.#value(statement.exit.target);
-        return this.#exit(statement.exit);
+        return this.#exit(statement.exit, this.#isVoid);
       default:
         throw new Error(`the JIT does not compile ${statement.kind}`);
     }
@@ -131,15 +176,13 @@ class OperationLowering {
 
   /** Host addresses known before a branch stay known in it; those found in it are not known behind it. */
   #branch(statements: readonly Statement[], joins: boolean): void {
-    const { f } = this.#region;
     const before = new Set(this.#hosts.keys());
     this.#body(statements);
     const last = statements.at(-1)?.kind;
-    if (joins && last !== "exit" && last !== "raise") this.#region.settleForm()(f);
+    if (joins && last !== "exit" && last !== "raise") this.#region.settleForm()(this.#region.f);
     for (const [id, { local }] of this.#hosts) {
       if (before.has(id)) continue;
-      this.#hosts.delete(id);
-      f.release(local);
+      this.#forget(this.#hosts, id, local);
     }
   }
 
@@ -189,12 +232,13 @@ class OperationLowering {
     const kept = f.borrow(value.type);
     this.#value(value);
     f.set(kept);
+    const ends = { fault: this.#fault, voided: this.#isVoid ? seq() : this.#ifVoided() };
     const known = this.#hosts.get(address.id);
     if (known && known.size === size && size !== 16) {
-      writeStoreBack(this.#region, size, known.local, this.#code(address), kept, this.#fault);
+      writeStoreBack(this.#region, size, known.local, this.#code(address), kept, ends);
     } else {
       this.#value(address);
-      writeStore(this.#region, size, kept, this.#fault);
+      writeStore(this.#region, size, kept, ends);
     }
     f.release(kept);
   }
@@ -368,12 +412,11 @@ class OperationLowering {
       case "readFlag":
         return this.#readFlag(node.flag);
       case "condition":
-        if (region.flagState === flags.DYNAMIC) region.flagsToMemory()(f);
-        return region.flagState === flags.IN_MEMORY
-          ? flags.memoryCondition(node.code)(f)
-          : flags.knownCondition(region.flagState, region.flags, node.code)(f);
+        if (region.flagState > 0) return flags.knownCondition(region.flagState, region.flags, node.code)(f);
+        region.settleFlags()(f);
+        return flags.memoryCondition(node.code)(f);
       case "readFlags":
-        region.flagsToMemory()(f);
+        region.settleFlags()(f);
         return f.call(runtime.composeFlags);
       case "load":
         return this.#load(node.size, node.address, node.forWrite);
@@ -398,7 +441,7 @@ class OperationLowering {
       const code = flags.knownFlag(region.flagState, region.flags, flag);
       if (code) return code(f);
     }
-    region.flagsToMemory()(f);
+    region.settleFlags()(f);
     flags.memoryFlag(flag)(f);
   }
 
@@ -452,5 +495,6 @@ class OperationLowering {
 }
 
 function isRaise(statements: readonly Statement[]): boolean {
-  return statements.at(-1)?.kind === "raise";
+  const last = statements.at(-1);
+  return last?.kind === "raise" || (last?.kind === "if" && isRaise(last.then) && isRaise(last.otherwise));
 }

@@ -4,18 +4,20 @@
 // Every edge is a block end to the machine: instructions are counted and the deadline is looked at, just as the interpreter does, so
 // that both stop at the same instruction.
 import type { Exit } from "../../ir/nodes.ts";
-import { get, op, unlikely } from "../../wasm/code.ts";
+import { type Code, get, ne64, op, unlikely } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { Label } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import { NEXT_SLOT, TAKEN_SLOT } from "../interpreter/block-layout.ts";
 import { readSlot } from "../mmu/cells.ts";
 import type { CompiledBlock } from "./block-source.ts";
+import { isSamePage, slotOf } from "./discover-region.ts";
 import { DYNAMIC } from "./flag-forms.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { Region, RegionNode } from "./region.ts";
 import { type JitRuntime, type RegionSetting, type RegionUses, RegionWriter } from "./region-writer.ts";
+
+const NOWHERE: RegionNode["successors"] = new Map();
 
 export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, setting: RegionSetting, region: Region): void {
   new RegionLowering(f, runtime, setting, region).run();
@@ -72,43 +74,51 @@ class RegionLowering {
     const { block } = node;
     writer.dirty = this.#dirty[this.#nodes.indexOf(node)] as number;
     for (const operation of block.operations) {
-      lowerOperation(writer, operation, (exit) =>
-        this.#exit(node, operation.prepared.changesSystem, operation.next, exit),
-      );
+      lowerOperation(writer, operation, (exit, isVoid) => {
+        const { prepared, next } = operation;
+        this.#exit(isVoid ? { ...node, successors: NOWHERE } : node, prepared.changesSystem, next, exit);
+      });
     }
     if (block.cutAt !== undefined) writer.resume(block.pageOffset, block.cutAt)(writer.f);
   }
 
-  #exit({ block, successors }: RegionNode, changesSystem: boolean, next: number, exit: Exit): void {
+  #exit(node: RegionNode, changesSystem: boolean, next: number, exit: Exit): void {
+    const { block, successors } = node;
     const writer = this.#writer;
     const { f } = writer;
-    const { instructionCount, lastOperation } = block;
+    const { instructionCount, pageOffset } = block;
     const back = successors.get("return");
     switch (exit.to) {
       case "relative":
       case "next": {
         const target = exit.to === "next" ? next : relativeTarget(block);
-        const successor = successors.get(exit.to);
-        if (successor !== undefined) return this.#edge(instructionCount, successor, target);
-        const slot = lastOperation + (exit.to === "next" ? NEXT_SLOT : TAKEN_SLOT);
+        const slot = slotOf(block, exit.to);
+        const kind = successors.has("call") ? "call" : exit.to;
+        const successor = successors.get(kind);
+        if (successor !== undefined) {
+          const guarded = !isSamePage(target, pageOffset);
+          return this.#edge(
+            instructionCount,
+            successor,
+            target,
+            guarded ? { slot, blockOffset: pageOffset } : undefined,
+          );
+        }
         if (back !== undefined) {
-          writer.callFunction(writer.ripAt(target), instructionCount, slot, next);
+          writer.callFunction(writer.ripAt(target), instructionCount, slot, pageOffset, next);
           return this.#edge(0, back, next);
         }
         const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
-        return writer.leaveUsually(outcome, writer.ripAt(target), instructionCount, slot)(f);
+        return writer.leaveByLink(outcome, writer.ripAt(target), instructionCount, slot, pageOffset)(f);
       }
       case "indirect": {
         const target = f.borrow("i64");
         f.set(target);
         if (back !== undefined) {
-          writer.callFunction(get(target), instructionCount, 0, next);
+          writer.callFunction(get(target), instructionCount, 0, pageOffset, next);
           this.#edge(0, back, next);
-        } else {
-          // A return goes to the region that has called, if there is one.
-          const outcome = changesSystem || isReturn(block) ? OUTCOME.indirect : OUTCOME.jump;
-          writer.leaveUsually(outcome, get(target), instructionCount)(f);
-        }
+        } else if (block.isReturn && !changesSystem) this.#return(node, get(target));
+        else writer.leaveUsually(changesSystem ? OUTCOME.indirect : OUTCOME.jump, get(target), instructionCount)(f);
         return f.release(target);
       }
       case "state":
@@ -118,8 +128,21 @@ class RegionLowering {
     }
   }
 
-  /** To a node of the region, after `retired` instructions. `target`: its offset in the page. */
-  #edge(retired: number, successor: number, target: number): void {
+  /** A return of an inlined function goes on behind its call, if that is where it goes. */
+  #return({ block, successors }: RegionNode, target: Code): void {
+    const writer = this.#writer;
+    const { f, flagState, dirty } = writer;
+    const successor = successors.get("back");
+    const leave = writer.leaveByReturn(target, block.instructionCount);
+    if (successor === undefined) return leave(f);
+    const { pageOffset } = (this.#nodes[successor] as RegionNode).block;
+    unlikely(ne64(target, writer.ripAt(pageOffset)), [leave])(f);
+    Object.assign(writer, { flagState, dirty });
+    this.#edge(block.instructionCount, successor, pageOffset);
+  }
+
+  /** To a node of the region, after `retired` instructions. `target`: its offset. `guard`: the slot that must lead there. */
+  #edge(retired: number, successor: number, target: number, guard?: { slot: number; blockOffset: number }): void {
     const writer = this.#writer;
     const { f } = writer;
     const { flagState, dirty } = writer;
@@ -128,6 +151,7 @@ class RegionLowering {
       writer.leave(OUTCOME.indirect, writer.ripAt(target), 0),
     ])(f);
     const node = this.#nodes[successor] as RegionNode;
+    if (guard) writer.guard(writer.ripAt(target), guard.slot, guard.blockOffset, node.block.address)(f);
     const label = this.#loops.get(successor) ?? (node.isMerge ? this.#merges.get(successor) : undefined);
     if (label) {
       writer.settleForm()(f);
@@ -164,10 +188,6 @@ function writtenBy({ operations }: CompiledBlock): number {
     }
   }
   return bits;
-}
-
-function isReturn(block: CompiledBlock): boolean {
-  return block.operations.at(-1)?.prepared.form.row.mnemonic === "RET";
 }
 
 function relativeTarget(block: CompiledBlock): number {

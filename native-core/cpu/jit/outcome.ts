@@ -4,6 +4,9 @@ import { OUTCOME as INTERPRETER_OUTCOME } from "../interpreter/outcome.ts";
 /** `jump`: an indirect jump that `follow` may take; the dispatcher never sees it. */
 export const OUTCOME = { ...INTERPRETER_OUTCOME, jump: 0 } as const;
 
+/** No RIP that a region could wait for: not canonical. */
+export const NO_RETURN = 1n << 62n;
+
 export const OUTCOME_BITS = 3;
 
 /** Outcomes with none of these bits are for `follow`: linked and jump. */

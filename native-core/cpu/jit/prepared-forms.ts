@@ -24,6 +24,8 @@ export interface PreparedForm {
   readonly changesSystem: boolean;
   /** A memory write, its own or a helper's, that may void the code being executed. */
   readonly mayVoidCode: boolean;
+  /** Its stores are few and unconditional, and nothing else of it may void code. */
+  readonly plainStores: boolean;
   /** General registers (and pseudo registers) it reads or writes. */
   readonly registers: readonly RegisterUse[];
   /** Branches in which flags are read or written: the static knowledge of them ends there. */
@@ -63,7 +65,8 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     placement: placeValues(fragment, { flagOperandUses }),
     exits: new Set(statements.flatMap((statement) => (statement.kind === "exit" ? [statement.exit.to] : []))),
     changesSystem: statements.some((statement) => changes(statement) & PART.system),
-    mayVoidCode: statements.some(({ kind }) => kind === "store") || callsForEffect(form, fragment),
+    mayVoidCode: statements.some(isStore) || callsForEffect(form, fragment),
+    plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),
     registers: registersOf(statements),
     observesFlags: statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
     replacesFlags: fragment.body.some(replacesFlags),
@@ -94,6 +97,15 @@ function withoutFlags(body: readonly Statement[]): Statement[] {
         return [statement];
     }
   });
+}
+
+const MAX_PLAIN_STORES = 2;
+
+const isStore = ({ kind }: Statement): boolean => kind === "store";
+
+function hasPlainStores(body: readonly Statement[], all: readonly Statement[]): boolean {
+  const stores = all.filter(isStore).length;
+  return stores <= MAX_PLAIN_STORES && stores === body.filter(isStore).length;
 }
 
 function mayLeave({ kind }: Statement): boolean {

@@ -36,8 +36,8 @@ import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { readCell, readSlot, writeSlot } from "../mmu/cells.ts";
-import { AREA, CELLS } from "../mmu/memory-layout.ts";
-import { DYNAMIC, type FlagLocals, IN_MEMORY, storeKnownFlags } from "./flag-forms.ts";
+import { AREA, CELLS, PAGE_SIZE } from "../mmu/memory-layout.ts";
+import { DYNAMIC, type FlagLocals, IN_MEMORY, keepFlags, settleIfKept } from "./flag-forms.ts";
 import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 
 /** Nested guest calls; each takes a frame of the host's stack. */
@@ -46,7 +46,7 @@ const MAX_DEPTH = 100;
 const REGIONS = 0;
 
 export interface JitRuntime extends Runtime {
-  readonly storeFlags: FunctionReference;
+  readonly settleFlags: FunctionReference;
   readonly follow: FunctionReference;
   /** Index of REGION_TYPE in the module. */
   readonly regionType: number;
@@ -88,9 +88,10 @@ export class RegionWriter {
   readonly #outcome: Local;
   readonly #entryOffset: number;
   readonly #flagForms: readonly number[];
-  readonly #scratch: Local;
   /** Regions that wait for this one. */
   readonly #depth: Local;
+  /** The RIP that the innermost of them waits for. */
+  readonly #expected: Local;
   /** Ways out by the form of the flags; DYNAMIC and IN_MEMORY too. */
   readonly #exits = new Map<number, Label>();
   #exitStored: Label | undefined;
@@ -104,6 +105,7 @@ export class RegionWriter {
   ) {
     this.f = f;
     this.#depth = f.params[0] as Local;
+    this.#expected = f.params[1] as Local;
     this.runtime = runtime;
     this.area = user ? AREA.user : AREA.supervisor;
     this.areaOffset = shared ? f.local("i32") : undefined;
@@ -118,7 +120,6 @@ export class RegionWriter {
     this.#outcome = f.local("i32");
     this.#entryOffset = entryOffset;
     this.#flagForms = [...registers.flagForms];
-    this.#scratch = f.local("i64");
   }
 
   // --- frame ----------------------------------------------------------------------------------------------------------------
@@ -139,22 +140,17 @@ export class RegionWriter {
     const settled = this.#exits.get(IN_MEMORY) as Label;
     for (const form of this.#flagForms.toReversed()) {
       f.close(this.#exits.get(form) as Label);
-      storeKnownFlags(form, this.flags, this.#scratch)(f);
+      keepFlags(form, this.flags)(f);
       f.br(settled);
     }
     f.close(this.#exits.get(DYNAMIC) as Label);
-    this.#storeDynamicFlags(f);
+    this.#keepDynamicFlags(f);
     f.close(settled);
     this.#storeRegisters(f);
     f.close(this.#exitStored as Label);
     writeSlot(STATE.instructionCount, get(this.count))(f);
     writeSlot(STATE.rip, get(this.#rip))(f);
-    this.#storeBase(f);
-    when(op("i32.eqz", and32(get(this.#outcome), i32(NOT_TO_FOLLOW))), [
-      get(this.#outcome),
-      get(this.#depth),
-      (w) => w.index("return_call", this.runtime.follow.index),
-    ])(f);
+    when(op("i32.eqz", and32(get(this.#outcome), i32(NOT_TO_FOLLOW))), [get(this.#outcome), this.#follow])(f);
     f.get(this.#outcome);
   }
 
@@ -176,20 +172,62 @@ export class RegionWriter {
   }
 
   /** As leave, in line and with the changed registers only: for the ways that code usually takes. */
-  leaveUsually(outcome: number, rip: Code, retired: number, slot = 0): Code {
-    const code = i32(outcome | (slot << OUTCOME_BITS));
+  leaveUsually(outcome: number, rip: Code, retired: number): Code {
+    return seq(this.#storeForLeaving(rip, retired), this.#leaveStored(i32(outcome), outcome));
+  }
+
+  /** The same by a link slot of the block at `blockOffset`. */
+  leaveByLink(outcome: number, rip: Code, retired: number, slot: number, blockOffset: number): Code {
+    return seq(
+      this.#storeForLeaving(rip, retired),
+      this.#storePage(blockOffset),
+      this.#leaveStored(i32(outcome | (slot << OUTCOME_BITS)), outcome),
+    );
+  }
+
+  /** A return goes to the region that has called, if that is where it goes. Else it is a jump: retpolines return to what they call. */
+  leaveByReturn(rip: Code, retired: number): Code {
+    return seq(
+      this.#storeForLeaving(rip, retired),
+      when(eq64(rip, get(this.#expected)), [i32(OUTCOME.indirect), op("return")], [], true),
+      this.#leaveStored(i32(OUTCOME.jump), OUTCOME.jump),
+    );
+  }
+
+  #storeForLeaving(rip: Code, retired: number): Code {
     return seq(
       writeSlot(STATE.rip, rip),
       this.retire(retired),
       this.#storeDirty(),
       this.flagsToMemory(),
       this.storeCount(),
-      this.#storeBase,
-      code,
-      (outcome & NOT_TO_FOLLOW) === 0
-        ? seq(get(this.#depth), (w) => w.index("return_call", this.runtime.follow.index))
-        : op("return"),
     );
+  }
+
+  #leaveStored(code: Code, outcome: number): Code {
+    if ((outcome & NOT_TO_FOLLOW) !== 0) return seq(code, op("return"));
+    return seq(code, this.#follow);
+  }
+
+  /** Tail call with the outcome on the stack. */
+  readonly #follow: Code = (w) => {
+    w.get(this.#depth);
+    w.get(this.#expected);
+    w.index("return_call", this.runtime.follow.index);
+  };
+
+  /** Leaves by a link slot unless it leads to the block at `address` now, which is in another page. */
+  guard(rip: Code, slot: number, blockOffset: number, address: number): Code {
+    const at = (offset: number): Code => load("i32.load", i32(slot), offset);
+    const holds = and32(
+      eq32(load("i32.load", at(LINK_SLOT.cell)), at(LINK_SLOT.check)),
+      eq32(at(LINK_SLOT.block), i32(address)),
+    );
+    return (w) => {
+      const { flagState, dirty } = this;
+      unlikely(op("i32.eqz", holds), [this.leaveByLink(OUTCOME.linked, rip, 0, slot, blockOffset)])(w);
+      Object.assign(this, { flagState, dirty });
+    };
   }
 
   /** As leave, where a helper has just run: the state is in memory, the locals are stale. */
@@ -200,15 +238,17 @@ export class RegionWriter {
   }
 
   /**
-   * Calls the guest function at `rip`: that behind a link slot, or, with slot 0, wherever it is. What follows is written for the case
-   * that it has returned to `returnOffset`, with all state in memory; else the region ends with the callee's outcome.
+   * Calls the guest function at `rip`: that behind a link slot of the block at `blockOffset`, or, with slot 0, wherever it is. What
+   * follows is written for the case that it has returned to `returnOffset`, with all state in memory; else the region ends with the
+   * callee's outcome.
    */
-  callFunction(rip: Code, retired: number, slot: number, returnOffset: number): void {
+  callFunction(rip: Code, retired: number, slot: number, blockOffset: number, returnOffset: number): void {
     const { f } = this;
     this.retire(retired)(f);
     seq(this.storeCount(), this.#storeDirty(), this.flagsToMemory())(f);
-    if (slot === 0) this.#callIndirect(rip);
-    else this.#callLinked(rip, slot);
+    const expected = this.ripAt(returnOffset);
+    if (slot === 0) this.#callIndirect(rip, expected);
+    else this.#callLinked(rip, expected, slot, blockOffset);
     const returned = and32(
       and32(eq32(get(this.#outcome), i32(OUTCOME.indirect)), op("i32.eqz", readCell(CELLS.codeVoided))),
       eq64(readSlot(STATE.rip), this.ripAt(returnOffset)),
@@ -224,16 +264,15 @@ export class RegionWriter {
     return op("i32.ge_u", get(this.#depth), i32(MAX_DEPTH));
   }
 
-  #callIndirect(rip: Code): void {
+  #callIndirect(rip: Code, expected: Code): void {
     const { f } = this;
     writeSlot(STATE.rip, rip)(f);
-    this.#storeBase(f);
     unlikely(this.#tooDeep, [i32(OUTCOME.indirect), op("return")])(f);
-    set(this.#outcome, call(this.runtime.follow, i32(OUTCOME.jump), add32(get(this.#depth), i32(1))))(f);
+    set(this.#outcome, call(this.runtime.follow, i32(OUTCOME.jump), add32(get(this.#depth), i32(1)), expected))(f);
   }
 
   /** In line, so that each call has an indirect branch of its own for the host's predictor. */
-  #callLinked(rip: Code, slot: number): void {
+  #callLinked(rip: Code, expected: Code, slot: number, blockOffset: number): void {
     const { f } = this;
     const counter = f.borrow("i32");
     const at = (offset: number): Code => load("i32.load", i32(slot), offset);
@@ -247,21 +286,24 @@ export class RegionWriter {
         store("i64.store", i32(0), rip, PSEUDO_REGISTERS.BLOCK_RIP),
         set(this.#outcome, (w) => {
           add32(get(this.#depth), i32(1))(w);
+          expected(w);
           op("i32.xor", get(counter), i32(-1))(w);
           w.callIndirect(this.runtime.regionType, REGIONS);
         }),
         br(called),
       ]),
       writeSlot(STATE.rip, rip),
-      this.#storeBase,
+      this.#storePage(blockOffset),
       i32(OUTCOME.linked | (slot << OUTCOME_BITS)),
       op("return"),
     ])(f);
     f.release(counter);
   }
 
-  /** Where the region is, for whoever links a block behind it. */
-  readonly #storeBase: Code = (w) => store("i64.store", i32(0), get(this.base), PSEUDO_REGISTERS.BLOCK_RIP)(w);
+  /** The page that a block is in, for whoever fills its link slot. */
+  #storePage(blockOffset: number): Code {
+    return store("i64.store", i32(0), this.ripAt(blockOffset & -PAGE_SIZE), PSEUDO_REGISTERS.BLOCK_RIP);
+  }
 
   retire(instructions: number): Code {
     return instructions === 0 ? seq() : set(this.count, add64(get(this.count), i64(instructions)));
@@ -277,11 +319,6 @@ export class RegionWriter {
     return this.leave(OUTCOME.resume, this.ripAt(blockOffset), 0, operation);
   }
 
-  /** The same if the code being executed may have been written. */
-  resumeIfVoid(blockOffset: number, operation: number): Code {
-    return unlikely(readCell(CELLS.codeVoided), [this.resume(blockOffset, operation)]);
-  }
-
   // --- state ----------------------------------------------------------------------------------------------------------------
 
   storeCount(): Code {
@@ -290,7 +327,7 @@ export class RegionWriter {
 
   /** Puts everything into memory, for a helper. */
   spill(): Code {
-    return seq(this.storeCount(), this.#storeRegisters, this.flagsToMemory());
+    return seq(this.storeCount(), this.#storeRegisters, this.settleFlags());
   }
 
   readonly #storeRegisters: Code = (w) => {
@@ -324,18 +361,20 @@ export class RegionWriter {
     this.flagState = DYNAMIC;
   }
 
-  /** Writes the flags to the state; from here on they are there. */
+  /** The state's flag words hold the flags; from here on they are there. */
+  settleFlags(): Code {
+    return seq(this.flagsToMemory(), settleIfKept(this.runtime.settleFlags));
+  }
+
+  /** Memory holds the flags, as words or in cells. */
   flagsToMemory(): Code {
     return (w) => {
       const state = this.flagState;
-      if (state === DYNAMIC) this.#storeDynamicFlags(w);
-      else if (state !== IN_MEMORY) storeKnownFlags(state, this.flags, this.#scratch)(w);
+      if (state === DYNAMIC) this.#keepDynamicFlags(w);
+      else if (state !== IN_MEMORY) keepFlags(state, this.flags)(w);
       this.flagState = IN_MEMORY;
     };
   }
 
-  readonly #storeDynamicFlags: Code = (w) => {
-    const { a, b, result } = this.flags;
-    when(get(this.form), [call(this.runtime.storeFlags, get(this.form), get(a), get(b), get(result))])(w);
-  };
+  readonly #keepDynamicFlags: Code = (w) => when(get(this.form), [keepFlags(this.form, this.flags)])(w);
 }

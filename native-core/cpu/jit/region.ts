@@ -1,16 +1,16 @@
-// A region: blocks of one page that reach each other by direct branches, as a flow graph that structured control flow can express.
+// A region: sites (discover-region.ts) as a flow graph that structured control flow can express.
 //
 // Nodes are in reverse postorder, node 0 is the entry. An edge that goes backwards to a node which does not dominate its source makes
 // the graph irreducible; such edges are cut: they leave the region and come back through the dispatcher.
 import type { CompiledBlock } from "./block-source.ts";
-
-/** How a block leads to another: by its exits, or `return`: a call in it comes back there. */
-export type EdgeKind = "relative" | "next" | "return";
+import { type BlockFinder, discoverSites, type EdgeKind, type RegionLimits, type Site } from "./discover-region.ts";
 
 export interface RegionNode {
   readonly block: CompiledBlock;
   /** Index of the node that the exit leads to; absent if it leaves the region. */
   readonly successors: ReadonlyMap<EdgeKind, number>;
+  /** Not part of the function that the region is entered by. */
+  readonly isInlined: boolean;
   /** Nodes immediately dominated that several edges lead forward to, in descending order. */
   readonly mergeChildren: readonly number[];
   readonly isLoop: boolean;
@@ -21,27 +21,12 @@ export interface Region {
   readonly nodes: readonly RegionNode[];
 }
 
-export interface RegionLimits {
-  readonly maxBlocks: number;
-  readonly maxOperations: number;
-}
-
-/** Finds a block by its offset in the page; undefined where there is none worth including. */
-export type BlockFinder = (pageOffset: number) => CompiledBlock | undefined;
-
 export function discoverRegion(entry: CompiledBlock, find: BlockFinder, limits: RegionLimits): Region {
-  const blocks = collect(entry, find, limits);
-  const order = reversePostorder(entry, blocks);
-  const index = new Map(order.map((block, n) => [block, n]));
-  const edges = order.map((block) => {
-    const successors = new Map<EdgeKind, number>();
-    for (const [kind, offset] of block.targets) {
-      const target = blocks.get(offset);
-      const to = target && index.get(target);
-      if (to !== undefined) successors.set(kind, to);
-    }
-    return successors;
-  });
+  const order = reversePostorder(discoverSites(entry, find, limits));
+  const index = new Map(order.map((site, n) => [site, n]));
+  const edges = order.map(
+    ({ edges }) => new Map([...reachable(edges)].map(([kind, to]) => [kind, index.get(to) as number])),
+  );
   const first = dominators(edges);
   for (const [from, successors] of edges.entries()) {
     for (const [kind, to] of successors) if (to <= from && !dominates(first, to, from)) successors.delete(kind);
@@ -49,33 +34,19 @@ export function discoverRegion(entry: CompiledBlock, find: BlockFinder, limits: 
   return { nodes: structure(order, edges) };
 }
 
-function collect(entry: CompiledBlock, find: BlockFinder, limits: RegionLimits): Map<number, CompiledBlock> {
-  const blocks = new Map([[entry.pageOffset, entry]]);
-  const pending = [entry];
-  let operations = entry.operations.length;
-  for (let block = pending.shift(); block; block = pending.shift()) {
-    for (const offset of block.targets.values()) {
-      if (blocks.has(offset) || blocks.size >= limits.maxBlocks) continue;
-      const target = find(offset);
-      if (!target || operations + target.operations.length > limits.maxOperations) continue;
-      operations += target.operations.length;
-      blocks.set(offset, target);
-      pending.push(target);
-    }
-  }
-  return blocks;
+/** Where a call is inlined, only the function's returns lead to what is behind it. */
+function reachable(edges: ReadonlyMap<EdgeKind, Site>): ReadonlyMap<EdgeKind, Site> {
+  if (!edges.has("call")) return edges;
+  return new Map([...edges].filter(([kind]) => kind !== "return"));
 }
 
-function reversePostorder(entry: CompiledBlock, blocks: ReadonlyMap<number, CompiledBlock>): CompiledBlock[] {
-  const order: CompiledBlock[] = [];
-  const seen = new Set<CompiledBlock>();
-  const visit = (block: CompiledBlock): void => {
-    seen.add(block);
-    for (const offset of block.targets.values()) {
-      const target = blocks.get(offset);
-      if (target && !seen.has(target)) visit(target);
-    }
-    order.push(block);
+function reversePostorder(entry: Site): Site[] {
+  const order: Site[] = [];
+  const seen = new Set<Site>();
+  const visit = (site: Site): void => {
+    seen.add(site);
+    for (const target of reachable(site.edges).values()) if (!seen.has(target)) visit(target);
+    order.push(site);
   };
   visit(entry);
   return order.reverse();
@@ -118,7 +89,7 @@ function dominates(idom: readonly number[], a: number, b: number): boolean {
   return node === a;
 }
 
-function structure(order: readonly CompiledBlock[], edges: Edges): RegionNode[] {
+function structure(order: readonly Site[], edges: Edges): RegionNode[] {
   const idom = dominators(edges);
   const forward = order.map(() => 0);
   const loops = order.map(() => false);
@@ -129,8 +100,9 @@ function structure(order: readonly CompiledBlock[], edges: Edges): RegionNode[] 
     }
   }
   const isMerge = (node: number): boolean => (forward[node] as number) > 1;
-  return order.map((block, node) => ({
+  return order.map(({ block, frame }, node) => ({
     block,
+    isInlined: frame !== undefined,
     successors: edges[node] as ReadonlyMap<EdgeKind, number>,
     mergeChildren: order
       .map((_, n) => n)
