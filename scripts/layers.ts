@@ -15,6 +15,7 @@ export interface Box {
 const NEUTRAL_CORE = ["native-core/common"];
 const EMULATOR = ["native-core/wasm", "native-core/ir", "native-core/x86", "native-core/cpu", "native-core/memory"];
 const MACHINE = [
+  "native-core/network",
   "native-core/devices",
   "native-core/display",
   "native-core/firmware",
@@ -34,7 +35,8 @@ export const BOXES: readonly Box[] = [
     path: "native-core/cpu",
     uses: [...NEUTRAL_CORE, "native-core/wasm", "native-core/ir", "native-core/x86", "native-core/memory"],
   },
-  { path: "native-core/devices", uses: [...NEUTRAL_CORE, "native-core/memory"] },
+  { path: "native-core/network", uses: NEUTRAL_CORE },
+  { path: "native-core/devices", uses: [...NEUTRAL_CORE, "native-core/memory", "native-core/network"] },
   { path: "native-core/display", uses: [...NEUTRAL_CORE, "native-core/devices"] },
   { path: "native-core/media", uses: NEUTRAL_CORE },
   {

@@ -5,6 +5,7 @@ import type { DisplaySource } from "../devices/display-source.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
+import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
 import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
@@ -13,6 +14,7 @@ import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
 import { type ConsolePortOptions, VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
 import { VirtioTablet } from "../devices/virtio/input/virtio-tablet.ts";
 import type { VirtioModel } from "../devices/virtio/model.ts";
+import { VirtioNet } from "../devices/virtio/net/virtio-net.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { Firmware } from "../firmware/firmware.ts";
@@ -20,7 +22,7 @@ import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 
 /** Slot of the first virtio disk; the others follow. */
 export const FIRST_DISK_SLOT = 8;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5 } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_ADAPTER: 16 } as const;
 
 interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -38,7 +40,20 @@ export interface IdePart {
   onError?: (request: string, error: unknown) => void;
 }
 
+export interface NetworkPart {
+  /** Names the device in saved states: `nic0`. */
+  id: string;
+  mac: Uint8Array;
+  linkUp: boolean;
+  /** Takes what the guest sends. */
+  backend: NetworkBackend;
+  /** Called with the adapter once it is there. */
+  attach(adapter: NetworkAdapter): void;
+}
+
 export interface CardParts {
+  /** Network adapters. */
+  adapters?: readonly NetworkPart[];
   disks?: readonly DiskPart[];
   /** Drives on the IDE controller; absent: there is no controller. */
   ide?: readonly IdePart[];
@@ -59,7 +74,7 @@ export class StandardCards {
   tablet: VirtioTablet | undefined;
 
   constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware) {
-    const { disks = [], video, consolePorts } = parts;
+    const { disks = [], adapters = [], video, consolePorts } = parts;
     this.isaCards = [
       ...(rom ? [({ bus }: BoardServices) => new FirmwareRom(bus, rom)] : []),
       ...(fwCfg ? [({ bus, memory }: BoardServices) => new FwCfg(bus, memory, fwCfg)] : []),
@@ -77,6 +92,7 @@ export class StandardCards {
         : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...disks.map((disk, index) => virtioCard(FIRST_DISK_SLOT + index, `virtio-blk-${disk.id}`, diskModel(disk))),
+      ...adapters.map((part, index) => adapterCard(SLOT.FIRST_ADAPTER + index, part)),
     ];
   }
 
@@ -114,6 +130,14 @@ function ideCard(drives: readonly IdePart[]): PciCard {
       return new IdeController({ bus, memory, isaLine, drives: [at(0), at(1), at(2), at(3)] });
     },
   };
+}
+
+function adapterCard(slot: number, part: NetworkPart): PciCard {
+  return virtioCard(slot, `virtio-net-${part.id}`, ({ deliver }) => {
+    const model = new VirtioNet({ ...part, deliver });
+    part.attach(model);
+    return model;
+  });
 }
 
 function virtioCard(slot: number, name: string, createModel: (services: BoardServices) => VirtioModel): PciCard {

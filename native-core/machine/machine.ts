@@ -7,8 +7,8 @@ import { z } from "zod";
 import { assert } from "../common/assert.ts";
 import { AppError } from "../common/errors.ts";
 import type { Platform } from "../cpu/context.ts";
-import { VCPUS_MAX } from "../cpu/mmu/memory-layout.ts";
 import type { CpuModelName } from "../cpu/cpuid/models.ts";
+import { VCPUS_MAX } from "../cpu/mmu/memory-layout.ts";
 import type { InterruptSource, Vcpu } from "../cpu/vcpu-contract.ts";
 import { SystemBus } from "../devices/bus.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
@@ -49,10 +49,10 @@ export interface ProcessorOptions {
   /** 0 in a machine without display. */
   videoMemoryBytes: number;
   bus: SystemBus;
-  /** What each vCPU has to itself, in order. */
-  vcpus: readonly { platform: Platform; interrupts: InterruptSource }[];
   /** What CPUID shows. */
   model?: CpuModelName;
+  /** What each vCPU has to itself, in order. */
+  vcpus: readonly { platform: Platform; interrupts: InterruptSource }[];
 }
 
 export type ProcessorFactory<P extends Processor = Processor> = (options: ProcessorOptions) => P;
@@ -163,7 +163,11 @@ export class Machine {
           requestReset: () => this.#requestPower("reset"),
           requestPowerOff: () => this.#requestPower("poweroff"),
         },
-        deliver: (apply) => this.inputs.deliver(apply),
+        deliver: (apply) => {
+          this.inputs.deliver(apply);
+          // A device may get its answer at once, as from a network that lives in this process: the guest shall not wait out its slice.
+          this.#scheduler.requestExit();
+        },
         warn: (message) => {
           if (limit.allows(this.clock.nowNs())) parts.log?.(message);
         },

@@ -148,6 +148,30 @@ export class Virtqueue {
     memory.writeU16(this.#device + 2, this.#nextUsed);
   }
 
+  /** Returns several chains that belong together: the driver sees all of them or none (virtio 1.2 5.1.6.4). */
+  pushAll(parts: readonly { readonly chain: DescriptorChain; readonly written: number }[]): void {
+    const { memory } = this.#host;
+    let next = this.#nextUsed;
+    for (const { chain, written } of parts) {
+      if (chain.generation !== this.generation || !this.#inFlight.delete(chain.head)) continue;
+      const element = this.#device + 4 + 8 * (next & (this.setup.size - 1));
+      memory.writeU32(element, chain.head);
+      memory.writeU32(element + 4, written);
+      next = (next + 1) & 0xffff;
+    }
+    if (next === this.#nextUsed) return;
+    this.#nextUsed = next;
+    memory.writeU16(this.#device + 2, next);
+  }
+
+  /** Takes back the last `pop`s, newest last, as if they had not been: the chains did not suffice. */
+  putBack(chains: readonly DescriptorChain[]): void {
+    for (const chain of chains) {
+      if (chain.generation !== this.generation || !this.#inFlight.delete(chain.head)) continue;
+      this.#nextAvailable = (this.#nextAvailable - 1) & 0xffff;
+    }
+  }
+
   /** Whether the driver wants an interrupt for what was returned since the last call (virtio 1.2 2.7.7, 2.7.10). */
   takeSignal(): boolean {
     if (!this.setup.enabled || this.#nextUsed === this.#signalledUsed) return false;
