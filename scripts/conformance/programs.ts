@@ -23,10 +23,19 @@ const POOL = [
   "sse-shuffle",
   "sse-integer",
   "sse-shift",
+  "bit-count",
+  "integer-extension",
+  "sse3",
+  "ssse3",
+  "sse41-integer",
+  "sse41-lane",
+  "sse42-string",
+  "crypto",
+  "sha",
 ];
-const FLOAT_POOL = ["sse-arithmetic", "sse-compare", "sse-convert"];
-/** Approximations, divisions (mostly faults), what uses implicit registers of its own, and what only system code does. */
-const EXCLUDED = /^(RCP|RSQRT|I?DIV|XLAT|MASKMOV|CMPXCHG8B|CMPXCHG16B|MOVNT|LEA)/;
+const FLOAT_POOL = ["sse-arithmetic", "sse-compare", "sse-convert", "sse41-float"];
+/** Approximations, divisions (mostly faults), what uses implicit registers of its own or RCX, and what only system code does. */
+const EXCLUDED = /^(RCP|RSQRT|I?DIV|XLAT|MASKMOV|CMPXCHG8B|CMPXCHG16B|MOVNT|LEA|PCMP[EI]STRI)/;
 
 const POINTER = 15;
 const COUNTER = 1;

@@ -41,6 +41,13 @@ export function recordedRows(family: string): string[] {
   return groupsOf(family).map(({ row }) => row);
 }
 
+/** Vectors of each row, by its key, in all modes. */
+export function vectorCounts(family: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { row, vectors } of groupsOf(family)) counts.set(row, (counts.get(row) ?? 0) + vectors.length);
+  return counts;
+}
+
 export function replay(family: string, subject: Subject): Replay {
   const failures: Failure[] = [];
   let vectors = 0;
