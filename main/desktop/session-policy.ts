@@ -33,11 +33,16 @@ export function restrictAllContents(): void {
 }
 
 function restrictContents(contents: WebContents): void {
-  contents.setWindowOpenHandler(() => ({ action: "deny" }));
+  // A machine's own window is a page of the app with the same preload and the same limits; nothing else is ever opened.
+  contents.setWindowOpenHandler(({ url }) => ({ action: isMachineWindow(url) ? "allow" : "deny" }));
   contents.on("will-navigate", (event) => event.preventDefault());
   contents.on("will-frame-navigate", (event) => event.preventDefault());
   contents.on("will-redirect", (event) => event.preventDefault());
   contents.on("will-attach-webview", (event) => event.preventDefault());
+}
+
+export function isMachineWindow(url: string): boolean {
+  return isOwnPage(url) && /#\/machines\/[0-9a-f]{12}\/window$/.test(url);
 }
 
 export function isOwnPage(url: string): boolean {

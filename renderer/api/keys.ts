@@ -10,6 +10,8 @@ export const keys = {
   history: (id: string, spanS: number) => ["machine", id, "history", spanS] as const,
   log: (id: string) => ["machine", id, "log"] as const,
   snapshotThumbnail: (snapshotId: string) => ["snapshot-thumbnail", snapshotId] as const,
+  deletePreview: (snapshotId: string) => ["delete-preview", snapshotId] as const,
+  prunePreview: (id: string) => ["machine", id, "snapshots", "prune"] as const,
   trash: ["trash"] as const,
   files: (folder: string | null) => ["files", folder] as const,
 };

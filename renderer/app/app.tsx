@@ -4,17 +4,23 @@ import { connection } from "../api/index.ts";
 import { useStore } from "../api/store.ts";
 import { ConnectionBanner } from "../features/connection/connection-banner.tsx";
 import { ConnectionProblem } from "../features/connection/connection-problem.tsx";
+import { MachineWindow } from "../features/machine-window/machine-window.tsx";
 import { Toasts } from "../features/notifications/toasts.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { useHotkeys } from "./hotkeys.ts";
+import { useApplyLanguage } from "./language.ts";
 import { preferencesLoaded } from "./preferences-sync.ts";
+import { machineOfWindow } from "./route.ts";
 import { useApplyTheme } from "./theme.ts";
 import { Workbench } from "./workbench.tsx";
 import "./app.css";
 
+const own = machineOfWindow();
+
 export function App() {
   const { t } = useTranslation();
   useApplyTheme();
+  useApplyLanguage();
   useHotkeys();
   const state = useStore(connection.state);
   const everOpen = useStore(connection.everOpen);
@@ -32,7 +38,7 @@ export function App() {
   return (
     <>
       {state.kind === "lost" && <ConnectionBanner />}
-      <Workbench />
+      {own ? <MachineWindow machineId={own} /> : <Workbench />}
       <Dialogs />
       <Toasts />
     </>

@@ -7,6 +7,8 @@ const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-
 const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.tsx"));
 const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
 const TrashDialog = lazy(() => import("../features/trash/trash-dialog.tsx"));
+const CloseDialog = lazy(() => import("../features/machine-window/close-dialog.tsx"));
+const PreferencesDialog = lazy(() => import("../features/preferences/preferences-dialog.tsx"));
 const AboutDialog = lazy(() => import("../features/about/about-dialog.tsx"));
 
 function OpenDialog() {
@@ -20,6 +22,10 @@ function OpenDialog() {
       return <CloneDialog machineId={dialog.machineId} snapshotId={dialog.snapshotId} onClose={closeDialog} />;
     case "trash":
       return <TrashDialog onClose={closeDialog} />;
+    case "close":
+      return <CloseDialog machineId={dialog.machineId} onClose={closeDialog} />;
+    case "preferences":
+      return <PreferencesDialog onClose={closeDialog} />;
     case "about":
       return <AboutDialog onClose={closeDialog} />;
     case "palette":

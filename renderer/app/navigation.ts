@@ -14,7 +14,6 @@ export type DialogRequest =
   | { readonly kind: "settings"; readonly machineId: string; readonly field?: string }
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
   | { readonly kind: "close"; readonly machineId: string }
-  | { readonly kind: "paste"; readonly machineId: string }
   | { readonly kind: "preferences" }
   | { readonly kind: "trash" }
   | { readonly kind: "about" }

@@ -22,7 +22,10 @@ export interface Preferences {
   readonly closedGroups: readonly string[];
   /** Keys of machines and groups in the order of the user; what is not in here follows by name. */
   readonly listOrder: readonly string[];
+  /** New machines are made step by step; else all is on one page. */
   readonly wizard: boolean;
+  /** How the last running machine was closed. */
+  readonly closeWith: string;
   readonly selectedMachine: string | null;
   readonly place: string;
   readonly pane: string;
@@ -45,6 +48,7 @@ const DEFAULTS: Preferences = {
   closedGroups: [],
   listOrder: [],
   wizard: true,
+  closeWith: "save",
   selectedMachine: null,
   place: "machines",
   pane: "details",

@@ -4,6 +4,7 @@ import { client } from "../api/index.ts";
 import { createStore } from "../api/store.ts";
 import { preferences } from "./preferences.ts";
 import { changedPreferences, type Preferences, preferencesFrom, WINDOW_KEYS } from "./preferences-format.ts";
+import { machineOfWindow } from "./route.ts";
 
 const SEND_AFTER_MS = 200;
 
@@ -14,11 +15,17 @@ export const preferencesLoaded = createStore(false);
 let sent: Preferences = preferences.get();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
+/** Where the main window was last is not for a machine's own window to say. */
+function ownChanges(changes: Partial<Preferences>): Partial<Preferences> {
+  if (machineOfWindow() === null) return changes;
+  return Object.fromEntries(Object.entries(changes).filter(([key]) => !WINDOW_KEYS.has(key as keyof Preferences)));
+}
+
 function send(): void {
   clearTimeout(timer);
   timer = undefined;
   const now = preferences.get();
-  const changes = changedPreferences(sent, now);
+  const changes = ownChanges(changedPreferences(sent, now));
   if (Object.keys(changes).length === 0) return;
   const before = sent;
   sent = now;

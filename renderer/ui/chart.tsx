@@ -1,5 +1,5 @@
 // A chart over time: thin lines drawn by uPlot, readable numbers beside them, values under the pointer. Colours come from the tokens.
-import { useEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useDarkTheme } from "../app/theme.ts";
@@ -37,12 +37,10 @@ function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Everything but the data; the colours are those of the moment. */
-function optionsOf(
-  { series, top, format }: Props,
-  width: number,
-  onPoint: (index: number | null) => void,
-): uPlot.Options {
+/** Everything but the data; the colours are those of the moment, the rest is read from `latest` whenever it is drawn. */
+function optionsOf(latest: RefObject<Props>, width: number, onPoint: (index: number | null) => void): uPlot.Options {
+  const { series } = latest.current;
+  const format = (value: number) => latest.current.format(value);
   const axis: uPlot.Axis = {
     stroke: token("--text-muted"),
     font: `11px ${token("--font")}`,
@@ -54,7 +52,10 @@ function optionsOf(
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { setScale: false, x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.1)] } },
+    scales: {
+      x: { time: true, range: () => [latest.current.endS - latest.current.spanS, latest.current.endS] },
+      y: { range: (_, __, max) => [0, Math.max(latest.current.top, (max ?? 0) * 1.1)] },
+    },
     axes: [
       { ...axis, size: 28, values: (_, ticks) => ticks.map((tick) => timeLabel(tick)) },
       { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => format(tick)) },
@@ -96,9 +97,8 @@ export function Chart(props: Props) {
     if (!element) return;
     // The theme's attribute is set by an effect of the window, which runs after those of its parts.
     const frameId = requestAnimationFrame(() => {
-      const made = new uPlot(optionsOf(latest.current, element.clientWidth, setPoint), [[]], element);
+      const made = new uPlot(optionsOf(latest, element.clientWidth, setPoint), dataOf(latest.current), element);
       plot.current = made;
-      draw(made, latest.current);
     });
     const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
@@ -111,9 +111,7 @@ export function Chart(props: Props) {
     // oxlint-disable-next-line react/exhaustive-effect-dependencies -- other colours and other lines need another chart
   }, [dark, labels]);
 
-  useEffect(() => {
-    if (plot.current) draw(plot.current, { times, series, spanS, endS });
-  }, [times, series, spanS, endS]);
+  useEffect(() => plot.current?.setData(dataOf({ times, series })), [times, series, spanS, endS]);
 
   const shown = point ?? times.length - 1;
   return (
@@ -136,8 +134,6 @@ export function Chart(props: Props) {
   );
 }
 
-function draw(plot: uPlot, { times, series, spanS, endS }: Pick<Props, "times" | "series" | "spanS" | "endS">): void {
-  plot.setData([[...times], ...series.map(({ values }) => [...values])] as uPlot.AlignedData, false);
-  plot.setScale("x", { min: endS - spanS, max: endS });
-  plot.redraw(true, true);
+function dataOf({ times, series }: Pick<Props, "times" | "series">): uPlot.AlignedData {
+  return [[...times], ...series.map(({ values }) => [...values])] as uPlot.AlignedData;
 }

@@ -57,9 +57,9 @@ class FakeSession extends EventEmitter {
 }
 
 export class FakeContents extends EventEmitter {
-  openHandler: (() => { action: string }) | null = null;
+  openHandler: ((details: { url: string }) => { action: string }) | null = null;
 
-  setWindowOpenHandler(handler: () => { action: string }): void {
+  setWindowOpenHandler(handler: (details: { url: string }) => { action: string }): void {
     this.openHandler = handler;
   }
 }

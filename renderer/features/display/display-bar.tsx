@@ -1,26 +1,87 @@
-// Over the screen: scaling, Ctrl+Alt+Del, screenshot, full screen. In full screen it slides away until the pointer meets the edge.
-import { Button, SegmentedControl } from "@blueprintjs/core";
-import { CameraIcon, FullscreenIcon, KeyIcon, MinimizeIcon } from "@blueprintjs/icons";
+// Over the screen: scaling, keys for the guest, screenshot and recording, full screen. In full screen it slides away until the pointer
+// meets the edge.
+import { Button, Menu, MenuDivider, MenuItem, Popover, SegmentedControl } from "@blueprintjs/core";
+import {
+  ApplicationIcon,
+  CameraIcon,
+  CaretDownIcon,
+  ClipboardIcon,
+  FullscreenIcon,
+  KeyCommandIcon,
+  MinimizeIcon,
+  RecordIcon,
+  StopIcon,
+} from "@blueprintjs/icons";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
+import { IconButton } from "../../ui/icon-button.tsx";
+import { openMachineWindow } from "../machine-window/open-window.ts";
 import { SCALE_MODES } from "./host-commands.ts";
+import { COMBINATIONS, sendKeys } from "./keys.ts";
 import { saveScreenshot } from "./screenshot.ts";
+import { useRecording } from "./use-recording.ts";
 import type { Screen } from "./use-screen.ts";
+
+/** What can be laid over the screen's edge. */
+export type DisplayPanel = "paste" | "keyboard" | null;
 
 interface Props {
   readonly machine: MachineSummary;
   readonly screen: Screen;
   readonly fullScreen: boolean;
+  readonly panel: DisplayPanel;
+  /** In a window of its own there is nothing to detach. */
+  readonly detached: boolean;
   onFullScreen(): void;
+  onPanel(panel: DisplayPanel): void;
 }
 
-export function DisplayBar({ machine, screen, fullScreen, onFullScreen }: Props) {
+interface KeysMenuProps extends Pick<Props, "screen" | "onPanel"> {
+  onSent(): void;
+}
+
+function KeysMenu({ screen, onPanel, onSent }: KeysMenuProps) {
   const { t } = useTranslation();
+  return (
+    <Menu>
+      {COMBINATIONS.map(([name, keys]) => (
+        <MenuItem
+          key={name}
+          text={name}
+          onClick={() => {
+            const rfb = screen.rfb.current;
+            if (!rfb) return;
+            sendKeys(rfb, keys);
+            onSent();
+          }}
+        />
+      ))}
+      <MenuDivider />
+      <MenuItem icon={<ClipboardIcon />} text={t("display.paste")} onClick={() => onPanel("paste")} />
+      <MenuItem icon={<KeyCommandIcon />} text={t("display.softKeyboard")} onClick={() => onPanel("keyboard")} />
+    </Menu>
+  );
+}
+
+export function DisplayBar(props: Props) {
+  const { t } = useTranslation();
+  const { machine, screen, fullScreen, panel, detached, onFullScreen, onPanel } = props;
   const mode = usePreference("scaleMode");
-  const sendKeys = () => {
-    screen.rfb.current?.sendCtrlAltDel();
-    screen.rfb.current?.focus();
+  const open = screen.link === "open";
+  // The menu gives the focus back to its button as it closes; after keys for the guest it belongs to the guest.
+  const toGuest = useRef(false);
+  const focusGuest = () => {
+    if (toGuest.current) screen.rfb.current?.focus();
+    toGuest.current = false;
+  };
+  const keysMenu = <KeysMenu screen={screen} onPanel={onPanel} onSent={() => (toGuest.current = true)} />;
+  const { recording, start, stop } = useRecording(machine.name);
+  const record = () => {
+    const canvas = screen.canvas();
+    if (recording) stop();
+    else if (canvas) start(canvas);
   };
   return (
     <div className="pane-bar display-bar" role="toolbar" aria-label={t("display.toolbar")}>
@@ -34,24 +95,42 @@ export function DisplayBar({ machine, screen, fullScreen, onFullScreen }: Props)
       <span className="muted display-mode-help">{t(`display.modeHelp.${mode}`)}</span>
       <span className="pane-bar-space" />
       {fullScreen && <strong>{machine.name}</strong>}
-      <Button
-        variant="minimal"
-        icon={<KeyIcon />}
-        text={t("display.ctrlAltDel")}
-        disabled={screen.link !== "open"}
-        onClick={sendKeys}
+      <Popover content={keysMenu} onClosed={focusGuest} placement="bottom-end" minimal disabled={!open}>
+        <Button
+          variant="minimal"
+          icon={<KeyCommandIcon />}
+          endIcon={<CaretDownIcon />}
+          text={t("display.keys")}
+          disabled={!open}
+        />
+      </Popover>
+      <IconButton
+        icon={<ClipboardIcon />}
+        label={t("display.paste")}
+        disabled={!open}
+        active={panel === "paste"}
+        onClick={() => onPanel(panel === "paste" ? null : "paste")}
       />
-      <Button
-        variant="minimal"
-        icon={<CameraIcon />}
-        text={t("display.screenshot")}
-        onClick={() => void saveScreenshot(machine)}
+      <IconButton icon={<CameraIcon />} label={t("display.screenshot")} onClick={() => void saveScreenshot(machine)} />
+      <IconButton
+        icon={recording ? <StopIcon /> : <RecordIcon />}
+        label={t(recording ? "display.stopRecording" : "display.record")}
+        disabled={!open}
+        active={recording}
+        onClick={record}
       />
+      {!detached && (
+        <IconButton
+          icon={<ApplicationIcon />}
+          label={t("command.window")}
+          onClick={() => openMachineWindow(machine.id)}
+        />
+      )}
       <Button
         variant="minimal"
         icon={fullScreen ? <MinimizeIcon /> : <FullscreenIcon />}
         text={t(fullScreen ? "display.leaveFullScreen" : "display.fullScreen")}
-        disabled={screen.link !== "open" && !fullScreen}
+        disabled={!open && !fullScreen}
         onClick={onFullScreen}
       />
     </div>

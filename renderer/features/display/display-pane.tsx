@@ -1,22 +1,31 @@
 // Display: the machine's screen, as large as it gets; when the machine is off, its last picture with the way to start it.
+import { Button } from "@blueprintjs/core";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { isLive } from "../machines/rules.ts";
 import { useChannels } from "../machines/use-channels.ts";
-import { DisplayBar } from "./display-bar.tsx";
+import { DisplayBar, type DisplayPanel } from "./display-bar.tsx";
 import { DisplayStatus } from "./display-status.tsx";
 import { nextScaleMode, runHostCommand } from "./host-commands.ts";
-import { listenForHostKey } from "./host-key.ts";
+import { hostKeyCode, listenForHostKey } from "./host-key.ts";
 import { OffScreen } from "./off-screen.tsx";
+import { PastePanel } from "./paste-panel.tsx";
 import { scaleFactor } from "./scaling.ts";
+import { SoftKeyboard } from "./soft-keyboard.tsx";
 import { useElementSize } from "./use-element-size.ts";
 import { useFullScreen } from "./use-full-screen.ts";
 import { useScreen } from "./use-screen.ts";
 import "./display.css";
 
-export default function DisplayPane({ machine }: { readonly machine: MachineSummary }) {
+interface Props {
+  readonly machine: MachineSummary;
+  /** Shown in a window of its own. */
+  readonly detached?: boolean;
+}
+
+export default function DisplayPane({ machine, detached = false }: Props) {
   const { t } = useTranslation();
   const frame = useRef<HTMLDivElement>(null);
   const target = useRef<HTMLDivElement>(null);
@@ -25,6 +34,8 @@ export default function DisplayPane({ machine }: { readonly machine: MachineSumm
   const live = isLive(machine.state);
   const screen = useScreen(target, machine.id, useChannels(machine.state), t("display.label", { name: machine.name }));
   const pane = useElementSize(stage);
+  const [panel, setPanel] = useState<DisplayPanel>(null);
+  const hostKey = hostKeyCode(usePreference("hostKey"));
   const [fullScreen, toggleFullScreen] = useFullScreen(frame);
   const factor = screen.size && pane ? scaleFactor(mode, screen.size, pane, window.devicePixelRatio) : 1;
 
@@ -39,20 +50,30 @@ export default function DisplayPane({ machine }: { readonly machine: MachineSumm
   useEffect(() => {
     command.current = (code) => {
       if (code === "KeyF") toggleFullScreen();
+      else if (code === "KeyV") setPanel("paste");
       else if (code === "KeyC") setPreference("scaleMode", nextScaleMode(mode));
       else runHostCommand(code, machine);
     };
   }, [machine, mode, toggleFullScreen]);
   useEffect(() => {
     if (!stage) return;
-    const listener = listenForHostKey(stage, { release, command: (code) => command.current(code) });
+    const listener = listenForHostKey(stage, hostKey, { release, command: (code) => command.current(code) });
     return () => listener.dispose();
-  }, [stage, release]);
+  }, [stage, hostKey, release]);
 
   const sized = screen.size && { width: screen.size.width * factor, height: screen.size.height * factor };
   return (
     <div ref={frame} className="display" data-full-screen={fullScreen || undefined}>
-      <DisplayBar machine={machine} screen={screen} fullScreen={fullScreen} onFullScreen={toggleFullScreen} />
+      <DisplayBar
+        machine={machine}
+        screen={screen}
+        fullScreen={fullScreen}
+        panel={panel}
+        detached={detached}
+        onFullScreen={toggleFullScreen}
+        onPanel={setPanel}
+      />
+      {panel === "paste" && <PastePanel screen={screen} onClose={() => setPanel(null)} />}
       <div
         ref={setStage}
         className="display-stage"
@@ -68,6 +89,12 @@ export default function DisplayPane({ machine }: { readonly machine: MachineSumm
         )}
         {!live && <OffScreen machine={machine} />}
       </div>
+      {panel === "keyboard" && (
+        <div className="display-panel">
+          <SoftKeyboard screen={screen} />
+          <Button size="small" text={t("common.close")} onClick={() => setPanel(null)} />
+        </div>
+      )}
       <DisplayStatus machine={machine} screen={screen} factor={factor} />
     </div>
   );

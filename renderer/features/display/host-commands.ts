@@ -1,5 +1,6 @@
 // What the Host key does together with other keys.
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { openDialog } from "../../app/navigation.ts";
 import type { ScaleMode } from "../../app/preferences-format.ts";
 import { isAllowed, type MachineCommand } from "../machines/rules.ts";
 import { runCommand } from "../machines/run-command.ts";
@@ -16,12 +17,11 @@ const COMMANDS: Readonly<Record<string, MachineCommand>> = {
   KeyS: "settings",
   KeyR: "reset",
   KeyH: "acpi",
-  // Closing keeps the work: the state is saved, nothing in the guest is lost.
-  KeyQ: "save",
 };
 
 export function runHostCommand(code: string, machine: MachineSummary): void {
   if (code === "KeyE") void saveScreenshot(machine);
+  else if (code === "KeyQ") openDialog({ kind: "close", machineId: machine.id });
   else if (code === "KeyP") void runCommand(isAllowed("resume", machine.state) ? "resume" : "pause", machine);
   else if (COMMANDS[code]) void runCommand(COMMANDS[code], machine);
 }

@@ -1,9 +1,25 @@
 // The Host key: pressed alone it gives the keyboard back; with another key it is a command of the machine's window.
 // It sits in the capture phase, so that neither the Host key nor the key pressed with it reaches the guest.
 import { type Disposable, toDisposable } from "../../../native-core/common/disposable.ts";
+import { IS_MAC } from "../../app/shortcuts.ts";
 
-export const IS_MAC = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
-const HOST_KEY_CODE = IS_MAC ? "MetaLeft" : "ControlRight";
+/** Keys that may be the Host key: those that come in pairs, and some that hardly anything uses. */
+export const HOST_KEYS = [
+  "ControlRight",
+  "AltRight",
+  "MetaRight",
+  "ShiftRight",
+  "MetaLeft",
+  "ScrollLock",
+  "Pause",
+  "F12",
+] as const;
+export type HostKeyCode = (typeof HOST_KEYS)[number];
+
+/** The chosen one, or the platform's usual one. */
+export function hostKeyCode(chosen: string): HostKeyCode {
+  return HOST_KEYS.find((code) => code === chosen) ?? (IS_MAC ? "MetaLeft" : "ControlRight");
+}
 
 export interface HostKeyHandlers {
   /** The Host key was pressed and released by itself. */
@@ -19,7 +35,7 @@ export class HostKey {
   #down = false;
   #used = false;
 
-  constructor(handlers: HostKeyHandlers, code = HOST_KEY_CODE) {
+  constructor(handlers: HostKeyHandlers, code: string) {
     this.#handlers = handlers;
     this.#code = code;
   }
@@ -49,8 +65,8 @@ export class HostKey {
   }
 }
 
-export function listenForHostKey(area: HTMLElement, handlers: HostKeyHandlers): Disposable {
-  const hostKey = new HostKey(handlers);
+export function listenForHostKey(area: HTMLElement, code: string, handlers: HostKeyHandlers): Disposable {
+  const hostKey = new HostKey(handlers, code);
   const onKey = (event: KeyboardEvent) => {
     if (!hostKey.handle(event)) return;
     event.stopPropagation();

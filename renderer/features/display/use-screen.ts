@@ -1,7 +1,7 @@
 // The connection to a machine's screen: an RFB session in the given element for as long as the machine is up, made anew when it
 // breaks (a reset or a restore starts a new server).
 import RFB from "@novnc/novnc";
-import { type RefObject, useEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { mayTakeFocus } from "../../app/focus.ts";
 import { platform } from "../../platform/index.ts";
 import type { Size } from "./scaling.ts";
@@ -16,6 +16,8 @@ export interface Screen {
   readonly size: Size | null;
   readonly focused: boolean;
   readonly rfb: RefObject<RFB | null>;
+  /** What the screen is drawn on, while it is connected. */
+  canvas(): HTMLCanvasElement | null;
 }
 
 /** Calls back with the canvas's size now and whenever the guest changes its mode. */
@@ -84,5 +86,6 @@ export function useScreen(
     };
   }, [target, machineId, live, label]);
 
-  return { link: live ? link : "off", size, focused, rfb };
+  const canvas = useCallback(() => target.current?.querySelector("canvas") ?? null, [target]);
+  return { link: live ? link : "off", size, focused, rfb, canvas };
 }

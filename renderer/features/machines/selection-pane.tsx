@@ -26,7 +26,9 @@ export function SelectionPane() {
             <Button
               key={command}
               icon={COMMAND_ICONS[command]}
-              text={t("list.bulkCommand", { command: t(`command.${command}`), count })}
+              text={
+                count > 0 ? t("list.bulkCommand", { command: t(`command.${command}`), count }) : t(`command.${command}`)
+              }
               disabled={count === 0}
               onClick={() => void runBulk(command, machines)}
             />

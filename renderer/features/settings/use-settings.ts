@@ -10,6 +10,7 @@ import { fieldsOfPage, MACHINE_FIELDS, matchesSetting, type SchemaField } from "
 import { zodResolver } from "../../forms/zod-resolver.ts";
 import { i18n } from "../../i18n/index.ts";
 import { notify } from "../notifications/model.ts";
+import { undoWith } from "../snapshots/snapshot-actions.ts";
 
 export type NewDisk = { sizeMiB: number } | { file: string };
 
@@ -65,13 +66,17 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
   const save = async (config: MachineConfig) => {
     setFailure(null);
     try {
-      await client.machines.configure({ id: machine.id, config });
+      const { safetySnapshotId } = await client.machines.configure({ id: machine.id, config });
       for (const [index, disk] of newDisks.entries()) {
         await client.machines.addDisk({ id: machine.id, disk });
         // What is done is not asked for again when a later disk fails.
         setNewDisks(newDisks.slice(index + 1));
       }
-      notify({ kind: "success", title: i18n.t("settings.saved", { name: config.name }) });
+      notify({
+        kind: "success",
+        title: i18n.t("settings.saved", { name: config.name }),
+        actions: safetySnapshotId === null ? [] : [undoWith(safetySnapshotId)],
+      });
       onClose();
     } catch (error) {
       showFailure(toFailure(error));

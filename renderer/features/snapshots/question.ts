@@ -1,2 +1,2 @@
 // The inline questions of the Snapshots pane.
-export type SnapshotQuestion = "take" | "restore" | "delete";
+export type SnapshotQuestion = "take" | "restore" | "delete" | "prune";

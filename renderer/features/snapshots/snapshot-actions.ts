@@ -3,7 +3,7 @@ import type { MachineSummary, Snapshot } from "../../../main/contract/schemas.ts
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { i18n } from "../../i18n/index.ts";
-import { notify, notifyFailure } from "../notifications/model.ts";
+import { type NoticeAction, notify, notifyFailure } from "../notifications/model.ts";
 
 /** Runs a command; a failure is shown and answered with false. */
 async function attempt(command: () => Promise<unknown>): Promise<boolean> {
@@ -25,12 +25,27 @@ export function takeSnapshot(machine: MachineSummary, name: string, description:
 
 export function restoreSnapshot(machine: MachineSummary, snapshot: Snapshot, keepCurrent: boolean): Promise<boolean> {
   return attempt(async () => {
-    await client.snapshots.restore({ snapshotId: snapshot.id, keepCurrent });
+    const { keptSnapshotId } = await client.snapshots.restore({ snapshotId: snapshot.id, keepCurrent });
     notify({
       kind: "success",
       title: i18n.t("snapshots.restored", { name: machine.name, snapshot: snapshot.name }),
+      actions: keptSnapshotId === null ? [] : [undoWith(keptSnapshotId)],
     });
   });
+}
+
+/** Offers to go back to a snapshot that was taken before what the notification is about. */
+export function undoWith(snapshotId: string): NoticeAction {
+  const run = () => void attempt(() => client.snapshots.restore({ snapshotId }));
+  return { label: i18n.t("common.undo"), run };
+}
+
+export function pinSnapshot(snapshotId: string, pinned: boolean): Promise<boolean> {
+  return attempt(() => client.snapshots.update({ snapshotId, pinned }));
+}
+
+export function pruneSnapshots(machine: MachineSummary): Promise<boolean> {
+  return attempt(() => client.snapshots.prune({ id: machine.id }));
 }
 
 export function deleteSnapshot(snapshot: Snapshot): Promise<boolean> {

@@ -1,13 +1,12 @@
-// The inline questions: how to call a new snapshot, whether to keep the present before going back, what a deletion frees.
+// The inline questions about the present: how to call a new snapshot, whether to keep what is now before going back.
 import { InputGroup, Switch, TextArea } from "@blueprintjs/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary, Snapshot } from "../../../main/contract/schemas.ts";
 import { Field } from "../../forms/field.tsx";
-import { formatBytes } from "../../ui/format.ts";
 import { isLive } from "../machines/rules.ts";
 import { InlinePanel } from "./inline-panel.tsx";
-import { deleteSnapshot, restoreSnapshot, takeSnapshot } from "./snapshot-actions.ts";
+import { restoreSnapshot, takeSnapshot } from "./snapshot-actions.ts";
 
 interface TakeProps {
   readonly machine: MachineSummary;
@@ -92,21 +91,6 @@ export function RestorePanel({ machine, snapshot, changed, onClose }: SnapshotPa
         </>
       )}
       <p className="muted">{t(snapshot.withMemory ? "snapshots.restoreRunning" : "snapshots.restoreOff")}</p>
-    </InlinePanel>
-  );
-}
-
-export function DeletePanel({ snapshot, onClose }: Pick<SnapshotPanelProps, "snapshot" | "onClose">) {
-  const { t } = useTranslation();
-  return (
-    <InlinePanel
-      title={t("snapshots.deleteTitle", { name: snapshot.name })}
-      confirm={t("snapshots.delete")}
-      intent="danger"
-      onConfirm={() => deleteSnapshot(snapshot)}
-      onClose={onClose}
-    >
-      <p className="muted">{t("snapshots.deleteHint", { size: formatBytes(snapshot.ownBytes) })}</p>
     </InlinePanel>
   );
 }

@@ -28,6 +28,7 @@ export function SnapshotProperties({ snapshot }: { readonly snapshot: Snapshot }
         <Row label={t("snapshots.ownBytes")}>
           <span className="number">{formatBytes(snapshot.ownBytes)}</span>
         </Row>
+        {snapshot.kind !== "user" && <Row label={t("snapshots.kind")}>{t(`snapshots.kinds.${snapshot.kind}`)}</Row>}
         {snapshot.pauseMs !== null && (
           <Row label={t("snapshots.pauseMs")}>
             <span className="number">{t("snapshots.pauseMsValue", { value: Math.round(snapshot.pauseMs) })}</span>

@@ -1,5 +1,5 @@
 // One snapshot, or the current state, as a row of the tree.
-import { CameraIcon, DatabaseIcon } from "@blueprintjs/icons";
+import { CameraIcon, DatabaseIcon, PinIcon } from "@blueprintjs/icons";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineState, Snapshot } from "../../../main/contract/schemas.ts";
@@ -49,7 +49,19 @@ export const SnapshotRow = memo(function SnapshotRow(props: Props) {
             onCancel={() => onRename(id, null)}
           />
         ) : (
-          <span className="snapshot-name">{name}</span>
+          <span className="snapshot-name">
+            {name}
+            {snapshot.pinned && (
+              <span
+                className="snapshot-pin"
+                role="img"
+                aria-label={t("snapshots.pinned")}
+                title={t("snapshots.pinned")}
+              >
+                <PinIcon size={12} />
+              </span>
+            )}
+          </span>
         )}
         {snapshot.description && <span className="snapshot-notes">{snapshot.description.split("\n")[0]}</span>}
       </span>

@@ -1,21 +1,33 @@
 // Snapshot commands, and what the snapshots take up together.
-import { Button } from "@blueprintjs/core";
-import { CameraIcon, DuplicateIcon, HistoryIcon, TrashIcon } from "@blueprintjs/icons";
+import { Button, InputGroup } from "@blueprintjs/core";
+import {
+  CameraIcon,
+  CleanIcon,
+  DuplicateIcon,
+  HistoryIcon,
+  PinIcon,
+  SearchIcon,
+  TrashIcon,
+  UnpinIcon,
+} from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary, Snapshot, SnapshotTree } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { isAllowed } from "../machines/rules.ts";
 import type { SnapshotQuestion } from "./question.ts";
+import { pinSnapshot } from "./snapshot-actions.ts";
 
 interface Props {
   readonly machine: MachineSummary;
   readonly tree: SnapshotTree;
   readonly selected: Snapshot | undefined;
+  readonly filter: string;
+  onFilter(filter: string): void;
   onAsk(question: SnapshotQuestion): void;
 }
 
-export function SnapshotToolbar({ machine, tree, selected, onAsk }: Props) {
+export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onAsk }: Props) {
   const { t } = useTranslation();
   const free = isAllowed("takeSnapshot", machine.state);
   const size = formatBytes(tree.snapshots.reduce((sum, snapshot) => sum + snapshot.ownBytes, 0));
@@ -50,7 +62,35 @@ export function SnapshotToolbar({ machine, tree, selected, onAsk }: Props) {
         disabled={!selected}
         onClick={clone}
       />
+      {selected && (
+        <Button
+          variant="minimal"
+          icon={selected.pinned ? <UnpinIcon /> : <PinIcon />}
+          text={t(selected.pinned ? "snapshots.unpin" : "snapshots.pin")}
+          onClick={() => void pinSnapshot(selected.id, !selected.pinned)}
+        />
+      )}
+      {tree.snapshots.some((snapshot) => snapshot.kind !== "user") && (
+        <Button
+          variant="minimal"
+          icon={<CleanIcon />}
+          text={t("snapshots.prune")}
+          disabled={!free}
+          onClick={() => onAsk("prune")}
+        />
+      )}
       <span className="pane-bar-space" />
+      {tree.snapshots.length > 5 && (
+        <InputGroup
+          type="search"
+          size="small"
+          leftIcon={<SearchIcon />}
+          value={filter}
+          placeholder={t("snapshots.search")}
+          aria-label={t("snapshots.search")}
+          onChange={(event) => onFilter(event.target.value)}
+        />
+      )}
       {tree.snapshots.length > 0 && (
         <span className="muted number">
           {t("snapshots.total", { number: t("snapshots.count", { count: tree.snapshots.length }), size })}

@@ -3,10 +3,12 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useSnapshots } from "../../api/queries.ts";
+import { DeletePanel, PrunePanel } from "./delete-panels.tsx";
 import { CURRENT } from "./graph-layout.ts";
 import type { SnapshotQuestion } from "./question.ts";
-import { DeletePanel, RestorePanel, TakePanel } from "./snapshot-panels.tsx";
+import { RestorePanel, TakePanel } from "./snapshot-panels.tsx";
 import { SnapshotProperties } from "./snapshot-properties.tsx";
+import { SnapshotSearch } from "./snapshot-search.tsx";
 import { SnapshotToolbar } from "./snapshot-toolbar.tsx";
 import { SnapshotTreeView } from "./snapshot-tree-view.tsx";
 import "./snapshots.css";
@@ -16,6 +18,7 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
   const tree = useSnapshots(machine.id).data;
   const [selectedId, setSelectedId] = useState<string>(CURRENT);
   const [question, setQuestion] = useState<SnapshotQuestion | null>(null);
+  const [filter, setFilter] = useState("");
   if (!tree) return null;
 
   const selected = tree.snapshots.find((snapshot) => snapshot.id === selectedId);
@@ -28,7 +31,14 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
 
   return (
     <>
-      <SnapshotToolbar machine={machine} tree={tree} selected={selected} onAsk={setQuestion} />
+      <SnapshotToolbar
+        machine={machine}
+        tree={tree}
+        selected={selected}
+        filter={filter}
+        onFilter={setFilter}
+        onAsk={setQuestion}
+      />
       {question === "take" && <TakePanel machine={machine} defaultName={defaultName} onClose={close} />}
       {question === "restore" && selected && (
         <RestorePanel
@@ -39,8 +49,11 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
         />
       )}
       {question === "delete" && selected && <DeletePanel snapshot={selected} onClose={close} />}
+      {question === "prune" && <PrunePanel machine={machine} onClose={close} />}
       <div className="snapshots">
-        {tree.snapshots.length === 0 ? (
+        {tree.snapshots.length > 0 && filter.trim() !== "" ? (
+          <SnapshotSearch tree={tree} filter={filter} selectedId={selected?.id ?? CURRENT} onSelect={select} />
+        ) : tree.snapshots.length === 0 ? (
           <div className="pane-message">
             <h2>{t("snapshots.empty")}</h2>
             <p className="muted">{t("snapshots.emptyBody")}</p>

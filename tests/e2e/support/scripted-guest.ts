@@ -129,6 +129,8 @@ const handlers: Handlers = {
     return { capabilities, startMs: 5 };
   },
   changeDisc: () => ({ changed: true }),
+  mergeStep: () => ({ offset: 1, sizeBytes: 1, done: true }),
+  reopenLayers: () => null,
   pause: () => (runState("paused"), null),
   resume: () => (runState("running"), null),
   reset() {

@@ -69,10 +69,14 @@ describe("a page", () => {
     expect(fake.windows).toHaveLength(1);
   });
 
-  it("can't open windows, leave the app, or embed others", () => {
+  it("can't leave the app or embed others, and opens no window but a machine's own", () => {
     const contents = new FakeContents();
     fake.app.emit("web-contents-created", {}, contents);
-    expect(contents.openHandler?.()).toEqual({ action: "deny" });
+    const machine = "#/machines/0123456789ab/window";
+    expect(contents.openHandler?.({ url: `${PAGE}${machine}` })).toEqual({ action: "allow" });
+    for (const url of [PAGE, `https://evil.example/${machine}`, `${PAGE}#/machines/0123456789ab/window?x`]) {
+      expect(contents.openHandler?.({ url })).toEqual({ action: "deny" });
+    }
     for (const name of ["will-navigate", "will-frame-navigate", "will-redirect", "will-attach-webview"]) {
       const event = { preventDefault: vi.fn() };
       contents.emit(name, event);

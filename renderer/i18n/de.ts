@@ -1,0 +1,2 @@
+// Every text of the app in German.
+export const de = {};

@@ -1,0 +1,13 @@
+// The languages of the interface, by their own names.
+export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
+export type Language = keyof typeof LANGUAGES;
+
+/** The catalogue for what was chosen: `system` follows the browser as far as there is a catalogue. */
+export function languageFor(chosen: string, system: readonly string[]): Language {
+  const wanted = chosen === "system" ? system : [chosen];
+  for (const tag of wanted) {
+    const [code = ""] = tag.toLowerCase().split("-");
+    if (code in LANGUAGES) return code as Language;
+  }
+  return "en";
+}

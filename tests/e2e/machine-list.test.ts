@@ -1,0 +1,217 @@
+// The main window with several machines: groups, selection, bulk commands, tools, palette, and what is remembered.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { machineRow, machineTree, showPane, waitForState } from "./support/actions.ts";
+import { launchBrowser, openPage } from "./support/browser.ts";
+import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let browser: Browser;
+let host: TestHost;
+let page: Page;
+let problems: string[];
+
+const tool = (name: string) => page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name });
+
+async function createStarter(): Promise<void> {
+  await page.getByRole("button", { name: "New", exact: true }).click();
+  await page.getByRole("button", { name: "Create and Start" }).click();
+}
+
+beforeAll(async () => {
+  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
+  ({ page, problems } = await openPage(browser, host.entryUrl()));
+  await page.getByRole("button", { name: "Start a Linux machine" }).click();
+  await waitForState(page, "Starter Linux", "Running");
+  for (const number of [2, 3, 4]) {
+    await createStarter();
+    await waitForState(page, `Starter Linux ${number}`, "Running");
+  }
+}, 90_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.close();
+});
+
+/** Names of rows from top to bottom, with their level. */
+async function rows(): Promise<string[]> {
+  return machineTree(page)
+    .getByRole("treeitem")
+    .evaluateAll((items) =>
+      items
+        .toSorted((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+        .map((item) => `${item.getAttribute("aria-level")} ${item.querySelector("[class$=-name]")?.textContent}`),
+    );
+}
+
+describe("several machines", () => {
+  test("Shift and Ctrl select several, whose commands are beside the list", async () => {
+    await machineRow(page, "Starter Linux 2").click();
+    await machineRow(page, "Starter Linux 4").click({ modifiers: ["Shift"] });
+    await page.getByRole("heading", { name: "3 machines selected" }).waitFor();
+    await machineRow(page, "Starter Linux 4").click({ modifiers: ["Control"] });
+    await page.getByRole("heading", { name: "2 machines selected" }).waitFor();
+  });
+
+  test("a command for all of them is told once", async () => {
+    await page.getByRole("group", { name: "Machine commands" }).getByRole("button", { name: "Pause (2)" }).click();
+    await page.getByText("Pause: 2 machines").waitFor();
+    await waitForState(page, "Starter Linux 2", "Paused");
+    await waitForState(page, "Starter Linux 3", "Paused");
+    await page.getByRole("group", { name: "Machine commands" }).getByRole("button", { name: "Resume (2)" }).click();
+    await waitForState(page, "Starter Linux 3", "Running");
+  });
+
+  test("the keyboard extends the selection and takes everything", async () => {
+    await machineRow(page, "Starter Linux").click();
+    await machineTree(page).focus();
+    await page.keyboard.press("Shift+ArrowDown");
+    await page.getByRole("heading", { name: "2 machines selected" }).waitFor();
+    await page.keyboard.press("Control+a");
+    await page.getByRole("heading", { name: "4 machines selected" }).waitFor();
+  });
+});
+
+describe("groups", () => {
+  test("Ctrl+G puts the selected machines into a new group whose name is typed at once", async () => {
+    await machineRow(page, "Starter Linux 2").click();
+    await machineRow(page, "Starter Linux 3").click({ modifiers: ["Shift"] });
+    await machineTree(page).focus();
+    await page.keyboard.press("Control+g");
+    await page.getByRole("textbox", { name: /New name of the group/ }).fill("Work");
+    await page.keyboard.press("Enter");
+    await expect
+      .poll(rows)
+      .toEqual(["1 Work", "2 Starter Linux 2", "2 Starter Linux 3", "1 Starter Linux", "1 Starter Linux 4"]);
+  });
+
+  test("machines are dragged into a group, and one group into another", async () => {
+    await machineRow(page, "Starter Linux 4").dragTo(machineRow(page, "Work"));
+    await expect.poll(rows).toContain("2 Starter Linux 4");
+    await machineRow(page, "Starter Linux").click();
+    await machineTree(page).focus();
+    await page.keyboard.press("Control+g");
+    await page.getByRole("textbox", { name: /New name of the group/ }).fill("Home");
+    await page.keyboard.press("Enter");
+    await machineRow(page, "Home").dragTo(machineRow(page, "Work"));
+    await expect
+      .poll(rows)
+      .toEqual(["1 Work", "2 Starter Linux 2", "2 Starter Linux 3", "2 Starter Linux 4", "2 Home", "3 Starter Linux"]);
+  });
+
+  test("Alt with an arrow moves a machine among its neighbours, and the list stays like that", async () => {
+    await machineRow(page, "Starter Linux 4").click();
+    await machineTree(page).focus();
+    await page.keyboard.press("Alt+ArrowUp");
+    await expect
+      .poll(rows)
+      .toEqual(["1 Work", "2 Starter Linux 2", "2 Starter Linux 4", "2 Starter Linux 3", "2 Home", "3 Starter Linux"]);
+  });
+
+  test("arrows close and open groups; another window sees the same list, closed where it was closed", async () => {
+    await machineRow(page, "Home").click();
+    await machineTree(page).focus();
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(rows).not.toContain("3 Starter Linux");
+    expect(await machineRow(page, "Home").getAttribute("aria-expanded")).toBe("false");
+    const other = await openPage(browser, host.entryUrl());
+    await machineRow(other.page, "Home").waitFor();
+    await expect.poll(() => machineRow(other.page, "Home").getAttribute("aria-expanded")).toBe("false");
+    await other.page.close();
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(rows).toContain("3 Starter Linux");
+  });
+
+  test("the context menu moves to a group and back, with undo", async () => {
+    await machineRow(page, "Starter Linux 3").click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Move to Group" }).hover();
+    await page.getByRole("menuitem", { name: "No group" }).click();
+    await expect.poll(rows).toContain("1 Starter Linux 3");
+    await page.getByRole("status").filter({ hasText: "taken out" }).getByRole("button", { name: "Undo" }).click();
+    await expect.poll(rows).toContain("2 Starter Linux 3");
+  });
+
+  test("dissolving a group leaves its machines in the group around it", async () => {
+    await machineRow(page, "Home").click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Dissolve Group" }).click();
+    await expect.poll(rows).toContain("2 Starter Linux");
+    expect(await rows()).not.toContain("2 Home");
+  });
+});
+
+describe("tools", () => {
+  test("Home shows the machines that run, and leads to their screens", async () => {
+    await tool("Home").click();
+    const running = page.getByRole("region", { name: "Running" });
+    await expect.poll(() => running.getByRole("button").count()).toBe(4);
+    await running.getByRole("button", { name: /Starter Linux 2/ }).click();
+    await page.getByRole("tabpanel", { name: "Display" }).waitFor();
+  });
+
+  test("Activity lists what machines use, sorts by a column and exports it", async () => {
+    await tool("Activity").click();
+    const table = page.getByRole("table", { name: "Machines and what they use" });
+    await table.getByRole("button", { name: "Name" }).click();
+    await expect
+      .poll(() => table.getByRole("rowheader").allInnerTexts())
+      .toEqual(["Starter Linux", "Starter Linux 2", "Starter Linux 3", "Starter Linux 4"]);
+    await table.getByRole("cell", { name: /M\/s/ }).first().waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Export CSV" }).click();
+    expect((await download).suggestedFilename()).toBe("terrarium-activity.csv");
+    await table.getByRole("button", { name: "Starter Linux 3" }).click();
+    await page.getByRole("tabpanel", { name: "Activity" }).waitFor();
+  });
+
+  test("a machine's charts go back a day", async () => {
+    await page
+      .getByRole("radio", { name: "24 h" })
+      .or(page.getByRole("button", { name: "24 h" }))
+      .first()
+      .click();
+    await page.getByText("one value per 60 seconds").waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Export CSV" }).click();
+    expect((await download).suggestedFilename()).toBe("Starter Linux 3.csv");
+  });
+
+  test("Media tells which image takes how much, and leads to its machine", async () => {
+    await tool("Media").click();
+    const table = page.getByRole("table", { name: "Disk images" });
+    await expect.poll(() => table.getByRole("row").count()).toBe(5);
+    await page.getByRole("searchbox", { name: "Find an image" }).fill("Linux 4");
+    await expect.poll(() => table.getByRole("row").count()).toBe(2);
+    await table.getByRole("button", { name: "Starter Linux 4" }).click();
+    await page.getByRole("tabpanel").waitFor();
+  });
+});
+
+describe("commands and what is remembered", () => {
+  test("the palette lists shortcuts, and they work", async () => {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("preferences");
+    await page.getByRole("option", { name: /Preferences.*Ctrl\+;/ }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("combobox").waitFor({ state: "detached" });
+    await page.keyboard.press("Control+;");
+    await page.getByRole("dialog", { name: "Preferences" }).waitFor();
+  });
+
+  test("a preference holds for a new browser too, because the host keeps it", async () => {
+    const dialog = page.getByRole("dialog", { name: "Preferences" });
+    await dialog.getByText("Dark", { exact: true }).click();
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset["theme"])).toBe("dark");
+    await dialog.getByRole("button", { name: "Close" }).last().click();
+    await showPane(page, "Snapshots");
+    const other = await openPage(browser, host.entryUrl());
+    await other.page.getByRole("tabpanel", { name: "Snapshots" }).waitFor();
+    await expect.poll(() => other.page.evaluate(() => document.documentElement.dataset["theme"])).toBe("dark");
+    await other.page.close();
+  });
+
+  test("nothing of all this raised an error", () => {
+    expect(problems.filter((problem) => !/WebSocket|Failed when connecting/.test(problem))).toEqual([]);
+  });
+});

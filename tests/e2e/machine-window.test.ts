@@ -1,0 +1,187 @@
+// The screen of a machine and everything around it, in the main window and in a window of its own.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import {
+  machineCommand,
+  machineRow,
+  screenPicture,
+  showPane,
+  stopMachine,
+  takeSnapshot,
+  waitForConsole,
+  waitForState,
+} from "./support/actions.ts";
+import { launchBrowser, openPage } from "./support/browser.ts";
+import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+const NAME = "Starter Linux";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let browser: Browser;
+let host: TestHost;
+let page: Page;
+
+beforeAll(async () => {
+  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
+  ({ page } = await openPage(browser, host.entryUrl()));
+  await page.getByRole("button", { name: "Start a Linux machine" }).click();
+  await waitForState(page, NAME, "Running");
+  await showPane(page, "Display");
+  await page.getByText("640 × 400").waitFor();
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.close();
+});
+
+const bar = (of: Page = page) => of.getByRole("toolbar", { name: "Display" });
+
+async function hostKeyWith(of: Page, key: string): Promise<void> {
+  await of.getByRole("application").click();
+  await of.keyboard.down("ControlRight");
+  await of.keyboard.press(key);
+  await of.keyboard.up("ControlRight");
+}
+
+describe("the screen's tools", () => {
+  test("text is typed into the guest key by key", async () => {
+    await bar().getByRole("button", { name: "Type Text" }).click();
+    const form = page.getByRole("form", { name: "Type Text" });
+    await form.getByRole("textbox").fill("echo Typed & counted\n");
+    await form.getByRole("button", { name: "Type", exact: true }).click();
+    await form.waitFor({ state: "detached" });
+    await showPane(page, "Console");
+    await waitForConsole(page, /^Typed & counted$/m);
+    await showPane(page, "Display");
+    await page.getByText("640 × 400").waitFor();
+  });
+
+  test("the soft keyboard presses keys; Shift holds for the next one", async () => {
+    await bar().getByRole("button", { name: "Keys", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Soft Keyboard" }).click();
+    const keyboard = page.getByRole("group", { name: "Soft Keyboard" });
+    for (const key of ["e", "c", "h", "o", "Space"])
+      await keyboard.getByRole("button", { name: key, exact: true }).click();
+    await keyboard.getByRole("button", { name: "Shift", exact: true }).click();
+    await keyboard.getByRole("button", { name: "S", exact: true }).click();
+    await keyboard.getByRole("button", { name: "o", exact: true }).click();
+    await keyboard.getByRole("button", { name: "Enter", exact: true }).click();
+    await page.getByRole("button", { name: "Close", exact: true }).click();
+    await showPane(page, "Console");
+    await waitForConsole(page, /^So$/m);
+    await showPane(page, "Display");
+  });
+
+  test("a combination from the menu leaves the keyboard with the guest", async () => {
+    await page.getByText("640 × 400").waitFor();
+    await bar().getByRole("button", { name: "Keys", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Ctrl+Alt+Del" }).click();
+    await page.getByText(/Keyboard goes to the guest/).waitFor();
+  });
+
+  test("the lights of the devices name them and lead to their settings", async () => {
+    const lights = page.getByRole("group", { name: "Devices" });
+    await lights.getByRole("button", { name: /^1 disk: / }).waitFor();
+    await lights.getByRole("button", { name: "Display: 640 × 400" }).waitFor();
+    await lights.getByRole("button", { name: /serial console/ }).click();
+    await page.getByRole("dialog", { name: `Settings of ${NAME}` }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+
+  test("a screenshot and a recording are files", async () => {
+    const picture = page.waitForEvent("download");
+    await bar().getByRole("button", { name: "Save Screenshot" }).click();
+    expect((await picture).suggestedFilename()).toMatch(/^Starter Linux .*\.png$/);
+    await bar().getByRole("button", { name: "Record as Video" }).click();
+    await page.getByRole("application").click();
+    await page.keyboard.type("ls\n", { delay: 40 });
+    const video = page.waitForEvent("download");
+    await bar().getByRole("button", { name: "Stop Recording" }).click();
+    expect((await video).suggestedFilename()).toMatch(/\.webm$/);
+  });
+
+  test("another Host key takes over at once", async () => {
+    await page.keyboard.press("ControlRight");
+    await page.getByText("Click the screen to type").waitFor();
+    await page.keyboard.press("Control+;");
+    const dialog = page.getByRole("dialog", { name: "Preferences" });
+    await dialog.getByRole("combobox", { name: "Host key" }).selectOption("Scroll Lock");
+    await dialog.getByRole("button", { name: "Close" }).last().click();
+    await page.getByRole("application").click();
+    await page.getByText("Keyboard goes to the guest · Scroll Lock releases it").waitFor();
+    await page.keyboard.press("ScrollLock");
+    await page.getByText("Click the screen to type").waitFor();
+    await page.keyboard.press("Control+;");
+    await dialog.getByRole("combobox", { name: "Host key" }).selectOption("Right Ctrl");
+    await dialog.getByRole("button", { name: "Close" }).last().click();
+  });
+});
+
+describe("a window of its own", () => {
+  let own: Page;
+
+  test("shows the same screen, with the menus of the machine, and leaves the main window where it is", async () => {
+    const opened = page.context().waitForEvent("page");
+    await bar().getByRole("button", { name: "Show in Own Window" }).click();
+    own = await opened;
+    await own.getByText("640 × 400").waitFor();
+    await expect.poll(() => own.title()).toBe(`${NAME} – Terrarium`);
+    await own.getByRole("toolbar", { name: "Menus" }).getByRole("button", { name: "Machine" }).click();
+    await own.getByRole("menuitem", { name: "Pause" }).click();
+    await waitForState(page, NAME, "Paused");
+    await own.getByRole("toolbar", { name: "Menus" }).getByRole("button", { name: "Machine" }).click();
+    await own.getByRole("menuitem", { name: "Resume" }).click();
+    await waitForState(page, NAME, "Running");
+  });
+
+  test("closing it leaves the machine running", async () => {
+    const before = await screenPicture(own);
+    expect(before.length).toBeGreaterThan(100);
+    await own.close();
+    await waitForState(page, NAME, "Running");
+  });
+});
+
+describe("closing", () => {
+  test("Host+Q asks how; power off can go back to the snapshot", async () => {
+    await takeSnapshot(page, "Clean");
+    await showPane(page, "Display");
+    await page.getByText("640 × 400").waitFor();
+    await hostKeyWith(page, "q");
+    const dialog = page.getByRole("dialog", { name: `Close ${NAME}` });
+    await dialog.getByRole("radio", { name: /Power off/ }).check({ force: true });
+    await dialog.getByRole("checkbox", { name: /Restore “Clean”/ }).check({ force: true });
+    await dialog.getByRole("button", { name: "OK" }).click();
+    // The snapshot has memory: the machine is off with that state to continue from.
+    await waitForState(page, NAME, "Saved");
+    await machineRow(page, NAME).getByText("(Clean)").waitFor();
+  });
+
+  test("the last choice is proposed again; saving keeps everything", async () => {
+    await machineCommand(page, "Start").click();
+    await waitForState(page, NAME, "Running");
+    await page.getByText("640 × 400").waitFor();
+    await hostKeyWith(page, "q");
+    const dialog = page.getByRole("dialog", { name: `Close ${NAME}` });
+    expect(await dialog.getByRole("radio", { name: /Power off/ }).isChecked()).toBe(true);
+    await dialog.getByRole("radio", { name: /Save the machine's state/ }).check({ force: true });
+    await dialog.getByRole("button", { name: "OK" }).click();
+    await waitForState(page, NAME, "Saved");
+  });
+
+  test("a machine starts without being shown", async () => {
+    await showPane(page, "Details");
+    await page
+      .getByRole("toolbar", { name: "Machine commands" })
+      .getByRole("button", { name: "Ways to start" })
+      .click();
+    await page.getByRole("menuitem", { name: "Start without Screen" }).click();
+    await waitForState(page, NAME, "Running");
+    await page.getByRole("tabpanel", { name: "Details" }).waitFor();
+    await stopMachine(page, /Power Off/);
+    await waitForState(page, NAME, "Powered Off");
+  });
+});
