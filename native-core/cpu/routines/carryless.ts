@@ -3,6 +3,7 @@
 import { and64, type Code, get, i32, i64, op, or64, set, shrU64 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { Local } from "../../wasm/types.ts";
+import { vectorOf } from "./tables.ts";
 
 const EVERY_FOURTH = 0x1111_1111_1111_1111n;
 
@@ -11,17 +12,35 @@ export function carrylessMultiply(f: FunctionWriter): void {
   const [a, b] = f.params as [Local, Local];
   const low = f.local("i64");
   const high = f.local("i64");
-  const scratch = f.local("v128");
+  const pair = f.local("v128");
   set(low, lowProduct(f, a, b))(f);
   // The upper half is the lower half of the reversed factors' product, reversed, one bit further down.
-  set(a, reversed(a, scratch))(f);
-  set(b, reversed(b, scratch))(f);
+  fromPair(a, b)(f);
+  f.set(pair);
+  reverse(f, pair);
+  set(a, lane(pair, 0))(f);
+  set(b, lane(pair, 1))(f);
   set(high, lowProduct(f, a, b))(f);
-  set(high, reversed(high, scratch))(f);
-  op("i64x2.splat", get(low))(f);
-  shrU64(get(high), 1)(f);
-  f.lanes("i64x2.replace_lane", [1]);
+  set(pair, op("i64x2.splat", get(high)))(f);
+  reverse(f, pair);
+  set(high, shrU64(lane(pair, 0), 1))(f);
+  fromPair(low, high)(f);
 }
+
+const fromPair =
+  (low: Local, high: Local): Code =>
+  (f) => {
+    op("i64x2.splat", get(low))(f);
+    get(high)(f);
+    f.lanes("i64x2.replace_lane", [1]);
+  };
+
+const lane =
+  (pair: Local, n: 0 | 1): Code =>
+  (f) => {
+    f.get(pair);
+    f.lanes("i64x2.extract_lane", [n]);
+  };
 
 /** The lower 64 bits of the product. */
 function lowProduct(f: FunctionWriter, a: Local, b: Local): Code {
@@ -40,26 +59,15 @@ function lowProduct(f: FunctionWriter, a: Local, b: Local): Code {
 }
 
 const REVERSED_BYTES = [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8];
-/** Entry n: n with its four bits reversed. */
-const REVERSED_NIBBLES = 0x0f07_0b03_0d05_0901_0e06_0a02_0c04_0800n;
-const LOW_NIBBLES = 0x0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0fn;
 
-/** A quadword with its bits in reverse. */
-function reversed(value: Local, scratch: Local): Code {
-  const table: Code = (f) => f.v128(REVERSED_NIBBLES);
-  return (f) => {
-    op("i64x2.splat", get(value))(f);
-    f.tee(scratch);
-    f.get(scratch);
-    f.lanes("i8x16.shuffle", REVERSED_BYTES);
-    f.set(scratch);
-    const low = op(
-      "i8x16.swizzle",
-      table,
-      op("v128.and", get(scratch), (w) => w.v128(LOW_NIBBLES)),
-    );
-    const high = op("i8x16.swizzle", table, op("i8x16.shr_u", get(scratch), i32(4)));
-    op("v128.or", op("i8x16.shl", low, i32(4)), high)(f);
-    f.lanes("i64x2.extract_lane", [0]);
-  };
+/** Reverses the bits of both halves of `pair`. */
+function reverse(f: FunctionWriter, pair: Local): void {
+  get(pair)(f);
+  get(pair)(f);
+  f.lanes("i8x16.shuffle", REVERSED_BYTES);
+  f.set(pair);
+  const table = vectorOf("reversedNibbles");
+  const low = op("i8x16.swizzle", table, op("v128.and", get(pair), vectorOf("lowNibbles")));
+  const high = op("i8x16.swizzle", table, op("i8x16.shr_u", get(pair), i32(4)));
+  set(pair, op("v128.or", op("i8x16.shl", low, i32(4)), high))(f);
 }

@@ -1,5 +1,4 @@
 // CRC-32C by table: T[k][b] is the CRC of byte b followed by k zero bytes, so that eight bytes take eight look-ups at once.
-import { crc32cOfByte } from "../../ir/ops/carryless.ts";
 import {
   and32,
   brIf,
@@ -19,25 +18,13 @@ import {
   wrap,
 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
-import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { Local } from "../../wasm/types.ts";
-import { ROUTINE_TABLES } from "../mmu/memory-layout.ts";
-
-const TABLES = 8;
-const TABLE_BYTES = 256 * 4;
-
-export function writeCrcTables(module: ModuleWriter): void {
-  const tables = new Uint32Array(TABLES * 256);
-  for (let zeros = 0; zeros < TABLES; zeros++) {
-    for (let byte = 0; byte < 256; byte++) tables[zeros * 256 + byte] = crc32cOfByte(byte, zeros);
-  }
-  module.data(0, ROUTINE_TABLES.address, new Uint8Array(tables.buffer));
-}
+import { CRC_TABLE_BYTES, tableAddress } from "./tables.ts";
 
 /** T[zeros][low byte of `index`]. */
 function lookUp(index: Code, zeros: number): Code {
   const at = op("i32.shl", and32(index, i32(0xff)), i32(2));
-  return load("i32.load", at, ROUTINE_TABLES.address + zeros * TABLE_BYTES);
+  return load("i32.load", at, tableAddress("crc") + zeros * CRC_TABLE_BYTES);
 }
 
 /** (register: i64, data: i64, bytes: i32) -> i64 */

@@ -6,9 +6,10 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference } from "../../wasm/types.ts";
 import * as aes from "./aes.ts";
 import { carrylessMultiply } from "./carryless.ts";
-import { crc32c, writeCrcTables } from "./crc32.ts";
+import { crc32c } from "./crc32.ts";
 import { multiplyHigh } from "./multiply.ts";
 import { compareStrings } from "./string-compare.ts";
+import { writeTables } from "./tables.ts";
 
 export type Routines = Readonly<Record<RoutineName, FunctionReference>>;
 
@@ -37,6 +38,6 @@ export function defineRoutines(module: ModuleWriter): Routines {
     }),
   ) as Record<RoutineName, FunctionReference>;
   for (const name of ROUTINE_NAMES) BODIES[name](module.define(routines[name]), routines);
-  writeCrcTables(module);
+  writeTables(module);
   return routines;
 }
