@@ -1,15 +1,9 @@
 // A slider with its number beside it. Coloured zones say what is comfortable; the limits are the schema's.
 import { InputGroup } from "@blueprintjs/core";
 import type { CSSProperties } from "react";
-import { useTranslation } from "react-i18next";
 import { formatMiB } from "../ui/format.ts";
 import type { ControlProps } from "./field.tsx";
-
-export interface Zones {
-  /** From here on little is left for the host. */
-  readonly warnFrom: number;
-  readonly freeMiB: number;
-}
+import type { Zones } from "./zones.ts";
 
 interface Props {
   readonly control: ControlProps;
@@ -26,8 +20,9 @@ interface Props {
 
 function trackStyle({ min, max, zones }: Props): CSSProperties | undefined {
   if (!zones) return undefined;
-  const share = Math.min(1, Math.max(0, (zones.warnFrom - min) / (max - min))) * 100;
-  const track = `linear-gradient(to right, var(--ok) ${share}%, var(--warn) ${share}%)`;
+  const at = (value: number) => `${Math.min(1, Math.max(0, (value - min) / (max - min))) * 100}%`;
+  const [warn, danger] = [at(zones.warnFrom), at(zones.dangerFrom)];
+  const track = `linear-gradient(to right, var(--ok) ${warn}, var(--warn) ${warn} ${danger}, var(--danger) ${danger})`;
   return { "--range-track": track } as CSSProperties;
 }
 
@@ -76,7 +71,6 @@ export function RangeField(props: Props) {
 
 /** The zone in words, for those who can't tell it from the colour. */
 function ZoneHint({ value, zones }: { readonly value: number; readonly zones: Zones | undefined }) {
-  const { t } = useTranslation();
   if (!zones || !(value >= zones.warnFrom)) return null;
-  return <p className="field-warning">{t("settings.memoryTight", { free: formatMiB(zones.freeMiB) })}</p>;
+  return <p className="field-warning">{value >= zones.dangerFrom ? zones.danger : zones.warning}</p>;
 }

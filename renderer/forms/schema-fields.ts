@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { type FieldMeta, fieldMeta, type SettingsPage } from "../../native-core/config/field.ts";
 import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { i18n } from "../i18n/index.ts";
 
 export interface SchemaField {
   /** Dotted path within the document, such as `boot.kernel`. */
@@ -15,6 +16,7 @@ export interface SchemaField {
 function schemaFields(schema: z.ZodType, prefix = ""): SchemaField[] {
   const meta = fieldMeta(schema);
   if (meta) return [{ path: prefix, meta, schema }];
+  if (schema instanceof z.ZodPrefault) return schemaFields(schema.unwrap() as z.ZodType, prefix);
   if (!(schema instanceof z.ZodObject)) return [];
   return Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([key, member]) =>
     schemaFields(member, prefix ? `${prefix}.${key}` : key),
@@ -28,12 +30,21 @@ export function fieldsOfPage(page: SettingsPage): SchemaField[] {
 }
 
 export function settingLabel(path: string): string {
-  return MACHINE_FIELDS.find((field) => field.path === path)?.meta.label ?? path;
+  const field = MACHINE_FIELDS.find((known) => known.path === path);
+  return field ? fieldText(field, "label") : path;
+}
+
+/** Label or help in the language of the window; the declaration's own words are the English ones. */
+export function fieldText({ path, meta }: Pick<SchemaField, "path" | "meta">, part: "label" | "help"): string {
+  const key: string = `config.${path}.${part}`;
+  return i18n.exists(key) ? i18n.t(key as "app.name") : meta[part];
 }
 
 /** Every word must occur in label, help, page or path. */
 export function matchesSetting(field: SchemaField, filter: string): boolean {
-  const text = `${field.meta.label} ${field.meta.help} ${field.meta.page} ${field.path}`.toLocaleLowerCase();
+  const { meta, path } = field;
+  const text =
+    `${fieldText(field, "label")} ${fieldText(field, "help")} ${meta.label} ${meta.page} ${path}`.toLocaleLowerCase();
   return filter
     .trim()
     .toLocaleLowerCase()
@@ -41,14 +52,21 @@ export function matchesSetting(field: SchemaField, filter: string): boolean {
     .every((word) => text.includes(word));
 }
 
+/** The schema without what only says how a value may be left out. */
+export function innerSchema(schema: z.ZodType): z.ZodType {
+  const wrapped = schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodNullable;
+  return wrapped ? innerSchema(schema.unwrap() as z.ZodType) : schema;
+}
+
 /** Limits of a whole-number setting, for sliders and spin buttons. */
 export function numberLimits(schema: z.ZodType): { min: number; max: number } {
-  const { minValue, maxValue } = schema as Partial<z.ZodNumber>;
+  const { minValue, maxValue } = innerSchema(schema) as Partial<z.ZodNumber>;
   return { min: minValue ?? 0, max: maxValue ?? Number.MAX_SAFE_INTEGER };
 }
 
 /** Choices of an enumeration or of fixed values; empty for anything else. */
-export function choices(schema: z.ZodType): string[] {
+export function choices(wrapped: z.ZodType): string[] {
+  const schema = innerSchema(wrapped);
   if (schema instanceof z.ZodEnum) return schema.options.map(String);
   if (schema instanceof z.ZodLiteral) return [...schema.values].map(String);
   return [];

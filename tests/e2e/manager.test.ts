@@ -210,6 +210,43 @@ describe("settings", () => {
     await page.getByRole("button", { name: "320 MiB" }).waitFor();
   });
 
+  test("a mistake is told as it is made, a change is marked and taken back, Apply keeps the dialog open", async () => {
+    await page.getByRole("button", { name: "Settings" }).click();
+    const dialog = page.getByRole("dialog", { name: `Settings of ${NAME}` });
+    await dialog.getByRole("tab", { name: "System" }).click();
+    const memory = dialog.getByRole("spinbutton", { name: "Memory" });
+    await memory.fill("2");
+    await dialog.getByText("at least 64 MiB").waitFor();
+    await memory.fill("384");
+    await dialog.getByText("1 change", { exact: true }).waitFor();
+    await dialog.getByRole("button", { name: "Revert Memory" }).click();
+    expect(await memory.inputValue()).toBe("320");
+    await dialog.getByRole("tab", { name: "General" }).click();
+    await dialog.getByRole("textbox", { name: "Description" }).fill("A note");
+    await dialog.getByRole("button", { name: "Apply" }).click();
+    await page.getByText(`Settings of ${NAME} saved`).waitFor();
+    await expect.poll(() => dialog.getByRole("button", { name: "Apply" }).isDisabled()).toBe(true);
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "detached" });
+  });
+
+  test("drives and the boot order have controls of their own", async () => {
+    await page.getByRole("button", { name: "Settings" }).click();
+    const dialog = page.getByRole("dialog", { name: `Settings of ${NAME}` });
+    await dialog.getByRole("tab", { name: "Boot" }).click();
+    await dialog.getByRole("button", { name: "Discs earlier" }).click();
+    await dialog.getByRole("tab", { name: "Storage" }).click();
+    await dialog.getByRole("button", { name: "Add Drive" }).click();
+    await dialog.getByText("cd0").waitFor();
+    await dialog.getByRole("button", { name: "OK" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Settings" }).click();
+    await dialog.getByRole("tab", { name: "Boot" }).click();
+    const order = dialog.getByRole("list", { name: "Boot order" }).getByRole("listitem");
+    await expect.poll(() => order.allInnerTexts()).toEqual(["Discs", "Disks"]);
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+  });
+
   test("the filter finds a setting on any page", async () => {
     await page.getByRole("button", { name: "Settings" }).click();
     const dialog = page.getByRole("dialog");

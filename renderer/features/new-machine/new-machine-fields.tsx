@@ -7,9 +7,9 @@ import { MEMORY_MAX_MIB, MEMORY_MIN_MIB } from "../../../native-core/config/mach
 import { useHost } from "../../app/use-host.ts";
 import { type ControlProps, Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
-import { memoryZones } from "../../forms/memory-zones.ts";
 import { RangeField } from "../../forms/range-field.tsx";
 import { SizeField } from "../../forms/size-field.tsx";
+import { memoryZones } from "../../forms/zones.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { DISK_KINDS, type NewMachineForm } from "./schema.ts";
 

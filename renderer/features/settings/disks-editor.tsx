@@ -2,24 +2,16 @@
 import { Button, SegmentedControl, Switch, Tag } from "@blueprintjs/core";
 import { CrossIcon, PlusIcon } from "@blueprintjs/icons";
 import { useState } from "react";
-import { type Control, useFieldArray, useWatch } from "react-hook-form";
+import { useFieldArray, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import type { MachineDetails } from "../../../main/contract/schemas.ts";
-import { DISKS_MAX, type MachineConfig } from "../../../native-core/config/machine-config.ts";
+import { DISKS_MAX } from "../../../native-core/config/machine-config.ts";
 import { Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
+import { fieldText } from "../../forms/schema-fields.ts";
 import { SizeField } from "../../forms/size-field.tsx";
 import { formatBytes, formatMiB } from "../../ui/format.ts";
+import type { EditorProps } from "./editors.ts";
 import type { NewDisk } from "./use-settings.ts";
-
-interface Props {
-  readonly control: Control<MachineConfig>;
-  readonly label: string;
-  readonly locked: string | undefined;
-  readonly machine: MachineDetails;
-  readonly newDisks: readonly NewDisk[];
-  onNewDisks(disks: readonly NewDisk[]): void;
-}
 
 function AddDisk({ onAdd, onCancel }: { onAdd(disk: NewDisk): void; onCancel(): void }) {
   const { t } = useTranslation();
@@ -62,7 +54,7 @@ function AddDisk({ onAdd, onCancel }: { onAdd(disk: NewDisk): void; onCancel(): 
   );
 }
 
-export function DisksEditor({ control, locked, machine, newDisks, onNewDisks }: Props) {
+export function DisksEditor({ control, field: declared, locked, machine, newDisks, onNewDisks }: EditorProps) {
   const { t } = useTranslation();
   const [adding, setAdding] = useState(false);
   const { fields, remove, update } = useFieldArray({ control, name: "disks", keyName: "key" });
@@ -71,7 +63,8 @@ export function DisksEditor({ control, locked, machine, newDisks, onNewDisks }: 
   const count = fields.length + newDisks.length;
   return (
     <div className="card-list" data-field="disks">
-      {locked && <p className="field-help">{locked}</p>}
+      <h3>{fieldText(declared, "label")}</h3>
+      <p className="field-help">{locked ?? fieldText(declared, "help")}</p>
       {fields.map((field, index) => {
         const disk = disks[index] ?? field;
         const content = machine.disks.find((known) => known.id === disk.id);

@@ -6,9 +6,9 @@ import type { FieldMeta } from "../../../native-core/config/field.ts";
 import { useHost } from "../../app/use-host.ts";
 import type { ControlProps } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
-import { memoryZones } from "../../forms/memory-zones.ts";
 import { RangeField } from "../../forms/range-field.tsx";
-import { choices, numberLimits } from "../../forms/schema-fields.ts";
+import { choices, fieldText, numberLimits } from "../../forms/schema-fields.ts";
+import { zonesOf } from "../../forms/zones.ts";
 
 interface Props {
   readonly control: ControlProps;
@@ -49,6 +49,7 @@ export function SchemaControl(props: Props) {
   const { control, meta, path, schema, value, disabled, onChange, onBlur } = props;
   const host = useHost();
   const choiceLabel = useChoiceLabel(path);
+  const { t } = useTranslation();
   const options = choices(schema);
   if (options.length === 1) {
     return (
@@ -74,14 +75,14 @@ export function SchemaControl(props: Props) {
     return (
       <RangeField
         control={control}
-        label={meta.label}
+        label={fieldText({ path, meta }, "label")}
         value={Number(value)}
         min={min}
         max={max}
         step={stepFor(max)}
         unit={meta.unit ?? ""}
         disabled={disabled}
-        zones={path === "memoryMiB" ? memoryZones(host) : undefined}
+        zones={zonesOf(path, host)}
         onChange={onChange}
       />
     );
@@ -110,6 +111,13 @@ export function SchemaControl(props: Props) {
         />
         {meta.unit && <span className="muted">{meta.unit}</span>}
       </div>
+    );
+  }
+  if (Array.isArray(value)) {
+    return (
+      <output className="field-static muted" id={control.id}>
+        {t("settings.listOnly", { count: value.length, path })}
+      </output>
     );
   }
   return <TextControl {...props} />;

@@ -1,24 +1,18 @@
 // The two serial ports: where each leads, and whether its output is kept in a file.
 import { HTMLSelect, Switch } from "@blueprintjs/core";
-import { type Control, Controller } from "react-hook-form";
+import { Controller } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { Field } from "../../forms/field.tsx";
-
-interface Props {
-  readonly control: Control<MachineConfig>;
-  readonly label: string;
-  readonly help: string;
-  readonly locked: string | undefined;
-}
+import { fieldText } from "../../forms/schema-fields.ts";
+import type { EditorProps } from "./editors.ts";
 
 const MODES = ["console", "none"] as const;
 
-export function SerialEditor({ control, help, locked }: Props) {
+export function SerialEditor({ control, field: declared, locked }: EditorProps) {
   const { t } = useTranslation();
   return (
     <div className="card-list" data-field="serial">
-      <p className="field-help">{locked ?? help}</p>
+      <p className="field-help">{locked ?? fieldText(declared, "help")}</p>
       {([0, 1] as const).map((port) => (
         <Controller
           key={port}

@@ -55,6 +55,7 @@ function SettingsBody({ machine, focusField, onClose }: BodyProps) {
               form={form}
               machine={machine}
               fields={settings.shownFields}
+              saved={settings.saved}
               newDisks={settings.newDisks}
               onNewDisks={settings.setNewDisks}
             />
@@ -66,10 +67,19 @@ function SettingsBody({ machine, focusField, onClose }: BodyProps) {
         actions={
           <>
             <Button text={t("common.cancel")} onClick={onClose} />
+            <Button text={t("settings.apply")} disabled={settings.changes === 0} onClick={settings.apply} />
             <Button type="submit" intent="primary" text={t("common.ok")} loading={form.formState.isSubmitting} />
           </>
         }
       >
+        {settings.changes > 0 && (
+          <span className="settings-changes">
+            <span className="muted" role="status">
+              {t("settings.changes", { count: settings.changes })}
+            </span>
+            <Button size="small" variant="minimal" text={t("settings.revertAll")} onClick={settings.revert} />
+          </span>
+        )}
         {invalid > 0 && (
           <span className="field-error" role="status">
             {t("settings.invalid", { count: invalid })}

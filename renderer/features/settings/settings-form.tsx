@@ -1,24 +1,25 @@
-// The fields of a page, or those that the filter found. Lists have editors of their own; everything else comes from its schema.
-import { Controller, type FieldPath, type UseFormReturn } from "react-hook-form";
+// The fields of a page, or those that the filter found: what was changed is marked and can be taken back one by one, what takes effect
+// while the machine runs says so.
+import { Button, Tag } from "@blueprintjs/core";
+import { UndoIcon } from "@blueprintjs/icons";
+import { Controller, type FieldPath, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import type { MachineDetails, MachineState } from "../../../main/contract/schemas.ts";
+import type { MachineState } from "../../../main/contract/schemas.ts";
+import { settingValue } from "../../../native-core/config/changes.ts";
 import type { ChangeTime } from "../../../native-core/config/field.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { Field } from "../../forms/field.tsx";
-import type { SchemaField } from "../../forms/schema-fields.ts";
-import { isOff, isStill } from "../machines/rules.ts";
-import { DisksEditor } from "./disks-editor.tsx";
+import { fieldText, type SchemaField } from "../../forms/schema-fields.ts";
+import { isLive, isOff, isStill } from "../machines/rules.ts";
+import { EDITORS, type EditorProps } from "./editors.ts";
 import { errorMessage } from "./error-message.ts";
 import { SchemaControl } from "./schema-control.tsx";
-import { SerialEditor } from "./serial-editor.tsx";
-import type { NewDisk } from "./use-settings.ts";
 
-interface Props {
+interface Props extends Omit<EditorProps, "control" | "field" | "locked"> {
   readonly form: UseFormReturn<MachineConfig>;
-  readonly machine: MachineDetails;
   readonly fields: readonly SchemaField[];
-  readonly newDisks: readonly NewDisk[];
-  onNewDisks(disks: readonly NewDisk[]): void;
+  /** The configuration as it is on the host. */
+  readonly saved: MachineConfig;
 }
 
 function useLockReason(state: MachineState): (change: ChangeTime) => string | undefined {
@@ -30,42 +31,80 @@ function useLockReason(state: MachineState): (change: ChangeTime) => string | un
   };
 }
 
-export function SettingsForm({ form, machine, fields, newDisks, onNewDisks }: Props) {
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** Beside a changed setting: that it is, when it counts, and the way back. */
+function Marks({ field, form, saved, machine }: Pick<Props, "form" | "saved" | "machine"> & { field: SchemaField }) {
+  const { t } = useTranslation();
+  const name = field.path as FieldPath<MachineConfig>;
+  const value = useWatch({ control: form.control, name });
+  const before = settingValue(saved, field.path);
+  if (same(value, before)) return null;
+  const label = fieldText(field, "label");
+  return (
+    <div className="field-marks">
+      <Tag minimal intent="primary">
+        {t("settings.changed")}
+      </Tag>
+      {isLive(machine.state) && <span className="muted">{t("settings.appliesNow")}</span>}
+      <Button
+        size="small"
+        variant="minimal"
+        icon={<UndoIcon />}
+        text={t("settings.revert")}
+        aria-label={t("settings.revertField", { label })}
+        onClick={() => form.setValue(name, before as never, { shouldValidate: true, shouldDirty: true })}
+      />
+    </div>
+  );
+}
+
+export function SettingsForm({ form, fields, saved, ...editor }: Props) {
+  const { machine } = editor;
   const lockReason = useLockReason(machine.state);
   return (
     <div className="form">
-      {fields.map(({ path, meta, schema }) => {
+      {fields.map((declared) => {
+        const { path, meta, schema } = declared;
         const locked = lockReason(meta.change);
-        const shared = { control: form.control, locked, label: meta.label };
-        if (path === "disks")
-          return <DisksEditor key={path} {...shared} machine={machine} newDisks={newDisks} onNewDisks={onNewDisks} />;
-        if (path === "serial") return <SerialEditor key={path} {...shared} help={meta.help} />;
+        const Editor = EDITORS[path];
+        const marks = <Marks field={declared} form={form} saved={saved} machine={machine} />;
+        if (Editor)
+          return (
+            <div key={path}>
+              <Editor {...editor} control={form.control} field={declared} locked={locked} />
+              {marks}
+            </div>
+          );
         return (
           <Controller
             key={path}
             control={form.control}
             name={path as FieldPath<MachineConfig>}
             render={({ field, fieldState }) => (
-              <Field
-                label={meta.label}
-                help={meta.help}
-                name={path}
-                locked={locked}
-                error={errorMessage(fieldState.error)}
-              >
-                {(control) => (
-                  <SchemaControl
-                    control={control}
-                    meta={meta}
-                    path={path}
-                    schema={schema}
-                    value={field.value}
-                    disabled={locked !== undefined}
-                    onChange={field.onChange}
-                    onBlur={field.onBlur}
-                  />
-                )}
-              </Field>
+              <div>
+                <Field
+                  label={fieldText(declared, "label")}
+                  help={fieldText(declared, "help")}
+                  name={path}
+                  locked={locked}
+                  error={errorMessage(fieldState.error)}
+                >
+                  {(control) => (
+                    <SchemaControl
+                      control={control}
+                      meta={meta}
+                      path={path}
+                      schema={schema}
+                      value={field.value}
+                      disabled={locked !== undefined}
+                      onChange={field.onChange}
+                      onBlur={field.onBlur}
+                    />
+                  )}
+                </Field>
+                {marks}
+              </div>
             )}
           />
         );

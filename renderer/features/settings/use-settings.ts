@@ -1,7 +1,8 @@
 // State of the settings dialog: the edited document, the page, the filter, disks to add, and what the host refused.
 import { type FormEvent, useEffect, useState } from "react";
-import { type FieldErrors, type FieldPath, useForm } from "react-hook-form";
+import { type FieldErrors, type FieldPath, useForm, useWatch } from "react-hook-form";
 import type { Failure, MachineDetails } from "../../../main/contract/schemas.ts";
+import { changedFields } from "../../../native-core/config/changes.ts";
 import { SETTINGS_PAGES, type SettingsPage } from "../../../native-core/config/field.ts";
 import { type MachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
 import { failureSentence, toFailure } from "../../api/failure.ts";
@@ -35,12 +36,16 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
   const [page, setPage] = useState<SettingsPage>(() => firstPage(focusField));
   const [filter, setFilter] = useState("");
   const [newDisks, setNewDisks] = useState<readonly NewDisk[]>([]);
+  const [saved, setSaved] = useState(machine.config);
   const [failure, setFailure] = useState<Failure | null>(null);
   const form = useForm<MachineConfig>({
     defaultValues: machine.config,
     resolver: zodResolver(machineConfigSchema),
-    mode: "onTouched",
+    // Each mistake is told at its field as it is made.
+    mode: "onChange",
   });
+  // Every field has a value from the start: what is watched is a whole configuration.
+  const edited = useWatch({ control: form.control }) as MachineConfig;
   const { errors } = form.formState;
   const wrong = MACHINE_FIELDS.filter((field) => hasError(errors, field.path));
 
@@ -63,7 +68,7 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
     });
   };
 
-  const save = async (config: MachineConfig) => {
+  const save = (closing: boolean) => async (config: MachineConfig) => {
     setFailure(null);
     try {
       const { safetySnapshotId } = await client.machines.configure({ id: machine.id, config });
@@ -72,12 +77,14 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
         // What is done is not asked for again when a later disk fails.
         setNewDisks(newDisks.slice(index + 1));
       }
+      setSaved(config);
+      form.reset(config);
       notify({
         kind: "success",
         title: i18n.t("settings.saved", { name: config.name }),
         actions: safetySnapshotId === null ? [] : [undoWith(safetySnapshotId)],
       });
-      onClose();
+      if (closing) onClose();
     } catch (error) {
       showFailure(toFailure(error));
     }
@@ -100,7 +107,15 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
     invalid: wrong.length,
     invalidPages: new Set(wrong.map((field) => field.meta.page)),
     shownFields: filter.trim() ? MACHINE_FIELDS.filter((field) => matchesSetting(field, filter)) : fieldsOfPage(page),
-    submit: (event: FormEvent) => void form.handleSubmit(save, showFirstError)(event),
+    saved,
+    changes: changedFields(saved, edited).length + newDisks.length,
+    revert: () => {
+      form.reset(saved);
+      setNewDisks([]);
+      setFailure(null);
+    },
+    submit: (event: FormEvent) => void form.handleSubmit(save(true), showFirstError)(event),
+    apply: () => void form.handleSubmit(save(false), showFirstError)(),
   };
 }
 
