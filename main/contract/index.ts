@@ -5,6 +5,7 @@ import { z } from "zod";
 import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import {
   appEventSchema,
+  deletePreviewSchema,
   diskEntrySchema,
   failureSchema,
   hostInfoSchema,
@@ -92,7 +93,7 @@ export const contract = {
     configure: base
       .route({ method: "PUT", path: "/machines/{id}/config" })
       .input(byMachine.extend({ config: machineConfigSchema }))
-      .output(machineDetailsSchema),
+      .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
     /** Adds a disk to a machine that is off. */
     addDisk: base
       .route({ method: "POST", path: "/machines/{id}/disks" })
@@ -208,7 +209,7 @@ export const contract = {
           start: z.boolean().optional(),
         }),
       )
-      .output(nothing),
+      .output(z.object({ keptSnapshotId: snapshotIdSchema.nullable() })),
     /** Children are kept: the deleted snapshot's data is merged into them. */
     delete: base
       .route({ method: "DELETE", path: "/snapshots/{snapshotId}" })
@@ -221,9 +222,20 @@ export const contract = {
           snapshotId: snapshotIdSchema,
           name: z.string().min(1).max(128).optional(),
           description: z.string().max(65536).optional(),
+          pinned: z.boolean().optional(),
         }),
       )
       .output(snapshotSchema),
+    /** What deleting it will give back and what has to be copied for that. */
+    previewDelete: base
+      .route({ method: "GET", path: "/snapshots/{snapshotId}/delete-preview" })
+      .input(z.object({ snapshotId: snapshotIdSchema }))
+      .output(deletePreviewSchema),
+    /** Deletes the snapshots that the machine's retention rules don't keep, and lists them; with `dryRun` it only lists them. */
+    prune: base
+      .route({ method: "POST", path: "/machines/{id}/snapshots/prune" })
+      .input(byMachine.extend({ dryRun: z.boolean().default(false) }))
+      .output(z.array(snapshotSchema)),
     thumbnail: base
       .route({ method: "GET", path: "/snapshots/{snapshotId}/thumbnail" })
       .input(z.object({ snapshotId: snapshotIdSchema }))

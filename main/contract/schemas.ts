@@ -112,6 +112,10 @@ export const snapshotSchema = z.object({
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
+/** What deleting a snapshot will do. Merging copies first and gives back afterwards. */
+export const deletePreviewSchema = z.object({ freedBytes: z.number(), copiedBytes: z.number() });
+export type DeletePreview = z.infer<typeof deletePreviewSchema>;
+
 export const snapshotTreeSchema = z.object({
   snapshots: z.array(snapshotSchema),
   /** The snapshot under "Current State". */

@@ -21,7 +21,10 @@ import { screenshot } from "../services/machines/screen.ts";
 import { sendText, waitForOutput } from "../services/machines/serial.ts";
 import { changeDisc } from "../services/media/discs.ts";
 import { describeMedium } from "../services/media/guess.ts";
+import { startMachine } from "../services/snapshots/automatic.ts";
 import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
+import { previewDelete } from "../services/snapshots/preview.ts";
+import { pruneSnapshots } from "../services/snapshots/prune.ts";
 import { restoreSnapshot } from "../services/snapshots/restore.ts";
 import { takeSnapshot } from "../services/snapshots/take.ts";
 import { snapshotTree, snapshotView, thumbnail } from "../services/snapshots/tree.ts";
@@ -53,8 +56,8 @@ export function createRouter(app: App) {
       create: os.machines.create.handler(async ({ input }) => details(await createCustom(context, input))),
       configure: os.machines.configure.handler(async ({ input }) => {
         const machine = registry.get(input.id);
-        await configure(context, machine, input.config);
-        return details(machine);
+        const safetySnapshotId = await configure(context, machine, input.config);
+        return { ...(await details(machine)), safetySnapshotId };
       }),
       addDisk: os.machines.addDisk.handler(async ({ input }) => {
         const machine = registry.get(input.id);
@@ -81,7 +84,7 @@ export function createRouter(app: App) {
       }),
       undoRemove: os.machines.undoRemove.handler(async ({ input }) => details(await undoRemove(context, input.id))),
       start: os.machines.start.handler(async ({ input }) => {
-        await lifecycle.start(registry.get(input.id));
+        await startMachine(context, lifecycle, registry.get(input.id));
         return {};
       }),
       pause: os.machines.pause.handler(async ({ input }) => {
@@ -133,8 +136,7 @@ export function createRouter(app: App) {
       }),
       restore: os.snapshots.restore.handler(async ({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
-        await restoreSnapshot(context, lifecycle, machine, snapshot, input);
-        return {};
+        return { keptSnapshotId: await restoreSnapshot(context, lifecycle, machine, snapshot, input) };
       }),
       delete: os.snapshots.delete.handler(async ({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
@@ -145,6 +147,11 @@ export function createRouter(app: App) {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
         return snapshotView(machine, await updateSnapshot(machine, snapshot, input));
       }),
+      previewDelete: os.snapshots.previewDelete.handler(({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return previewDelete(context, machine, snapshot);
+      }),
+      prune: os.snapshots.prune.handler(({ input }) => pruneSnapshots(context, registry.get(input.id), input.dryRun)),
       thumbnail: os.snapshots.thumbnail.handler(({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
         return thumbnail(machine, snapshot);

@@ -19,6 +19,7 @@ import { Lifecycle } from "./machines/lifecycle.ts";
 import { Machine } from "./machines/machine.ts";
 import { MetricsPoller } from "./machines/metrics.ts";
 import { MachineRegistry } from "./machines/registry.ts";
+import { SnapshotScheduler } from "./snapshots/automatic.ts";
 import { scheduleCleanup } from "./snapshots/cleanup.ts";
 import { TaskService } from "./tasks.ts";
 
@@ -56,6 +57,8 @@ export class App {
   onShutdownRequested: ((mode: StopAll) => void) | null = null;
   readonly #lock: HostLock;
   readonly #housekeeping: NodeJS.Timeout;
+  /** Takes the snapshots that machines want by the clock. */
+  readonly snapshots: SnapshotScheduler;
   readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
 
@@ -67,6 +70,7 @@ export class App {
     this.metrics = new MetricsPoller(context);
     this.#housekeeping = setInterval(() => void collectChunks(context), HOUSEKEEPING_MS);
     this.#housekeeping.unref();
+    this.snapshots = new SnapshotScheduler(context);
     this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine));
   }
 
@@ -122,6 +126,7 @@ export class App {
     this.#closingSoon.abort();
     await this.metrics.dispose();
     clearInterval(this.#housekeeping);
+    this.snapshots.dispose();
     await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
     for (const machine of this.context.registry.list()) {
       machine.cleanup?.abort();

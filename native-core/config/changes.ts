@@ -15,6 +15,8 @@ export interface SettingField {
 export function settingFields(schema: z.ZodType = machineConfigSchema, prefix = ""): SettingField[] {
   const meta = fieldMeta(schema);
   if (meta) return [{ path: prefix, schema, label: meta.label, change: meta.change }];
+  // A group of settings that may be left out as a whole.
+  if (schema instanceof z.ZodPrefault) return settingFields(schema.unwrap() as z.ZodType, prefix);
   if (!(schema instanceof z.ZodObject)) return [];
   return Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([key, child]) =>
     settingFields(child, prefix === "" ? key : `${prefix}.${key}`),

@@ -5,7 +5,15 @@ import type { z } from "zod";
 /** When a change may be made and takes effect: machine off, off or saved, or at any time. */
 export type ChangeTime = "off" | "saved" | "running";
 
-export const SETTINGS_PAGES = ["general", "system", "boot", "display", "storage", "serial"] as const;
+export const SETTINGS_PAGES = [
+  "general",
+  "system",
+  "boot",
+  "display",
+  "storage",
+  "serial",
+  "snapshots",
+] as const;
 export type SettingsPage = (typeof SETTINGS_PAGES)[number];
 
 export interface FieldMeta {

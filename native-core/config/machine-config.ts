@@ -2,6 +2,7 @@
 // Identity, state and snapshots are not configuration: they live in the store (main/store) and in the machine record.
 import { z } from "zod";
 import { field } from "./field.ts";
+import { snapshotSettingsSchema } from "./snapshot-settings.ts";
 
 const CONFIG_VERSION = 1;
 
@@ -231,6 +232,7 @@ export const machineConfigSchema = z.strictObject({
       { mode: "console", log: true },
     ],
   }),
+  snapshots: snapshotSettingsSchema,
 });
 
 export type MachineConfig = z.infer<typeof machineConfigSchema>;
@@ -255,5 +257,6 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
       { mode: "console", log: true },
       { mode: "none", log: false },
     ],
+    snapshots: snapshotSettingsSchema.parse({}),
   };
 }

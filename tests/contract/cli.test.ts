@@ -105,6 +105,15 @@ describe("the command line", { timeout: 60_000 }, () => {
   it("takes, lists, renames, restores and deletes snapshots", async () => {
     await json("snapshot", "take", "one", "--name", "first", "--description", "notes");
     await json("snapshot", "rename", "one", "first", "renamed");
+    expect(await json("snapshot", "pin", "one", "renamed")).toMatchObject({ pinned: true });
+    expect((await terrarium("snapshot", "list", "one", "--search", "NOTES")).stdout).toContain(
+      "renamed  (current)  (pinned)",
+    );
+    expect(await json("snapshot", "list", "one", "--search", "nothing")).toMatchObject({ snapshots: [] });
+    expect(await json("snapshot", "unpin", "one", "renamed")).toMatchObject({ pinned: false });
+    expect(await json("snapshot", "prune", "one", "--dry-run")).toEqual([]);
+    expect(await json("snapshot", "describe", "one", "renamed", "notes")).toMatchObject({ description: "notes" });
+    expect((await terrarium("snapshot", "delete", "one", "renamed", "--dry-run")).stdout).toContain("Would free");
     expect(await json("snapshot", "list", "one")).toMatchObject({
       snapshots: [{ name: "renamed", description: "notes" }],
     });

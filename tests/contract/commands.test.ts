@@ -127,7 +127,14 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(snapshot).toMatchObject({ name: "one", withMemory: true, pauseMs: 1.5 });
     expect(await client.snapshots.thumbnail({ snapshotId: snapshot.id })).not.toBeNull();
     await client.snapshots.update({ snapshotId: snapshot.id, description: "notes" });
-    await client.snapshots.restore({ snapshotId: snapshot.id });
+    expect(await client.snapshots.update({ snapshotId: snapshot.id, pinned: true })).toMatchObject({ pinned: true });
+    expect(await client.snapshots.previewDelete({ snapshotId: snapshot.id })).toMatchObject({ copiedBytes: 0 });
+    expect(await failureOf(client.snapshots.previewDelete({ snapshotId: "000000000000" }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "snapshotId",
+    });
+    expect(await client.snapshots.prune({ id })).toEqual([]);
+    expect(await client.snapshots.restore({ snapshotId: snapshot.id })).toEqual({ keptSnapshotId: null });
     const tree = await client.snapshots.tree({ id });
     expect(tree).toMatchObject({ snapshots: [{ id: snapshot.id, description: "notes" }], currentId: snapshot.id });
     await client.snapshots.delete({ snapshotId: snapshot.id });

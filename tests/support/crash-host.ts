@@ -39,7 +39,7 @@ async function prepared(): Promise<Machine> {
 
 const SCENARIOS: Readonly<Record<string, (machine: Machine) => Promise<void>>> = {
   create: async () => void (await createStarter(context, { name: "created" })),
-  configure: (machine) => configure(context, machine, { ...machine.record.config, memoryMiB: 512 }),
+  configure: async (machine) => void (await configure(context, machine, { ...machine.record.config, memoryMiB: 512 })),
   snapshot: async (machine) => void (await takeSnapshot(context, machine, { name: "second", description: "" })),
   "live-snapshot": async (machine) => {
     await lifecycle.start(machine);
@@ -48,7 +48,7 @@ const SCENARIOS: Readonly<Record<string, (machine: Machine) => Promise<void>>> =
   },
   restore: async (machine) => {
     const snapshot = machine.record.snapshots[0];
-    if (snapshot) await restoreSnapshot(context, lifecycle, machine, snapshot, { keepCurrent: false });
+    if (snapshot) void (await restoreSnapshot(context, lifecycle, machine, snapshot, { keepCurrent: false }));
   },
   delete: async (machine) => {
     const snapshot = machine.record.snapshots[0];

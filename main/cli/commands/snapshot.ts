@@ -1,4 +1,4 @@
-// terrarium snapshot take | list | restore | delete | rename
+// terrarium snapshot take | list | restore | delete | rename | describe | pin | prune
 import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { RegisterCommand } from "../command.ts";
 import { bytes, table, time } from "../format.ts";
@@ -23,11 +23,14 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
   snapshot
     .command("list <machine>")
     .description("show the tree of snapshots")
+    .option("--search <text>", "only those whose name or notes have this text")
     .action(
-      run(async (session, machine: string) => {
+      run(async (session, machine: string, { search }: { search?: string }) => {
         const { id } = await session.machine(machine);
         const tree = await (await session.client()).snapshots.tree({ id });
-        session.print(tree, drawTree(tree));
+        if (search === undefined) return session.print(tree, drawTree(tree));
+        const found = tree.snapshots.filter((each) => isFound(each, search));
+        session.print({ ...tree, snapshots: found }, drawList(found, tree.currentId));
       }),
     );
 
@@ -54,12 +57,53 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
   snapshot
     .command("delete <machine> <snapshot>")
     .description("delete a snapshot; its children stay")
+    .option("--dry-run", "only say what it would free")
     .action(
-      run(async (session, machine: string, name: string) => {
+      run(async (session, machine: string, name: string, options: { dryRun?: true }) => {
         const { id } = await session.machine(machine);
+        const client = await session.client();
         const { id: snapshotId } = await session.snapshot(id, name);
-        await (await session.client()).snapshots.delete({ snapshotId });
-        session.print({}, "");
+        const preview = await client.snapshots.previewDelete({ snapshotId });
+        if (!options.dryRun) await client.snapshots.delete({ snapshotId });
+        const merges = preview.copiedBytes > 0 ? ` after ${bytes(preview.copiedBytes)} were merged` : "";
+        session.print(preview, `${options.dryRun ? "Would free" : "Frees"} ${bytes(preview.freedBytes)}${merges}.`);
+      }),
+    );
+
+  snapshot
+    .command("prune <machine>")
+    .description("delete the snapshots that the machine's rules don't keep (settings snapshots.keepLast, ...)")
+    .option("--dry-run", "only list them")
+    .action(
+      run(async (session, machine: string, options: { dryRun?: true }) => {
+        const { id } = await session.machine(machine);
+        const gone = await (await session.client()).snapshots.prune({ id, dryRun: options.dryRun === true });
+        session.print(gone, drawList(gone, null));
+      }),
+    );
+
+  const change = (name: string, description: string, patch: { pinned: boolean }) =>
+    snapshot
+      .command(`${name} <machine> <snapshot>`)
+      .description(description)
+      .action(
+        run(async (session, machine: string, of: string) => {
+          const { id } = await session.machine(machine);
+          const { id: snapshotId } = await session.snapshot(id, of);
+          session.print(await (await session.client()).snapshots.update({ snapshotId, ...patch }), "");
+        }),
+      );
+  change("pin", "keep a snapshot whatever the rules say", { pinned: true });
+  change("unpin", "let the rules decide about a snapshot again", { pinned: false });
+
+  snapshot
+    .command("describe <machine> <snapshot> <text>")
+    .description("replace the notes of a snapshot")
+    .action(
+      run(async (session, machine: string, of: string, description: string) => {
+        const { id } = await session.machine(machine);
+        const { id: snapshotId } = await session.snapshot(id, of);
+        session.print(await (await session.client()).snapshots.update({ snapshotId, description }), "");
       }),
     );
 
@@ -75,6 +119,17 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
     );
 };
 
+const HEAD = ["ID", "TAKEN", "MEMORY", "SIZE", "NAME"];
+
+function isFound({ name, description }: Snapshot, text: string): boolean {
+  return `${name}\n${description}`.toLowerCase().includes(text.toLowerCase());
+}
+
+function drawList(snapshots: readonly Snapshot[], currentId: string | null): string {
+  const rows = snapshots.map((snapshot) => rowOf(snapshot, 0, snapshot.id === currentId));
+  return rows.length === 0 ? "" : table([HEAD, ...rows]);
+}
+
 function drawTree(tree: SnapshotTree): string {
   const rows: string[][] = [];
   const add = (parentId: string | null, depth: number) => {
@@ -85,10 +140,10 @@ function drawTree(tree: SnapshotTree): string {
   };
   add(null, 0);
   if (rows.length === 0) return "";
-  return table([["ID", "TAKEN", "MEMORY", "SIZE", "NAME"], ...rows]);
+  return table([HEAD, ...rows]);
 }
 
 function rowOf(snapshot: Snapshot, depth: number, isCurrent: boolean): string[] {
-  const name = `${"  ".repeat(depth)}${snapshot.name}${isCurrent ? "  (current)" : ""}`;
+  const name = `${"  ".repeat(depth)}${snapshot.name}${isCurrent ? "  (current)" : ""}${snapshot.pinned ? "  (pinned)" : ""}`;
   return [snapshot.id, time(snapshot.takenAtMs), snapshot.withMemory ? "yes" : "no", bytes(snapshot.ownBytes), name];
 }

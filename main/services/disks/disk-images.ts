@@ -22,6 +22,8 @@ export interface DiskImages {
   createOverlay(file: string, backing: { readonly file: string; readonly format: "qcow2" | "raw" }): Promise<void>;
   /** Takes over what `file` lacks from the layer below and then stands on that layer's own base. The layer below stays as it is. */
   pullFromBacking(file: string, options: CopyProgress): Promise<void>;
+  /** What merging the layer right below `file` away would copy and give back. */
+  mergeCost(file: string): Promise<{ readonly copiedBytes: number; readonly freedBytes: number }>;
   /** One image without layers that reads like `source` now. */
   flatten(
     source: { readonly file: string; readonly format: "qcow2" | "raw" },

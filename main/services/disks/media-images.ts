@@ -6,7 +6,7 @@ import { canonical, nodeMediaHost } from "../../../native-core/host/media-host.t
 import { NodeImageFile } from "../../../native-core/host/node-image-file.ts";
 import { openChain } from "../../../native-core/media/chain.ts";
 import { formatOf } from "../../../native-core/media/detect-format.ts";
-import { copyDisk, mergeUp } from "../../../native-core/media/layers.ts";
+import { copyDisk, mergeCost, mergeUp } from "../../../native-core/media/layers.ts";
 import { createQcow2 } from "../../../native-core/media/qcow2/create.ts";
 import { Qcow2Image } from "../../../native-core/media/qcow2/image.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
@@ -67,6 +67,15 @@ export function mediaImages(machinesFolder: string): DiskImages {
         await mergeUp(child, below, workOptions(options));
       } finally {
         await child.close();
+      }
+    },
+
+    async mergeCost(file) {
+      const image = await openChain(reading, { path: await canonical(file), format: "qcow2", readOnly: true });
+      try {
+        return image instanceof Qcow2Image ? await mergeCost(image) : { copiedBytes: 0, freedBytes: 0 };
+      } finally {
+        await image.close();
       }
     },
 

@@ -2,24 +2,28 @@
 import type { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { changedFields, type SettingField, settingValue, withSetting } from "../../../native-core/config/changes.ts";
-import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
+import type { DiskConfig, MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
+import type { Layer } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import { checkDiscs } from "../media/discs.ts";
+import { safetySnapshot } from "../snapshots/automatic.ts";
+import { removeFiles, topLayers } from "../snapshots/layers.ts";
 import { checkBoot, existingImage, makeDisk, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { isStill, requireState, STATE_NAMES } from "./states.ts";
 
-export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<void> {
+/** Yields the snapshot that the change can be undone with, where the machine wants one and something about its hardware changed. */
+export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<string | null> {
   const config = validConfig(wanted);
   const isSubstantial = changedFields(machine.record.config, config).some((change) => change.change !== "running");
   // Name and notes change at any time; everything else waits for what the machine is doing.
-  await (isSubstantial
+  return isSubstantial
     ? machine.operate(() => applyChanges(context, machine, config))
-    : applyChanges(context, machine, config));
+    : applyChanges(context, machine, config);
 }
 
-async function applyChanges(context: ServiceContext, machine: Machine, config: MachineConfig): Promise<void> {
+async function applyChanges(context: ServiceContext, machine: Machine, config: MachineConfig): Promise<string | null> {
   const reservation = context.registry.reserveName(config.name, machine);
   try {
     const changes = changedFields(machine.record.config, config);
@@ -27,22 +31,49 @@ async function applyChanges(context: ServiceContext, machine: Machine, config: M
     if (changes.some((change) => change.path.startsWith("boot."))) await checkBoot(context, config);
     if (changes.some((change) => change.path === "disks")) await checkDisks(context, machine, config);
     if (changes.some((change) => change.path === "opticalDrives")) await checkDiscs(config);
-    if (changes.length === 0) return;
+    if (changes.length === 0) return null;
+    const hardware = changes.find((change) => change.change === "off");
+    const disksBefore = machine.record.config.disks;
+    const undo = hardware && config.snapshots.safety ? await safetySnapshot(context, machine, `changing ${hardware.label}`) : null;
+    const disksNow = machine.record.config.disks;
+    const wantedNow = { ...config, disks: withNewTops(config.disks, disksBefore, disksNow) };
     // Renaming a machine or describing it does not make it differ from its snapshot.
     const substantial = changes.some((change) => change.change !== "running");
     await machine.update((record) => ({
       // Only what was meant to change: the rest may have changed meanwhile, such as the disks' layers by a snapshot.
       config: validConfig(
         changes.reduce<unknown>(
-          (next, { path }) => withSetting(next as MachineConfig, path, settingValue(config, path)),
+          (next, { path }) => withSetting(next as MachineConfig, path, settingValue(wantedNow, path)),
           record.config,
         ),
       ),
       changedSinceSnapshot: record.changedSinceSnapshot || substantial,
     }));
+    // The layer that the snapshot put on a disk that is taken out: nobody wrote to it.
+    await removeFiles(machine, layersOnly(disksNow, disksBefore, wantedNow.disks));
+    return undo;
   } finally {
     reservation.dispose();
   }
+}
+
+/** The disks that were asked for, those that the machine had before with the layer that is their top by now. */
+function withNewTops(
+  wanted: readonly DiskConfig[],
+  before: readonly DiskConfig[],
+  now: readonly DiskConfig[],
+): DiskConfig[] {
+  return wanted.map((disk) => {
+    const index = before.findIndex((each) => each.file === disk.file);
+    const { file, format } = now[index] ?? disk;
+    return { ...disk, file, format };
+  });
+}
+
+/** Top layers of `now` that neither the disks before nor those to come have. */
+function layersOnly(now: readonly DiskConfig[], before: readonly DiskConfig[], wanted: readonly DiskConfig[]): Layer[] {
+  const others = new Set([...before, ...wanted].map((disk) => disk.file));
+  return topLayers(now).filter((layer) => !others.has(layer.file));
 }
 
 function requireChangeable(machine: Machine, { change, label, path }: SettingField): void {

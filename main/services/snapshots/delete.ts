@@ -41,10 +41,16 @@ export async function forgetSnapshot(
   await removeStates(machine);
 }
 
+export interface SnapshotChange {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly pinned?: boolean | undefined;
+}
+
 export async function updateSnapshot(
   machine: Machine,
   snapshot: SnapshotRecord,
-  change: { readonly name?: string | undefined; readonly description?: string | undefined },
+  change: SnapshotChange,
 ): Promise<SnapshotRecord> {
   const name = change.name?.trim();
   if (name === "")
@@ -52,6 +58,7 @@ export async function updateSnapshot(
   const patch = {
     ...(name !== undefined && { name }),
     ...(change.description !== undefined && { description: change.description }),
+    ...(change.pinned !== undefined && { pinned: change.pinned }),
   };
   await machine.update((record) => ({
     snapshots: record.snapshots.map((each) => (each.id === snapshot.id ? { ...each, ...patch } : each)),

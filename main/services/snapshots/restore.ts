@@ -11,6 +11,7 @@ import type { Machine } from "../machines/machine.ts";
 import { requireNoTemplate, requireState } from "../machines/states.ts";
 import { scheduleCleanup } from "./cleanup.ts";
 import { makeOverlays, namedLayers, overlaysFor, removeFiles, topLayers, withTops } from "./layers.ts";
+import { pruneNow } from "./prune.ts";
 import { takeSnapshotNow } from "./take.ts";
 
 export interface RestoreOptions {
@@ -19,22 +20,23 @@ export interface RestoreOptions {
   readonly start?: boolean | undefined;
 }
 
+/** Yields the snapshot that keeps what was given up, if one was asked for. */
 export async function restoreSnapshot(
   context: ServiceContext,
   lifecycle: Lifecycle,
   machine: Machine,
   snapshot: SnapshotRecord,
   options: RestoreOptions,
-): Promise<void> {
-  await machine.operate(async () => {
+): Promise<string | null> {
+  return machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted", "running", "paused"], "restored");
     requireNoTemplate(machine, "restored");
     await requireWhole(context, machine, snapshot);
+    let kept: string | null = null;
     if (options.keepCurrent) {
-      await takeSnapshotNow(context, machine, {
-        name: `Before restoring ${snapshot.name}`.slice(0, 128),
-        description: "",
-      });
+      const name = `Before restoring ${snapshot.name}`.slice(0, 128);
+      kept = (await takeSnapshotNow(context, machine, { name, description: "", kind: "safety" })).id;
+      if (snapshot.kind !== "safety") await pruneNow(context, machine);
     }
     const wasRunning = machine.vm !== null;
     const start = options.start ?? (wasRunning && snapshot.memory !== null);
@@ -48,6 +50,7 @@ export async function restoreSnapshot(
     }
     // What the machine had before, such as a saved state of its own, may be free now.
     scheduleCleanup(context, machine);
+    return kept;
   });
 }
 

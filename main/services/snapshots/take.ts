@@ -15,6 +15,7 @@ import { existing, vmOf } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
 import { requireState } from "../machines/states.ts";
 import { makeOverlays, overlaysFor, topLayers, withTops } from "./layers.ts";
+import { nameByPattern } from "./names.ts";
 
 export interface SnapshotOptions {
   readonly name?: string | undefined;
@@ -70,7 +71,7 @@ export async function takeSnapshotNow(
 
 function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotRecord {
   const { record } = machine;
-  const name = options.name?.trim() ?? freeSnapshotName(record.snapshots);
+  const name = options.name?.trim() ?? nameOf(machine);
   if (name === "")
     throw new AppError("INVALID_ARGUMENT", "A snapshot needs a name", {
       field: "name",
@@ -99,11 +100,9 @@ function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotReco
   };
 }
 
-function freeSnapshotName(snapshots: readonly SnapshotRecord[]): string {
-  const taken = new Set(snapshots.map((snapshot) => snapshot.name));
-  let number = snapshots.length + 1;
-  while (taken.has(`Snapshot ${number}`)) number += 1;
-  return `Snapshot ${number}`;
+function nameOf({ name, record }: Machine): string {
+  const { config, snapshots } = record;
+  return nameByPattern(config.snapshots.namePattern, name, snapshots, new Date());
 }
 
 async function takeStill(

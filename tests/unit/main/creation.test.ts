@@ -276,6 +276,8 @@ describe("a configuration that is out of date", () => {
 describe("a disk that is added", () => {
   it("does not take over the file of one that was taken out", async () => {
     const machine = await custom({ disks: [{ sizeMiB: 1 }] });
+    const { config } = machine.record;
+    await configure(app.context, machine, { ...config, snapshots: { ...config.snapshots, safety: false } });
     await configure(app.context, machine, { ...machine.record.config, disks: [] });
     await addDisk(app.context, machine, { sizeMiB: 2 });
     expect(machine.record.config.disks[0]?.file).toMatch(/^disks\/disk0-[0-9a-f]{12}\.qcow2$/);

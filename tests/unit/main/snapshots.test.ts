@@ -43,7 +43,7 @@ function restore(
   machine: Machine,
   snapshot: SnapshotRecord,
   options: { keepCurrent?: boolean; start?: boolean } = {},
-): Promise<void> {
+): Promise<string | null> {
   return restoreSnapshot(app.context, app.lifecycle, machine, snapshot, { keepCurrent: false, ...options });
 }
 
@@ -174,7 +174,11 @@ describe("a live snapshot", () => {
   it("that the engine refuses leaves nothing behind", async () => {
     const machine = await createStarter(app.context, {});
     const { config } = machine.record;
-    await configure(app.context, machine, { ...config, boot: { ...config.boot, commandLine: "fail-on=takeSnapshot" } });
+    await configure(app.context, machine, {
+      ...config,
+      snapshots: { ...config.snapshots, safety: false },
+      boot: { ...config.boot, commandLine: "fail-on=takeSnapshot" },
+    });
     await app.lifecycle.start(machine);
     await expect(take(machine, "live")).rejects.toMatchObject({ code: "NO_SPACE" });
     expect(machine.state).toBe("running");
@@ -187,6 +191,7 @@ describe("a live snapshot", () => {
     const { config } = machine.record;
     await configure(app.context, machine, {
       ...config,
+      snapshots: { ...config.snapshots, safety: false },
       boot: { ...config.boot, commandLine: "crash-on=takeSnapshot" },
     });
     await app.lifecycle.start(machine);

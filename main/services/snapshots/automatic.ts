@@ -1,0 +1,94 @@
+// Snapshots that nobody asks for: by the clock, before a start, before something that a user may regret.
+import { isAppError } from "../../../native-core/common/errors.ts";
+import type { ServiceContext } from "../context.ts";
+import { failureOf } from "../failures.ts";
+import type { Lifecycle } from "../machines/lifecycle.ts";
+import type { Machine } from "../machines/machine.ts";
+import { isStill, requireNoTemplate } from "../machines/states.ts";
+import { isOwn } from "./layers.ts";
+import { pruneNow } from "./prune.ts";
+import { takeSnapshotNow } from "./take.ts";
+
+/** How often it is looked whether one is due. */
+const LOOK_MS = 20_000;
+
+export class SnapshotScheduler {
+  readonly #context: ServiceContext;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+    this.#timer = setInterval(() => void this.look(Date.now()), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** Takes what is due at this time. Never rejects; a machine that is busy is asked again. */
+  async look(nowMs: number): Promise<void> {
+    const due = this.#context.registry.list().filter((machine) => isDue(machine, nowMs));
+    await Promise.all(due.map((machine) => this.#take(machine)));
+  }
+
+  dispose(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #take(machine: Machine): Promise<void> {
+    try {
+      await machine.operate(async () => {
+        if (machine.state !== "running") return;
+        await takeSnapshotNow(this.#context, machine, { description: "", kind: "schedule" });
+        await pruneNow(this.#context, machine);
+      });
+    } catch (error) {
+      void machine.log.write("error", `The scheduled snapshot failed: ${failureOf(error).message}`);
+    }
+  }
+}
+
+function isDue(machine: Machine, nowMs: number): boolean {
+  const { config, snapshots } = machine.record;
+  const everyMinutes = config.snapshots.everyMinutes;
+  if (everyMinutes === 0 || machine.vm === null || machine.state !== "running" || machine.operations.busy) return false;
+  // Since it runs, or since the last one: a machine that was just started has nothing new to keep.
+  const taken = snapshots.filter((snapshot) => snapshot.kind === "schedule").map((snapshot) => snapshot.takenAtMs);
+  return nowMs - Math.max(machine.vm.startedAtMs, ...taken) >= everyMinutes * 60_000;
+}
+
+/** Starts a machine, after a snapshot where its settings want one. */
+export async function startMachine(context: ServiceContext, lifecycle: Lifecycle, machine: Machine): Promise<void> {
+  await machine.operate(async () => {
+    requireNoTemplate(machine, "started");
+    const { config } = machine.record;
+    if (config.snapshots.beforeStart && isStill(machine.state) && machine.state !== "saved" && isChanged(machine)) {
+      await takeSnapshotNow(context, machine, { description: "Before a start", kind: "schedule" });
+      await pruneNow(context, machine);
+    }
+    await lifecycle.startNow(machine);
+  });
+}
+
+/**
+ * Before something risky: a snapshot to go back to, or the current one where nothing changed since. Null when the machine wants none, or
+ * when it can't be taken: that must not keep anybody from what they wanted to do. The caller holds the machine's operations.
+ */
+export async function safetySnapshot(context: ServiceContext, machine: Machine, act: string): Promise<string | null> {
+  const { config, currentSnapshotId } = machine.record;
+  // An image that is used where it is would be frozen by that, which is for its user to decide.
+  const isElsewhere = config.disks.some((disk) => !disk.readOnly && !isOwn(machine, disk.file));
+  if (!config.snapshots.safety || isElsewhere) return null;
+  if (!isChanged(machine)) return currentSnapshotId;
+  try {
+    const name = `Before ${act}`.slice(0, 128);
+    const { id } = await takeSnapshotNow(context, machine, { name, description: "", kind: "safety" });
+    await pruneNow(context, machine);
+    return id;
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    void machine.log.write("warn", `No safety snapshot before ${act}: ${error.message}`);
+    return null;
+  }
+}
+
+function isChanged({ record }: Machine): boolean {
+  return record.currentSnapshotId === null || record.changedSinceSnapshot;
+}
