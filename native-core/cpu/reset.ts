@@ -51,6 +51,7 @@ export function resetCpu(state: CpuState, bootstrap = true): void {
   state.setNumber(STATE.halted, bootstrap ? ACTIVITY.runs : ACTIVITY.waitsForStartup);
   state.set(STATE.miscEnable, 1n);
   state.set(STATE.mxcsr, 0x1f80n);
+  state.set(STATE.xcr0, 1n);
   state.set(STATE.x87Control, 0x40n);
   state.set(STATE.x87Tag, 0x5555n);
   deriveMode(state);

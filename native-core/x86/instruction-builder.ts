@@ -258,6 +258,10 @@ export class InstructionBuilder extends IrBuilder {
     return this.part !== VECTOR_PART.whole;
   }
 
+  get isUpperHalf(): boolean {
+    return this.part === VECTOR_PART.high;
+  }
+
   /** How far the immediate of the half in hand is shifted. */
   get immediateShift(): number {
     return this.part === VECTOR_PART.high ? (this.#shape?.immediateBits ?? 0) : 0;
@@ -333,13 +337,18 @@ export class InstructionBuilder extends IrBuilder {
     }
     const address = this.effectiveAddress();
     this.#align(address, aligned);
-    const last = this.add(address, this.i64(31));
-    this.if(this.isNonZero(this.shrU(this.xor(address, last), this.i64(12))), () => {
-      this.translate(address, true);
-      this.translate(this.and(last, this.i64(-4096)), true);
-    });
+    this.requireWritable(address, 32);
     this.store(16, address, low);
     this.store(16, this.add(address, this.i64(16)), high);
+  }
+
+  /** Faults now as a write of `bytes` bytes would: before effects that must not happen if it fails. */
+  requireWritable(address: Value, bytes: number): void {
+    const last = this.add(address, this.i64(bytes - 1));
+    this.translate(address, true);
+    this.if(this.isNonZero(this.shrU(this.xor(address, last), this.i64(12))), () => {
+      this.translate(this.and(last, this.i64(-4096)), true);
+    });
   }
 
   requireAligned(address: Value, bytes: number): void {

@@ -10,7 +10,10 @@ import { BIT_COUNT_ROWS } from "./semantics/bit-count.ts";
 import { BMI_ROWS } from "./semantics/bmi.ts";
 import { CONTROL_FLOW_ROWS } from "./semantics/control-flow.ts";
 import { DATA_MOVEMENT_ROWS } from "./semantics/data-movement.ts";
+import { F16C_ROWS } from "./semantics/f16c.ts";
 import { FLAG_ROWS } from "./semantics/flag.ts";
+import { FMA_ROWS } from "./semantics/fma.ts";
+import { GATHER_ROWS } from "./semantics/gather.ts";
 import { INTEGER_EXTENSION_ROWS } from "./semantics/integer-extension.ts";
 import { LEGACY_ROWS } from "./semantics/legacy.ts";
 import { MMX_ROWS } from "./semantics/mmx.ts";
@@ -22,6 +25,7 @@ import { STACK_ROWS } from "./semantics/stack.ts";
 import { STRING_ROWS } from "./semantics/string.ts";
 import { SYSTEM_ROWS } from "./semantics/system.ts";
 import { X87_ROWS } from "./semantics/x87.ts";
+import { XSAVE_ROWS } from "./semantics/xsave.ts";
 
 export const ROWS: readonly InstructionRow[] = [
   ...Object.values(PSEUDO_ROWS),
@@ -44,6 +48,10 @@ export const ROWS: readonly InstructionRow[] = [
   ...AVX_LANE_ROWS,
   ...AVX_INTEGER_ROWS,
   ...BMI_ROWS,
+  ...FMA_ROWS,
+  ...F16C_ROWS,
+  ...GATHER_ROWS,
   ...X87_ROWS,
+  ...XSAVE_ROWS,
   ...MMX_ROWS,
 ];

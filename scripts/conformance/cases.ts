@@ -83,7 +83,12 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   );
 
   const offset = windowOffset(row, memoryBytes, random);
-  const address = memory ? chooseAddress(mode, offset, state, random) : undefined;
+  const hasVectorIndex = operands.some(({ text }) => text.startsWith("VSIB"));
+  const address = hasVectorIndex
+    ? vectorIndexed(mode, random)
+    : memory
+      ? chooseAddress(mode, offset, state, random)
+      : undefined;
   const used = address ? [address.base, address.index] : [];
 
   let register = 0;
@@ -149,7 +154,7 @@ export function makeCase(choice: FormChoice, random: Random): NativeCase {
   if (vex && random.chance(2)) prefixes.push(random.pick([0x66, 0xf2, 0xf3, 0xf0]));
   if (vex && random.chance(3) && vvvv === 0) vvvv = 1 + random.below(7); // where it is unused: #UD
   if (/^(sse|avx|fma|f16c)/.test(row.feature ?? "")) state.mxcsr = randomMxcsr(random);
-  prepare({ row, mode, size, memory, state, random, register, target, values, offset, memoryBytes });
+  prepare({ row, mode, size, memory, state, random, register, target, second: vvvv, values, offset, memoryBytes });
   const instance = { mode, size, prefixes, register, target, values, forceRex, vvvv, is4, ...(vex && { vex }) };
   return { mode, code: encode(encoding, instance), input: state };
 }
@@ -287,6 +292,14 @@ function chooseAddress(mode: Mode, offset: number, state: TestState, random: Ran
       state.general[base] = wrap(target - BigInt(displacement));
       return { base, scale: 0, displacement };
   }
+}
+
+/** The index is a vector register. */
+function vectorIndexed(mode: Mode, random: Random): MemoryOperand {
+  const index = random.below(mode === "64" ? 16 : 8);
+  const displacement = random.pick([0, random.below(256) - 128, random.below(0x20000) - 0x10000]);
+  const place = { index, scale: random.below(4), displacement };
+  return random.chance(20) ? place : { base: random.pick(ADDRESS_REGISTERS[mode]), ...place };
 }
 
 /** BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX, and a displacement alone; sums wrap at 64 KiB. */

@@ -10,7 +10,10 @@ import { BMI_ROWS } from "../../native-core/x86/semantics/bmi.ts";
 import { CONTROL_FLOW_ROWS } from "../../native-core/x86/semantics/control-flow.ts";
 import { CRYPTO_ROWS } from "../../native-core/x86/semantics/crypto.ts";
 import { DATA_MOVEMENT_ROWS } from "../../native-core/x86/semantics/data-movement.ts";
+import { F16C_ROWS } from "../../native-core/x86/semantics/f16c.ts";
 import { FLAG_ROWS } from "../../native-core/x86/semantics/flag.ts";
+import { FMA_ROWS } from "../../native-core/x86/semantics/fma.ts";
+import { GATHER_ROWS } from "../../native-core/x86/semantics/gather.ts";
 import { INTEGER_EXTENSION_ROWS } from "../../native-core/x86/semantics/integer-extension.ts";
 import { LEGACY_ROWS } from "../../native-core/x86/semantics/legacy.ts";
 import { MMX_ROWS } from "../../native-core/x86/semantics/mmx.ts";
@@ -36,6 +39,7 @@ import { STACK_ROWS } from "../../native-core/x86/semantics/stack.ts";
 import { STRING_ROWS } from "../../native-core/x86/semantics/string.ts";
 import { SYSTEM_ROWS } from "../../native-core/x86/semantics/system.ts";
 import { X87_ROWS } from "../../native-core/x86/semantics/x87.ts";
+import { XSAVE_ROWS } from "../../native-core/x86/semantics/xsave.ts";
 import type { Mode } from "./vector-format.ts";
 
 export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
@@ -74,6 +78,10 @@ export const FAMILIES: Readonly<Record<string, readonly InstructionRow[]>> = {
   "avx-lane": AVX_LANE_ROWS,
   "avx-integer": AVX_INTEGER_ROWS,
   bmi: BMI_ROWS,
+  fma: FMA_ROWS,
+  f16c: F16C_ROWS,
+  gather: GATHER_ROWS,
+  xsave: XSAVE_ROWS,
   x87: X87_ROWS,
 };
 
@@ -86,7 +94,7 @@ export function rowKey(row: InstructionRow): string {
  * tables under UMIP), on time, or are how a case ends.
  */
 const UNRECORDED =
-  /^(INT3|INT1|INTO|SYSCALL|SYSRET|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|RDRAND|RDSEED|RDPID|FXSAVE|FXRSTOR)$/;
+  /^(INT3|INT1|INTO|SYSCALL|SYSRET|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|RDRAND|RDSEED|RDPID|FXSAVE|FXRSTOR|XSAVE|XSAVEC|XSAVEOPT|XRSTOR|XGETBV)$/;
 
 /** Why a row has no vectors; undefined if it has. */
 export function skipReason(row: InstructionRow, mode: Mode): string | undefined {

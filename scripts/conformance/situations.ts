@@ -1,6 +1,7 @@
 // What particular instructions need around them to do something interesting: implicit registers, branch targets, counts, stacks.
 import type { Size } from "../../native-core/ir/nodes.ts";
 import type { InstructionRow } from "../../native-core/x86/row.ts";
+import type { MemoryOperand } from "./encoder.ts";
 import type { Random } from "./random.ts";
 import { type Mode, slotOffset, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
 
@@ -14,6 +15,8 @@ export interface Situation {
   /** ModRM.reg, and ModRM.rm where it is a register. */
   readonly register: number;
   readonly target: number | object;
+  /** Register in VEX.vvvv. */
+  readonly second: number;
   readonly values: (bigint | undefined)[];
   /** Of the memory operand in the window. */
   readonly offset: number;
@@ -38,6 +41,7 @@ export function prepare(s: Situation): void {
   if (/^V?MASKMOV(Q|DQU)$/.test(mnemonic)) setGeneral(s, RDI, windowOffsetOf(s.mode) + BigInt(300 + random.below(100)));
   if (/^(LDMXCSR)$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
+  if (/GATHER/.test(mnemonic)) prepareGather(s);
   if (mnemonic === "BOUND") prepareBound(s);
   if (/^(P?BLENDV|SHA256RNDS2)/.test(mnemonic)) s.state.vector[0] = random.vector("integer");
   if (/^PCMP[EI]STR/.test(mnemonic)) prepareStringCompare(s);
@@ -95,6 +99,30 @@ function prepareCompareExchange(s: Situation): void {
 function limitBitOffset(s: Situation): void {
   const offset = BigInt(s.random.below(1600) - 800);
   if (s.register !== RSP) s.state.general[s.register] = BigInt.asUintN(s.mode === "64" ? 64 : 32, offset);
+}
+
+/** Indices that lead into the window, a few beyond it; registers that differ as a rule. `target` is a base and an index vector. */
+function prepareGather(s: Situation): void {
+  const { state, random, row } = s;
+  const { base, index = 0, scale, displacement } = s.target as MemoryOperand;
+  const dataBits = /[DS]$/.test(row.mnemonic) && !/(DQ|QQ|PD)$/.test(row.mnemonic) ? 32 : 64;
+  const indexBits = /GATHERQ/.test(row.mnemonic) ? 64 : 32;
+  const start = windowOffsetOf(s.mode) - BigInt(displacement) + 300n;
+  if (base !== undefined) setGeneral(s, base, start);
+  let indices = 0n;
+  for (let n = 0; n < 256; n += indexBits) {
+    const bytes = random.chance(4) ? 2000 : random.below(600) - 250;
+    const offset = base === undefined ? start + BigInt(bytes) : BigInt(bytes);
+    indices |= BigInt.asUintN(indexBits, offset >> BigInt(scale)) << BigInt(n);
+  }
+  let mask = random.vector("integer") | (random.vector("integer") << 128n);
+  for (let n = 0; n < 256; n += dataBits) if (random.chance(60)) mask |= 1n << BigInt(n + dataBits - 1);
+  const set = (register: number, value: bigint): void => {
+    state.vector[register] = BigInt.asUintN(128, value);
+    state.upper[register] = value >> 128n;
+  };
+  set(s.second, mask);
+  set(index, indices);
 }
 
 function prepareString(s: Situation): void {

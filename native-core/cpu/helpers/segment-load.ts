@@ -129,7 +129,7 @@ function isReadable(attributes: number): boolean {
  * (segment, offset, bytes, 1 for a write): an access that the fast check of an address operation could not pass. Raises what the segment
  * demands, or lets it through. A segment that covers 4 GiB has no end to run over.
  */
-const checkSegmentAccess: Helper = (cpu, segmentValue, offset = 0n, size = 1n, write = 0n) => {
+export const checkSegmentAccess: Helper = (cpu, segmentValue, offset = 0n, size = 1n, write = 0n) => {
   const segment = Number(segmentValue);
   const attributes = cpu.state.segmentNumber(segment, "attributes");
   const limit = cpu.state.segment(segment, "limit");

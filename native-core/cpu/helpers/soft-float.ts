@@ -8,6 +8,7 @@ export interface Format {
   readonly maxExponent: number;
 }
 
+export const HALF: Format = { precision: 11, minExponent: -14, maxExponent: 15 };
 export const SINGLE: Format = { precision: 24, minExponent: -126, maxExponent: 127 };
 export const DOUBLE: Format = { precision: 53, minExponent: -1022, maxExponent: 1023 };
 export const EXTENDED: Format = { precision: 64, minExponent: -16382, maxExponent: 16383 };
@@ -67,9 +68,11 @@ export function fromInteger(value: bigint): Float {
 
 const fractionBits = (format: Format): bigint => BigInt(format.precision - 1);
 const exponentMask = (format: Format): bigint => BigInt(format.maxExponent * 2 + 1);
-const signShift = (format: Format): bigint => (format.precision === 24 ? 31n : 63n);
+/** By precision; 63 for doubles. */
+const SIGN_SHIFTS: Record<number, bigint> = { 11: 15n, 24: 31n };
+const signShift = (format: Format): bigint => SIGN_SHIFTS[format.precision] ?? 63n;
 
-/** Of f32 or f64 bits. */
+/** Of the bits of a half, single or double. */
 export function decode(format: Format, bits: bigint): Float {
   const fraction = bits & ((1n << fractionBits(format)) - 1n);
   const biased = (bits >> fractionBits(format)) & exponentMask(format);

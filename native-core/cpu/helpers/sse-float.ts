@@ -92,7 +92,7 @@ function defaultNan(format: Format): bigint {
   return sign | encode(format, infinity(false)) | quietBit(format);
 }
 
-function invalid(environment: Environment, format: Format): bigint {
+export function invalid(environment: Environment, format: Format): bigint {
   environment.pre |= IE;
   return defaultNan(format);
 }
@@ -104,7 +104,7 @@ export function propagate(environment: Environment, format: Format, ...operands:
   return nan && encode(format, { ...nan, significand: nan.significand | quietBit(format) });
 }
 
-function noteDenormals(environment: Environment, ...operands: Float[]): void {
+export function noteDenormals(environment: Environment, ...operands: Float[]): void {
   if (operands.some((operand) => operand.denormal)) environment.pre |= DE;
 }
 
@@ -229,14 +229,14 @@ const RELATION_FLAGS: Record<Relation, bigint> = { greater: 0n, less: 0x01n, equ
 
 // --- conversions -------------------------------------------------------------------------------------------------------
 
-const convert =
+export const convert =
   (from: Format, to: Format): Lane =>
   (environment, bits) => {
     const value = read(environment, from, bits);
     if (value.kind === "nan") {
       if (value.signalling) environment.pre |= IE;
       const shift = BigInt(Math.abs(to.precision - from.precision));
-      const fraction = to === DOUBLE ? value.significand << shift : value.significand >> shift;
+      const fraction = to.precision > from.precision ? value.significand << shift : value.significand >> shift;
       return encode(to, { ...value, significand: fraction | quietBit(to) });
     }
     noteDenormals(environment, value);

@@ -5,10 +5,21 @@
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import type { CpuState } from "../cpu-state.ts";
+import {
+  fromTenBytes,
+  IMAGE_OFFSET,
+  LEGACY_IMAGE_SIZE,
+  mxcsrOf,
+  restoreVectors,
+  restoreX87,
+  saveMxcsr,
+  saveVectors,
+  saveX87,
+  tenBytes,
+} from "./state-image.ts";
 import { X87 } from "./x87-state.ts";
 
 const VECTOR_GP = 13;
-const MXCSR_MASK = 0xffff;
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 const initialize: Helper = ({ state }) => {
@@ -103,73 +114,26 @@ const restore: Helper = ({ state, memory }, address = 0n, size = 4n) => {
   return 0n;
 };
 
-function tenBytes(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(10);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, u64(value), true);
-  view.setUint16(8, Number(value >> 64n), true);
-  return bytes;
-}
-
-function fromTenBytes(image: Uint8Array, offset: number): bigint {
-  const view = new DataView(image.buffer, image.byteOffset);
-  return view.getBigUint64(offset, true) | (BigInt(view.getUint16(offset + 8, true)) << 64n);
-}
-
 // --- FXSAVE, FXRSTOR -----------------------------------------------------------------------------------------------------
 
-const IMAGE_SIZE = 512;
-const REGISTERS_OFFSET = 32;
-const VECTORS_OFFSET = 160;
-/** Bytes that FXSAVE writes; the rest of the image stays as it is. */
-const savedBytes = (vectors: number): number => VECTORS_OFFSET + vectors * 16;
-
+/** The rest of the image stays as it is. */
 const fxsave: Helper = ({ state, memory }, address = 0n, wide = 0n, vectors = 16n) => {
-  const image = new Uint8Array(savedBytes(Number(vectors)));
-  const view = new DataView(image.buffer);
-  const x87 = new X87(state);
-  view.setUint16(0, x87.control, true);
-  view.setUint16(2, x87.status, true);
-  view.setUint8(4, x87.abridgedTag);
-  view.setUint16(6, state.getNumber(STATE.x87Opcode), true);
-  if (wide) {
-    view.setBigUint64(8, state.get(STATE.x87Ip), true);
-    view.setBigUint64(16, state.get(STATE.x87Dp), true);
-  } else {
-    view.setUint32(8, Number(state.get(STATE.x87Ip) & 0xffff_ffffn), true);
-    view.setUint32(16, Number(state.get(STATE.x87Dp) & 0xffff_ffffn), true);
-  }
-  view.setUint32(24, state.getNumber(STATE.mxcsr), true);
-  view.setUint32(28, MXCSR_MASK, true);
-  for (let n = 0; n < 8; n++) image.set(tenBytes(x87.read(n)), REGISTERS_OFFSET + n * 16);
-  for (let n = 0; n < Number(vectors); n++) {
-    const value = state.vector(n);
-    view.setBigUint64(VECTORS_OFFSET + n * 16, u64(value), true);
-    view.setBigUint64(VECTORS_OFFSET + 8 + n * 16, value >> 64n, true);
-  }
+  const image = new Uint8Array(IMAGE_OFFSET.vectors + Number(vectors) * 16);
+  saveX87(state, image, wide !== 0n);
+  saveMxcsr(state, image);
+  saveVectors(state, image, IMAGE_OFFSET.vectors, Number(vectors));
   memory.writeBytes(u64(address), image);
   return 0n;
 };
 
 const fxrstor: Helper = ({ state, memory }: CpuContext, address = 0n, wide = 0n, vectors = 16n) => {
-  const image = new Uint8Array(IMAGE_SIZE);
+  const image = new Uint8Array(LEGACY_IMAGE_SIZE);
   memory.readBytes(u64(address), image);
-  const view = new DataView(image.buffer);
-  const mxcsr = view.getUint32(24, true);
-  if (mxcsr & ~MXCSR_MASK) throw new CpuException(VECTOR_GP, 0);
-  const x87 = new X87(state);
-  x87.control = view.getUint16(0, true);
-  x87.status = view.getUint16(2, true);
-  x87.abridgedTag = view.getUint8(4);
-  state.setNumber(STATE.x87Opcode, view.getUint16(6, true) & 0x7ff);
-  state.set(STATE.x87Ip, wide ? view.getBigUint64(8, true) : BigInt(view.getUint32(8, true)));
-  state.set(STATE.x87Dp, wide ? view.getBigUint64(16, true) : BigInt(view.getUint32(16, true)));
+  const mxcsr = mxcsrOf(image);
+  if (mxcsr === undefined) throw new CpuException(VECTOR_GP, 0);
+  restoreX87(state, image, wide !== 0n);
   state.setNumber(STATE.mxcsr, mxcsr);
-  for (let n = 0; n < 8; n++) x87.writePhysical((x87.top + n) & 7, fromTenBytes(image, REGISTERS_OFFSET + n * 16));
-  for (let n = 0; n < Number(vectors); n++) {
-    const offset = VECTORS_OFFSET + n * 16;
-    state.setVector(n, view.getBigUint64(offset, true) | (view.getBigUint64(offset + 8, true) << 64n));
-  }
+  restoreVectors(state, image, IMAGE_OFFSET.vectors, Number(vectors));
   return 0n;
 };
 

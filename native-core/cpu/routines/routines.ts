@@ -7,6 +7,7 @@ import type { FunctionReference } from "../../wasm/types.ts";
 import * as aes from "./aes.ts";
 import { carrylessMultiply } from "./carryless.ts";
 import { crc32c } from "./crc32.ts";
+import { fused, fusedInexact } from "./fused.ts";
 import { multiplyHigh } from "./multiply.ts";
 import { compareStrings } from "./string-compare.ts";
 import { writeTables } from "./tables.ts";
@@ -28,6 +29,10 @@ const BODIES: Readonly<Record<RoutineName, Body>> = {
   "v128.aes_inverse_mix": aes.inverseMix,
   "v128.aes_substitute": aes.substitute,
   "v128.compare_strings": compareStrings,
+  "f32x4.fused_multiply_add": fused("f32"),
+  "f32x4.fused_inexact": fusedInexact("f32"),
+  "f64x2.fused_multiply_add": fused("f64"),
+  "f64x2.fused_inexact": fusedInexact("f64"),
 };
 
 export function defineRoutines(module: ModuleWriter): Routines {

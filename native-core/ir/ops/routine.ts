@@ -2,6 +2,7 @@
 // What is here has to be hot enough that a helper in JavaScript would show, and too long to be repeated wherever it occurs.
 import { aesDecrypt, aesDecryptLast, aesEncrypt, aesEncryptLast, aesInverseMix, aesSubstitute } from "./aes.ts";
 import { carrylessMultiply, crc32c } from "./carryless.ts";
+import { fusedDoubles, fusedDoublesInexact, fusedSingles, fusedSinglesInexact } from "./fused.ts";
 import { compareStrings } from "./string-compare.ts";
 import { define, type PureOp } from "./types.ts";
 
@@ -24,6 +25,15 @@ export const ROUTINE_OPS = {
     aes_substitute: aesSubstitute,
   }),
   ...define("v128", ["v128", "v128", "i32", "i32", "i32"], "i32", { compare_strings: compareStrings }),
+  // a * b + c with one rounding; NaN where a helper has to do it (fused.ts).
+  ...define("f32x4", ["v128", "v128", "v128"], "v128", {
+    fused_multiply_add: fusedSingles,
+    fused_inexact: fusedSinglesInexact,
+  }),
+  ...define("f64x2", ["v128", "v128", "v128"], "v128", {
+    fused_multiply_add: fusedDoubles,
+    fused_inexact: fusedDoublesInexact,
+  }),
 } satisfies Record<string, PureOp>;
 
 export type RoutineName = keyof typeof ROUTINE_OPS;

@@ -183,12 +183,12 @@ export class InstructionDecoder {
       imm: 0,
     };
     const address = this.#address;
-    let vectorIndex = 0;
+    let sib = 0;
     if (leaf.hasVectorIndex) {
       // A vector index takes a SIB byte, where 4 is a register like others; 16-bit addressing has none.
       if ((modrm & 7) !== 4 || addressLog2 === 1)
         return this.#fail(this.#pseudo.undefinedOpcode, at, offset, start, out);
-      vectorIndex = (((bytes[at] as number) >> 3) & 7) | ((rex & 2) << 2);
+      sib = bytes[at] as number;
     }
     if (memory === 1) {
       if (addressLog2 === 1) at = address.decode16(bytes, at, modrm);
@@ -280,18 +280,18 @@ export class InstructionDecoder {
     this.leaf = leaf;
     this.sizeLog2 = sizeLog2;
     this.addressLog2 = addressLog2;
-    if (leaf.hasVectorIndex) this.#placeVectorIndex(operation, vectorIndex, override);
+    if (leaf.hasVectorIndex) this.#placeVectorIndex(operation, sib, rex, override);
     else if (inMemory === 1) this.#placeMemory(leaf, operation, addressLog2, override, sizeLog2, out);
     out.push(operation);
   }
 
   /** Base, scale and displacement; the segment, or -1 where it has no base, is in the last byte of imm. */
-  #placeVectorIndex(operation: Operation, vectorIndex: number, override: number): void {
-    const { base, scale, disp } = this.#address;
+  #placeVectorIndex(operation: Operation, sib: number, rex: number, override: number): void {
+    const { base, disp } = this.#address;
     const segment = override >= 0 ? override : this.#long ? -1 : this.#address.segment;
     operation.rm = base;
-    operation.index = vectorIndex;
-    operation.scale = scale;
+    operation.index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+    operation.scale = sib >> 6;
     operation.disp = disp;
     operation.imm |= segment << 24;
   }

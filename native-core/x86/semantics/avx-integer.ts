@@ -119,10 +119,7 @@ const maskedStore = (laneBits: 32 | 64): Semantics =>
     };
     const last = i.add(address, i.i64(count * bytes - 1));
     i.if(i.isNonZero(i.shrU(i.xor(address, last), i.i64(12))), () => {
-      eachSelected((n) => {
-        i.translate(laneAddress(n), true);
-        if (n > 0 || bytes > 1) translateEnd(i, laneAddress(n), bytes);
-      });
+      eachSelected((n) => i.requireWritable(laneAddress(n), bytes));
     });
     eachSelected((n) => {
       const half = halves[Math.floor(n / perHalf)] as Value;
@@ -132,14 +129,6 @@ const maskedStore = (laneBits: 32 | 64): Semantics =>
       i.store(laneBits === 32 ? 4 : 8, laneAddress(n), value);
     });
   });
-
-/** The page of the last byte, reported at its start, where an access of `bytes` bytes reaches into it. */
-function translateEnd(i: InstructionBuilder, address: Value, bytes: number): void {
-  const last = i.add(address, i.i64(bytes - 1));
-  i.if(i.isNonZero(i.shrU(i.xor(address, last), i.i64(12))), () => {
-    i.translate(i.and(last, i.i64(-4096)), true);
-  });
-}
 
 const masked = (mnemonic: string, w: string, load: string, store: string, laneBits: 32 | 64, traits: RowTraits) => [
   ...both(mnemonic, `66.0F38.${w} ${load}`, "Vx,Hx,Mx", maskedLoad(laneBits), traits),

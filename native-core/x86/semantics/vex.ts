@@ -3,7 +3,8 @@
 import type { VexShape } from "../instruction-builder.ts";
 import type { CpuidFeature, InstructionRow, RowTraits } from "../row.ts";
 
-const WHOLE: VexShape = { separateSource: false, source: "halves", result: "halves", immediateBits: 0 };
+/** Each half by itself. */
+export const WHOLE: VexShape = { separateSource: false, source: "halves", result: "halves", immediateBits: 0 };
 
 export interface VexForm {
   /** As in the manuals: `128`, `256`, `LIG` (scalars: ignored) or `LZ` (must be zero). */
@@ -35,7 +36,7 @@ export function vexRow(legacy: InstructionRow, form: VexForm): InstructionRow {
 const known = new Map<InstructionRow["semantics"], Map<string, InstructionRow["semantics"]>>();
 
 /** The same function for the same semantics and shape, so that forms are shared. */
-function derived(legacy: InstructionRow["semantics"], shape: VexShape): InstructionRow["semantics"] {
+export function derived(legacy: InstructionRow["semantics"], shape: VexShape): InstructionRow["semantics"] {
   const byShape = known.get(legacy) ?? new Map<string, InstructionRow["semantics"]>();
   known.set(legacy, byShape);
   const key = JSON.stringify(shape);

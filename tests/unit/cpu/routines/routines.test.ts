@@ -68,6 +68,34 @@ const text = (random: Random): bigint => {
   return value;
 };
 
+/** Lanes a, b and c where rounding is hard: few significant bits, addends that nearly cancel the product or are half a unit of it. */
+function fusedOperands(bits: 32 | 64, random: Random): bigint[] {
+  const toBits = (value: number): bigint => {
+    const view = new DataView(new ArrayBuffer(8));
+    if (bits === 64) view.setFloat64(0, value);
+    else view.setFloat32(0, value);
+    return bits === 64 ? view.getBigUint64(0) : BigInt(view.getUint32(0));
+  };
+  const precision = bits === 64 ? 53 : 24;
+  const factor = (): number => {
+    const sign = random.pick([1, -1]);
+    const scale = 2 ** (random.pick([0, 0, 0, 1, 8]) * (random.below(130) - 65));
+    const dense = 1 + Number(random.u64() >> 11n) / 2 ** 53;
+    const sparse = 1 + 2 ** -random.below(precision) + random.pick([0, 2 ** -random.below(precision)]);
+    return sign * scale * random.pick([dense, dense, sparse, sparse, 1, 0]);
+  };
+  const words = [0n, 0n, 0n];
+  for (let shift = 0n; shift < 128n; shift += BigInt(bits)) {
+    const [a, b] = [factor(), factor()];
+    const product = a * b;
+    const near = -product * (1 + (random.below(9) - 4) * 2 ** (1 - precision));
+    const half = product * 2 ** (random.pick([1, -1]) * (precision + random.below(4) - 1));
+    const c = random.pick([factor(), near, -product, half, half * (1 + 2 ** (1 - precision)), 0]);
+    for (const [n, value] of [a, b, c].entries()) words[n] = (words[n] ?? 0n) | (toBits(value) << shift);
+  }
+  return words;
+}
+
 function operands(name: RoutineName, random: Random): Constant[] {
   if (name === "i64.crc32c")
     return [random.u64() & 0xffff_ffffn, random.u64(), [1, 2, 4, 8][random.below(4)] as number];
@@ -76,6 +104,7 @@ function operands(name: RoutineName, random: Random): Constant[] {
     const count = control & 1 ? 9 : 17;
     return [text(random), text(random), random.below(count), random.below(count), control];
   }
+  if (name.includes("fused")) return fusedOperands(name.startsWith("f32") ? 32 : 64, random);
   return PURE_OPS[name].params.map((type) =>
     type === "i64" ? BigInt.asIntN(64, random.u64()) : random.u64() | (random.u64() << 64n),
   );
@@ -84,7 +113,7 @@ function operands(name: RoutineName, random: Random): Constant[] {
 describe("a routine", () => {
   it.each(ROUTINE_NAMES)("%s computes what its definition says", (name) => {
     const random = new Random(ROUTINE_NAMES.indexOf(name) + 1);
-    for (let n = 0; n < 300; n++) both(name, operands(name, random));
+    for (let n = 0; n < (name.includes("fused") ? 3000 : 300); n++) both(name, operands(name, random));
   });
 
   it("encrypts the example of FIPS 197, appendix B, round 1", () => {

@@ -1,0 +1,170 @@
+// XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV, XSETBV (SDM 1 chapter 13): x87, SSE and AVX state in one image with a header.
+//
+//   0 x87, MXCSR, XMM as FXSAVE lays them out    512 XSTATE_BV   520 XCOMP_BV   528 zeros    576 bits 255..128 of the YMM registers
+//
+// In the compacted format the only extended component stands at the same place, so the two differ in the header alone.
+import { STATE } from "../../x86/state-layout.ts";
+import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import type { CpuState } from "../cpu-state.ts";
+import {
+  IMAGE_OFFSET,
+  LEGACY_IMAGE_SIZE,
+  mxcsrOf,
+  restoreVectors,
+  restoreX87,
+  saveMxcsr,
+  saveVectors,
+  saveX87,
+} from "./state-image.ts";
+import { X87 } from "./x87-state.ts";
+
+const VECTOR_GP = 13;
+const X87_STATE = 1n;
+const SSE_STATE = 2n;
+const AVX_STATE = 4n;
+const COMPACTED = 1n << 63n;
+
+const HEADER = { offset: LEGACY_IMAGE_SIZE, size: 64 } as const;
+const UPPER_HALVES = HEADER.offset + HEADER.size;
+const MAX_REGISTERS = 16;
+const IMAGE_SIZE = UPPER_HALVES + MAX_REGISTERS * 16;
+
+const fault = (): CpuException => new CpuException(VECTOR_GP, 0);
+const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
+
+/** Components that are not in their initial state (XINUSE). */
+function componentsInUse(state: CpuState): bigint {
+  let inUse = 0n;
+  const x87 = new X87(state);
+  const pointers = state.get(STATE.x87Ip) | state.get(STATE.x87Dp) | state.get(STATE.x87Opcode);
+  if (x87.control !== 0x37f || x87.status !== 0 || x87.abridgedTag !== 0 || pointers !== 0n) inUse |= X87_STATE;
+  for (let n = 0; n < 8; n++) if (x87.readPhysical(n) !== 0n) inUse |= X87_STATE;
+  for (let n = 0; n < MAX_REGISTERS; n++) {
+    if (state.vector(n) !== 0n) inUse |= SSE_STATE;
+    if (state.vectorUpper(n) !== 0n) inUse |= AVX_STATE;
+  }
+  return inUse;
+}
+
+type Style = "plain" | "optimized" | "compacted";
+
+/**
+ * (address, requested components, wide pointers, vector registers of the mode). "optimized" and "compacted" leave out components in their
+ * initial state; the latter does not look at the old header.
+ */
+const save =
+  (style: Style): Helper =>
+  ({ state, memory }, address = 0n, requested = 0n, wide = 0n, registers = 16n) => {
+    const components = requested & state.get(STATE.xcr0);
+    const inUse = componentsInUse(state);
+    const written = style === "plain" ? components : components & inUse;
+    const count = Number(registers);
+    const image = new Uint8Array(IMAGE_SIZE);
+    const write = (offset: number, size: number): void =>
+      memory.writeBytes(u64(address + BigInt(offset)), image.subarray(offset, offset + size));
+    const header = style === "compacted" ? 0n : memory.read(u64(address + BigInt(HEADER.offset)), 8);
+
+    if (written & X87_STATE) {
+      saveX87(state, image, wide !== 0n);
+      write(0, IMAGE_OFFSET.mxcsr);
+      write(IMAGE_OFFSET.x87Registers, IMAGE_OFFSET.vectors - IMAGE_OFFSET.x87Registers);
+    }
+    // MXCSR goes with SSE in the compacted format, else with either.
+    if (style === "compacted" ? written & SSE_STATE : components & (SSE_STATE | AVX_STATE)) {
+      saveMxcsr(state, image);
+      write(IMAGE_OFFSET.mxcsr, 8);
+    }
+    if (written & SSE_STATE) {
+      saveVectors(state, image, IMAGE_OFFSET.vectors, count);
+      write(IMAGE_OFFSET.vectors, count * 16);
+    }
+    if (written & AVX_STATE) {
+      saveVectors(state, image, UPPER_HALVES, count, true);
+      write(UPPER_HALVES, count * 16);
+    }
+    memory.write(u64(address + BigInt(HEADER.offset)), 8, (header & ~components) | (inUse & components));
+    if (style === "compacted") memory.write(u64(address + BigInt(HEADER.offset + 8)), 8, COMPACTED | components);
+    return 0n;
+  };
+
+/** What a header says is in the image; #GP(0) for one that is malformed (SDM 1 13.8.1, 13.8.2). */
+function checkedHeader(cpu: CpuContext, address: bigint): { present: bigint; compacted: boolean } {
+  const header = new Uint8Array(HEADER.size);
+  cpu.memory.readBytes(u64(address + BigInt(HEADER.offset)), header);
+  const view = new DataView(header.buffer);
+  const present = view.getBigUint64(0, true);
+  const layout = view.getBigUint64(8, true);
+  const enabled = cpu.state.get(STATE.xcr0);
+  const compacted = (layout & COMPACTED) !== 0n;
+  if (compacted) {
+    if (!hasCompaction(cpu)) throw fault();
+    const components = layout & ~COMPACTED;
+    if (components & ~enabled || present & ~components || header.subarray(16).some((byte) => byte !== 0)) throw fault();
+  } else if (present & ~enabled || header.subarray(8, 24).some((byte) => byte !== 0)) throw fault();
+  return { present, compacted };
+}
+
+/** CPUID leaf 0Dh, subleaf 1: XSAVEC. */
+function hasCompaction({ model }: CpuContext): boolean {
+  return (model.cpuid(0xd, 1)[0] & 2) !== 0;
+}
+
+/** Operands as of `save`. Nothing changes before all checks have passed and the image was read. */
+const restore: Helper = (cpu, address = 0n, requested = 0n, wide = 0n, registers = 16n) => {
+  const { state, memory } = cpu;
+  const { present, compacted } = checkedHeader(cpu, address);
+  const components = requested & state.get(STATE.xcr0);
+  const loaded = components & present;
+  const count = Number(registers);
+  const image = new Uint8Array(components & AVX_STATE ? UPPER_HALVES + count * 16 : LEGACY_IMAGE_SIZE);
+  memory.readBytes(u64(address), image);
+
+  const loadsMxcsr = compacted ? components & SSE_STATE : components & (SSE_STATE | AVX_STATE);
+  const mxcsr = mxcsrOf(image);
+  const isInitial = compacted && !(present & SSE_STATE);
+  if (loadsMxcsr && !isInitial && mxcsr === undefined) throw fault();
+  if (loadsMxcsr) state.setNumber(STATE.mxcsr, isInitial ? 0x1f80 : (mxcsr ?? 0));
+
+  if (loaded & X87_STATE) restoreX87(state, image, wide !== 0n);
+  else if (components & X87_STATE) initializeX87(state);
+  const zeros = new Uint8Array(MAX_REGISTERS * 16);
+  if (loaded & SSE_STATE) restoreVectors(state, image, IMAGE_OFFSET.vectors, count);
+  else if (components & SSE_STATE) restoreVectors(state, zeros, 0, count);
+  if (loaded & AVX_STATE) restoreVectors(state, image, UPPER_HALVES, count, true);
+  else if (components & AVX_STATE) restoreVectors(state, zeros, 0, count, true);
+  return 0n;
+};
+
+function initializeX87(state: CpuState): void {
+  const x87 = new X87(state);
+  x87.initialize();
+  for (let n = 0; n < 8; n++) x87.writePhysical(n, 0n);
+}
+
+/** (number): 0 is XCR0, 1 the enabled components that are in use. */
+const readExtended: Helper = ({ state, model }, number = 0n) => {
+  if (number === 0n) return state.get(STATE.xcr0);
+  const hasInUse = (model.cpuid(0xd, 1)[0] & 4) !== 0;
+  if (number !== 1n || !hasInUse) throw fault();
+  return state.get(STATE.xcr0) & componentsInUse(state);
+};
+
+/** (number, value): x87 cannot be disabled, AVX needs SSE, and nothing can be enabled that CPUID does not show. */
+const writeExtended: Helper = (cpu, number = 0n, value = 0n) => {
+  const [low, , , high] = cpu.model.cpuid(0xd, 0);
+  const supported = BigInt(low) | (BigInt(high) << 32n);
+  const isConsistent = (value & X87_STATE) !== 0n && (value & (SSE_STATE | AVX_STATE)) !== AVX_STATE;
+  if (number !== 0n || value & ~supported || !isConsistent) throw fault();
+  cpu.state.set(STATE.xcr0, value);
+  cpu.modeChanged();
+  return 0n;
+};
+
+export const XSAVE_HELPERS: Record<string, Helper> = {
+  xsave: save("plain"),
+  xsaveopt: save("optimized"),
+  xsavec: save("compacted"),
+  xrstor: restore,
+  xgetbv: readExtended,
+  xsetbv: writeExtended,
+};
