@@ -24,6 +24,8 @@ const DERIVED: ReadonlySet<StateName> = new Set<StateName>([
   "systemFlags",
   "ldtr",
   "tr",
+  "avxBlocked",
+  "vectorLowFlags",
   "eventPending",
   "instructionDeadline",
   "mappingGeneration",
@@ -36,19 +38,31 @@ const MTRR_FILES = { mtrrVariable: 16, mtrrFixed: 11 } as const;
 const SLOTS = (Object.keys(STATE) as StateName[]).filter((name) => !DERIVED.has(name));
 const PARTS = Object.keys(SEGMENT_FIELDS) as SegmentPart[];
 
+/** Slots that saved states did not have from the start, with what they hold where they are missing. */
+const ADDED: Partial<Record<StateName, bigint>> = { xcr0: 1n };
+
 const segmentSchema = z.strictObject({ base: u64, limit: u64, attributes: u64, selector: u64 });
 type SavedSegment = z.infer<typeof segmentSchema>;
+
+type Slots = Record<StateName, typeof u64>;
+
+function slotSchema(name: StateName): z.ZodType<bigint> {
+  const missing = ADDED[name];
+  return missing === undefined ? u64 : u64.default(missing);
+}
 
 export const cpuSavedStateSchema = z.strictObject({
   general: arrayOf(u64, GPR_COUNT),
   flags: u64,
-  registers: z.strictObject(Object.fromEntries(SLOTS.map((name) => [name, u64])) as Record<StateName, typeof u64>),
+  registers: z.strictObject(Object.fromEntries(SLOTS.map((name) => [name, slotSchema(name)])) as Slots),
   segments: arrayOf(segmentSchema, SEGMENTS.length),
   ldtr: segmentSchema,
   tr: segmentSchema,
   mtrrVariable: arrayOf(u64, MTRR_FILES.mtrrVariable),
   mtrrFixed: arrayOf(u64, MTRR_FILES.mtrrFixed),
   vectors: arrayOf(bytes(16), VECTOR_COUNT),
+  /** Bits 255..128 of the YMM registers. */
+  upperVectors: arrayOf(bytes(16), VECTOR_COUNT).default(() => Array.from({ length: VECTOR_COUNT }, () => zeroVector())),
   x87: arrayOf(bytes(X87_STRIDE), X87_COUNT),
 });
 export type CpuSavedState = z.infer<typeof cpuSavedStateSchema>;
@@ -63,14 +77,8 @@ export function saveCpu(state: CpuState): CpuSavedState {
     tr: readSegment((part) => state.get(tableSlot("tr", part))),
     mtrrVariable: readFile(state, "mtrrVariable"),
     mtrrFixed: readFile(state, "mtrrFixed"),
-    vectors: Array.from({ length: VECTOR_COUNT }, (_, register) => {
-      const value = new Uint8Array(16);
-      const view = new DataView(value.buffer);
-      const vector = state.vector(register);
-      view.setBigUint64(0, vector & 0xffffffffffffffffn, true);
-      view.setBigUint64(8, vector >> 64n, true);
-      return value;
-    }),
+    vectors: Array.from({ length: VECTOR_COUNT }, (_, register) => vectorBytes(state.vector(register))),
+    upperVectors: Array.from({ length: VECTOR_COUNT }, (_, register) => vectorBytes(state.vectorUpper(register))),
     x87: Array.from({ length: X87_COUNT }, (_, register) => {
       const offset = X87_OFFSET + register * X87_STRIDE;
       return state.bytes.slice(offset, offset + X87_STRIDE);
@@ -92,11 +100,24 @@ export function restoreCpu(state: CpuState, saved: CpuSavedState): void {
   for (const file of ["mtrrVariable", "mtrrFixed"] as const) {
     for (const [register, value] of saved[file].entries()) state.set(fileSlot(file, register), value);
   }
-  for (const [register, value] of saved.vectors.entries()) {
-    const view = new DataView(value.buffer, value.byteOffset, value.length);
-    state.setVector(register, view.getBigUint64(0, true) | (view.getBigUint64(8, true) << 64n));
-  }
+  for (const [register, value] of saved.vectors.entries()) state.setVector(register, vectorOf(value));
+  for (const [register, value] of saved.upperVectors.entries()) state.setVectorUpper(register, vectorOf(value));
   for (const [register, value] of saved.x87.entries()) state.bytes.set(value, X87_OFFSET + register * X87_STRIDE);
+}
+
+const zeroVector = (): Uint8Array<ArrayBuffer> => new Uint8Array(16);
+
+function vectorBytes(vector: bigint): Uint8Array<ArrayBuffer> {
+  const value = zeroVector();
+  const view = new DataView(value.buffer);
+  view.setBigUint64(0, BigInt.asUintN(64, vector), true);
+  view.setBigUint64(8, vector >> 64n, true);
+  return value;
+}
+
+function vectorOf(value: Uint8Array): bigint {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  return view.getBigUint64(0, true) | (view.getBigUint64(8, true) << 64n);
 }
 
 function fileSlot(file: keyof typeof MTRR_FILES, register: number) {

@@ -40,6 +40,9 @@ const L1_CACHE = 0x4002_0140;
 const L2_TLBS = 0x4200_4200;
 const L2_CACHE = 0x0400_8140;
 
+/** Bytes of the XSAVE area: x87, SSE and header; with AVX state. Both formats have the same size. */
+export const XSAVE_AREA = { legacy: 576, withAvx: 832 } as const;
+
 const key = (leaf: number, subleaf: number): string => `${leaf} ${subleaf}`;
 
 export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"] {
@@ -57,6 +60,13 @@ export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"]
   leaf(0x8000_0005, [L1_TLBS, L1_TLBS, L1_CACHE, L1_CACHE]);
   leaf(0x8000_0006, [0, L2_TLBS, L2_CACHE, 0]);
   leaf(0x8000_0008, [PHYSICAL_BITS | (LINEAR_BITS << 8), 0, 0, 0]);
+
+  if (features.includes("xsave")) {
+    const hasAvx = features.includes("avx");
+    // EBX, the size for the components that are enabled, follows XCR0.
+    leaf(0xd, [hasAvx ? 7 : 3, 0, hasAvx ? XSAVE_AREA.withAvx : XSAVE_AREA.legacy, 0]);
+    if (hasAvx) leaves.set(key(0xd, 2), [XSAVE_AREA.withAvx - XSAVE_AREA.legacy, XSAVE_AREA.legacy, 0, 0]);
+  }
 
   const setBit = (number: number, subleaf: number, register: number, bit: number): void => {
     const registers = leaves.get(key(number, subleaf)) ?? [0, 0, 0, 0];

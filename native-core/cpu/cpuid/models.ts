@@ -19,7 +19,11 @@ const V2 = [
   ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed"] as const),
 ] satisfies readonly FeatureName[];
 
-const V3 = [...V2, ...(["lzcnt", "movbe"] as const)] satisfies readonly FeatureName[];
+const V3 = [
+  ...V2,
+  ...(["lzcnt", "movbe", "bmi1", "bmi2", "avx", "avx2", "fma", "f16c"] as const),
+  ...(["xsave", "xsaveopt", "xsavec", "xgetbv1"] as const),
+] satisfies readonly FeatureName[];
 
 /** Everything there is. */
 const MAX = [...V3, ...(["adx", "clflushopt", "clwb", "rdpid"] as const)] satisfies readonly FeatureName[];

@@ -53,9 +53,15 @@ function writeCr3(cpu: CpuContext, value: bigint): void {
   cpu.memory.flush(true);
 }
 
+/** CPUID leaf 1. */
+function hasXsave({ model }: CpuContext): boolean {
+  return (model.cpuid(1, 0)[2] & (1 << 26)) !== 0;
+}
+
 function writeCr4(cpu: CpuContext, value: bigint): void {
   const { state } = cpu;
-  if (value & ~BigInt(CR4_DEFINED)) throw fault();
+  const defined = CR4_DEFINED | (hasXsave(cpu) ? CR4.OSXSAVE : 0);
+  if (value & ~BigInt(defined)) throw fault();
   const next = Number(value);
   if (isLongMode(cpu) && !(next & CR4.PAE)) throw fault();
   const changed = state.getNumber(STATE.cr4) ^ next;
