@@ -19,7 +19,6 @@ const edx = (bit: number): FeatureBit => ({ leaf: 1, register: "edx", bit });
 const common = (bit: number): FeatureBit => ({ ...edx(bit), repeated: true });
 const leaf7 = (register: CpuidRegister, bit: number): FeatureBit => ({ leaf: 7, register, bit });
 const extendedState = (bit: number): FeatureBit => ({ leaf: 0xd, subleaf: 1, register: "eax", bit });
-const xsave = (bit: number): FeatureBit => ({ leaf: 0xd, subleaf: 1, register: "eax", bit });
 const extended = (register: CpuidRegister, bit: number): FeatureBit => ({ leaf: 0x8000_0001, register, bit });
 
 /** Instructions: rows carry the name as their `feature`. */
@@ -36,7 +35,6 @@ const INSTRUCTIONS = {
   pclmulqdq: ecx(1),
   ssse3: ecx(9),
   fma: ecx(12),
-  fma: ecx(12),
   cx16: ecx(13),
   "sse4.1": ecx(19),
   "sse4.2": ecx(20),
@@ -46,13 +44,7 @@ const INSTRUCTIONS = {
   xsave: ecx(26),
   avx: ecx(28),
   f16c: ecx(29),
-  xsave: ecx(26),
-  avx: ecx(28),
-  f16c: ecx(29),
   rdrand: ecx(30),
-  bmi1: leaf7("ebx", 3),
-  avx2: leaf7("ebx", 5),
-  bmi2: leaf7("ebx", 8),
   bmi1: leaf7("ebx", 3),
   avx2: leaf7("ebx", 5),
   bmi2: leaf7("ebx", 8),
@@ -62,8 +54,6 @@ const INSTRUCTIONS = {
   clwb: leaf7("ebx", 24),
   sha: leaf7("ebx", 29),
   rdpid: leaf7("ecx", 22),
-  xsaveopt: xsave(0),
-  xsavec: xsave(1),
   xsaveopt: extendedState(0),
   xsavec: extendedState(1),
   lahf64: extended("ecx", 0),
@@ -85,7 +75,6 @@ const SYSTEM = {
   pat: common(16),
   pse36: common(17),
   hypervisor: ecx(31),
-  xinuse: xsave(2),
   xgetbv1: extendedState(2),
   nx: extended("edx", 20),
   longMode: extended("edx", 29),

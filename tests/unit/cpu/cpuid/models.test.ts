@@ -42,6 +42,12 @@ describe("a model", () => {
     }
   });
 
+  it("of level 3 shows what the level asks for", () => {
+    const level = ["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave"];
+    expect(featuresOf("x86-64-v3")).toEqual(expect.arrayContaining(level));
+    expect(hex(cpuModel("x86-64-v3").cpuid(0xd, 2))).toBe("00000100 00000240 00000000 00000000");
+  });
+
   it("of level 2 shows what the level asks for (x86-64 psABI 3.1.1)", () => {
     expect(featuresOf("x86-64-v2")).toEqual(
       expect.arrayContaining(["cx16", "lahf64", "popcnt", "sse3", "sse4.1", "sse4.2", "ssse3"]),
