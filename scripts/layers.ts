@@ -13,6 +13,12 @@ export interface Box {
 }
 
 const NEUTRAL_CORE = ["native-core/common"];
+/** How addresses, ranges and rules are written, which settings are checked by. */
+const NETWORK_SYNTAX = [
+  "native-core/network/addresses.ts",
+  "native-core/network/firewall/rules.ts",
+  "native-core/network/reach-policy.ts",
+];
 const EMULATOR = ["native-core/wasm", "native-core/ir", "native-core/x86", "native-core/cpu", "native-core/memory"];
 const MACHINE = [
   "native-core/network",
@@ -25,7 +31,7 @@ const MACHINE = [
 
 export const BOXES: readonly Box[] = [
   { path: "native-core/common", uses: [] },
-  { path: "native-core/config", uses: NEUTRAL_CORE },
+  { path: "native-core/config", uses: [...NEUTRAL_CORE, ...NETWORK_SYNTAX] },
   { path: "native-core/protocol", uses: [...NEUTRAL_CORE, "native-core/config"] },
   { path: "native-core/wasm", uses: NEUTRAL_CORE },
   { path: "native-core/ir", uses: [...NEUTRAL_CORE, "native-core/wasm"] },
@@ -80,7 +86,10 @@ export const BOXES: readonly Box[] = [
     uses: [...NEUTRAL_CORE, "native-core/config", "native-core/protocol", "main"],
     packages: ["node:", "electron"],
   })),
-  { path: "renderer", uses: [...NEUTRAL_CORE, "native-core/config", "native-core/protocol", "main/contract"] },
+  {
+    path: "renderer",
+    uses: [...NEUTRAL_CORE, ...NETWORK_SYNTAX, "native-core/config", "native-core/protocol", "main/contract"],
+  },
 ];
 
 /** Packages that exist only for the boxes that list them. */

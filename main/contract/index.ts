@@ -3,6 +3,7 @@
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
 import {
   appEventSchema,
   deletePreviewSchema,
@@ -15,6 +16,7 @@ import {
   machineSummarySchema,
   mediumFactsSchema,
   metricsHistorySchema,
+  networkViewSchema,
   preferencesSchema,
   snapshotIdSchema,
   snapshotSchema,
@@ -78,6 +80,7 @@ export const contract = {
           name: z.string(),
           description: z.string().default(""),
           memoryMiB: z.int().default(256),
+          cpuCount: z.int().default(1),
           /** Null: it boots from its disks and discs, through firmware. */
           kernel: z.string().nullable().default(null),
           initrd: z.string().nullable().default(null),
@@ -278,6 +281,20 @@ export const contract = {
   disks: {
     /** Every disk image that machines know, with what it takes. */
     list: base.route({ method: "GET", path: "/disks" }).output(z.array(diskEntrySchema)),
+  },
+  networks: {
+    /** All that machines are configured for, with members and addresses given out. */
+    list: base.route({ method: "GET", path: "/networks" }).output(z.array(networkViewSchema)),
+    /** Counters, addresses, captures and problems of a running machine's adapters; settings are changed with `machines.configure`. */
+    status: base
+      .route({ method: "GET", path: "/machines/{id}/network" })
+      .input(byMachine)
+      .output(z.array(adapterStatusSchema)),
+    /** Starts a capture into a new pcapng file (in the machine's folder unless `file` names one), or stops it. */
+    capture: base
+      .route({ method: "POST", path: "/machines/{id}/network/capture" })
+      .input(byMachine.extend({ adapterId: z.string(), on: z.boolean(), file: z.string().max(4096).optional() }))
+      .output(z.object({ file: z.string().nullable() })),
   },
   trash: {
     /** Newest first. `machines.undoRemove` brings a machine back. */

@@ -5,6 +5,8 @@ import { ERROR_CODES } from "../../native-core/common/errors.ts";
 import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import { engineCapabilitiesSchema, vmMetricsSchema } from "../../native-core/protocol/engine.ts";
 
+import { leaseSchema } from "../../native-core/protocol/network.ts";
+
 /** Bumped with every incompatible change; checked when a client connects. */
 export const CONTRACT_VERSION = 1;
 
@@ -219,6 +221,24 @@ export const diskEntrySchema = z.object({
   inUse: z.boolean(),
 });
 export type DiskEntry = z.infer<typeof diskEntrySchema>;
+
+/** A network with its members: a NAT stands for those of all adapters, which don't see each other. */
+export const networkViewSchema = z.object({
+  kind: z.enum(["nat", "internal", "host-only"]),
+  name: z.string(),
+  hostAddress: z.string().nullable(),
+  members: z.array(
+    z.object({
+      machineId: machineIdSchema,
+      machineName: z.string(),
+      adapterId: z.string(),
+      mac: z.string(),
+      isUp: z.boolean(),
+    }),
+  ),
+  leases: z.array(leaseSchema),
+});
+export type NetworkView = z.infer<typeof networkViewSchema>;
 
 export const hostInfoSchema = z.object({
   contractVersion: z.int(),

@@ -21,6 +21,7 @@ import { screenshot } from "../services/machines/screen.ts";
 import { sendText, waitForOutput } from "../services/machines/serial.ts";
 import { changeDisc } from "../services/media/discs.ts";
 import { describeMedium } from "../services/media/guess.ts";
+import { capture, listNetworks, networkStatus } from "../services/network/networks.ts";
 import { startMachine } from "../services/snapshots/automatic.ts";
 import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
 import { previewDelete } from "../services/snapshots/preview.ts";
@@ -178,6 +179,13 @@ export function createRouter(app: App) {
       }),
     },
     disks: { list: os.disks.list.handler(() => listDisks(context)) },
+    networks: {
+      list: os.networks.list.handler(() => listNetworks(context)),
+      status: os.networks.status.handler(({ input }) => networkStatus(registry.get(input.id))),
+      capture: os.networks.capture.handler(async ({ input }) => ({
+        file: await capture(registry.get(input.id), input),
+      })),
+    },
     trash: {
       list: os.trash.list.handler(() => listTrash(context)),
       delete: os.trash.delete.handler(async ({ input }) => ({ freedBytes: await deleteTrashed(context, input.name) })),

@@ -19,6 +19,7 @@ import { Lifecycle } from "./machines/lifecycle.ts";
 import { Machine } from "./machines/machine.ts";
 import { MetricsPoller } from "./machines/metrics.ts";
 import { MachineRegistry } from "./machines/registry.ts";
+import { NetworkHub } from "./network/hub.ts";
 import { SnapshotScheduler } from "./snapshots/automatic.ts";
 import { scheduleCleanup } from "./snapshots/cleanup.ts";
 import { TaskService } from "./tasks.ts";
@@ -91,6 +92,7 @@ export class App {
         tasks: new TaskService(events),
         engines: options.engines ?? defaultEngines(),
         launcher: options.launcher ?? launchNodeProcess,
+        hub: new NetworkHub(options.launcher ?? launchNodeProcess, data),
         timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
         images: mediaImages(data.machines),
         resources: new Resources(options.starterFolder),
@@ -134,6 +136,7 @@ export class App {
       await machine.writeBehind();
       await machine.log.flush();
     }
+    this.context.hub.dispose();
     this.context.events.close();
     await this.context.store.close();
     this.#lock.release();

@@ -11,6 +11,7 @@ export const SETTINGS_PAGES = [
   "boot",
   "display",
   "storage",
+  "network",
   "serial",
   "snapshots",
 ] as const;

@@ -2,6 +2,7 @@
 // Identity, state and snapshots are not configuration: they live in the store (main/store) and in the machine record.
 import { z } from "zod";
 import { field } from "./field.ts";
+import { adaptersSchema, defaultAdapter } from "./network-settings.ts";
 import { snapshotSettingsSchema } from "./snapshot-settings.ts";
 
 const CONFIG_VERSION = 1;
@@ -221,6 +222,15 @@ export const machineConfigSchema = z.strictObject({
       example: [{ id: "cd0", file: "/isos/installer.iso" }],
     },
   ),
+  // Machines that were made before there were networks have none.
+  adapters: field(adaptersSchema.default([]), {
+    label: "Network adapters",
+    help: "What each is plugged into, port forwards, firewall rules and limits change at once; the adapters themselves only while the machine is off.",
+    page: "network",
+    change: "running",
+    control: "list",
+    example: [{ ...defaultAdapter("nic0", "52:54:00:12:34:56"), connected: false }],
+  }),
   serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
     label: "Serial ports",
     help: "ttyS0 and ttyS1 in a Linux guest.",
@@ -253,6 +263,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     display: { videoMemoryMiB: 16 },
     disks: [],
     opticalDrives: [],
+    adapters: [],
     serial: [
       { mode: "console", log: true },
       { mode: "none", log: false },

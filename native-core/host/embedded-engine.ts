@@ -17,6 +17,7 @@ import type {
 } from "../protocol/engine.ts";
 import type { Engine, EngineEvent } from "../protocol/engine-interface.ts";
 import { Metrics } from "./metrics.ts";
+import { networkMetrics } from "./network/network-set.ts";
 import { RunningMachine } from "./running-machine.ts";
 import { SerialQueue } from "./serial-queue.ts";
 
@@ -165,8 +166,26 @@ export class EmbeddedEngine implements Engine {
   }
 
   async metrics(): Promise<EngineResult<"metrics">> {
-    const { machine } = this.#require(["running", "paused"], "measured");
-    return this.#metrics.sample(machine);
+    const { machine, network } = this.#require(["running", "paused"], "measured");
+    return { ...this.#metrics.sample(machine), ...networkMetrics(network) };
+  }
+
+  configureNetwork({ adapters }: EngineArgument<"configureNetwork">): Promise<null> {
+    return this.#order(["running", "paused"], "given other networks", async ({ network }) => {
+      await network.configure(adapters);
+      return null;
+    });
+  }
+
+  async networkStatus(): Promise<EngineResult<"networkStatus">> {
+    return this.#require(["running", "paused"], "asked for its networks").network.status();
+  }
+
+  capture({ adapterId, file }: EngineArgument<"capture">): Promise<null> {
+    return this.#order(["running", "paused"], "captured", async ({ network }) => {
+      await network.capture(adapterId, file);
+      return null;
+    });
   }
 
   async abandon(): Promise<void> {

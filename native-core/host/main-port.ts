@@ -1,9 +1,8 @@
 // The message channel to main: a forked Node process and an Electron utility process have different ones.
-import type { EngineOutbound } from "../protocol/engine.ts";
 
 export interface MainPort {
   /** Settles when the message is on its way. */
-  send(message: EngineOutbound): Promise<void>;
+  send(message: object): Promise<void>;
   onMessage(listener: (message: unknown) => void): void;
   onDisconnect(listener: () => void): void;
 }

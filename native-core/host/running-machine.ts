@@ -14,6 +14,7 @@ import { DataSocket } from "./data-socket.ts";
 import { DiskSet } from "./disk-set.ts";
 import { hostInputs } from "./host-inputs.ts";
 import { LogFile } from "./log-file.ts";
+import { NetworkSet } from "./network/network-set.ts";
 import { nodeEventLoop } from "./node-event-loop.ts";
 import { OpticalDrives } from "./optical-drives.ts";
 import { PowerEvents, type PowerHandlers } from "./power-events.ts";
@@ -42,6 +43,7 @@ export class RunningMachine {
   readonly #shape: MachineShape;
   readonly disks: DiskSet;
   readonly optical: OpticalDrives;
+  readonly network: NetworkSet;
   readonly #logs: LogFile[] = [];
   readonly #consoles: readonly SerialConsole[];
   readonly #display: RfbServer | undefined;
@@ -68,6 +70,7 @@ export class RunningMachine {
       running = new RunningMachine(request, createProcessor, firmware, { disks, optical }, events);
       if (request.restoreFrom === null) running.machine.powerOn();
       else await running.#restore(request.restoreFrom);
+      await running.network.start();
       running.#socket = await DataSocket.listen(request.dataSocket, running.accept);
       return running;
     } catch (error) {
@@ -87,6 +90,11 @@ export class RunningMachine {
     const { config } = request;
     this.disks = disks;
     this.optical = optical;
+    this.network = new NetworkSet(config.adapters, {
+      machineId: request.machineId,
+      hubSocket: request.hubSocket ?? null,
+      warn: (message) => events.warn(message),
+    });
     const consoles = [this.#console(request, 0, events), this.#console(request, 1, events)] as const;
     this.#consoles = consoles;
     let processor: CoreProcessor | undefined;
@@ -102,6 +110,7 @@ export class RunningMachine {
       inputs: hostInputs,
       serial: consoles,
       ...storageParts(request, disks, optical, (message) => events.error(message)),
+      adapters: this.network.parts,
       video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20 },
       log: (message) => events.warn(message),
     });
@@ -156,6 +165,7 @@ export class RunningMachine {
     const [disks] = await Promise.allSettled([
       this.disks.drain().then(() => this.disks.close()),
       this.#socket?.close(),
+      this.network.close(),
       this.optical.close(),
       ...this.#logs.map((log) => log.close()),
     ]);

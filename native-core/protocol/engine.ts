@@ -7,6 +7,9 @@
 // The engine knows nothing of the store: it gets file paths, and main records what came of it.
 import { z } from "zod";
 import { machineConfigSchema } from "../config/machine-config.ts";
+import { adaptersSchema } from "../config/network-settings.ts";
+
+import { adapterStatusSchema, networkMetricsSchema } from "./network.ts";
 
 /** Both sides must have the same number; the hello message carries it. */
 export const ENGINE_PROTOCOL_VERSION = 1;
@@ -54,6 +57,8 @@ export const startRequestSchema = z.strictObject({
   logFolder: z.string(),
   /** Path (POSIX) or pipe name (Windows) of the data socket to listen on. */
   dataSocket: z.string(),
+  /** Where the network process listens (hub-server.ts); null when the machine has nothing to do with it. */
+  hubSocket: z.string().nullable().optional(),
   /** A saved state or snapshot memory folder to continue from instead of booting. */
   restoreFrom: z.string().nullable(),
   startPaused: z.boolean(),
@@ -108,6 +113,8 @@ export const vmMetricsSchema = z.object({
   guestBytes: z.number(),
   diskReadBytes: z.number(),
   diskWrittenBytes: z.number(),
+  /** What all adapters together carried; absent in a machine without. */
+  network: networkMetricsSchema.optional(),
 });
 export type VmMetrics = z.infer<typeof vmMetricsSchema>;
 
@@ -141,6 +148,11 @@ export const ENGINE_REQUESTS = {
   ],
   sendText: [z.strictObject({ port: z.int().min(0).max(1), text: z.string().max(65536) }), z.null()],
   metrics: [z.null(), vmMetricsSchema],
+  /** New settings of the same adapters, in force when it answers. Rejects, with everything as before, when they can't be had. */
+  configureNetwork: [z.strictObject({ adapters: adaptersSchema }), z.null()],
+  networkStatus: [z.null(), z.array(adapterStatusSchema)],
+  /** Starts a capture into a new file, or stops the one that runs (null). */
+  capture: [z.strictObject({ adapterId: z.string(), file: z.string().nullable() }), z.null()],
 } as const satisfies Record<string, readonly [z.ZodType, z.ZodType]>;
 
 export type EngineRequestName = keyof typeof ENGINE_REQUESTS;

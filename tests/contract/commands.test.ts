@@ -278,6 +278,35 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await failureOf(client.media.changeDisc({ id, file: "/nowhere.iso" }))).toMatchObject({ code: "NOT_FOUND" });
   });
 
+  it("changes networks of machines in every state, and says who is in them", async () => {
+    const { id, config } = await client.machines.createStarter({ name: "Networked" });
+    const [adapter] = config.adapters;
+    if (!adapter) throw new Error("a new machine has an adapter");
+    const change = (adapters: (typeof config.adapters)[number][]) =>
+      client.machines.configure({ id, config: { ...config, adapters } });
+    const forward = (hostPort: number) =>
+      ({ protocol: "tcp", hostAddress: "127.0.0.1", hostPort, guestAddress: "", guestPort: 80 }) as const;
+    await change([{ ...adapter, network: "internal", networkName: "lab" }]);
+    await client.machines.start({ id });
+    await change([{ ...adapter, forwards: [forward(8080)] }]);
+    // The fake engine can't have port 1: what can't be had is not recorded either.
+    expect(await failureOf(change([{ ...adapter, forwards: [forward(1)] }]))).toMatchObject({ code: "PORT_TAKEN" });
+    expect((await client.machines.get({ id })).config.adapters[0]?.forwards).toEqual([forward(8080)]);
+    expect(await failureOf(change([{ ...adapter, mac: "52:54:00:99:99:99" }]))).toMatchObject({
+      code: "INVALID_STATE",
+      field: "adapters",
+    });
+    expect(await client.networks.status({ id })).toEqual([]);
+    const { file } = await client.networks.capture({ id, adapterId: "nic0", on: true });
+    expect(file).toMatch(/capture-nic0-.*\.pcapng$/);
+    expect(await client.networks.capture({ id, adapterId: "nic0", on: false })).toEqual({ file: null });
+    const networks = await client.networks.list();
+    expect(networks.find(({ kind }) => kind === "nat")?.members).toContainEqual(
+      expect.objectContaining({ machineName: "Networked", adapterId: "nic0", mac: adapter.mac }),
+    );
+    await client.machines.stop({ id, how: "power-off" });
+  });
+
   it("reports failures as data: code, cause, field and remedy", async () => {
     const missing = "000000000000";
     expect(await failureOf(client.machines.start({ id: missing }))).toMatchObject({ code: "NOT_FOUND", field: "id" });

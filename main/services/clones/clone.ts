@@ -6,6 +6,7 @@ import type { ServiceContext } from "../context.ts";
 import { cancelled } from "../failures.ts";
 import { makeMachine, validConfig } from "../machines/creation.ts";
 import type { Machine } from "../machines/machine.ts";
+import { withNewAddresses } from "../network/adapters.ts";
 import type { TaskHandle } from "../tasks.ts";
 import { type CloneSource, cloneSource } from "./clone-source.ts";
 import { copyParts } from "./full-clone.ts";
@@ -57,7 +58,9 @@ export async function makeCopy(
   kind: CloneKind,
   task: TaskHandle,
 ): Promise<Machine> {
-  const config = validConfig({ ...from.config, name, disks: [] });
+  // A copy that goes on with the memory of its source keeps the addresses that its system knows until it boots.
+  const adapters = withNewAddresses(from.config.adapters);
+  const config = validConfig({ ...from.config, name, disks: [], adapters });
   const copy = await makeMachine(context, config, async (paths) => ({
     ...(kind === "full"
       ? await copyParts(context, source, from, paths, task)

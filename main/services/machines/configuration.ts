@@ -7,6 +7,7 @@ import type { newDiskSchema } from "../../contract/index.ts";
 import type { Layer } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import { checkDiscs } from "../media/discs.ts";
+import { applyAdapters } from "../network/adapters.ts";
 import { safetySnapshot } from "../snapshots/automatic.ts";
 import { removeFiles, topLayers } from "../snapshots/layers.ts";
 import { checkBoot, existingImage, makeDisk, validConfig } from "./creation.ts";
@@ -16,7 +17,7 @@ import { isStill, requireState, STATE_NAMES } from "./states.ts";
 /** Yields the snapshot that the change can be undone with, where the machine wants one and something about its hardware changed. */
 export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<string | null> {
   const config = validConfig(wanted);
-  const isSubstantial = changedFields(machine.record.config, config).some((change) => change.change !== "running");
+  const isSubstantial = changedFields(machine.record.config, config).some(isSubstantialChange);
   // Name and notes change at any time; everything else waits for what the machine is doing.
   return isSubstantial
     ? machine.operate(() => applyChanges(context, machine, config))
@@ -31,6 +32,7 @@ async function applyChanges(context: ServiceContext, machine: Machine, config: M
     if (changes.some((change) => change.path.startsWith("boot."))) await checkBoot(context, config);
     if (changes.some((change) => change.path === "disks")) await checkDisks(context, machine, config);
     if (changes.some((change) => change.path === "opticalDrives")) await checkDiscs(config);
+    if (changes.some((change) => change.path === "adapters")) await applyAdapters(context, machine, config.adapters);
     if (changes.length === 0) return null;
     const hardware = changes.find((change) => change.change === "off");
     const disksBefore = machine.record.config.disks;
@@ -38,7 +40,7 @@ async function applyChanges(context: ServiceContext, machine: Machine, config: M
     const disksNow = machine.record.config.disks;
     const wantedNow = { ...config, disks: withNewTops(config.disks, disksBefore, disksNow) };
     // Renaming a machine or describing it does not make it differ from its snapshot.
-    const substantial = changes.some((change) => change.change !== "running");
+    const substantial = changes.some(isSubstantialChange);
     await machine.update((record) => ({
       // Only what was meant to change: the rest may have changed meanwhile, such as the disks' layers by a snapshot.
       config: validConfig(
@@ -55,6 +57,11 @@ async function applyChanges(context: ServiceContext, machine: Machine, config: M
   } finally {
     reservation.dispose();
   }
+}
+
+/** Adapters may change at any time, but what they are plugged into is part of the machine, and a running one has to be told. */
+function isSubstantialChange({ change, path }: SettingField): boolean {
+  return change !== "running" || path === "adapters";
 }
 
 /** The disks that were asked for, those that the machine had before with the layer that is their top by now. */

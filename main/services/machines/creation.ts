@@ -24,6 +24,7 @@ import { explained } from "../failures.ts";
 import { STARTER_PREFIX } from "../host/resources.ts";
 import { newId } from "../ids.ts";
 import { checkDiscs } from "../media/discs.ts";
+import { newAdapters } from "../network/adapters.ts";
 import { checkInitrd, checkKernel } from "./boot-files.ts";
 import { Machine } from "./machine.ts";
 
@@ -46,6 +47,7 @@ export interface CustomMachine {
   /** A disc for its optical drive. A machine without kernel has a drive in any case. */
   readonly iso?: string | null;
   readonly osType?: MachineConfig["osType"];
+  readonly cpuCount?: number;
 }
 
 export async function createStarter(
@@ -65,6 +67,7 @@ export async function createStarter(
   const name = options.name ?? context.registry.freeName("Starter Linux");
   const config = validConfig({
     ...defaultMachineConfig(name, boot),
+    adapters: newAdapters(),
     ...(options.memoryMiB !== undefined && { memoryMiB: options.memoryMiB }),
     ...(options.description !== undefined && { description: options.description }),
   });
@@ -81,10 +84,12 @@ export async function createCustom(context: ServiceContext, options: CustomMachi
   const { kernel, initrd, commandLine, iso = null, osType = "linux" } = options;
   const config = validConfig({
     ...defaultMachineConfig(options.name, { kernel, initrd, commandLine }),
+    adapters: newAdapters(),
     opticalDrives: iso !== null || kernel === null ? [{ id: "cd0", file: iso }] : [],
     osType,
     description: options.description,
     memoryMiB: options.memoryMiB,
+    ...(options.cpuCount !== undefined && { cpuCount: options.cpuCount }),
   });
   await checkBoot(context, config);
   await checkDiscs(config);

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
+import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { StartRequest } from "../../../native-core/protocol/engine.ts";
 import type { MachineState } from "../../contract/schemas.ts";
 import { engineNamed } from "../../engines/index.ts";
@@ -18,6 +19,7 @@ import type { ServiceContext } from "../context.ts";
 import { explained, failureOf } from "../failures.ts";
 import { newGenerationId, newId } from "../ids.ts";
 import { checkDiscs, discEjected } from "../media/discs.ts";
+import { needsHub } from "../network/adapters.ts";
 import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
@@ -259,6 +261,13 @@ export class Lifecycle {
     return outcome;
   }
 
+  /** Any adapter may be moved to a switch later. */
+  async #hubSocket({ adapters }: MachineConfig): Promise<string | null> {
+    const { hub } = this.#context;
+    if (needsHub(adapters)) await hub.ensure();
+    return adapters.length > 0 ? hub.socketPath() : null;
+  }
+
   async #startRequest(machine: Machine): Promise<StartRequest> {
     const { config, savedState } = machine.record;
     const { resources, store, images } = this.#context;
@@ -285,6 +294,7 @@ export class Lifecycle {
       ...(kernel === null && { firmware: await resources.firmware() }),
       disks,
       opticalDrives: config.opticalDrives,
+      hubSocket: await this.#hubSocket(config),
       chunkFolder: store.data.chunks,
       logFolder: machine.paths.logs,
       dataSocket: await dataSocketPath(store.data, machine.id),

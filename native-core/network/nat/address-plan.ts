@@ -1,7 +1,7 @@
 // Who is who in the small network around a guest.
 //
 //   NAT (QEMU's numbers, which guests and documents know):  10.0.2.2 gateway   10.0.2.3 name server   10.0.2.15... guests
-//   host-only network n:                                    192.168.56+n.1 the host                    .100... guests
+//   host-only network:                                      192.168.n.1 the host   .100... guests, n by the network's name
 import { parseAddress } from "../addresses.ts";
 
 export interface AddressPlan {
@@ -37,9 +37,12 @@ export const NAT_PLAN: AddressPlan = {
   linkLocal: LINK_LOCAL,
 };
 
-/** `network` is a /24. */
-export function hostOnlyPlan(network: Uint8Array): AddressPlan {
-  const [a = 0, b = 0, c = 0] = network;
+/** The plan of a host-only network follows from its name, so that it is the same whenever and wherever it is used. */
+export function hostOnlyPlan(name: string): AddressPlan {
+  // FNV-1a
+  let hash = 0x811c9dc5;
+  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  const [a, b, c] = [192, 168, 56 + (hash % 190)];
   return {
     network: Uint8Array.of(a, b, c, 0),
     prefix: 24,

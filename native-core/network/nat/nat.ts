@@ -343,9 +343,13 @@ export class Nat implements NetworkEnd {
     return { sourceMac: this.#plan.gatewayMac, destinationMac };
   }
 
-  /** Whom a port forward without address means. */
+  /** Whom a port forward without address means: where the guest was last heard, else the first address that is given out. */
   #firstGuest(): Uint8Array {
     const { network, firstLease } = this.#plan;
+    for (const [key, mac] of [...this.#neighbors].reverse()) {
+      if (key.length !== 4 || !sameBytes(mac, 0, this.#guestMac, 0, 6)) continue;
+      return Uint8Array.from(key, (character) => character.charCodeAt(0));
+    }
     const [lease] = this.#dhcp.leases;
     return (
       lease?.address ?? Uint8Array.of(network[0] as number, network[1] as number, network[2] as number, firstLease)

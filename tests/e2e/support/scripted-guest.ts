@@ -131,6 +131,9 @@ const handlers: Handlers = {
   changeDisc: () => ({ changed: true }),
   mergeStep: () => ({ offset: 1, sizeBytes: 1, done: true }),
   reopenLayers: () => null,
+  configureNetwork: () => null,
+  networkStatus: () => [],
+  capture: () => null,
   pause: () => (runState("paused"), null),
   resume: () => (runState("running"), null),
   reset() {

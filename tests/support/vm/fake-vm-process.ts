@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { createServer, type Socket } from "node:net";
 import path from "node:path";
 import { mediaImages } from "../../../main/services/disks/media-images.ts";
+import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import {
   ENGINE_PROTOCOL_VERSION,
   ENGINE_REQUESTS,
@@ -126,6 +127,13 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     if (text === "crash\n") throw process.exit(3);
     return null;
   },
+  configureNetwork: ({ adapters }) => {
+    const taken = adapters.flatMap(({ forwards }) => forwards).find(({ hostPort }) => hostPort === 1);
+    if (taken) throw new AppError("PORT_TAKEN", "port 1 is taken");
+    return null;
+  },
+  networkStatus: () => [],
+  capture: () => null,
   metrics: () => ({ mips: 1, cpuShare: 0.5, residentBytes: 1, guestBytes: 1, diskReadBytes: 0, diskWrittenBytes: 0 }),
 };
 
@@ -154,7 +162,8 @@ async function serve(message: unknown): Promise<void> {
     const result = await (handlers[name] as (value: unknown) => unknown)(parsed);
     send({ kind: "reply", id, result });
   } catch (error) {
-    send({ kind: "failure", id, error: { code: "ENGINE_FAILED", message: String(error), details: {} } });
+    const code = isAppError(error) ? error.code : "ENGINE_FAILED";
+    send({ kind: "failure", id, error: { code, message: String(error), details: {} } });
   }
 }
 
