@@ -17,6 +17,7 @@ export const TEST_TOOLS: readonly SystemTool[] = [
   { path: "/usr/bin/chromium", package: "chromium", neededFor: "the browser tests" },
   { path: "/usr/bin/qemu-img", package: "qemu-utils", neededFor: "checking our disk images against QEMU's own tools" },
   { path: "/usr/bin/as", package: "binutils", neededFor: "assembling test programs" },
+  { path: "/usr/bin/mmdebstrap", package: "mmdebstrap", neededFor: "the system that test guests run" },
   { path: "/sbin/mke2fs", package: "e2fsprogs", neededFor: "making Starter's disk" },
 ];
 

@@ -12,9 +12,18 @@ import {
   type Slice,
 } from "../../native-core/machine/machine.ts";
 import { characterDevice, cpioArchive, directory, file } from "../../scripts/starter/cpio.ts";
+import { type KernelModule, modulesInLoadOrder } from "../../scripts/starter/modules.ts";
 import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts";
 
 const CACHE = fileURLToPath(new URL("../../.cache/packages", import.meta.url));
+
+/** Modules of a flavour's kernel and what they depend on, in load order. */
+async function kernelModules(flavour: KernelFlavour, names: readonly string[]): Promise<KernelModule[]> {
+  if (names.length === 0) return [];
+  const kernel = await dependencyOf(`linux-image-${flavour}`);
+  const folder = join(await unpackedPackage(kernel, CACHE), "lib/modules", kernel.replace("linux-image-", ""));
+  return modulesInLoadOrder(folder, names);
+}
 
 export type KernelFlavour = "cloud-amd64" | "amd64";
 
@@ -26,8 +35,14 @@ export async function debianKernel(flavour: KernelFlavour): Promise<{ file: stri
   return { file: join(folder, name), bytes: new Uint8Array(await readFile(join(folder, name))) };
 }
 
-/** An initial RAM disk whose PID 1 mounts the usual file systems, installs busybox and runs `script` with sh on ttyS0. */
-export async function initramfs(script: string): Promise<{ file: string; bytes: Uint8Array }> {
+/**
+ * An initial RAM disk whose PID 1 mounts the usual file systems, installs busybox, loads `modules` and runs `script` with sh on ttyS0.
+ * Modules come with what they depend on.
+ */
+export async function initramfs(
+  script: string,
+  modules: readonly KernelModule[] = [],
+): Promise<{ file: string; bytes: Uint8Array }> {
   const busybox = await readFile(join(await unpackedPackage("busybox-static", CACHE), "bin/busybox"));
   const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -36,13 +51,15 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
+${modules.map(({ name }) => `insmod /modules/${name}.ko`).join("\n")}
 ${script}
 `;
   const bytes = cpioArchive([
-    ...["bin", "dev", "proc", "sys"].map(directory),
+    ...["bin", "dev", "proc", "sys", "modules", "new"].map(directory),
     characterDevice("dev/console", 5, 1),
     file("bin/busybox", busybox, true),
     file("init", new TextEncoder().encode(init), true),
+    ...modules.map(({ name, data }) => file(`modules/${name}.ko`, data)),
   ]);
   return { file: "test initramfs", bytes };
 }
@@ -51,6 +68,8 @@ export interface GuestOptions {
   flavour: KernelFlavour;
   /** Run by PID 1. */
   script: string;
+  /** Kernel modules to load before it. */
+  modules?: readonly string[];
   createProcessor: ProcessorFactory;
   memoryMib?: number;
   commandLine?: string;
@@ -73,7 +92,7 @@ export class LinuxGuest {
 
   static async start(options: GuestOptions): Promise<LinuxGuest> {
     const kernel = await debianKernel(options.flavour);
-    const initrd = await initramfs(options.script);
+    const initrd = await initramfs(options.script, await kernelModules(options.flavour, options.modules ?? []));
     const memoryBytes = (options.memoryMib ?? 256) << 20;
     const commandLine = options.commandLine ?? "console=ttyS0 panic=-1";
     const guest = new LinuxGuest((sink) =>

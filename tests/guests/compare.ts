@@ -1,0 +1,86 @@
+// A guest that runs Debian's glibc programs from the disk of debian-root.ts, for comparing what they print with what they print
+// natively. Every command runs in a shell of its own.
+import { type FileHandle, open } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
+import type { BlockBackend } from "../../native-core/devices/block-backend.ts";
+import { coreProcessor } from "../../native-core/machine/processor.ts";
+import { LinuxGuest } from "../support/linux-guest.ts";
+import { type DebianRoot, debianRoot, ENVIRONMENT, runNatively } from "./debian-root.ts";
+
+const BOOT_TIMEOUT_MS = 600_000;
+const CHECK_TIMEOUT_MS = 1_800_000;
+
+/** A test for each of `checks`, title to command: in the guest it has to print what it prints natively. */
+export function compareWithNative(checks: Readonly<Record<string, string>>): void {
+  describe.skipIf(process.getuid?.() !== 0)(
+    "Debian's programs in the guest (needs root for mmdebstrap and chroot)",
+    () => {
+      let root: DebianRoot;
+      let disk: FileHandle;
+      let guest: LinuxGuest;
+
+      beforeAll(async () => {
+        root = await debianRoot();
+        disk = await open(root.disk);
+        guest = await LinuxGuest.start({
+          flavour: "cloud-amd64",
+          modules: ["virtio_pci", "virtio_blk", "virtio_rng"],
+          script: SETUP,
+          createProcessor: coreProcessor(new WebAssembly.Module(buildInterpreter())),
+          memoryMib: 768,
+          parts: { disks: [{ id: "disk0", backend: await readOnlyBackend(disk) }] },
+        });
+        await guest.waitFor("GUEST-READY");
+      }, BOOT_TIMEOUT_MS);
+
+      afterAll(() => disk?.close());
+
+      for (const [name, command] of Object.entries(checks)) {
+        it(
+          name,
+          async () => {
+            const native = await runNatively(root, command);
+            expect(native).not.toBe("");
+            expect(await runInGuest(guest, command)).toBe(native);
+          },
+          CHECK_TIMEOUT_MS,
+        );
+      }
+    },
+  );
+}
+
+async function readOnlyBackend(disk: FileHandle): Promise<BlockBackend> {
+  const refuse = () => Promise.reject(new Error("the disk is read-only"));
+  return {
+    sizeBytes: (await disk.stat()).size,
+    readOnly: true,
+    read: async (offset, target) => void (await disk.read(target, 0, target.length, offset)),
+    write: refuse,
+    flush: async () => {},
+    discard: refuse,
+    writeZeroes: refuse,
+  };
+}
+
+const SETUP = `stty -F /dev/ttyS0 raw -echo
+mount -t ext4 -o ro /dev/vda /new
+mount -t tmpfs tmpfs /new/tmp
+mount --move /dev /new/dev
+mount --move /proc /new/proc
+exec chroot /new /usr/bin/env -i ${ENVIRONMENT.join(" ")} /bin/bash -c '
+echo GUEST-READY
+while read -r line; do
+  echo "<begin>"; cd /tmp; bash -c "$(echo "$line" | base64 -d)" </dev/null 2>/dev/null | cat; echo "<end>"
+done'
+`;
+
+/** The command travels as base64, so that no terminal or shell reads anything into it. */
+async function runInGuest(guest: LinuxGuest, command: string): Promise<string> {
+  const position = guest.console.length;
+  guest.type(`${Buffer.from(command).toString("base64")}\n`);
+  await guest.waitFor("<end>", position, 3600);
+  const printed = guest.console.slice(position);
+  return printed.slice(printed.indexOf("<begin>\n") + 8, printed.indexOf("<end>"));
+}
