@@ -36,17 +36,15 @@ export function compareWithNative(checks: Readonly<Record<string, string>>): voi
 
       afterAll(() => disk?.close());
 
-      for (const [name, command] of Object.entries(checks)) {
-        it(
-          name,
-          async () => {
-            const native = await runNatively(root, command);
-            expect(native).not.toBe("");
-            expect(await runInGuest(guest, command)).toBe(native);
-          },
-          CHECK_TIMEOUT_MS,
-        );
-      }
+      it.each(Object.entries(checks))(
+        "%s",
+        async (_, command) => {
+          const native = await runNatively(root, command);
+          expect(native).not.toBe("");
+          expect(await runInGuest(guest, command)).toBe(native);
+        },
+        CHECK_TIMEOUT_MS,
+      );
     },
   );
 }
