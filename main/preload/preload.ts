@@ -1,5 +1,5 @@
 // The bridge into the window, the only code with access to both sides: it forwards requests for ports and hands ports over.
-import { contextBridge, ipcRenderer } from "electron";
+import { contextBridge, ipcRenderer, webUtils } from "electron";
 import { PORT, REQUEST_PORT } from "../desktop/ipc-names.ts";
 
 /** The part of the window that is used; main is compiled without DOM typings. */
@@ -15,5 +15,9 @@ ipcRenderer.on(PORT, (event, id: string) => page.postMessage({ terrariumPort: id
 contextBridge.exposeInMainWorld("terrarium", {
   requestPort(id: string, target: string): void {
     ipcRenderer.send(REQUEST_PORT, id, target);
+  },
+  // Electron answers for files that the user handed to the window, and for nothing else.
+  pathOf(file: Parameters<typeof webUtils.getPathForFile>[0]): string {
+    return webUtils.getPathForFile(file);
   },
 });

@@ -5,6 +5,7 @@ import { useStore } from "../api/store.ts";
 import { ConnectionBanner } from "../features/connection/connection-banner.tsx";
 import { ConnectionProblem } from "../features/connection/connection-problem.tsx";
 import { MachineWindow } from "../features/machine-window/machine-window.tsx";
+import { useDiscDrop } from "../features/media/use-disc-drop.ts";
 import { Toasts } from "../features/notifications/toasts.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { useHotkeys } from "./hotkeys.ts";
@@ -22,6 +23,7 @@ export function App() {
   useApplyTheme();
   useApplyLanguage();
   useHotkeys();
+  useDiscDrop();
   const state = useStore(connection.state);
   const everOpen = useStore(connection.everOpen);
   const loaded = useStore(preferencesLoaded);

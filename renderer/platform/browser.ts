@@ -41,4 +41,4 @@ function openDataChannel(machineId: string, channel: DataChannelName): DataSocke
   return socket;
 }
 
-export const browserPlatform: Platform = { kind: "browser", connect, openDataChannel };
+export const browserPlatform: Platform = { kind: "browser", connect, openDataChannel, pathOf: () => null };

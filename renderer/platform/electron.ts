@@ -7,6 +7,8 @@ import type { DataChannelName, DataSocket, Platform, RpcConnection } from "./pla
 /** What the preload exposes. `rpc`, or `data/<machineId>/<channel>`. */
 interface TerrariumBridge {
   requestPort(id: string, target: string): void;
+  /** Path of a file that the user dropped; empty for anything else. */
+  pathOf(file: File): string;
 }
 
 declare global {
@@ -102,4 +104,9 @@ function openDataChannel(machineId: string, channel: DataChannelName): DataSocke
   return new PortSocket(`data/${machineId}/${channel}`);
 }
 
-export const electronPlatform: Platform = { kind: "electron", connect, openDataChannel };
+export const electronPlatform: Platform = {
+  kind: "electron",
+  connect,
+  openDataChannel,
+  pathOf: (file) => window.terrarium?.pathOf(file) || null,
+};

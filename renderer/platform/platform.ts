@@ -35,4 +35,6 @@ export interface Platform {
   /** Rejects when the host can't be reached, with `AccessDenied` when it refuses this window. */
   connect(): Promise<RpcConnection>;
   openDataChannel(machineId: string, channel: DataChannelName): DataSocket;
+  /** Where a dropped file lies on the host; null where the shell does not tell. */
+  pathOf(file: File): string | null;
 }

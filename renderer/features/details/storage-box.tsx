@@ -4,13 +4,21 @@ import type { MachineDetails } from "../../../main/contract/schemas.ts";
 import { Box, Row } from "../../ui/box.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { Meter } from "../../ui/meter.tsx";
+import { DiscRow } from "../media/disc-row.tsx";
 import { SettingLink } from "./setting-link.tsx";
 
-/** virtio disks in the guest's order: vda, vdb, ... */
-const guestDevice = (index: number): string => `vd${String.fromCharCode(97 + index)}`;
+/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., IDE ones sda, sdb, ... */
+function guestDevices({ config }: MachineDetails): string[] {
+  const counts = { vd: 0, sd: 0 };
+  return config.disks.map(({ bus }) => {
+    const kind = bus === "ide" ? "sd" : "vd";
+    return `${kind}${String.fromCharCode(97 + counts[kind]++)}`;
+  });
+}
 
 export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
   const { t } = useTranslation();
+  const names = guestDevices(machine);
   return (
     <Box name="storage" title={t("details.boxes.storage")}>
       {machine.disks.length === 0 && (
@@ -23,7 +31,7 @@ export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
           const used = formatBytes(disk.usedBytes);
           const size = formatBytes(disk.sizeBytes);
           return (
-            <Row key={disk.id} label={guestDevice(index)}>
+            <Row key={disk.id} label={names[index] ?? disk.id}>
               <SettingLink machineId={machine.id} field="disks" label={disk.id}>
                 {disk.file.split(/[\\/]/).at(-1)} ({disk.format}
                 {disk.readOnly && `, ${t("details.readOnly")}`})
@@ -35,6 +43,9 @@ export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
             </Row>
           );
         })}
+        {machine.config.opticalDrives.map((drive) => (
+          <DiscRow key={drive.id} machine={machine} drive={drive} />
+        ))}
       </dl>
     </Box>
   );

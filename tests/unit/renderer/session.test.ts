@@ -22,6 +22,7 @@ function fakePlatform(host: () => HostInfo | Error) {
   const platform: Platform = {
     kind: "browser",
     connect,
+    pathOf: () => null,
     openDataChannel: () => {
       throw new Error("not used here");
     },
