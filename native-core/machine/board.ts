@@ -44,6 +44,8 @@ export interface BoardServices {
   readonly power: PowerControl;
   /** Input `irq` (0..15) of both interrupt controllers. Devices on one input share it. */
   isaLine(irq: number): InterruptLine;
+  /** Host work began that the guest may poll for: the host gets its turn soon and often until the result is called. */
+  awaitHost(): () => void;
   /** Brings the result of host work into the machine at a defined point (machine/inputs.ts). */
   deliver(apply: () => void): void;
   /** Guest misbehaviour worth a line in the log. Rate-limited. */

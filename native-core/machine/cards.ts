@@ -122,10 +122,10 @@ function ideCard(drives: readonly IdePart[]): PciCard {
   return {
     slot: ISA_BRIDGE_SLOT,
     functionNumber: IDE_FUNCTION,
-    create: ({ bus, memory, isaLine, deliver }) => {
+    create: ({ bus, memory, isaLine, deliver, awaitHost }) => {
       const at = (position: number): IdeDriveParts | undefined => {
         const part = drives.find((each) => each.position === position);
-        return part && { ...part, serial: part.id, deliver };
+        return part && { ...part, serial: part.id, deliver, awaitHost };
       };
       return new IdeController({ bus, memory, isaLine, drives: [at(0), at(1), at(2), at(3)] });
     },

@@ -30,6 +30,8 @@ import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { VcpuScheduler } from "./scheduler.ts";
 
+/** The longest slice while a guest without interrupts, such as firmware, polls for what the host is doing. */
+const AWAITING_SLICE_NS = 200_000n;
 /** 1: one vCPU, in `cpu`. */
 const MACHINE_STATE_VERSION = 2;
 
@@ -114,6 +116,8 @@ export class Machine {
   readonly #scheduler: VcpuScheduler;
   readonly #instructionTime: boolean;
   #request: "reset" | "poweroff" | undefined;
+  /** Pieces of host work that the guest may be polling for. */
+  #awaited = 0;
 
   constructor(parts: MachineParts) {
     const { memoryBytes, vcpuCount = 1 } = parts;
@@ -163,6 +167,7 @@ export class Machine {
           requestReset: () => this.#requestPower("reset"),
           requestPowerOff: () => this.#requestPower("poweroff"),
         },
+        awaitHost: () => this.#awaitHost(),
         deliver: (apply) => {
           this.inputs.deliver(apply);
           // A device may get its answer at once, as from a network that lives in this process: the guest shall not wait out its slice.
@@ -228,12 +233,13 @@ export class Machine {
   /** Runs for about `maxNs` of virtual time, or until the machine halts or wants something of the host. */
   runSlice(maxNs: bigint): Slice {
     assert(!this.clock.paused, "a paused machine does not run");
-    const endNs = this.clock.nowNs() + maxNs;
+    const startNs = this.clock.nowNs();
     for (;;) {
       this.inputs.drain();
       this.clock.fireDue();
       if (this.#request !== undefined) return { state: this.#request, nextDeadlineNs: undefined };
       const nowNs = this.clock.nowNs();
+      const endNs = startNs + (this.#awaited > 0 && maxNs > AWAITING_SLICE_NS ? AWAITING_SLICE_NS : maxNs);
       if (nowNs >= endNs) return { state: "running", nextDeadlineNs: undefined };
       const nextNs = this.#earliest(endNs);
       const before = this.#scheduler.retired;
@@ -349,6 +355,14 @@ export class Machine {
         this.board.acpi.pressPowerButton();
         break;
     }
+  }
+
+  #awaitHost(): () => void {
+    this.#awaited++;
+    for (const vcpu of this.vcpus) vcpu.requestExit();
+    return () => {
+      this.#awaited--;
+    };
   }
 
   #requestPower(request: "reset" | "poweroff"): void {

@@ -28,6 +28,8 @@ export interface IdeDriveParts {
   readonly cdRom?: ScsiCdRom;
   /** Brings a completion into the machine at a moment the machine chooses (machine/inputs.ts). */
   readonly deliver: (apply: () => void) => void;
+  /** Told when the medium starts to work; the result is called when it has. */
+  readonly awaitHost?: () => () => void;
   readonly onError?: ((request: string, error: unknown) => void) | undefined;
 }
 
@@ -328,8 +330,10 @@ export class IdeDrive {
     transfer.waiting = true;
     this.#status |= ATA_STATUS.BUSY;
     const epoch = this.#epoch;
+    const arrived = this.#parts.awaitHost?.();
     const settle = (apply: () => void): void =>
       this.#parts.deliver(() => {
+        arrived?.();
         if (epoch !== this.#epoch || this.#transfer !== transfer) return;
         transfer.waiting = false;
         apply();
