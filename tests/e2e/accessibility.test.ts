@@ -74,9 +74,13 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
   test("the form of a new machine with its mistakes, and the file picker", async () => {
     await page.getByRole("button", { name: "New", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "New machine" });
-    await dialog.getByRole("button", { name: "Create", exact: true }).last().click();
-    await dialog.getByText("Choose a kernel file.").waitFor();
+    await dialog.getByRole("button", { name: "Next" }).click();
+    await dialog.getByText("Choose an ISO image.").waitFor();
     expect(await findings(page)).toEqual([]);
+    await dialog.getByText("All on one page").click();
+    await dialog.getByRole("spinbutton", { name: "Memory" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await dialog.getByText("All on one page").click();
     await dialog.getByRole("button", { name: "Browse…" }).first().click();
     const picker = page.getByRole("dialog", { name: "Choose a file on the host" });
     await picker.getByRole("list", { name: "Files and folders" }).waitFor();

@@ -1,12 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { MediumFacts } from "../../../main/contract/schemas.ts";
 import { SETTINGS_PAGES } from "../../../native-core/config/field.ts";
 import { defaultMachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
+import { planOf } from "../../../renderer/features/new-machine/plan-text.ts";
 import {
   createRequest,
   formFieldOf,
   NEW_MACHINE_DEFAULTS,
+  type NewMachineForm,
   newMachineSchema,
+  STEP_FIELDS,
+  suggestionsOf,
 } from "../../../renderer/features/new-machine/schema.ts";
 import {
   choices,
@@ -82,7 +87,7 @@ describe("validation with the host's schema", () => {
 });
 
 describe("the form of a new machine", () => {
-  const filled = { ...NEW_MACHINE_DEFAULTS, name: "Box", kernel: "/k" };
+  const filled: NewMachineForm = { ...NEW_MACHINE_DEFAULTS, name: "Box", source: "kernel", kernel: "/k" };
   const mistakes = (change: object) =>
     newMachineSchema.safeParse({ ...filled, ...change }).error?.issues.map((issue) => issue.path.join("."));
 
@@ -98,6 +103,39 @@ describe("the form of a new machine", () => {
     expect(createRequest({ ...filled, diskKind: "existing", diskFile: "/d" }).disks).toEqual([{ file: "/d" }]);
   });
 
+  test("what belongs to another source than the chosen one is not sent", () => {
+    const both = { ...filled, iso: "/d.iso" };
+    expect(createRequest(both)).toMatchObject({ iso: null, kernel: "/k" });
+    expect(createRequest({ ...both, source: "disc" })).toMatchObject({ iso: "/d.iso", kernel: null, commandLine: "" });
+  });
+
+  test("a disc suggests what the user has not touched", () => {
+    const facts = { name: "Debian", osType: "linux", memoryMiB: 1024, diskMiB: 20480 } as MediumFacts;
+    expect(suggestionsOf(facts, { name: true })).toEqual({
+      osType: "linux",
+      memoryMiB: 1024,
+      diskKind: "create",
+      diskSizeMiB: 20480,
+    });
+    expect(suggestionsOf({ ...facts, diskMiB: 0 }, {})).toMatchObject({ name: "Debian", diskKind: "none" });
+  });
+
+  test("the plan says in words what the form says in fields", () => {
+    expect(planOf(filled)).toBe(
+      "“Box” starts the kernel k with 512 MiB of memory and 1 processor. " +
+        "It gets a new disk of 8 GiB that takes hardly any space until it is used. It starts right away.",
+    );
+    expect(planOf({ ...filled, source: "disc", diskKind: "none", startNow: false, cpuCount: 2 })).toBe(
+      "“Box” has nothing to boot from yet with 512 MiB of memory and 2 processors. " +
+        "It has no disk: what it does is lost when it is switched off. It is not started yet.",
+    );
+  });
+
+  test("every field belongs to one step of the wizard, in the order of the steps", () => {
+    const fields = Object.keys(NEW_MACHINE_DEFAULTS).filter((field) => field !== "startNow");
+    expect(Object.values(STEP_FIELDS).flat().toSorted()).toEqual(fields.toSorted());
+  });
+
   test.each([
     [{ kernel: " " }, "kernel"],
     [{ memoryMiB: Number.NaN }, "memoryMiB"],
@@ -106,6 +144,9 @@ describe("the form of a new machine", () => {
     [{ diskSizeMiB: Number.NaN }, "diskSizeMiB"],
     [{ diskKind: "existing" }, "diskFile"],
     [{ name: "a/b" }, "name"],
+    [{ source: "disc" }, "iso"],
+    [{ source: "disk" }, "diskKind"],
+    [{ cpuCount: 9 }, "cpuCount"],
   ])("%j is refused at %s", (change, field) => {
     expect(mistakes(change)).toContain(field);
   });
@@ -114,6 +155,7 @@ describe("the form of a new machine", () => {
     ["name", "name"],
     ["config.boot.kernel", "kernel"],
     ["disks.0.file", "diskSizeMiB"],
+    ["opticalDrives.0.file", "iso"],
     ["something.else", undefined],
     [undefined, undefined],
   ])("the host's field %s is the form's field %s", (hostField, expected) => {

@@ -1,0 +1,36 @@
+// What will happen, in one sentence.
+import { i18n } from "../../i18n/index.ts";
+import { formatMiB } from "../../ui/format.ts";
+import type { NewMachineForm } from "./schema.ts";
+
+const fileName = (file: string): string => file.split(/[\\/]/).at(-1) ?? file;
+
+function sourceText(form: NewMachineForm): string {
+  const files = { disc: form.iso, disk: form.diskFile, kernel: form.kernel };
+  const file = fileName(files[form.source]);
+  return file ? i18n.t(`create.plan.${form.source}`, { file }) : i18n.t("create.plan.nothing");
+}
+
+function diskText(form: NewMachineForm): string {
+  if (form.diskKind === "create") return i18n.t("create.plan.newDisk", { size: formatMiB(form.diskSizeMiB || 0) });
+  if (form.diskKind === "none") return i18n.t("create.plan.noDisk");
+  return form.source === "disk" ? "" : i18n.t("create.plan.oldDisk", { file: fileName(form.diskFile) });
+}
+
+/** The sentence for a form that may still be incomplete. */
+export function planOf(form: NewMachineForm): string {
+  const hardware = i18n.t("create.plan.hardware", {
+    memory: formatMiB(form.memoryMiB || 0),
+    processors: i18n.t("create.plan.processors", { count: form.cpuCount || 1 }),
+  });
+  const start = i18n.t(form.startNow ? "create.plan.startNow" : "create.plan.startLater");
+  return [
+    i18n.t("create.plan.name", { name: form.name.trim() || "…" }),
+    sourceText(form),
+    hardware,
+    diskText(form),
+    start,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
