@@ -72,7 +72,12 @@ export class StateSaver {
     const layers = options.overlays ? await disks.prepareLayers(options.overlays) : [];
     // A moment before the pause: drawing a screen for the first time takes longer than all the rest of it.
     const thumbnail = grabThumbnail();
-    const writer = new StateWriterClient({ folder: options.folder, chunkFolder, baseFolder: this.#baseFolder });
+    const writer = new StateWriterClient({
+      folder: options.folder,
+      chunkFolder,
+      baseFolder: this.#baseFolder,
+      basePacks: base.packs,
+    });
     let taken: Hold;
     try {
       taken = await this.#takeHold(options, base, layers);

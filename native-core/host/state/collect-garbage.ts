@@ -13,11 +13,23 @@ export async function collectGarbage(chunkFolder: string, nowMs: number, graceMs
   let freed = 0;
   for (const name of await readdir(chunkFolder)) {
     const file = join(chunkFolder, name);
-    if (!/\.(pack|tmp)$/.test(name)) continue;
+    if (!/\.(pack|tmp)$/.test(name) || isBeingWritten(name)) continue;
     const found = await stat(file).catch(() => undefined);
     if (!found?.isFile() || found.nlink > 1 || nowMs - Math.max(found.mtimeMs, found.ctimeMs) < graceMs) continue;
     await unlink(file);
     freed += found.size;
   }
   return freed;
+}
+
+/** Packs under construction are named by their writer (pack-file.ts). */
+function isBeingWritten(name: string): boolean {
+  const [, pid] = /^writing-(\d+)-[0-9a-f]+\.tmp$/.exec(name) ?? [];
+  if (pid === undefined) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }

@@ -45,12 +45,15 @@ export class PackWriter {
   /** Other packs, open for comparing. */
   readonly #others = new Map<string, number>();
   readonly #fd: number;
+  readonly #pin: (pack: string) => boolean;
   #buffer: Buffer[] = [];
   #buffered = 0;
   #position = HEADER_BYTES;
 
-  constructor(folder: string) {
+  /** `pin` is called before a chunk of another pack is relied on: it keeps that pack from being collected, or says that it is gone. */
+  constructor(folder: string, pin: (pack: string) => boolean = () => true) {
     this.#folder = folder;
+    this.#pin = pin;
     this.#known = knownChunks(folder);
     this.#temporary = join(
       folder,
@@ -98,7 +101,8 @@ export class PackWriter {
       }
       const stored = new Uint8Array(chunk.storedBytes);
       if (readSync(fd, stored, 0, stored.length, chunk.offset) < stored.length) return false;
-      return Buffer.compare(zstdDecompressSync(stored, { maxOutputLength: contents.length }), contents) === 0;
+      const isSame = Buffer.compare(zstdDecompressSync(stored, { maxOutputLength: contents.length }), contents) === 0;
+      return isSame && this.#pin(pack);
     } catch {
       return false;
     }

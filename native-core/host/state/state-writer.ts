@@ -1,11 +1,11 @@
 // Writes one state folder: chunks as they come, then everything else, then the name. Synchronous; runs in a worker.
 //
-// Order: pack durable -> folder.tmp with links, page map and state.json durable -> rename -> parent folder durable. A kill leaves a
-// folder.tmp or a pack without links, both of which the next clean-up removes.
+// Order: folder.tmp with links to the packs that are relied on -> pack durable -> page map and state.json durable -> rename -> parent folder
+// durable. A kill leaves a folder.tmp or a pack without links, both of which the next clean-up removes. The links come first because
+// packs without a second link may be collected at any time (collect-garbage.ts).
 import {
   closeSync,
   copyFileSync,
-  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -25,6 +25,8 @@ export interface StateTarget {
   readonly chunkFolder: string;
   /** Folder of the state whose pages are the base, in case the chunk folder has lost a pack of it. */
   readonly baseFolder: string | null;
+  /** Packs of the base, to be kept from the first moment on. */
+  readonly basePacks?: readonly string[];
 }
 
 export interface StateSummary {
@@ -37,11 +39,35 @@ export class StateWriter {
   readonly #packs: PackWriter;
   readonly #chunks: ReturnType<PackWriter["add"]>[] = [];
   readonly #changes = new Map<number, number>();
+  readonly #temporary: string;
+  readonly #pinned = new Set<string>();
 
   constructor(target: StateTarget) {
     this.#target = target;
+    this.#temporary = `${target.folder}.tmp`;
     mkdirSync(target.chunkFolder, { recursive: true, mode: 0o700 });
-    this.#packs = new PackWriter(target.chunkFolder);
+    rmSync(this.#temporary, { recursive: true, force: true });
+    mkdirSync(join(this.#temporary, PACKS_FOLDER), { recursive: true, mode: 0o700 });
+    for (const pack of target.basePacks ?? []) this.#pin(pack);
+    this.#packs = new PackWriter(target.chunkFolder, (pack) => this.#pin(pack));
+  }
+
+  /** Links a pack into the folder under construction; false when it is gone. */
+  #pin(pack: string): boolean {
+    if (this.#pinned.has(pack)) return true;
+    const { chunkFolder, baseFolder } = this.#target;
+    const places = [join(chunkFolder, packName(pack))];
+    if (baseFolder !== null) places.push(join(baseFolder, PACKS_FOLDER, packName(pack)));
+    for (const place of places) {
+      try {
+        linkOrCopy(place, join(this.#temporary, PACKS_FOLDER, packName(pack)));
+        this.#pinned.add(pack);
+        return true;
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+      }
+    }
+    return false;
   }
 
   /** Takes the contents of these pages, one after the other in `bytes`. */
@@ -60,15 +86,11 @@ export class StateWriter {
     let written = this.#packs.finish();
     const added = this.#chunks.map((chunk) => ({ ...chunk, pack: chunk.pack ?? "" }) satisfies ChunkLocation);
     const map = base.changed(added, this.#changes);
-    const { folder, chunkFolder, baseFolder } = this.#target;
-    const temporary = `${folder}.tmp`;
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(join(temporary, PACKS_FOLDER), { recursive: true, mode: 0o700 });
-    for (const pack of map.packs) {
-      const shared = join(chunkFolder, packName(pack));
-      const source = existsSync(shared) || !baseFolder ? shared : join(baseFolder, PACKS_FOLDER, packName(pack));
-      linkOrCopy(source, join(temporary, PACKS_FOLDER, packName(pack)));
-    }
+    const { folder, chunkFolder } = this.#target;
+    const temporary = this.#temporary;
+    const needed = new Set(map.packs);
+    for (const pack of needed) if (!this.#pin(pack)) throw missingPack(join(chunkFolder, packName(pack)));
+    for (const pack of this.#pinned) if (!needed.has(pack)) rmSync(join(temporary, PACKS_FOLDER, packName(pack)));
     const pages = map.encode();
     const state = Buffer.from(stateJson);
     writeDurably(join(temporary, PAGES_FILE), pages);
@@ -85,8 +107,13 @@ export class StateWriter {
   /** Removes whatever was made. */
   abort(): void {
     this.#packs.abort();
-    rmSync(`${this.#target.folder}.tmp`, { recursive: true, force: true });
+    rmSync(this.#temporary, { recursive: true, force: true });
   }
+}
+
+/** As the system would say it, so that it is explained the same way. */
+function missingPack(file: string): Error {
+  return Object.assign(new Error(`ENOENT: no such file or directory, link '${file}'`), { code: "ENOENT", path: file });
 }
 
 /** A file system without hard links costs space, not correctness. */
