@@ -14,6 +14,12 @@ export class CpuException extends Error {
   }
 }
 
+/**
+ * Pending in place of a vector where a breakpoint on data or a port would be hit: the instruction has done nothing yet and is to be run
+ * again alone, so that the trap comes right behind it.
+ */
+export const STEP_FIRST = 0x100;
+
 export type AccessKind = "read" | "write" | "execute";
 
 /** Linear memory through the page tables of the current address space. Throws CpuException (#PF, #GP) where the processor would fault. */
@@ -60,6 +66,12 @@ export interface CpuContext {
   modeChanged(): void;
   /** HLT: sleep until an interrupt. */
   halt(): void;
+  /** DR0..DR3, DR7 or CR4.DE changed. */
+  debugChanged(): void;
+  /** A port is about to be read or written: a breakpoint may be on it. */
+  watchPort(port: number, size: number): void;
+  /** IRET: the next NMI may be delivered. */
+  unblockNmi(): void;
 }
 
 export interface CpuModel {

@@ -80,10 +80,13 @@ const KEPT_BY_INIT = [
   "x87Opcode",
   "x87Ip",
   "x87Dp",
+  "xcr0",
+  "mcgStatus",
+  "mcgControl",
   "startupPending",
   "startupPage",
 ] as const satisfies readonly (keyof typeof STATE)[];
-/** State from here on belongs to registers that INIT leaves alone: vector and x87 registers, MTRRs. */
+/** State of registers that INIT leaves alone as well: MTRRs and machine check banks. */
 const MTRRS = { start: STATE.mtrrDefaultType.offset, end: VECTOR_OFFSET } as const;
 const CACHE_CONTROL = 0x6000_0000n;
 

@@ -77,6 +77,7 @@ export class VcpuGroup implements CpuContext {
         mmioWrite: (address, size, value) => bus.writeMmio(address, size as 1 | 2 | 4, value >>> 0),
         fetchMissingPage: (page) => this.ram.onMissing(page),
         releaseProtectedPage: (page) => this.ram.onProtected(page),
+        watchAccess: (linear, size, access) => this.#running.watchAccess(BigInt.asUintN(64, linear), size, access),
         invalidateCodePage: (page) => this.blocks.invalidatePage(page),
         translateBlock: () => this.#translateBlock(),
         hotBlock: (address) => this.jit?.hot(address),
@@ -133,6 +134,18 @@ export class VcpuGroup implements CpuContext {
 
   halt(): void {
     this.#running.halt();
+  }
+
+  debugChanged(): void {
+    this.#running.debugChanged();
+  }
+
+  watchPort(port: number, size: number): void {
+    this.#running.watchPort(port, size);
+  }
+
+  unblockNmi(): void {
+    this.#running.unblockNmi();
   }
 
   isRunning(vcpu: InterpreterVcpu): boolean {

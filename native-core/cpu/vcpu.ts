@@ -4,20 +4,20 @@
 import type { GuestRam } from "../memory/guest-ram.ts";
 import { RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
-import type { CpuModel, Platform } from "./context.ts";
+import { CpuException, type CpuModel, type Platform, STEP_FIRST } from "./context.ts";
 import type { CpuState } from "./cpu-state.ts";
-import { deliverEvent } from "./helpers/deliver-event.ts";
+import { ARMED, armBreakpoints, DR6, dataHits, instructionHits, portHits, watchesPage } from "./debug-registers.ts";
+import { deliverEvent, type EventOptions } from "./helpers/deliver-event.ts";
 import type { BlockCache } from "./interpreter/block-cache.ts";
 import { RUN_RESULT } from "./interpreter/dispatch.ts";
 import type { Jit } from "./jit/jit.ts";
-import { type CoreLinearMemory, takeException } from "./mmu/linear-memory.ts";
-import { AREA, CELLS, RIP_HASH, VCPU_AREA } from "./mmu/memory-layout.ts";
+import { type CoreLinearMemory, setException, takeException } from "./mmu/linear-memory.ts";
+import { ACCESS, AREA, CELLS, RIP_HASH, VCPU_AREA } from "./mmu/memory-layout.ts";
 import { deriveMode } from "./mode.ts";
 import { ACTIVITY, initCpu, resetCpu, startCpu } from "./reset.ts";
 import type { InterruptSource, Vcpu, VcpuExit } from "./vcpu-contract.ts";
 import type { VcpuGroup, VcpuParts } from "./vcpu-group.ts";
 
-const DR6_BS = 0x4000n;
 const ONE_INSTRUCTION = { maxInstructions: 1 };
 
 export class InterpreterVcpu implements Vcpu {
@@ -28,6 +28,8 @@ export class InterpreterVcpu implements Vcpu {
   readonly #parked: CpuState;
   readonly #interrupts: InterruptSource;
   #exitRequested = false;
+  /** Whole blocks are executed, not an instruction alone. */
+  #inBlocks = false;
   /** Delivered in the current run. */
   #exceptions = 0;
   /** Code mode and CS base that blocks of each privilege were last run with: RIPs mean other bytes when they change. */
@@ -139,6 +141,7 @@ export class InterpreterVcpu implements Vcpu {
     this.#group.flush(this);
     this.blocks.flush();
     this.#lastMode.fill(0);
+    armBreakpoints(this.state);
     this.modeChanged();
   }
 
@@ -160,6 +163,46 @@ export class InterpreterVcpu implements Vcpu {
   halt(): void {
     this.state.setNumber(STATE.halted, 1);
     this.#kick();
+  }
+
+  debugChanged(): void {
+    const { state } = this;
+    armBreakpoints(state);
+    // An instruction breakpoint holds from the next instruction on.
+    state.setNumber(STATE.systemFlags, state.getNumber(STATE.systemFlags) & ~RFLAGS.RF);
+    this.#group.core.exports.dropTranslations();
+    this.#kick();
+  }
+
+  /** 0 if the page has no data breakpoint. One that is hit is noted while single instructions run; else the instruction is held back. */
+  watchAccess(linear: bigint, size: number, access: number): number {
+    const { state } = this.#group;
+    if (access & ACCESS.fetch || !watchesPage(state, linear)) return 0;
+    const hits = dataHits(state, linear, size, (access & ACCESS.write) !== 0);
+    if (hits !== 0 && this.#holdsBack(hits)) setException(state, new CpuException(STEP_FIRST));
+    return 1;
+  }
+
+  watchPort(port: number, size: number): void {
+    const { state } = this.#group;
+    if (!(state.getNumber(STATE.debugArmed) & ARMED.port)) return;
+    const hits = portHits(state, port, size);
+    if (hits !== 0 && this.#holdsBack(hits)) throw new CpuException(STEP_FIRST);
+  }
+
+  /** Notes breakpoints, or says that the instruction must be run alone first. */
+  #holdsBack(hits: number): boolean {
+    if (this.#inBlocks) return true;
+    const { state } = this.#group;
+    state.setNumber(STATE.debugHits, state.getNumber(STATE.debugHits) | hits);
+    return false;
+  }
+
+  unblockNmi(): void {
+    const { state } = this;
+    if (state.getNumber(STATE.nmiBlocked) === 0) return;
+    state.setNumber(STATE.nmiBlocked, 0);
+    if (state.getNumber(STATE.nmiPending) !== 0) this.#kick();
   }
 
   /** Something cached has become wrong while another vCPU runs. */
@@ -253,11 +296,16 @@ export class InterpreterVcpu implements Vcpu {
     const { state } = this.#group;
     const waiting = this.#signalPending || this.#interrupts.hasInterrupt();
     const flags = state.getNumber(STATE.systemFlags);
-    // A shadow with something waiting, and the trap flag, need exactly one instruction.
-    if (flags & RFLAGS.TF || (waiting && state.getNumber(STATE.interruptShadow) !== 0)) return this.#stepOnce();
+    // A shadow with something waiting, the trap flag and breakpoints on instructions need exactly one instruction.
+    const breakpoints = state.getNumber(STATE.debugHits) | (state.getNumber(STATE.debugArmed) & ARMED.instruction);
+    if (flags & RFLAGS.TF || breakpoints || (waiting && state.getNumber(STATE.interruptShadow) !== 0))
+      return this.#stepOnce();
     state.setNumber(STATE.eventPending, waiting ? 1 : 0);
     state.set(STATE.instructionDeadline, deadline);
-    return this.#group.core.exports.run() === RUN_RESULT.leave || this.#deliverException();
+    this.#inBlocks = true;
+    const result = this.#group.core.exports.run();
+    this.#inBlocks = false;
+    return result === RUN_RESULT.leave || this.#deliverException();
   }
 
   #deliverException(): boolean {
@@ -266,13 +314,18 @@ export class InterpreterVcpu implements Vcpu {
     // Not takeException: an Error costs more than the whole delivery.
     const vector = state.getNumber(STATE.exceptionVector) - 1;
     state.setNumber(STATE.exceptionVector, 0);
+    if (vector === STEP_FIRST) return this.#stepOnce();
     if (state.getNumber(STATE.exceptionHasErrorCode) === 0) return deliverEvent(this.#group, vector);
     return deliverEvent(this.#group, vector, { errorCode: state.getNumber(STATE.exceptionErrorCode) });
   }
 
   #stepOnce(): boolean {
-    const { state } = this;
-    const trap = (state.getNumber(STATE.systemFlags) & RFLAGS.TF) !== 0;
+    const { state } = this.#group;
+    const flags = state.getNumber(STATE.systemFlags);
+    if (!(flags & RFLAGS.RF)) {
+      const hits = this.#instructionHits();
+      if (hits !== 0) return this.#deliverDebug(BigInt(hits), { fault: true });
+    }
     state.setNumber(STATE.interruptShadow, 0);
     state.setNumber(STATE.trapInhibited, 0);
     state.setNumber(STATE.eventPending, 0);
@@ -284,10 +337,30 @@ export class InterpreterVcpu implements Vcpu {
     // A step block is not for running twice.
     cells.setInt32(hash + RIP_HASH.cell, CELLS.zero, true);
     cells.setInt32(hash + RIP_HASH.check, 1, true);
-    if (result === RUN_RESULT.exception) return this.#deliverException();
-    if (!trap || state.getNumber(STATE.trapInhibited) !== 0) return true;
-    state.set(STATE.dr6, state.get(STATE.dr6) | DR6_BS);
-    return deliverEvent(this.#group, VECTOR.DB, { kind: "trap" });
+    if (result === RUN_RESULT.exception) {
+      // A fault comes in place of the traps of the instruction.
+      state.setNumber(STATE.debugHits, 0);
+      return this.#deliverException();
+    }
+    if (flags & RFLAGS.RF) state.setNumber(STATE.systemFlags, state.getNumber(STATE.systemFlags) & ~RFLAGS.RF);
+    if (state.getNumber(STATE.trapInhibited) !== 0) return true;
+    const traps = BigInt(state.getNumber(STATE.debugHits)) | (flags & RFLAGS.TF ? DR6.BS : 0n);
+    return traps === 0n || this.#deliverDebug(traps, { kind: "trap" });
+  }
+
+  #deliverDebug(causes: bigint, options: EventOptions): boolean {
+    const { state } = this.#group;
+    state.setNumber(STATE.debugHits, 0);
+    state.set(STATE.dr6, state.get(STATE.dr6) | causes);
+    return deliverEvent(this.#group, VECTOR.DB, options);
+  }
+
+  #instructionHits(): number {
+    const { state } = this.#group;
+    if (!(state.getNumber(STATE.debugArmed) & ARMED.instruction)) return 0;
+    const rip = state.get(STATE.rip);
+    const long = state.getNumber(STATE.codeMode) === 8;
+    return instructionHits(state, long ? rip : BigInt.asUintN(32, rip + state.segment("cs", "base")));
   }
 
   /** Puts a block of one instruction where the module will look first; yields the address of the hash entry. */

@@ -29,7 +29,7 @@ export const DSDT_LAYOUT: DsdtLayout = {
 export function setUpBoard(target: FirmwareTarget): number {
   setUpPci(target);
   setUpInterrupts(target);
-  const tables = buildAcpiTables(ACPI_TABLES, DSDT_LAYOUT, target.vcpuCount);
+  const tables = buildAcpiTables(ACPI_TABLES, DSDT_LAYOUT, target.vcpus.length);
   target.memory.write(ACPI_TABLES, tables.image);
   return tables.rsdpAddress;
 }

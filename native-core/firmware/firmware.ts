@@ -8,7 +8,8 @@ import type { PciBus } from "../devices/pci/pci-bus.ts";
 export interface FirmwareTarget {
   /** The bootstrap processor. */
   readonly vcpu: Vcpu;
-  readonly vcpuCount: number;
+  /** All processors, the bootstrap processor first. The others wait to be started. */
+  readonly vcpus: readonly Vcpu[];
   readonly memory: GuestMemory;
   readonly bus: SystemBus;
   readonly pci: PciBus;

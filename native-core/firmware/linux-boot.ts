@@ -102,6 +102,8 @@ export class LinuxBoot implements Firmware {
     memory.write(BOOT_PARAMS, this.#bootParams(rsdpAddress, hasVga(target)));
     writePageTables(memory);
     writeGdt(memory);
+    // As a BIOS leaves all processors: memory is write-back. With MTRRs off Linux gives up the PAT as well.
+    for (const { state } of target.vcpus) state.set(STATE.mtrrDefaultType, MTRR_ENABLE | MTRR_WRITE_BACK);
     enterLongMode(vcpu.state, this.#header.loadAddress + ENTRY_64);
     vcpu.invalidateAll();
   }
@@ -197,8 +199,6 @@ function enterLongMode(state: CpuState, rip: number): void {
   state.set(STATE.cr3, BigInt(PAGE_TABLES));
   state.set(STATE.cr4, CR4_PAE);
   state.set(STATE.efer, EFER_LME_LMA);
-  // As a BIOS leaves it: all of memory write-back. With MTRRs off Linux gives up the PAT as well.
-  state.set(STATE.mtrrDefaultType, MTRR_ENABLE | MTRR_WRITE_BACK);
   state.set(STATE.gdtBase, BigInt(GDT));
   state.set(STATE.gdtLimit, 4n * 8n - 1n);
   setSegment(state, "cs", CODE_SELECTOR, CODE_ATTRIBUTES);

@@ -32,14 +32,27 @@ const DERIVED: ReadonlySet<StateName> = new Set<StateName>([
   "codeModes",
   "mtrrVariable",
   "mtrrFixed",
+  "machineCheckControl",
+  "debugArmed",
 ]);
 /** Register files that STATE names by their first register. */
-const MTRR_FILES = { mtrrVariable: 16, mtrrFixed: 11 } as const;
+const FILES = { mtrrVariable: 16, mtrrFixed: 11, machineCheckControl: 6 } as const;
+type FileName = keyof typeof FILES;
 const SLOTS = (Object.keys(STATE) as StateName[]).filter((name) => !DERIVED.has(name));
 const PARTS = Object.keys(SEGMENT_FIELDS) as SegmentPart[];
 
 /** Slots that saved states did not have from the start, with what they hold where they are missing. */
-const ADDED: Partial<Record<StateName, bigint>> = { xcr0: 1n };
+const ADDED: Partial<Record<StateName, bigint>> = {
+  xcr0: 1n,
+  nmiPending: 0n,
+  nmiBlocked: 0n,
+  initPending: 0n,
+  startupPending: 0n,
+  startupPage: 0n,
+  debugHits: 0n,
+  mcgStatus: 0n,
+  mcgControl: 0n,
+};
 
 const segmentSchema = z.strictObject({ base: u64, limit: u64, attributes: u64, selector: u64 });
 type SavedSegment = z.infer<typeof segmentSchema>;
@@ -58,11 +71,16 @@ export const cpuSavedStateSchema = z.strictObject({
   segments: arrayOf(segmentSchema, SEGMENTS.length),
   ldtr: segmentSchema,
   tr: segmentSchema,
-  mtrrVariable: arrayOf(u64, MTRR_FILES.mtrrVariable),
-  mtrrFixed: arrayOf(u64, MTRR_FILES.mtrrFixed),
+  mtrrVariable: arrayOf(u64, FILES.mtrrVariable),
+  mtrrFixed: arrayOf(u64, FILES.mtrrFixed),
+  machineCheckControl: arrayOf(u64, FILES.machineCheckControl).default(() =>
+    new Array<bigint>(FILES.machineCheckControl).fill(0n),
+  ),
   vectors: arrayOf(bytes(16), VECTOR_COUNT),
   /** Bits 255..128 of the YMM registers. */
-  upperVectors: arrayOf(bytes(16), VECTOR_COUNT).default(() => Array.from({ length: VECTOR_COUNT }, () => zeroVector())),
+  upperVectors: arrayOf(bytes(16), VECTOR_COUNT).default(() =>
+    Array.from({ length: VECTOR_COUNT }, () => zeroVector()),
+  ),
   x87: arrayOf(bytes(X87_STRIDE), X87_COUNT),
 });
 export type CpuSavedState = z.infer<typeof cpuSavedStateSchema>;
@@ -77,6 +95,7 @@ export function saveCpu(state: CpuState): CpuSavedState {
     tr: readSegment((part) => state.get(tableSlot("tr", part))),
     mtrrVariable: readFile(state, "mtrrVariable"),
     mtrrFixed: readFile(state, "mtrrFixed"),
+    machineCheckControl: readFile(state, "machineCheckControl"),
     vectors: Array.from({ length: VECTOR_COUNT }, (_, register) => vectorBytes(state.vector(register))),
     upperVectors: Array.from({ length: VECTOR_COUNT }, (_, register) => vectorBytes(state.vectorUpper(register))),
     x87: Array.from({ length: X87_COUNT }, (_, register) => {
@@ -97,7 +116,7 @@ export function restoreCpu(state: CpuState, saved: CpuSavedState): void {
     state.set(tableSlot("ldtr", part), saved.ldtr[part]);
     state.set(tableSlot("tr", part), saved.tr[part]);
   }
-  for (const file of ["mtrrVariable", "mtrrFixed"] as const) {
+  for (const file of Object.keys(FILES) as FileName[]) {
     for (const [register, value] of saved[file].entries()) state.set(fileSlot(file, register), value);
   }
   for (const [register, value] of saved.vectors.entries()) state.setVector(register, vectorOf(value));
@@ -120,12 +139,12 @@ function vectorOf(value: Uint8Array): bigint {
   return view.getBigUint64(0, true) | (view.getBigUint64(8, true) << 64n);
 }
 
-function fileSlot(file: keyof typeof MTRR_FILES, register: number) {
+function fileSlot(file: FileName, register: number) {
   return { offset: STATE[file].offset + register * 8, type: STATE[file].type };
 }
 
-function readFile(state: CpuState, file: keyof typeof MTRR_FILES): bigint[] {
-  return Array.from({ length: MTRR_FILES[file] }, (_, register) => state.get(fileSlot(file, register)));
+function readFile(state: CpuState, file: FileName): bigint[] {
+  return Array.from({ length: FILES[file] }, (_, register) => state.get(fileSlot(file, register)));
 }
 
 function tableSlot(table: "ldtr" | "tr", part: SegmentPart) {

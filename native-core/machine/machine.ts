@@ -204,7 +204,7 @@ export class Machine {
     this.clock.setNowNs(nowNs);
     this.#firmware.start({
       vcpu: this.vcpu,
-      vcpuCount: this.vcpus.length,
+      vcpus: this.vcpus,
       memory: this.memory,
       bus: this.bus,
       pci: this.board.pci,

@@ -36,6 +36,8 @@ export const RFLAGS = {
   RF: 0x1_0000,
   VM: 0x2_0000,
   AC: 0x4_0000,
+  VIF: 0x8_0000,
+  VIP: 0x10_0000,
   ID: 0x20_0000,
 } as const;
 
@@ -54,6 +56,8 @@ export const CR0 = {
 } as const;
 
 export const CR4 = {
+  VME: 0x1,
+  PVI: 0x2,
   TSD: 0x4,
   DE: 0x8,
   PSE: 0x10,
@@ -63,7 +67,12 @@ export const CR4 = {
   PCE: 0x100,
   OSFXSR: 0x200,
   OSXMMEXCPT: 0x400,
+  UMIP: 0x800,
+  FSGSBASE: 0x1_0000,
+  PCIDE: 0x2_0000,
   OSXSAVE: 0x4_0000,
+  SMEP: 0x10_0000,
+  SMAP: 0x20_0000,
 } as const;
 
 /** Attributes (SEGMENT_FIELDS) of the flat segments that SYSCALL and its like load without a descriptor: present, accessed, 4 GiB. */

@@ -27,6 +27,9 @@ export type CpuidFeature =
   | "lahf64"
   | "syscall"
   | "rdtscp"
+  | "smap"
+  | "fsgsbase"
+  | "invpcid"
   | "rdpid"
   | "clflush"
   | "clflushopt"
@@ -49,7 +52,6 @@ export type CpuidFeature =
   | "f16c"
   | "vaes"
   | "vpclmulqdq"
-  | "fsgsbase"
   | "nop";
 
 export interface RowTraits {

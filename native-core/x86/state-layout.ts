@@ -151,6 +151,10 @@ export const STATE = {
   x87Dp: u64(0x340),
   xcr0: u64(0x348),
 
+  /** Kinds of breakpoints that are enabled (cpu/debug-registers.ts), derived from DR7; and data breakpoints whose trap is due. */
+  debugArmed: u32(0x3b8),
+  debugHits: u32(0x3bc),
+
   /** Signals that wait for the processor; an NMI is blocked from the delivery of one until IRET. */
   nmiPending: u32(0x3c0),
   nmiBlocked: u32(0x3c4),
@@ -158,6 +162,11 @@ export const STATE = {
   startupPending: u32(0x3cc),
   /** Number of the page where a start-up IPI has the processor begin. */
   startupPage: u32(0x3d0),
+
+  /** Machine check registers: IA32_MCG_STATUS, IA32_MCG_CTL and IA32_MC0_CTL .. IA32_MC5_CTL. SDM 3B 15.3 */
+  mcgStatus: u64(0x3d8),
+  mcgControl: u64(0x3e0),
+  machineCheckControl: u64(0x4e8),
 
   /** Memory type range registers: held for the guest, without effect (all RAM is cached alike). SDM 3A 12.11 */
   mtrrDefaultType: u64(0x400),

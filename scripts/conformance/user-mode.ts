@@ -70,7 +70,7 @@ const DESCRIPTORS: Record<number, bigint> = {
 };
 
 const CR0 = 0x8005_0033n;
-const CR4 = 0x4_0620n; // PAE, OSFXSR, OSXMMEXCPT, OSXSAVE
+const CR4 = 0x5_0620n; // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE, OSXSAVE
 const XCR0 = 7n; // x87, SSE, AVX
 const EFER = 0xd01n;
 

@@ -17,16 +17,18 @@ const V2 = [
   ...BASELINE,
   ...(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"] as const),
   ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed"] as const),
+  ...(["mce", "mca", "x2apic", "tscDeadline", "tscAdjust", "smep", "umip", "fsgsbase"] as const),
 ] satisfies readonly FeatureName[];
 
 const V3 = [
   ...V2,
   ...(["lzcnt", "movbe", "bmi1", "bmi2", "avx", "avx2", "fma", "f16c"] as const),
   ...(["xsave", "xsaveopt", "xsavec", "xgetbv1"] as const),
+  ...(["pcid", "invpcid"] as const),
 ] satisfies readonly FeatureName[];
 
 /** Everything there is. */
-const MAX = [...V3, ...(["adx", "clflushopt", "clwb", "rdpid"] as const)] satisfies readonly FeatureName[];
+const MAX = [...V3, ...(["adx", "clflushopt", "clwb", "rdpid", "smap"] as const)] satisfies readonly FeatureName[];
 
 const LISTS = { baseline: BASELINE, "x86-64-v2": V2, "x86-64-v3": V3, max: MAX } as const;
 

@@ -76,6 +76,14 @@ export class EvaluatorCpu implements CpuContext {
     this.state.setNumber(STATE.halted, 1);
   }
 
+  /** There are no breakpoints here. */
+  debugChanged(): void {}
+  watchPort(): void {}
+
+  unblockNmi(): void {
+    this.state.setNumber(STATE.nmiBlocked, 0);
+  }
+
   #execute(): Outcome | undefined {
     const { state } = this;
     const rip = state.get(STATE.rip);

@@ -3,6 +3,7 @@
 import { RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { DR7_GD } from "../debug-registers.ts";
 import { deliverLong } from "./deliver-long.ts";
 import { deliverProtected } from "./deliver-protected.ts";
 import { ioPrivilegeLevel, isLongMode, isRealAddressing, isVirtual8086 } from "./mode.ts";
@@ -15,6 +16,8 @@ export type EventKind = "exception" | "trap" | "external" | "software";
 export interface EventOptions {
   readonly kind?: EventKind;
   readonly errorCode?: number;
+  /** A trap vector that is a fault this time: #DB of an instruction breakpoint. */
+  readonly fault?: boolean;
   /** Offset in CS to return to; default: STATE.rip (the instruction that faulted or is to be run next). */
   readonly returnRip?: bigint;
 }
@@ -69,7 +72,7 @@ function isDouble(first: number, second: number): boolean {
 function deliverOnce(cpu: CpuContext, vector: number, options: EventOptions): void {
   const { state } = cpu;
   const kind = options.kind ?? "exception";
-  const fault = kind === "exception" && !TRAPS.includes(vector);
+  const fault = options.fault ?? (kind === "exception" && !TRAPS.includes(vector));
   const event: PendingEvent = {
     vector,
     kind,
@@ -81,6 +84,7 @@ function deliverOnce(cpu: CpuContext, vector: number, options: EventOptions): vo
   if (isRealAddressing(cpu) && !isVirtual8086(cpu)) deliverReal(cpu, event);
   else if (isLongMode(cpu)) deliverLong(cpu, event);
   else deliverProtected(cpu, event);
+  if (vector === VECTOR.DB) state.set(STATE.dr7, state.get(STATE.dr7) & ~DR7_GD);
   state.setNumber(STATE.interruptShadow, 0);
   state.setNumber(STATE.trapInhibited, 1);
 }

@@ -110,6 +110,8 @@ function returnToTask(cpu: CpuContext, next: bigint): void {
 /** (operand size, offset of the next instruction) */
 const interruptReturn: Helper = (cpu, sizeValue, next) => {
   const size = Number(sizeValue) as OperandSize;
+  // NMIs may come again, even if this one ends in a fault (SDM 3A 6.7.1).
+  cpu.unblockNmi();
   if (isRealAddressing(cpu)) returnReal(cpu, size);
   else if (cpu.state.getNumber(STATE.systemFlags) & NT) returnToTask(cpu, next ?? 0n);
   else returnProtected(cpu, size);

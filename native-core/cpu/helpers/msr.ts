@@ -140,13 +140,34 @@ const pat: Msr = {
   },
 };
 
+const element = (slot: StateSlot, n: number): StateSlot => ({ offset: slot.offset + n * 8, type: "u64" });
+
+/** Banks of machine check registers, and IA32_MCG_CTL. The hardware never fails: they are there because guests expect them. */
+const MACHINE_CHECK_BANKS = 6;
+const MCG_CAPABILITIES = BigInt(MACHINE_CHECK_BANKS) | 0x100n;
+
+/** CTL holds what is written; STATUS, ADDR and MISC report errors, which there are none of, and take zeros. */
+function machineCheckBank(n: number): [number, Msr][] {
+  const first = 0x400 + n * 4;
+  const report: Msr = {
+    read: () => 0n,
+    write: (_cpu, value) => {
+      if (value !== 0n) throw fault();
+    },
+  };
+  return [
+    [first, stored(element(STATE.machineCheckControl, n))],
+    [first + 1, report],
+    [first + 2, report],
+    [first + 3, report],
+  ];
+}
+
 /** Eight variable ranges, fixed ranges and write-combining. */
 const MTRR_CAPABILITIES = 0x508n;
 const VARIABLE_MTRRS = 16;
 /** MTRRfix64K_00000, fix16K_80000, fix16K_A0000, fix4K_C0000 .. fix4K_F8000. */
 const FIXED_MTRRS = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
-
-const element = (slot: StateSlot, n: number): StateSlot => ({ offset: slot.offset + n * 8, type: "u64" });
 
 const MSRS = new Map<number, Msr>([
   [0x10, timeStampCounter],
@@ -158,8 +179,10 @@ const MSRS = new Map<number, Msr>([
   [0x174, stored(STATE.sysenterCs, 0xffff_ffffn)],
   [0x175, address(STATE.sysenterEsp)],
   [0x176, address(STATE.sysenterEip)],
-  [0x179, readOnly(0n)], // IA32_MCG_CAP: no banks
-  [0x17a, constant(0n)], // IA32_MCG_STATUS
+  [0x179, readOnly(MCG_CAPABILITIES)],
+  [0x17a, stored(STATE.mcgStatus, 7n)],
+  [0x17b, stored(STATE.mcgControl)],
+  ...Array.from({ length: MACHINE_CHECK_BANKS }, (_, n) => machineCheckBank(n)).flat(),
   [0x1a0, stored(STATE.miscEnable)],
   [0x1d9, constant(0n)], // IA32_DEBUGCTL
   [0x277, pat],

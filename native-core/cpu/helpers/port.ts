@@ -36,10 +36,18 @@ export const PORT_HELPERS: Record<string, Helper> = {
     return 0n;
   },
   /** (port, bytes) -> value */
-  readPort: ({ platform }, port, size) => BigInt(platform.readPort(Number(port), Number(size) as PortSize) >>> 0),
+  readPort: (cpu, port, size) => {
+    cpu.watchPort(Number(port), Number(size));
+    return BigInt(cpu.platform.readPort(Number(port), Number(size) as PortSize) >>> 0);
+  },
   /** (port, bytes, value) */
-  writePort: ({ platform }, port, size, value) => {
-    platform.writePort(Number(port), Number(size) as PortSize, Number(BigInt.asUintN(Number(size) * 8, value ?? 0n)));
+  writePort: (cpu, port, size, value) => {
+    cpu.watchPort(Number(port), Number(size));
+    cpu.platform.writePort(
+      Number(port),
+      Number(size) as PortSize,
+      Number(BigInt.asUintN(Number(size) * 8, value ?? 0n)),
+    );
     return 0n;
   },
 };

@@ -53,7 +53,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
   const helpers = importHelpers(module, fragments);
   const physical = declarePhysical(module, host);
   const pageWalk = definePageWalk(module, physical);
-  const tlb = declareTlb(module, physical, pageWalk);
+  const tlb = declareTlb(module, physical, pageWalk, host);
   const access = declareAccess(module, host, tlb);
   const runtime = declareRuntime(module, access, helpers);
   const blocks = declareBlocks(module, host, tlb);

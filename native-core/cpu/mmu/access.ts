@@ -34,7 +34,8 @@ import {
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import { exceptionPending, readCell64, readSlot32, writeCell } from "./cells.ts";
+import { ARMED } from "../debug-registers.ts";
+import { exceptionPending, readCell, readCell64, readSlot32, writeCell } from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
 import { ACCESS, CELLS, PAGE_FLAG, PAGE_SIZE } from "./memory-layout.ts";
 import { readPageFlags } from "./physical.ts";
@@ -284,6 +285,8 @@ function defineTranslateForCopy(module: ModuleWriter, reference: FunctionReferen
       when(holdsCode(get(host)), [ret(i32(-1))]),
     ]),
   ])(f);
+  // A breakpoint may be anywhere in the page.
+  when(readCell(CELLS.uncached), [when(test32(readSlot32(STATE.debugArmed), ARMED.data), [ret(i32(-1))])])(f);
   get(host)(f);
 }
 

@@ -12,6 +12,11 @@ export interface CoreHost {
   fetchMissingPage(hostPage: number): void;
   /** First write to a page with the flag `protected`: keep the old content and clear the flag. */
   releaseProtectedPage(hostPage: number): void;
+  /**
+   * While data breakpoints are set: an access, at a linear address. 0 for a page without any; else its translation must not be cached,
+   * and an exception (STEP_FIRST) may be pending.
+   */
+  watchAccess(linear: bigint, size: number, access: number): number;
   /** Bytes of translated code are about to change: void the page's blocks. */
   invalidateCodePage(hostPage: number): void;
   /** Makes the block wanted by CELLS.wanted*; its address in the operation cache, or 0 with an exception pending. */
@@ -37,6 +42,7 @@ export function importHost(module: ModuleWriter): HostFunctions {
     mmioWrite: module.importFunction("host", "mmioWrite", ["f64", "i32", "i32"]),
     fetchMissingPage: module.importFunction("host", "fetchMissingPage", ["i32"]),
     releaseProtectedPage: module.importFunction("host", "releaseProtectedPage", ["i32"]),
+    watchAccess: module.importFunction("host", "watchAccess", ["i64", "i32", "i32"], ["i32"]),
     invalidateCodePage: module.importFunction("host", "invalidateCodePage", ["i32"]),
     translateBlock: module.importFunction("host", "translateBlock", [], ["i32"]),
     hotBlock: module.importFunction("host", "hotBlock", ["i32"]),

@@ -46,6 +46,9 @@ const CR0_PG = 0x8000_0000 | 0;
 const CR4_PSE = 1 << 4;
 const CR4_PAE = 1 << 5;
 const CR4_PGE = 1 << 7;
+const CR4_SMEP = 1 << 20;
+const CR4_SMAP = 1 << 21;
+const RFLAGS_AC = 1 << 18;
 const EFER_LMA = 1 << 10;
 const EFER_NXE = 1 << 11;
 
@@ -69,9 +72,38 @@ const NX = 1n << 63n;
 const fault = (linear: Local, errorCode: Code): Code =>
   seq(writeSlot(STATE.cr2, get(linear)), ...raise(14, errorCode), ret(i64(-1)));
 
-/** The I bit is reported only where NX exists: PAE or 4-level paging with EFER.NXE. */
+/** The I bit is reported only where fetches have rights of their own: with NX (EFER.NXE) or SMEP. */
 const reportedAccess = (access: Local): Code =>
-  select(and32(test32(readSlot32(STATE.efer), EFER_NXE), i32(-1)), get(access), and32(get(access), i32(~ACCESS.fetch)));
+  select(
+    or32(test32(readSlot32(STATE.efer), EFER_NXE), test32(readSlot32(STATE.cr4), CR4_SMEP)),
+    get(access),
+    and32(get(access), i32(~ACCESS.fetch)),
+  );
+
+/** What the supervisor may not do with a page of the user's (SDM 3A 4.6.1). CR4 is checked first: most guests have neither bit. */
+function checkSupervisor(access: Local, rights: Local, deny: Code): Code {
+  const isFetch = test32(get(access), ACCESS.fetch);
+  // EFLAGS.AC opens the user's pages to explicit accesses only, which there are none of at CPL 3.
+  const open = and32(
+    select(test32(readSlot32(STATE.systemFlags), RFLAGS_AC), i32(1), i32(0)),
+    op("i32.ne", readSlot32(STATE.cpl), i32(3)),
+  );
+  return when(test32(readSlot32(STATE.cr4), CR4_SMEP | CR4_SMAP), [
+    when(test32(get(rights), PTE_US), [
+      when(
+        isFetch,
+        [when(test32(readSlot32(STATE.cr4), CR4_SMEP), [deny])],
+        [
+          when(test32(readSlot32(STATE.cr4), CR4_SMAP), [
+            when(not32(open), [deny]),
+            // Not for the TLB, which would let it through when AC is clear again.
+            writeCell(CELLS.uncached, i32(1)),
+          ]),
+        ],
+      ),
+    ]),
+  ]);
+}
 
 /** (linear: i64, access: i32) -> i64 physical address, or -1 with an exception pending. Sets CELLS.walkAttributes. */
 export function definePageWalk(module: ModuleWriter, physical: PhysicalFunctions): FunctionReference {
@@ -81,6 +113,7 @@ export function definePageWalk(module: ModuleWriter, physical: PhysicalFunctions
   const f = module.define(reference);
   const [linear, access] = f.params as [Local, Local];
   writeCell(CELLS.walkAttributes, i32(0))(f);
+  writeCell(CELLS.uncached, i32(0))(f);
   when(not32(test32(readSlot32(STATE.cr0), CR0_PG)), [ret(and64(get(linear), i64(0xffff_ffff)))])(f);
   when(test32(readSlot32(STATE.efer), EFER_LMA), [
     unlikely(ne64(op("i64.shr_s", shl64(get(linear), 16), i64(16)), get(linear)), [...raise(13, i32(0)), ret(i64(-1))]),
@@ -97,7 +130,11 @@ export function definePageWalk(module: ModuleWriter, physical: PhysicalFunctions
 function checkRights(linear: Local, access: Local, rights: Local, noExecute: Code): readonly Code[] {
   const deny = fault(linear, or32(reportedAccess(access), i32(PF_P)));
   return [
-    when(test32(get(access), ACCESS.user), [unlikely(not32(test32(get(rights), PTE_US)), [deny])]),
+    when(
+      test32(get(access), ACCESS.user),
+      [unlikely(not32(test32(get(rights), PTE_US)), [deny])],
+      [checkSupervisor(access, rights, deny)],
+    ),
     when(test32(get(access), ACCESS.write), [
       when(not32(test32(get(rights), PTE_RW)), [
         // A supervisor may write to read-only pages unless CR0.WP is set.

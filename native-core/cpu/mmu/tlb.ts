@@ -42,7 +42,10 @@ import {
 } from "../../wasm/code.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
-import { exceptionPending, readCell, writeCell, writeCell64 } from "./cells.ts";
+import { STATE } from "../../x86/state-layout.ts";
+import { ARMED } from "../debug-registers.ts";
+import { exceptionPending, readCell, readSlot32, writeCell, writeCell64 } from "./cells.ts";
+import type { HostFunctions } from "./imports.ts";
 import {
   ACCESS,
   AREA,
@@ -89,6 +92,7 @@ export function declareTlb(
   module: ModuleWriter,
   physical: PhysicalFunctions,
   pageWalk: FunctionReference,
+  host: HostFunctions,
 ): TlbFunctions {
   const functions: TlbFunctions = {
     translate: module.declare("translate", ["i64", "i32", "i32"], ["i32"]),
@@ -97,7 +101,7 @@ export function declareTlb(
     invalidatePage: module.declare("invalidatePage", ["i64"]),
     bumpGenerations: module.declare("bumpGenerations", []),
   };
-  defineTranslate(module, functions.translate, physical, pageWalk);
+  defineTranslate(module, functions.translate, physical, pageWalk, host.watchAccess);
   defineDropTranslations(module, functions.dropTranslations);
   defineFlush(module, functions);
   defineInvalidatePage(module, functions);
@@ -112,6 +116,7 @@ function defineTranslate(
   reference: FunctionReference,
   physical: PhysicalFunctions,
   pageWalk: FunctionReference,
+  watchAccess: FunctionReference,
 ): void {
   const f = module.define(reference);
   const [linear, access, size] = f.params as [Local, Local, Local];
@@ -141,6 +146,12 @@ function defineTranslate(
 
   set(address, call(pageWalk, get(linear), get(access)))(f);
   unlikely(exceptionPending, [ret(i32(-1))])(f);
+  unlikely(test32(readSlot32(STATE.debugArmed), ARMED.data), [
+    when(call(watchAccess, get(linear), get(size), get(access)), [
+      writeCell(CELLS.uncached, i32(1)),
+      when(exceptionPending, [ret(i32(-1))]),
+    ]),
+  ])(f);
   unlikely(eq32(tee(host, call(physical.hostAddress, get(address))), i32(-1)), [
     writeCell64(CELLS.physicalAddress, get(address)),
     ret(i32(-1)),
@@ -152,6 +163,7 @@ function defineTranslate(
       // A page with translated code gets no write entry: every store must come this way.
       brIf(filled, test32(readPageFlags(op("i32.shr_u", get(host), i32(12))), PAGE_FLAG.code)),
     ]),
+    brIf(filled, readCell(CELLS.uncached)),
     fillEntry(entry, linear, host),
   ])(f);
   get(host)(f);

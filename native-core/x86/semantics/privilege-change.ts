@@ -129,7 +129,7 @@ function returnToUser(i: InstructionBuilder, frame: Frame): void {
 const interruptReturn: Semantics = (i) => {
   if (i.form.mode === "64" && i.size === 8) {
     const nested = i.and(i.readState(STATE.systemFlags), i.i64(NT));
-    i.if(allZero(i, [i.readState(STATE.cpl), nested]), () => {
+    i.if(allZero(i, [i.readState(STATE.cpl), i.readState(STATE.nmiBlocked), nested]), () => {
       const frame = returnFrame(i);
       returnWithinLevel(i, frame);
       returnToUser(i, frame);

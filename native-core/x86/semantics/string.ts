@@ -14,6 +14,7 @@ import { sourceAddress, targetAddress } from "./string-address.ts";
 /** Bounds the time between two checks for interrupts. */
 const ELEMENTS_PER_STEP = 256;
 const DF = 0x400;
+const TF = 0x100;
 const PAGE_SIZE = 4096;
 
 function addressSize(i: InstructionBuilder): Size {
@@ -37,9 +38,15 @@ function stride(i: InstructionBuilder): Value {
 /** What one element does; `done` (i32) ends a REPE or REPNE loop. */
 type Element = (i: InstructionBuilder, step: Value) => { readonly done?: Value };
 
+/** i32: a trap may be due behind each round: single steps, or a breakpoint on data or ports. */
+function oneByOne(i: InstructionBuilder): Value {
+  const traced = i.and(i.readState(STATE.systemFlags), i.i64(TF));
+  return i.isNonZero(i.or(traced, i.readState(STATE.debugArmed)));
+}
+
 /** Repeats `element` while rCX is not zero, a bounded number of times per execution. */
 function repeatElements(i: InstructionBuilder, step: Value, element: Element): void {
-  const budget = i.variable(i.i64(ELEMENTS_PER_STEP));
+  const budget = i.variable(i.select(oneByOne(i), i.i64(1), i.i64(ELEMENTS_PER_STEP)));
   const repeat = i.variable(i.i32(1));
   i.loop(() => {
     const { done } = element(i, step);
@@ -64,7 +71,7 @@ function string(element: Element, bulk?: (i: InstructionBuilder, count: Value) =
     }
     const count = readPointer(i, GPR.RCX);
     i.if(i.isNonZero(count), () => {
-      bulk?.(i, count);
+      if (bulk) i.if(i.pure("i32.eqz", [oneByOne(i)]), () => bulk(i, count));
       repeatElements(i, step, element);
     });
   };

@@ -11,10 +11,19 @@ import { GPR } from "./registers.ts";
 const INVALID_OPCODE = 6;
 const GENERAL_PROTECTION = 13;
 const VM = 0x2_0000;
+const CR4_UMIP = 0x800;
+const CR4_FSGSBASE = 0x1_0000;
+const AC = 0x4_0000;
 
 /** #GP(0) unless CPL is 0. */
 function requireSupervisor(i: InstructionBuilder): void {
   i.if(i.isNonZero(i.readState(STATE.cpl)), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+}
+
+/** #GP(0) for user code that asks about the system's tables while CR4.UMIP forbids it. */
+function requireUnprotected(i: InstructionBuilder): void {
+  const forbidden = i.and(i.readState(STATE.cr4), i.i64(CR4_UMIP));
+  i.if(i.isNonZero(forbidden), () => requireSupervisor(i));
 }
 
 /** #UD in real and virtual-8086 mode. */
@@ -30,6 +39,7 @@ function storeSelector(slot: { readonly offset: number }): Semantics {
   const selector = { offset: slot.offset + SEGMENT_FIELDS.selector.offset, type: "u16" as const };
   return (i) => {
     requireProtectedMode(i);
+    requireUnprotected(i);
     i.write(0, i.readState(selector));
   };
 }
@@ -44,6 +54,7 @@ function loadSystemSegment(helper: string): Semantics {
 
 function storeTable(base: typeof STATE.gdtBase, limit: typeof STATE.gdtLimit): Semantics {
   return (i) => {
+    requireUnprotected(i);
     const address = i.address(0);
     const size: Size = i.form.mode === "64" ? 8 : 4;
     i.store(2, address, i.readState(limit));
@@ -68,7 +79,10 @@ function loadTable(base: typeof STATE.gdtBase, limit: typeof STATE.gdtLimit): Se
   };
 }
 
-const storeMachineStatus: Semantics = (i) => i.write(0, i.readState(STATE.cr0));
+const storeMachineStatus: Semantics = (i) => {
+  requireUnprotected(i);
+  i.write(0, i.readState(STATE.cr0));
+};
 
 const loadMachineStatus: Semantics = (i) => {
   requireSupervisor(i);
@@ -148,6 +162,50 @@ const swapGs: Semantics = (i) => {
   i.writeState(STATE.kernelGsBase, user);
 };
 
+const segmentBase = (segment: "fs" | "gs"): StateSlot => ({
+  offset: segmentOffset(segment) + SEGMENT_FIELDS.base.offset,
+  type: "u64",
+});
+
+function requireBaseAccess(i: InstructionBuilder): void {
+  const enabled = i.and(i.readState(STATE.cr4), i.i64(CR4_FSGSBASE));
+  i.if(i.isZero(enabled), () => i.raise(INVALID_OPCODE));
+}
+
+function readBase(segment: "fs" | "gs"): Semantics {
+  return (i) => {
+    requireBaseAccess(i);
+    i.write(0, i.readState(segmentBase(segment)));
+  };
+}
+
+function writeBase(segment: "fs" | "gs"): Semantics {
+  return (i) => {
+    requireBaseAccess(i);
+    const base = i.read(0);
+    const canonical = i.shrS(i.shl(base, i.i64(16)), i.i64(16));
+    i.if(i.ne(canonical, base), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+    i.writeState(segmentBase(segment), base);
+  };
+}
+
+/** STAC and CLAC: open the user's pages to the supervisor while CR4.SMAP closes them. Only for CPL 0. */
+function writeAccessFlag(value: 0 | 1): Semantics {
+  return (i) => {
+    i.if(i.isNonZero(i.readState(STATE.cpl)), () => i.raise(INVALID_OPCODE));
+    const flags = i.readState(STATE.systemFlags);
+    i.writeState(STATE.systemFlags, value ? i.or(flags, i.i64(AC)) : i.and(flags, i.i64(~AC)));
+  };
+}
+
+const invalidatePcid: Semantics = (i) => {
+  requireSupervisor(i);
+  const address = i.address(1);
+  const type = i.read(0);
+  i.callHelper("invalidatePcid", [type, i.load(8, address), i.load(8, i.add(address, i.i64(8)))]);
+  leaveToNext(i);
+};
+
 const halt: Semantics = (i) => {
   requireSupervisor(i);
   i.callHelper("halt");
@@ -201,6 +259,7 @@ const SYSTEM: RowTraits = { system: true, cold: true };
 const PRIVILEGED: RowTraits = { system: true, cold: true, privileged: true };
 const PRIVILEGED_END: RowTraits = { ...PRIVILEGED, endsBlock: true };
 const CONTROL: RowTraits = { ...PRIVILEGED, size64: "f64" };
+const BASE: RowTraits = { ...SYSTEM, mode: "64", feature: "fsgsbase" };
 
 export const SYSTEM_ROWS: readonly InstructionRow[] = [
   row("SLDT", "0F 00 /0", "Rv/Mw", storeSelector(STATE.ldtr), { ...SYSTEM, modal: true }),
@@ -218,6 +277,13 @@ export const SYSTEM_ROWS: readonly InstructionRow[] = [
   row("INVLPG", "0F 01 /7", "M", invalidatePage, PRIVILEGED_END),
   row("SWAPGS", "0F 01 F8", "", swapGs, { system: true, privileged: true, mode: "64" }),
   row("RDTSCP", "0F 01 F9", "", readTscAndAux, { ...SYSTEM, feature: "rdtscp" }),
+  row("CLAC", "NP 0F 01 CA", "", writeAccessFlag(0), { ...SYSTEM, feature: "smap" }),
+  row("STAC", "NP 0F 01 CB", "", writeAccessFlag(1), { ...SYSTEM, feature: "smap" }),
+  row("RDFSBASE", "F3 0F AE /0", "Ry", readBase("fs"), BASE),
+  row("RDGSBASE", "F3 0F AE /1", "Ry", readBase("gs"), BASE),
+  row("WRFSBASE", "F3 0F AE /2", "Ry", writeBase("fs"), BASE),
+  row("WRGSBASE", "F3 0F AE /3", "Ry", writeBase("gs"), BASE),
+  row("INVPCID", "66 0F 38 82", "Gy,M", invalidatePcid, { ...CONTROL, feature: "invpcid", endsBlock: true }),
   row("LAR", "0F 02", "Gv,Rv/Mw", inspect("accessRights"), { ...SYSTEM, modal: true, writes: ["ZF"] }),
   row("LSL", "0F 03", "Gv,Rv/Mw", inspect("segmentLimit"), { ...SYSTEM, modal: true, writes: ["ZF"] }),
   row("CLTS", "0F 06", "", clearTaskSwitched, PRIVILEGED_END),

@@ -87,7 +87,7 @@ describe("The machine", () => {
       if (cpu.state.get(STATE.instructionCount) === 10n)
         timerFirmware(500).start({
           vcpu,
-          vcpuCount: 1,
+          vcpus: [vcpu],
           memory: machine.memory,
           bus: machine.bus,
           pci: machine.board.pci,

@@ -110,6 +110,17 @@ export class FakeCpu implements CpuContext {
   modeChanged(): void {
     deriveMode(this.state);
   }
+  debugChanges = 0;
+  debugChanged(): void {
+    this.debugChanges++;
+  }
+  watchPort(): void {}
+
+  nmiUnblocked = 0;
+  unblockNmi(): void {
+    this.nmiUnblocked++;
+  }
+
   halt(): void {
     this.halts++;
   }

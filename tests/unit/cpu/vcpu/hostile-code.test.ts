@@ -60,6 +60,6 @@ describe("random code", () => {
         expect(cpu.ram.bytes().length).toBeGreaterThanOrEqual(RAM_BYTES);
       }
       expect(ends.size).toBeGreaterThan(0);
-    });
+    }, 60_000);
   }
 });
