@@ -16,6 +16,7 @@ import { registerHost } from "./commands/host.ts";
 import { registerList } from "./commands/list.ts";
 import { registerLog } from "./commands/log.ts";
 import { registerMedia } from "./commands/media.ts";
+import { registerNetwork } from "./commands/network.ts";
 import { registerPause } from "./commands/pause.ts";
 import { registerRemove } from "./commands/remove.ts";
 import { registerReset } from "./commands/reset.ts";
@@ -25,6 +26,7 @@ import { registerSend } from "./commands/send.ts";
 import { registerSet } from "./commands/set.ts";
 import { registerShow } from "./commands/show.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
+import { registerSpace } from "./commands/space.ts";
 import { registerStart } from "./commands/start.ts";
 import { registerStop } from "./commands/stop.ts";
 import { registerTrash } from "./commands/trash.ts";
@@ -49,6 +51,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerDiscard,
   registerMedia,
   registerSnapshot,
+  registerSpace,
+  registerNetwork,
   registerClone,
   registerFork,
   registerTemplate,

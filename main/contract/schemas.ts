@@ -114,6 +114,24 @@ export const snapshotSchema = z.object({
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
+/** Bytes of one machine. `hostBytes` is what its removal for good gives back: its present, its snapshots and other files. */
+export const machineSpaceSchema = z.object({
+  /** Sizes of its disks as the guest sees them. */
+  guestBytes: z.number(),
+  hostBytes: z.number(),
+  /** Top layers of its disks and its saved state. */
+  presentBytes: z.number(),
+  /** Frozen layers and memory of snapshots. */
+  snapshotBytes: z.number(),
+  /** Logs, pictures, its record. */
+  otherBytes: z.number(),
+  /** Layers and memory that other machines have, too. */
+  sharedBytes: z.number(),
+  /** Images that are used where they are. */
+  elsewhereBytes: z.number(),
+});
+export type MachineSpace = z.infer<typeof machineSpaceSchema>;
+
 /** What deleting a snapshot will do. Merging copies first and gives back afterwards. */
 export const deletePreviewSchema = z.object({ freedBytes: z.number(), copiedBytes: z.number() });
 export type DeletePreview = z.infer<typeof deletePreviewSchema>;
@@ -152,6 +170,9 @@ const metricsSampleSchema = z.object({
   guestBytes: z.number(),
   diskReadRate: z.number(),
   diskWriteRate: z.number(),
+  /** Of all network adapters, while the machine runs; not part of the history. */
+  netReceiveRate: z.number().optional(),
+  netSendRate: z.number().optional(),
 });
 export type MetricsSample = z.infer<typeof metricsSampleSchema>;
 

@@ -2,6 +2,7 @@
 export const keys = {
   host: ["host"] as const,
   disks: ["disks"] as const,
+  networks: ["networks"] as const,
   medium: (file: string) => ["medium", file] as const,
   machines: ["machines"] as const,
   machine: (id: string) => ["machine", id] as const,

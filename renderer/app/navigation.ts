@@ -6,7 +6,7 @@ export const PANES = ["details", "display", "console", "snapshots", "activity", 
 export type Pane = (typeof PANES)[number];
 
 /** Tools that belong to the whole app. Each has a component in tools.tsx and its name in the texts (`tool.NAME`). */
-export const TOOLS = ["home", "activity", "media"] as const;
+export const TOOLS = ["home", "activity", "media", "network"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export type DialogRequest =

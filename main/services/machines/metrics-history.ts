@@ -25,6 +25,8 @@ interface Counters {
   readonly atMs: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
+  readonly receivedBytes: number | undefined;
+  readonly sentBytes: number | undefined;
 }
 
 export class MetricsRecorder {
@@ -46,6 +48,8 @@ export class MetricsRecorder {
       atMs,
       readBytes: metrics.diskReadBytes,
       writtenBytes: metrics.diskWrittenBytes,
+      receivedBytes: metrics.network?.receivedBytes,
+      sentBytes: metrics.network?.sentBytes,
     });
     const rate = (now: number, then: number | undefined): number => {
       const elapsedS = before ? (atMs - before.atMs) / 1000 : 0;
@@ -60,6 +64,10 @@ export class MetricsRecorder {
       guestBytes: metrics.guestBytes,
       diskReadRate: rate(metrics.diskReadBytes, before?.readBytes),
       diskWriteRate: rate(metrics.diskWrittenBytes, before?.writtenBytes),
+      ...(metrics.network && {
+        netReceiveRate: rate(metrics.network.receivedBytes, before?.receivedBytes),
+        netSendRate: rate(metrics.network.sentBytes, before?.sentBytes),
+      }),
     };
     for (const rollup of this.#rollupsOf(machineId)) {
       const done = rollup.add(sample);

@@ -69,6 +69,17 @@ export function ActivityBox({ machine, state }: Props) {
         >
           {line((sample) => sample.diskReadRate + sample.diskWriteRate, 1 << 20)}
         </Figure>
+        {now.netReceiveRate !== undefined && (
+          <Figure
+            label={t("network.traffic")}
+            value={t("network.trafficValue", {
+              received: formatBytes(now.netReceiveRate),
+              sent: formatBytes(now.netSendRate ?? 0),
+            })}
+          >
+            {line((sample) => (sample.netReceiveRate ?? 0) + (sample.netSendRate ?? 0), 1 << 20)}
+          </Figure>
+        )}
         {machine.startedAtMs !== null && (
           <div className="figure">
             <dt>{t("details.uptime")}</dt>

@@ -5,6 +5,7 @@ import { settingLabel } from "../../forms/schema-fields.ts";
 import { Box, Row } from "../../ui/box.tsx";
 import { formatMiB } from "../../ui/format.ts";
 import { StateBadge } from "../../ui/state-badge.tsx";
+import { NetworkBox } from "../network/network-box.tsx";
 import { SettingLink } from "./setting-link.tsx";
 import { StorageBox } from "./storage-box.tsx";
 
@@ -80,6 +81,7 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
         </dl>
       </Box>
       <StorageBox machine={machine} />
+      <NetworkBox machine={machine} />
       <Box {...box("serial")}>
         <dl>
           {config.serial.map((port, index) => {

@@ -4,6 +4,7 @@ import type { Control } from "react-hook-form";
 import type { MachineDetails } from "../../../main/contract/schemas.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { SchemaField } from "../../forms/schema-fields.ts";
+import { AdaptersEditor } from "../network/adapters-editor.tsx";
 import { BootOrderEditor } from "./boot-order-editor.tsx";
 import { DisksEditor } from "./disks-editor.tsx";
 import { DrivesEditor } from "./drives-editor.tsx";
@@ -22,6 +23,7 @@ export interface EditorProps {
 }
 
 export const EDITORS: Readonly<Record<string, ComponentType<EditorProps>>> = {
+  adapters: AdaptersEditor,
   "boot.order": BootOrderEditor,
   disks: DisksEditor,
   opticalDrives: DrivesEditor,
