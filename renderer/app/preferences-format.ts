@@ -12,6 +12,8 @@ export interface Preferences {
   readonly hostKey: string;
   readonly scaleMode: ScaleMode;
   readonly consoleFontSize: number;
+  /** Times beside the lines of consoles. */
+  readonly consoleTimes: boolean;
   readonly copyOnSelect: boolean;
   /** The console offers its text to screen readers, which costs speed with much output. */
   readonly screenReader: boolean;
@@ -41,6 +43,7 @@ const DEFAULTS: Preferences = {
   hostKey: "",
   scaleMode: "fit",
   consoleFontSize: 13,
+  consoleTimes: false,
   copyOnSelect: false,
   screenReader: false,
   listThumbnails: true,

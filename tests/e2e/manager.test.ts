@@ -1,5 +1,5 @@
 // The interface on the real host with the scripted guest: what a user does with machines, from the first click on.
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -18,7 +18,7 @@ import {
   waitForConsole,
   waitForState,
 } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
+import { consoleText, launchBrowser, openPage } from "./support/browser.ts";
 import { startTestHost, type TestHost } from "./support/hosts.ts";
 
 const NAME = "Starter Linux";
@@ -56,6 +56,37 @@ describe("the first machine", () => {
     await page.getByRole("searchbox", { name: "Find in output" }).fill("first");
     await page.getByText(/^[12] of 2$/).waitFor();
     await page.getByRole("searchbox", { name: "Find in output" }).fill("");
+  });
+
+  test("a selection is copied when that is wanted, and times stand beside the lines and in the file", async () => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.keyboard.press("Control+;");
+    const preferences = page.getByRole("dialog", { name: "Preferences" });
+    await preferences.getByText("The console copies what is selected").click();
+    await preferences.getByRole("button", { name: "Close" }).last().click();
+    await page.getByRole("button", { name: "Times beside the lines" }).click();
+    await runInConsole(page, "echo timed", /^timed$/m);
+    await page.locator(".xterm-screen").dblclick({ position: { x: 20, y: 8 } });
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe("Terrarium");
+    const saved = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save Output" }).click();
+    const text = await readFile(await (await saved).path(), "utf8");
+    expect(text).toMatch(/^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] timed$/m);
+    await page.getByRole("button", { name: "Times beside the lines" }).click();
+  });
+
+  test("a link in the output is shown before it is opened", async () => {
+    await runInConsole(page, "echo https://example.org/path", /^https:\/\/example.org\/path$/m);
+    const lines = (await consoleText(page)).split("\n");
+    const row = lines.indexOf("https://example.org/path");
+    const screen = page.locator(".xterm-screen");
+    const rowHeight = ((await screen.boundingBox())?.height ?? 0) / lines.length;
+    const position = { x: 30, y: (row + 0.5) * rowHeight };
+    await screen.hover({ position });
+    await screen.click({ position, modifiers: ["Control"] });
+    const notice = page.getByRole("status").filter({ hasText: "https://example.org/path" });
+    await notice.getByRole("button", { name: "Copy" }).click();
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe("https://example.org/path");
   });
 
   test("the display shows what keys typed into it do", async () => {

@@ -7,6 +7,7 @@ import {
   DownloadIcon,
   DuplicateIcon,
   SearchIcon,
+  TimeIcon,
   ZoomInIcon,
   ZoomOutIcon,
   ZoomToFitIcon,
@@ -15,6 +16,7 @@ import { type KeyboardEvent, type RefObject, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useStore } from "../../api/store.ts";
+import { setPreference, usePreference } from "../../app/preferences.ts";
 import { download } from "../../ui/download.ts";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { isLive } from "../machines/rules.ts";
@@ -85,6 +87,7 @@ export function ConsoleBar({ session, machine, port, searchRef, onPort, onZoom }
   const { t } = useTranslation();
   const { link, columns, rows } = useStore(session.state);
   const { terminal } = session;
+  const withTimes = usePreference("consoleTimes");
   const paste = async () => {
     terminal.paste(await navigator.clipboard.readText());
     terminal.focus();
@@ -94,7 +97,10 @@ export function ConsoleBar({ session, machine, port, searchRef, onPort, onZoom }
     terminal.focus();
   };
   const save = () =>
-    download(`${machine.name} ${t(`console.ports.${port}`)}.txt`, new Blob([session.text()], { type: "text/plain" }));
+    download(
+      `${machine.name} ${t(`console.ports.${port}`)}.txt`,
+      new Blob([session.text(withTimes)], { type: "text/plain" }),
+    );
   const status = isLive(machine.state) ? t(link === "open" ? "console.connected" : "console.connecting") : "";
   return (
     <div className="pane-bar">
@@ -120,6 +126,12 @@ export function ConsoleBar({ session, machine, port, searchRef, onPort, onZoom }
         label={t("console.paste")}
         disabled={link !== "open"}
         onClick={() => void paste()}
+      />
+      <IconButton
+        icon={<TimeIcon />}
+        label={t("console.times")}
+        active={withTimes}
+        onClick={() => setPreference("consoleTimes", !withTimes)}
       />
       <IconButton icon={<ZoomOutIcon />} label={t("console.smaller")} onClick={() => onZoom(-1)} />
       <IconButton icon={<ZoomInIcon />} label={t("console.larger")} onClick={() => onZoom(1)} />

@@ -10,12 +10,14 @@ import { useChannels } from "../machines/use-channels.ts";
 import { ConsoleBar } from "./console-bar.tsx";
 import { ConsoleSession } from "./console-session.ts";
 import { openSession } from "./sessions.ts";
+import { TimeGutter } from "./time-gutter.tsx";
 import "./console.css";
 
 type Port = 0 | 1;
 
 const FONT_MIN = 9;
 const FONT_MAX = 28;
+const FONT_USUAL = 13;
 
 function zoom(current: number, by: number): void {
   setPreference("consoleFontSize", Math.min(FONT_MAX, Math.max(FONT_MIN, current + by)));
@@ -29,6 +31,7 @@ function handleFrameKey(event: KeyboardEvent, session: ConsoleSession, focusSear
   else if (event.shiftKey && event.code === "KeyF") focusSearch();
   else if (event.code === "Equal" || event.code === "NumpadAdd") zoom(fontSize, 1);
   else if (event.code === "Minus" && !event.shiftKey) zoom(fontSize, -1);
+  else if (event.code === "Digit0" && !event.shiftKey) setPreference("consoleFontSize", FONT_USUAL);
   else return false;
   event.preventDefault();
   return true;
@@ -90,6 +93,7 @@ export default function ConsolePane({ machine }: { readonly machine: MachineSumm
   const [focusSearch] = useState(() => () => search.current?.select());
   const key = `${machine.id}/${port}`;
   const session = openSession(key, () => new ConsoleSession(machine.id, port));
+  const withTimes = usePreference("consoleTimes");
   const attached = details?.config.serial[port].mode !== "none";
   return (
     <>
@@ -104,14 +108,17 @@ export default function ConsolePane({ machine }: { readonly machine: MachineSumm
       {attached ? (
         // The details say when the machine was started; connecting with old ones would mistake one run for another.
         details && (
-          <TerminalView
-            key={key}
-            session={session}
-            machine={machine}
-            run={details.startedAtMs}
-            current={!isFetching}
-            onSearch={focusSearch}
-          />
+          <div className="console-body">
+            {withTimes && <TimeGutter key={`${key}/times`} session={session} />}
+            <TerminalView
+              key={key}
+              session={session}
+              machine={machine}
+              run={details.startedAtMs}
+              current={!isFetching}
+              onSearch={focusSearch}
+            />
+          </div>
         )
       ) : (
         <p className="pane-message muted">{t("console.notAttached")}</p>

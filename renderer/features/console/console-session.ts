@@ -1,6 +1,7 @@
 // One serial port's terminal: xterm.js on one side, the host's console channel on the other. Lives on while it is not shown.
 import { FitAddon } from "@xterm/addon-fit";
 import { SearchAddon } from "@xterm/addon-search";
+import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import { createStore } from "../../api/store.ts";
@@ -8,6 +9,8 @@ import { preferences } from "../../app/preferences.ts";
 import { i18n } from "../../i18n/index.ts";
 import { platform } from "../../platform/index.ts";
 import type { DataSocket } from "../../platform/platform.ts";
+import { LineTimes } from "./line-times.ts";
+import { offerLink } from "./links.ts";
 import { ReplayGuard } from "./replay-guard.ts";
 import { matchColours, terminalTheme } from "./terminal-theme.ts";
 
@@ -26,6 +29,8 @@ export class ConsoleSession {
   readonly state = createStore<ConsoleState>({ link: "off", columns: 80, rows: 24, matches: null });
   readonly terminal: Terminal;
   readonly element = document.createElement("div");
+  /** When lines arrived, as far as it is known. */
+  readonly times: LineTimes;
   readonly #machineId: string;
   readonly #port: 0 | 1;
   readonly #fit = new FitAddon();
@@ -51,6 +56,9 @@ export class ConsoleSession {
     });
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(this.#search);
+    this.times = new LineTimes(this.terminal);
+    this.terminal.loadAddon(new WebLinksAddon((event, uri) => (event.ctrlKey || event.metaKey) && offerLink(uri)));
+    this.terminal.onSelectionChange(() => this.#copySelection());
     this.terminal.onData((data) => this.#guard.allows(data) && this.send(data));
     this.terminal.onBinary((data) => this.#socket?.send(Uint8Array.from(data, (byte) => byte.charCodeAt(0))));
     this.terminal.onResize(({ cols, rows }) => this.state.set((state) => ({ ...state, columns: cols, rows })));
@@ -115,7 +123,12 @@ export class ConsoleSession {
     };
     socket.onmessage = (event: MessageEvent<ArrayBuffer | string>) => {
       this.#guard.arrived();
-      this.terminal.write(typeof event.data === "string" ? event.data : new Uint8Array(event.data));
+      const replayed = this.#guard.replaying;
+      const atMs = Date.now();
+      this.terminal.write(typeof event.data === "string" ? event.data : new Uint8Array(event.data), () => {
+        // What was said before this window looked has no time here; the log file on the host has it.
+        if (!replayed) this.times.arrived(atMs);
+      });
     };
     socket.onclose = () => {
       if (this.#socket !== socket) return;
@@ -149,13 +162,20 @@ export class ConsoleSession {
     else this.#search.findPrevious(text, options);
   }
 
-  /** Everything that is kept, as plain text without trailing blanks. */
-  text(): string {
+  #copySelection(): void {
+    const text = this.terminal.getSelection();
+    if (preferences.get().copyOnSelect && text) void navigator.clipboard.writeText(text);
+  }
+
+  /** Everything that is kept, as plain text without trailing blanks; with times in front of the lines that have one. */
+  text(withTimes = false): string {
     const buffer = this.terminal.buffer.normal;
     let text = "";
     for (let row = 0; row < buffer.length; row++) {
       const line = buffer.getLine(row);
       const wraps = buffer.getLine(row + 1)?.isWrapped ?? false;
+      const begins = !(line?.isWrapped ?? false);
+      if (withTimes && begins) text += this.times.stampOf(row);
       text += line?.translateToString(!wraps) ?? "";
       if (!wraps) text += "\n";
     }

@@ -12,6 +12,10 @@ export class ReplayGuard {
   #replaying = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  get replaying(): boolean {
+    return this.#replaying;
+  }
+
   begin(): void {
     this.#replaying = true;
     this.arrived();
