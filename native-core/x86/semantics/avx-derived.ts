@@ -62,6 +62,14 @@ const extension = (mnemonic: string, bytes: 8 | 4 | 2): InstructionRow[] => [
   ...special("256", mnemonic, `Vx,${{ 8: "Wdq", 4: "Wq", 2: "Wd" }[bytes]}`, { source: "next" }),
 ];
 
+/** The selector is a fourth operand instead of XMM0. */
+const blendVariable = (mnemonic: string, opcode: string): InstructionRow[] =>
+  (["128", "256"] as const).flatMap((length) =>
+    legacyRows(mnemonic).map((row) =>
+      vexRow(row, { length, opcode, operands: "Vx,Hx,Wx,Lx", feature: featureOf(mnemonic, length) }),
+    ),
+  );
+
 const mask = (mnemonic: string, bits: 2 | 4 | 16, suffix: string): InstructionRow[] => [
   ...special("128", mnemonic, `Gd,U${suffix}`),
   ...special("256", mnemonic, `Gd,U${suffix}`, { result: bits }),
@@ -126,6 +134,9 @@ export const AVX_DERIVED_ROWS: readonly InstructionRow[] = [
   ...binary("both", "SHUFPD BLENDPD", { immediateBits: 2 }),
   ...binary("both", "BLENDPS", { immediateBits: 4 }),
   ...binary("both", "MPSADBW", { immediateBits: 3 }),
+  ...blendVariable("BLENDVPS", "66 0F 3A 4A W0"),
+  ...blendVariable("BLENDVPD", "66 0F 3A 4B W0"),
+  ...blendVariable("PBLENDVB", "66 0F 3A 4C W0"),
   ...unary("both", "PSHUFD PSHUFHW PSHUFLW PABSB PABSW PABSD"),
   ...unary("128", "PEXTRW PEXTRB PEXTRD EXTRACTPS PHMINPOSUW AESIMC AESKEYGENASSIST"),
   ...unary("128", "PCMPESTRI PCMPESTRM PCMPISTRI PCMPISTRM PTEST"),

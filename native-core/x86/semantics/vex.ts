@@ -11,6 +11,8 @@ export interface VexForm {
   readonly length: "128" | "256" | "LIG" | "LZ";
   /** Operands if they do not follow from the legacy row's: see `operandsOf`. */
   readonly operands?: string;
+  /** If it is another than the legacy row's. */
+  readonly opcode?: string;
   /** Without an operand in VEX.vvvv. */
   readonly unary?: boolean;
   readonly shape?: Partial<VexShape>;
@@ -21,11 +23,11 @@ export interface VexForm {
 export function vexRow(legacy: InstructionRow, form: VexForm): InstructionRow {
   const { mnemonic, opcode, operands: legacyOperands, semantics, feature: _, ...traits } = legacy;
   const operands = form.operands ?? operandsOf(legacyOperands, form);
-  const separateSource = operands.split(",").length > legacyOperands.split(",").length;
+  const separateSource = /(^|,)H/.test(operands);
   const shape: VexShape = { ...WHOLE, separateSource, ...form.shape };
   return {
     mnemonic: `V${mnemonic}`,
-    opcode: vexOpcode(opcode, form.length),
+    opcode: vexOpcode(form.opcode ?? opcode, form.length),
     operands,
     semantics: derived(semantics, shape),
     ...(traits satisfies RowTraits),
