@@ -1,0 +1,234 @@
+// Kills at every write, sync, rename, link and removal: whatever was interrupted, a new start has everything that was acknowledged, each
+// snapshot still reads as it did, and nothing lies about that nobody refers to.
+import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { App } from "../../main/services/app.ts";
+import { cloneMachine } from "../../main/services/clones/clone.ts";
+import { emptyTrash } from "../../main/services/host/trash.ts";
+import { configure } from "../../main/services/machines/configuration.ts";
+import { createStarter } from "../../main/services/machines/creation.ts";
+import type { Machine } from "../../main/services/machines/machine.ts";
+import { removeMachine, undoRemove } from "../../main/services/machines/removal.ts";
+import { deleteSnapshot } from "../../main/services/snapshots/delete.ts";
+import { restoreSnapshot } from "../../main/services/snapshots/restore.ts";
+import { takeSnapshot } from "../../main/services/snapshots/take.ts";
+import type { SnapshotRecord } from "../../main/store/machine-record.ts";
+import { type Picture, picturesOf } from "../support/crash-pictures.ts";
+import { readText, writeText } from "../support/disk-bytes.ts";
+import { hasQemuTools, qemuCheck } from "../support/media/qemu-tools.ts";
+import { makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+/** Texts in these sectors of a disk; the last one is among many clusters that were written one by one. */
+type Texts = readonly string[];
+const SECTORS = [0, 1, 2, 3, 128 * 11];
+const SCATTERED = Array.from({ length: 60 }, (_, index) => 128 * (2 * index + 1));
+
+/**
+ * base:   one <- two <- three <- present         clone: shares one..two
+ *               \- branch
+ */
+const TEXTS: Readonly<Record<string, Texts>> = {
+  one: ["a", "", "", "", ""],
+  two: ["a", "b", "", "", ""],
+  branch: ["a", "b", "", "d", ""],
+  three: ["a", "b", "c", "", "m"],
+};
+const PRESENT: Texts = ["A", "b", "c", "", "m"];
+const CLONE: Texts = ["a", "b", "x", "", ""];
+
+interface Scenario {
+  run(app: App, base: Machine): Promise<unknown>;
+  /** Texts that the present of `base` may have; by default those it had. */
+  readonly present?: readonly Texts[];
+  /** Snapshots of `base` that may be gone. */
+  readonly mayGo?: readonly string[];
+  /** Machines that may be there afterwards, with their texts. */
+  readonly made?: Readonly<Record<string, Texts>>;
+  /** Whether `base` may be in the trash. */
+  readonly mayBeTrashed?: boolean;
+}
+
+const snapshotOf = (machine: Machine, name: string): SnapshotRecord => {
+  const found = machine.record.snapshots.find((each) => each.name === name);
+  if (!found) throw new Error(`there is no snapshot ${name}`);
+  return found;
+};
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  take: { run: ({ context }, base) => takeSnapshot(context, base, { name: "new", description: "" }) },
+  "delete with merge": {
+    run: async ({ context }, base) => {
+      await deleteSnapshot(context, base, snapshotOf(base, "three"));
+      await waitUntil("the clean-up has ended", () => base.cleanup === null);
+    },
+    mayGo: ["three"],
+  },
+  "delete in the middle": {
+    run: async ({ context }, base) => {
+      for (const name of ["branch", "two"]) await deleteSnapshot(context, base, snapshotOf(base, name));
+      await waitUntil("the clean-up has ended", () => base.cleanup === null);
+    },
+    mayGo: ["two", "branch"],
+  },
+  restore: {
+    run: ({ context, lifecycle }, base) =>
+      restoreSnapshot(context, lifecycle, base, snapshotOf(base, "two"), { keepCurrent: false }),
+    present: [PRESENT, TEXTS["two"] as Texts],
+  },
+  "restore, keeping the present": {
+    run: ({ context, lifecycle }, base) =>
+      restoreSnapshot(context, lifecycle, base, snapshotOf(base, "branch"), { keepCurrent: true }),
+    present: [PRESENT, TEXTS["branch"] as Texts],
+  },
+  "a change of settings": {
+    run: ({ context }, base) => configure(context, base, { ...base.record.config, memoryMiB: 512 }),
+  },
+  "a linked clone": {
+    run: ({ context }, base) => cloneMachine(context, base, { name: "made", kind: "linked" }),
+    made: { made: PRESENT },
+  },
+  "linked clones of a snapshot": {
+    run: ({ context }, base) =>
+      cloneMachine(context, base, { name: "made", kind: "linked", snapshot: snapshotOf(base, "two"), count: 2 }),
+    made: { "made 1": TEXTS["two"] as Texts, "made 2": TEXTS["two"] as Texts },
+  },
+  "a full clone": {
+    run: ({ context }, base) => cloneMachine(context, base, { name: "made", kind: "full" }),
+    made: { made: PRESENT },
+  },
+  "removal and its undo": {
+    run: async ({ context }, base) => {
+      await removeMachine(context, base, false);
+      await undoRemove(context, base.id);
+    },
+    mayBeTrashed: true,
+  },
+  "removal for good of a machine that another one shares layers with": {
+    run: async ({ context }) => {
+      const clone = context.registry.list().find((machine) => machine.name === "clone");
+      if (clone) await removeMachine(context, clone, false);
+      await emptyTrash(context);
+    },
+    made: {},
+  },
+};
+
+let template: string;
+let scratch: string;
+
+beforeAll(async () => {
+  template = await temporaryFolder();
+  scratch = await temporaryFolder();
+  await makeStarter(template);
+  const app = await openTestApp(template);
+  const base = await createStarter(app.context, { name: "base" });
+  const take = (name: string) => takeSnapshot(app.context, base, { name, description: "" });
+  await write(base, 0, "a");
+  await take("one");
+  await write(base, 1, "b");
+  const two = await take("two");
+  await write(base, 3, "d");
+  await take("branch");
+  await restoreSnapshot(app.context, app.lifecycle, base, two, { keepCurrent: false });
+  const [clone] = await cloneMachine(app.context, base, { name: "clone", kind: "linked", snapshot: two });
+  if (clone) await write(clone, 2, "x");
+  await write(base, 2, "c");
+  for (const sector of SCATTERED) await write(base, sector, "m");
+  await take("three");
+  await write(base, 0, "A");
+  await app.close();
+}, 60_000);
+
+afterAll(async () => {
+  for (const folder of [template, scratch]) await rm(folder, { recursive: true });
+});
+
+const fileOf = (machine: Machine, layer: { readonly file: string } | undefined) =>
+  path.resolve(machine.paths.folder, layer?.file ?? "");
+const write = (machine: Machine, sector: number, text: string) =>
+  writeText(fileOf(machine, machine.record.config.disks[0]), sector, text);
+
+async function textsOf(file: string): Promise<string[]> {
+  const texts: string[] = [];
+  for (const sector of SECTORS) texts.push(await readText(file, sector));
+  return texts;
+}
+
+async function expectWhole(machine: Machine, present: readonly Texts[], snapshots: Readonly<Record<string, Texts>>) {
+  expect(machine.record.pending).toBeNull();
+  expect(present).toContainEqual(await textsOf(fileOf(machine, machine.record.config.disks[0])));
+  for (const { name, layers } of machine.record.snapshots) {
+    expect([name, await textsOf(fileOf(machine, layers[0]))]).toEqual([name, snapshots[name] ?? present[0]]);
+  }
+}
+
+async function verify(picture: Picture, scenario: Scenario, thoroughly: boolean): Promise<void> {
+  const app = await openTestApp(picture.folder);
+  try {
+    const { registry, store } = app.context;
+    let base = registry.list().find((machine) => machine.name === "base");
+    if (!base && scenario.mayBeTrashed) {
+      const [trashed = ""] = readdirSync(store.data.trash);
+      base = await undoRemove(app.context, trashed.slice(0, 12));
+    }
+    if (!base) throw new Error("the machine is lost");
+    for (const machine of registry.list()) {
+      await waitUntil("the clean-up has ended", () => machine.cleanup === null);
+      if (machine === base) {
+        await expectWhole(machine, scenario.present ?? [PRESENT], TEXTS);
+        const there = new Set(machine.record.snapshots.map((snapshot) => snapshot.name));
+        for (const name of Object.keys(TEXTS)) expect(there.has(name) || scenario.mayGo?.includes(name)).toBe(true);
+      } else if (machine.name === "clone") await expectWhole(machine, [CLONE], {});
+      else await expectWhole(machine, [scenario.made?.[machine.name] ?? []], {});
+      // Locks of the dead go when somebody wants the image.
+      for (const name of readdirSync(machine.paths.disks).filter((each) => !/\.lock-[rmw]-/.test(each))) {
+        expect(name).toMatch(/\.qcow2$/);
+        if (!thoroughly || !hasQemuTools) continue;
+        expect(await qemuCheck(path.join(machine.paths.disks, name))).toMatchObject({ corruptions: 0, errors: 0 });
+      }
+    }
+    expect(readdirSync(store.data.machines).filter((name) => !/^[0-9a-f]{12}$/.test(name))).toEqual([]);
+  } finally {
+    await app.close("power-off");
+  }
+}
+
+let points = 0;
+
+describe.each(Object.entries(SCENARIOS))("kill -9 anywhere in %s", (name, scenario) => {
+  it("loses nothing that was acknowledged", async () => {
+    const folder = path.join(scratch, name.replaceAll(/\W+/g, "-"));
+    const [work, pictures] = [path.join(folder, "work"), path.join(folder, "pictures")];
+    const { cpSync } = await import("node:fs");
+    const { spawnSync } = await import("node:child_process");
+    cpSync(path.join(template, "starter"), path.join(work, "starter"), { recursive: true });
+    spawnSync("cp", ["-a", path.join(template, "home"), path.join(work, "home")]);
+    const app = await openTestApp(work);
+    const base = app.context.registry.list().find((machine) => machine.name === "base");
+    if (!base) throw new Error("the template has no machine");
+    for (const machine of app.context.registry.list()) {
+      await waitUntil("the clean-up has ended", () => machine.cleanup === null);
+    }
+    const taken = await picturesOf(work, pictures, async () => void (await scenario.run(app, base)));
+    await app.close("power-off");
+    expect(taken.length).toBeGreaterThan(4);
+    points += taken.length;
+    for (const [index, picture] of taken.entries()) {
+      try {
+        await verify(picture, scenario, index % 8 === 0);
+      } catch (error) {
+        throw new Error(`killed before call ${index}, ${picture.before}: ${String(error)}`, { cause: error });
+      }
+      await rm(picture.folder, { recursive: true });
+    }
+  }, 300_000);
+});
+
+describe("the points of all scenarios", () => {
+  it("are hundreds", () => {
+    expect(points).toBeGreaterThan(400);
+  });
+});
