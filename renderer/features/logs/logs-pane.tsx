@@ -1,12 +1,13 @@
 // What happened to the machine, newest at the bottom: find, filter by level, follow, save.
 import { Button, HTMLSelect, InputGroup, Switch } from "@blueprintjs/core";
-import { DownloadIcon, SearchIcon } from "@blueprintjs/icons";
+import { BookmarkIcon, DownloadIcon, SearchIcon } from "@blueprintjs/icons";
 import { useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useLog } from "../../api/queries.ts";
 import { download } from "../../ui/download.ts";
 import { formatLogTime } from "../../ui/format.ts";
+import { entryKey, useBookmarks } from "./bookmarks.ts";
 import { filterLog, LEVEL_FILTERS, type LevelFilter, logText } from "./log-model.ts";
 import "./logs.css";
 
@@ -17,7 +18,9 @@ export function LogsPane({ machine }: { readonly machine: MachineSummary }) {
   const [level, setLevel] = useState<LevelFilter>("all");
   const [follow, setFollow] = useState(true);
   const list = useRef<HTMLDivElement>(null);
-  const shown = filterLog(entries, find, level);
+  const [marked, setMarked] = useBookmarks(machine.id);
+  const [onlyMarked, setOnlyMarked] = useState(false);
+  const shown = filterLog(entries, find, level).filter((entry) => !onlyMarked || marked.has(entryKey(entry)));
 
   const last = shown.at(-1)?.atMs;
   useLayoutEffect(() => {
@@ -46,6 +49,11 @@ export function LogsPane({ machine }: { readonly machine: MachineSummary }) {
           checked={follow}
           onChange={(event) => setFollow(event.currentTarget.checked)}
         />
+        <Switch
+          label={t("logs.onlyBookmarks")}
+          checked={onlyMarked}
+          onChange={(event) => setOnlyMarked(event.currentTarget.checked)}
+        />
         <span className="pane-bar-space" />
         <span className="muted number">{t("logs.shown", { shown: shown.length, total: entries.length })}</span>
         <Button
@@ -68,6 +76,15 @@ export function LogsPane({ machine }: { readonly machine: MachineSummary }) {
         {shown.map((entry, index) => (
           // Entries have no identity of their own; the list only grows at its end.
           <div key={index} className="log-entry" data-level={entry.level}>
+            <button
+              type="button"
+              className="log-bookmark"
+              aria-pressed={marked.has(entryKey(entry))}
+              aria-label={t(marked.has(entryKey(entry)) ? "logs.bookmarked" : "logs.bookmark")}
+              onClick={() => setMarked(entry)}
+            >
+              <BookmarkIcon size={12} />
+            </button>
             <time className="number" dateTime={new Date(entry.atMs).toISOString()}>
               {formatLogTime(entry.atMs)}
             </time>

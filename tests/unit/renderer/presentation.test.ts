@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { HostInfo, MachineSummary } from "../../../main/contract/schemas.ts";
 import { readPreferences } from "../../../renderer/app/preferences-format.ts";
+import { diagnosticsText } from "../../../renderer/features/about/diagnostics.ts";
 import { filterLog, logText } from "../../../renderer/features/logs/log-model.ts";
 import { matchesWords } from "../../../renderer/features/palette/match.ts";
 import { ageOf, formatBytes } from "../../../renderer/ui/format.ts";
@@ -72,4 +74,33 @@ test.each([
   ["Power Off", "", true],
 ])("in the palette %j is found by %j: %s", (text, typed, expected) => {
   expect(matchesWords(text, typed)).toBe(expected);
+});
+
+test("the diagnostics report names versions and numbers, but no machine, path or text of the user", () => {
+  const machine = {
+    name: "Secret project",
+    group: "Customer",
+    state: "aborted",
+    currentSnapshotName: "Before the leak",
+    lastFailure: { code: "NO_SPACE", message: "/home/somebody/disk is full", file: "/home/somebody/disk" },
+  } as MachineSummary;
+  const host = {
+    appVersion: "1.2.3",
+    contractVersion: 1,
+    platform: "linux x64",
+    cpuModel: "CPU",
+    cpuCount: 4,
+    cpuLoad: 0.5,
+    memoryBytes: 2 ** 33,
+    freeMemoryBytes: 2 ** 32,
+    freeDiskBytes: 2 ** 30,
+    home: "/home/somebody/.local/share/terrarium",
+    starterAvailable: true,
+    notices: ["The machine Secret project was repaired"],
+  } as HostInfo;
+  const text = diagnosticsText({ host, machines: [machine], userAgent: "Chromium", shell: "browser", atMs: 0 });
+  expect(text).toContain("Machines: 1 aborted");
+  expect(text).toContain("Last failures: 1 NO_SPACE");
+  expect(text).toContain("Memory: 4.0 GiB of 8.0 GiB free");
+  for (const secret of ["Secret", "Customer", "somebody", "leak", "/home"]) expect(text).not.toContain(secret);
 });
