@@ -23,6 +23,7 @@ import type { Local } from "../../wasm/types.ts";
 import { LOADS, STORES } from "../mmu/access.ts";
 import { exceptionPending } from "../mmu/cells.ts";
 import { AREA, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
+import type { Address } from "./known-pages.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
 interface LookUp {
@@ -46,32 +47,88 @@ function lookUp(region: RegionWriter, table: number, size: number, { linear, off
 const hostAddress = (table: number, { offset, entry }: LookUp): Code =>
   add32(wrap(get(offset)), load("i32.load", get(entry), table + TLB_ENTRY.hostPage));
 
-/** Leaves the value of a load on the stack; `host` gets the host address, or -1. The linear address is on the stack. */
+/** Where an access goes: the linear address, and what is known about it. */
+export interface Place {
+  readonly linear: Code;
+  readonly address: Address | undefined;
+}
+
+/** An access on its usual way: `hit` (i32) says whether it can go there, `host` is the address in guest memory, less `offset`. */
+interface FastWay {
+  readonly hit: Code;
+  readonly host: Code;
+  readonly offset: number;
+  /** For the slow path: the linear address, and what is unknown behind it. */
+  readonly linear: Code;
+  readonly forget: Code;
+  readonly release: () => void;
+}
+
+function fastWay(region: RegionWriter, place: Place, size: number, write: boolean): FastWay {
+  const { pages } = region;
+  const known = place.address && pages.find(place.address, write);
+  if (known) {
+    const { offset, host } = pages.localsOf(known);
+    const distance = (place.address as Address).delta - known.delta;
+    return {
+      hit: op("i64.le_u", distance === 0 ? get(offset) : add64(get(offset), i64(distance)), i64(PAGE_SIZE - size)),
+      host: distance < 0 ? add32(get(host), i32(distance)) : get(host),
+      offset: Math.max(distance, 0),
+      linear: place.linear,
+      forget: forget(pages.offsets),
+      release: () => {},
+    };
+  }
+  const { f } = region;
+  const at: LookUp = { linear: f.borrow("i64"), offset: f.borrow("i64"), entry: f.borrow("i32") };
+  const table = region.area + (write ? AREA.write : AREA.read);
+  const page = place.address && pages.localsOf(pages.add(place.address, write));
+  const host = hostAddress(table, at);
+  return {
+    hit: seq(set(at.linear, place.linear), lookUp(region, table, size, at)),
+    host: page ? seq(set(page.offset, get(at.offset)), tee(page.host, host)) : host,
+    offset: 0,
+    linear: get(at.linear),
+    forget: forget(pages.offsets),
+    release: () => {
+      for (const local of [at.linear, at.offset, at.entry]) f.release(local);
+    },
+  };
+}
+
+/** No offset in a page, nor is any that is not too far from it (known-pages.ts). */
+const UNKNOWN = i64(4 * PAGE_SIZE);
+
+const forget = (offsets: readonly Local[]): Code => seq(...offsets.map((offset) => set(offset, UNKNOWN)));
+
+/** Leaves the value of a load on the stack; `host` gets the host address, or -1. */
 export function writeLoad(
   region: RegionWriter,
   size: Size | 16,
+  place: Place,
   forWrite: boolean,
   host: Local | undefined,
   fault: Code,
 ): void {
   const { f, runtime } = region;
-  const at: LookUp = { linear: f.borrow("i64"), offset: f.borrow("i64"), entry: f.borrow("i32") };
-  const table = region.area + (forWrite ? AREA.write : AREA.read);
-  const type = size === 16 ? "v128" : "i64";
-  f.set(at.linear);
-  lookUp(region, table, size, at)(f);
-  const label = f.open("if", type, true);
-  hostAddress(table, at)(f);
-  if (host) f.tee(host);
-  f.access(size === 16 ? "v128.load" : LOADS[size], 1, 0);
+  const way = fastWay(region, place, size, forWrite);
+  way.hit(f);
+  const label = f.open("if", size === 16 ? "v128" : "i64", true);
+  way.host(f);
+  if (host) {
+    if (way.offset) add32(() => {}, i32(way.offset))(f);
+    f.tee(host);
+  }
+  f.access(size === 16 ? "v128.load" : LOADS[size], 1, host ? 0 : way.offset);
   f.otherwise();
   if (host) set(host, i32(-1))(f);
   region.storeCount()(f);
-  if (size === 16) call(runtime.access.load16, get(at.linear), i32(0))(f);
-  else call(forWrite ? runtime.access.loadForWrite : runtime.access.load, get(at.linear), i32(size), i32(0))(f);
+  if (size === 16) call(runtime.access.load16, way.linear, i32(0))(f);
+  else call(forWrite ? runtime.access.loadForWrite : runtime.access.load, way.linear, i32(size), i32(0))(f);
+  way.forget(f);
   unlikely(exceptionPending, [fault])(f);
   f.close(label);
-  for (const local of [at.linear, at.offset, at.entry]) f.release(local);
+  way.release();
 }
 
 /** What follows a store that took the slow path: on a fault, and if it may have voided the code being executed. */
@@ -80,21 +137,19 @@ export interface SlowEnds {
   readonly voided: Code;
 }
 
-/** Stores `value`; the linear address is on the stack. */
-export function writeStore(region: RegionWriter, size: Size | 16, value: Local, ends: SlowEnds): void {
+/** Stores `value`. */
+export function writeStore(region: RegionWriter, size: Size | 16, place: Place, value: Local, ends: SlowEnds): void {
   const { f } = region;
-  const at: LookUp = { linear: f.borrow("i64"), offset: f.borrow("i64"), entry: f.borrow("i32") };
-  const table = region.area + AREA.write;
-  f.set(at.linear);
-  lookUp(region, table, size, at)(f);
+  const way = fastWay(region, place, size, true);
+  way.hit(f);
   const label = f.open("if", undefined, true);
-  hostAddress(table, at)(f);
+  way.host(f);
   f.get(value);
-  f.access(size === 16 ? "v128.store" : STORES[size], 1, 0);
+  f.access(size === 16 ? "v128.store" : STORES[size], 1, way.offset);
   f.otherwise();
-  slowStore(region, size, get(at.linear), value, ends)(f);
+  slowStore(region, size, way, value, ends)(f);
   f.close(label);
-  for (const local of [at.linear, at.offset, at.entry]) f.release(local);
+  way.release();
 }
 
 /** Stores to the bytes that a load for writing has found; `address` is needed if it found none. */
@@ -113,17 +168,24 @@ export function writeStoreBack(
   f.get(value);
   f.access(STORES[size], 1, 0);
   f.otherwise();
-  slowStore(region, size, address, value, ends)(f);
+  slowStore(region, size, { linear: address, forget: forget(region.pages.offsets) }, value, ends)(f);
   f.close(label);
 }
 
-function slowStore(region: RegionWriter, size: Size | 16, address: Code, value: Local, ends: SlowEnds): Code {
+function slowStore(
+  region: RegionWriter,
+  size: Size | 16,
+  { linear, forget }: Pick<FastWay, "linear" | "forget">,
+  value: Local,
+  ends: SlowEnds,
+): Code {
   const { access } = region.runtime;
   return seq(
     region.storeCount(),
     size === 16
-      ? call(access.store16, address, get(value), i32(0))
-      : call(access.store, address, get(value), i32(size), i32(0)),
+      ? call(access.store16, linear, get(value), i32(0))
+      : call(access.store, linear, get(value), i32(size), i32(0)),
+    forget,
     unlikely(exceptionPending, [ends.fault]),
     ends.voided,
   );

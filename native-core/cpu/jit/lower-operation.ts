@@ -11,7 +11,8 @@ import { exceptionPending, raise, readCell, readSlot, writeSlot } from "../mmu/c
 import { CELLS } from "../mmu/memory-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
 import * as flags from "./flag-forms.ts";
-import { writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
+import type { Address } from "./known-pages.ts";
+import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
@@ -28,6 +29,8 @@ export function lowerOperation(region: RegionWriter, operation: CompiledOperatio
 
 type Constant = bigint | number;
 
+/** Beyond that a distance is no longer a small number. */
+const MAX_DELTA = 2 ** 31;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
@@ -41,6 +44,10 @@ class OperationLowering {
   readonly #constants = new Map<number, Constant | undefined>();
   /** Host addresses left by loads for writing, by the id of their linear address. */
   readonly #hosts = new Map<number, { local: Local; size: number }>();
+  /** Addresses by the id of a value that is in a local: registers may have changed since. */
+  readonly #addresses = new Map<number, Address>();
+  /** Branches around the statement being written. */
+  #branches = 0;
   /** Behind the statement being written, if that may be a plain store. */
   #rest: readonly Statement[] | undefined;
   /** What is being written runs only when the operation has voided its own code. */
@@ -88,14 +95,14 @@ class OperationLowering {
     return unlikely(readCell(CELLS.codeVoided), [
       (w) => {
         const region = this.#region;
-        const { flagState, dirty } = region;
+        const { knowledge } = region;
         const [locals, hosts] = [new Map(this.#locals), new Map(this.#hosts)];
         this.#isVoid = true;
         if (this.#body(rest)) this.#toNext()(w);
         this.#isVoid = false;
         for (const [id, local] of this.#locals) if (!locals.has(id)) this.#forget(this.#locals, id, local);
         for (const [id, { local }] of this.#hosts) if (!hosts.has(id)) this.#forget(this.#hosts, id, local);
-        Object.assign(region, { flagState, dirty });
+        region.knowledge = knowledge;
       },
     ]);
   }
@@ -176,6 +183,7 @@ class OperationLowering {
 
   /** Host addresses known before a branch stay known in it; those found in it are not known behind it. */
   #branch(statements: readonly Statement[], joins: boolean): void {
+    this.#branches++;
     const before = new Set(this.#hosts.keys());
     this.#body(statements);
     const last = statements.at(-1)?.kind;
@@ -184,6 +192,7 @@ class OperationLowering {
       if (before.has(id)) continue;
       this.#forget(this.#hosts, id, local);
     }
+    this.#branches--;
   }
 
   #define(value: Value): void {
@@ -199,6 +208,8 @@ class OperationLowering {
       return;
     }
     if (!placement.hasLocal(value) || this.#constant(value) !== undefined) return;
+    const address = this.#addressOf(value);
+    if (address) this.#addresses.set(value.id, address);
     this.#compute(value);
     const local = f.borrow(value.type);
     this.#locals.set(value.id, local);
@@ -236,10 +247,7 @@ class OperationLowering {
     const known = this.#hosts.get(address.id);
     if (known && known.size === size && size !== 16) {
       writeStoreBack(this.#region, size, known.local, this.#code(address), kept, ends);
-    } else {
-      this.#value(address);
-      writeStore(this.#region, size, kept, ends);
-    }
+    } else writeStore(this.#region, size, this.#place(address), kept, ends);
     f.release(kept);
   }
 
@@ -289,9 +297,14 @@ class OperationLowering {
       return f.set(this.#region.addressRegister);
     }
     const local = this.#register(register);
+    const { pages } = this.#region;
     this.#region.dirty |= 1 << (register >> 3);
+    const address = size === 8 && this.#branches === 0 ? this.#addressOf(value) : undefined;
+    // The value is computed first: it may read the register.
+    const written = (): unknown => pages.setRegister(register >> 3, address);
     if (size === 8 || size === 16) {
       this.#value(value);
+      written();
       return f.set(local);
     }
     const mask = SIZE_MASKS[size];
@@ -311,6 +324,7 @@ class OperationLowering {
       f.emit("i64.and");
       f.emit("i64.or");
     }
+    written();
     f.set(local);
   }
 
@@ -456,6 +470,7 @@ class OperationLowering {
     f.call(helper);
     unlikely(exceptionPending, [region.leaveStored(OUTCOME.fault, region.ripAt(at), retired)])(f);
     region.reload(f);
+    region.pages.forgetAll();
   }
 
   #load(size: Size | 16, address: Value, forWrite: boolean): void {
@@ -465,8 +480,35 @@ class OperationLowering {
       host = f.borrow("i32");
       this.#hosts.set(address.id, { local: host, size });
     }
-    this.#value(address);
-    writeLoad(this.#region, size, forWrite, host, this.#fault);
+    writeLoad(this.#region, size, this.#place(address), forWrite, host, this.#fault);
+  }
+
+  /** Places in branches are not looked up for those behind them. */
+  #place(address: Value): Place {
+    return { linear: this.#code(address), address: this.#branches === 0 ? this.#addressOf(address) : undefined };
+  }
+
+  /** Undefined unless the value is that of a register and a constant. */
+  #addressOf(value: Value): Address | undefined {
+    const { node } = value;
+    const known = this.#addresses.get(value.id);
+    if (known) return known;
+    if (node.op === "readRegister" && node.file === "general" && node.size === 8) {
+      const register = this.#fixed(node.selector);
+      return register < 0x80 ? this.#region.pages.valueOf(register >> 3) : undefined;
+    }
+    if (node.op !== "pure" || (node.name !== "i64.add" && node.name !== "i64.sub")) return undefined;
+    const [x, y] = node.args as readonly [Value, Value];
+    const constant = this.#constant(y);
+    if (constant !== undefined) return this.#moved(x, node.name === "i64.add" ? constant : -BigInt(constant));
+    const first = node.name === "i64.add" ? this.#constant(x) : undefined;
+    return first === undefined ? undefined : this.#moved(y, first);
+  }
+
+  #moved(value: Value, by: Constant): Address | undefined {
+    const address = this.#addressOf(value);
+    const delta = address && address.delta + Number(BigInt.asIntN(64, BigInt(by)));
+    return address && delta !== undefined && Math.abs(delta) < MAX_DELTA ? { root: address.root, delta } : undefined;
   }
 
   #pure(name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {

@@ -49,6 +49,7 @@ class RegionLowering {
     const { f } = this.#writer;
     const node = this.#nodes[index] as RegionNode;
     if (node.isMerge) this.#writer.flagState = DYNAMIC;
+    if (node.isMerge || node.isLoop) this.#writer.pages.forgetAll();
     if (!node.isLoop) return this.#within(node, 0);
     this.#writer.forgetForm();
     const label = f.open("loop");
@@ -131,13 +132,13 @@ class RegionLowering {
   /** A return of an inlined function goes on behind its call, if that is where it goes. */
   #return({ block, successors }: RegionNode, target: Code): void {
     const writer = this.#writer;
-    const { f, flagState, dirty } = writer;
+    const { f, knowledge } = writer;
     const successor = successors.get("back");
     const leave = writer.leaveByReturn(target, block.instructionCount);
     if (successor === undefined) return leave(f);
     const { pageOffset } = (this.#nodes[successor] as RegionNode).block;
     unlikely(ne64(target, writer.ripAt(pageOffset)), [leave])(f);
-    Object.assign(writer, { flagState, dirty });
+    writer.knowledge = knowledge;
     this.#edge(block.instructionCount, successor, pageOffset);
   }
 
@@ -145,7 +146,7 @@ class RegionLowering {
   #edge(retired: number, successor: number, target: number, guard?: { slot: number; blockOffset: number }): void {
     const writer = this.#writer;
     const { f } = writer;
-    const { flagState, dirty } = writer;
+    const { knowledge } = writer;
     writer.retire(retired)(f);
     unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [
       writer.leave(OUTCOME.indirect, writer.ripAt(target), 0),
@@ -157,7 +158,7 @@ class RegionLowering {
       writer.settleForm()(f);
       f.br(label);
     } else this.#tree(successor);
-    Object.assign(writer, { flagState, dirty });
+    writer.knowledge = knowledge;
   }
 }
 

@@ -38,6 +38,7 @@ import type { Runtime } from "../interpreter/target.ts";
 import { readCell, readSlot, writeSlot } from "../mmu/cells.ts";
 import { AREA, CELLS, PAGE_SIZE } from "../mmu/memory-layout.ts";
 import { DYNAMIC, type FlagLocals, IN_MEMORY, keepFlags, settleIfKept } from "./flag-forms.ts";
+import { KnownPages } from "./known-pages.ts";
 import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 
 /** Nested guest calls; each takes a frame of the host's stack. */
@@ -65,6 +66,12 @@ export interface RegionSetting {
   readonly shared: boolean;
 }
 
+export interface Knowledge {
+  readonly flagState: number;
+  readonly dirty: number;
+  readonly pages: KnownPages["knowledge"];
+}
+
 export class RegionWriter {
   readonly f: FunctionWriter;
   readonly runtime: JitRuntime;
@@ -77,6 +84,7 @@ export class RegionWriter {
   readonly base: Local;
   readonly count: Local;
   readonly flags: FlagLocals;
+  readonly pages: KnownPages;
   /** Form of the flags where it is not known while code is made. */
   readonly form: Local;
   /** Form of the flags at the place being written, or DYNAMIC. */
@@ -114,12 +122,24 @@ export class RegionWriter {
     this.addressRegister = f.local("i64");
     this.base = f.local("i64");
     this.count = f.local("i64");
+    this.pages = new KnownPages(f);
     this.flags = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64") };
     this.#rip = f.local("i64");
     this.form = f.local("i32");
     this.#outcome = f.local("i32");
     this.#entryOffset = entryOffset;
     this.#flagForms = [...registers.flagForms];
+  }
+
+  /** What is known statically at the place being written; to be put back before code for another place is written. */
+  get knowledge(): Knowledge {
+    return { flagState: this.flagState, dirty: this.dirty, pages: this.pages.knowledge };
+  }
+
+  set knowledge({ flagState, dirty, pages }: Knowledge) {
+    this.flagState = flagState;
+    this.dirty = dirty;
+    this.pages.restore(pages);
   }
 
   // --- frame ----------------------------------------------------------------------------------------------------------------
@@ -224,9 +244,9 @@ export class RegionWriter {
       eq32(at(LINK_SLOT.block), i32(address)),
     );
     return (w) => {
-      const { flagState, dirty } = this;
+      const { knowledge } = this;
       unlikely(op("i32.eqz", holds), [this.leaveByLink(OUTCOME.linked, rip, 0, slot, blockOffset)])(w);
-      Object.assign(this, { flagState, dirty });
+      this.knowledge = knowledge;
     };
   }
 
@@ -258,6 +278,7 @@ export class RegionWriter {
     this.reload(f);
     this.flagState = IN_MEMORY;
     this.dirty = 0;
+    this.pages.forgetAll();
   }
 
   get #tooDeep(): Code {
