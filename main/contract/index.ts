@@ -13,6 +13,7 @@ import {
   logEntrySchema,
   machineDetailsSchema,
   machineIdSchema,
+  machineSpaceSchema,
   machineSummarySchema,
   mediumFactsSchema,
   metricsHistorySchema,
@@ -127,6 +128,18 @@ export const contract = {
       .route({ method: "PUT", path: "/machines/{id}/template" })
       .input(byMachine.extend({ template: z.boolean() }))
       .output(machineDetailsSchema),
+    /** Makes a disk of a machine that is off larger. */
+    resizeDisk: base
+      .route({ method: "PUT", path: "/machines/{id}/disks/{diskId}/size" })
+      .input(byMachine.extend({ diskId: z.string(), sizeMiB: z.int().min(1).max(4 * 1024 * 1024) }))
+      .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
+    /** What it takes up, and where. */
+    space: base.route({ method: "GET", path: "/machines/{id}/space" }).input(byMachine).output(machineSpaceSchema),
+    /** Gives the host back what the machine does not need; disks are compacted while it is off or saved. */
+    reclaim: base
+      .route({ method: "POST", path: "/machines/{id}/reclaim" })
+      .input(byMachine)
+      .output(z.object({ freedBytes: z.number() })),
     /** Moves the machine's folder to the trash of the data folder (or deletes it with `permanently`). */
     remove: base
       .route({ method: "DELETE", path: "/machines/{id}" })

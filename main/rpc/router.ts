@@ -17,6 +17,7 @@ import { machineDetails } from "../services/machines/details.ts";
 import { moveToGroup, renameGroup } from "../services/machines/groups.ts";
 import type { Machine } from "../services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../services/machines/removal.ts";
+import { resizeDisk } from "../services/machines/resize-disk.ts";
 import { screenshot } from "../services/machines/screen.ts";
 import { sendText, waitForOutput } from "../services/machines/serial.ts";
 import { changeDisc } from "../services/media/discs.ts";
@@ -29,6 +30,7 @@ import { pruneSnapshots } from "../services/snapshots/prune.ts";
 import { restoreSnapshot } from "../services/snapshots/restore.ts";
 import { takeSnapshot } from "../services/snapshots/take.ts";
 import { snapshotTree, snapshotView, thumbnail } from "../services/snapshots/tree.ts";
+import { machineSpace, reclaimSpace } from "../services/space/space.ts";
 import { reportFailures } from "./failure-middleware.ts";
 
 export type AppRouter = ReturnType<typeof createRouter>;
@@ -79,6 +81,13 @@ export function createRouter(app: App) {
         await setTemplate(machine, input.template);
         return details(machine);
       }),
+      resizeDisk: os.machines.resizeDisk.handler(async ({ input }) => {
+        const machine = registry.get(input.id);
+        const safetySnapshotId = await resizeDisk(context, machine, input.diskId, input.sizeMiB);
+        return { ...(await details(machine)), safetySnapshotId };
+      }),
+      space: os.machines.space.handler(({ input }) => machineSpace(registry.get(input.id))),
+      reclaim: os.machines.reclaim.handler(({ input }) => reclaimSpace(context, registry.get(input.id))),
       remove: os.machines.remove.handler(async ({ input }) => {
         await removeMachine(context, registry.get(input.id), input.permanently);
         return {};

@@ -9,6 +9,7 @@
 import { AppError } from "../common/errors.ts";
 import { isAllZero } from "../common/zero.ts";
 import type { DiskImage } from "./disk-image.ts";
+import type { ReadableDisk } from "./foreign/foreign-image.ts";
 import type { BackingReference } from "./qcow2/header-writer.ts";
 import { Qcow2Image } from "./qcow2/image.ts";
 
@@ -95,7 +96,7 @@ export async function mergeDown(child: DiskImage, target: DiskImage, options: Wo
 }
 
 /** Writes what `source` reads as, through all its layers, into the new and empty `target`; ranges of zeroes take no space. */
-export async function copyDisk(source: DiskImage, target: DiskImage, options: WorkOptions = {}): Promise<void> {
+export async function copyDisk(source: ReadableDisk, target: DiskImage, options: WorkOptions = {}): Promise<void> {
   await eachStep(source.sizeBytes, options, async (offset, length) => {
     const kind = await visibleExtent(source, offset, length);
     if (kind.kind === "data") {
@@ -106,6 +107,24 @@ export async function copyDisk(source: DiskImage, target: DiskImage, options: Wo
     return kind.length;
   });
   await target.flush();
+}
+
+/** Lets go of whole grains of zeroes that this layer holds as data: they become unmapped. Yields how many bytes those are. */
+export async function dropZeroes(image: DiskImage, options: WorkOptions = {}): Promise<number> {
+  let dropped = 0;
+  await eachStep(image.sizeBytes, options, async (offset, length) => {
+    const extent = await image.extentAt(offset, length);
+    if (extent.kind !== "data") return extent.length;
+    const data = new Uint8Array(extent.length);
+    await image.read(offset, data);
+    for (let at = 0; at + SPARSE_GRAIN <= data.length; at += SPARSE_GRAIN) {
+      if (!isAllZero(data.subarray(at, at + SPARSE_GRAIN))) continue;
+      await image.writeZeroes(offset + at, SPARSE_GRAIN, true);
+      dropped += SPARSE_GRAIN;
+    }
+    return extent.length;
+  });
+  return dropped;
 }
 
 /** Writes `data` but for whole grains of zeroes. */
@@ -119,7 +138,7 @@ async function writeSparse(target: DiskImage, offset: number, data: Uint8Array):
 }
 
 /** The extent at `offset` looking through layers that say nothing. */
-async function visibleExtent(disk: DiskImage, offset: number, length: number) {
+async function visibleExtent(disk: ReadableDisk, offset: number, length: number) {
   const extent = await disk.extentAt(offset, length);
   if (extent.kind !== "absent") return extent;
   const below = disk instanceof Qcow2Image ? disk.backing : undefined;

@@ -14,6 +14,7 @@ export const keys = {
   snapshotThumbnail: (snapshotId: string) => ["snapshot-thumbnail", snapshotId] as const,
   deletePreview: (snapshotId: string) => ["delete-preview", snapshotId] as const,
   prunePreview: (id: string) => ["machine", id, "snapshots", "prune"] as const,
+  space: (id: string) => ["machine", id, "space"] as const,
   trash: ["trash"] as const,
   files: (folder: string | null) => ["files", folder] as const,
 };

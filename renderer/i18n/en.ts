@@ -545,6 +545,15 @@ export const en = {
     done: "{{name}} was cloned",
     forked: "{{copy}} goes on beside {{name}}",
   },
+  space: {
+    presentBytes: "Present {{size}}",
+    snapshotBytes: "Snapshots {{size}}",
+    sharedBytes: "Shared {{size}}",
+    guestBytes: "{{size}} as the guest sees it",
+    reclaim: "Reclaim",
+    reclaimHint: "Gives back what the machine does not need. Disks are compacted while it is off.",
+    freed: "{{size}} of {{name}} freed",
+  },
   trash: {
     title: "Trash",
     label: "Removed machines and left-overs",

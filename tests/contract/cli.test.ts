@@ -89,6 +89,9 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("template", "worker 1", "--off")).toMatchObject({ template: false });
     for (const name of ["worker 1", "worker 2"]) await json("remove", name, "--permanently");
     expect((await terrarium("fork", "one")).stderr).toContain("powered off");
+    expect((await terrarium("resize", "one", "disk0", "16M")).code).toBe(0);
+    expect((await terrarium("space", "one")).stdout).toMatch(/guest sees them +16 MiB/);
+    expect(await json("reclaim", "one")).toEqual({ freedBytes: expect.any(Number) });
     const removed = await json("remove", "three");
     expect(await json("remove", "--undo", String(removed["id"]))).toMatchObject({ name: "three" });
     await json("remove", "three");

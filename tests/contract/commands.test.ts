@@ -71,6 +71,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     });
     expect((await client.machines.get({ id: custom.id })).disks).toHaveLength(2);
     expect(await client.machines.clone({ id: custom.id, name: "Twin" })).toMatchObject([{ name: "Twin" }]);
+    expect(await client.machines.resizeDisk({ id: custom.id, diskId: "disk1", sizeMiB: 4 })).toMatchObject({
+      disks: [{}, { sizeBytes: 4 << 20 }],
+      safetySnapshotId: expect.any(String),
+    });
+    expect(await failureOf(client.machines.resizeDisk({ id: custom.id, diskId: "disk1", sizeMiB: 4 }))).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      field: "sizeMiB",
+    });
+    expect(await client.machines.space({ id: custom.id })).toMatchObject({ guestBytes: 20 << 20 });
+    expect(await client.machines.reclaim({ id: custom.id })).toEqual({ freedBytes: expect.any(Number) });
     await client.machines.setTemplate({ id: custom.id, template: true });
     expect(await failureOf(client.machines.start({ id: custom.id }))).toMatchObject({
       code: "INVALID_STATE",

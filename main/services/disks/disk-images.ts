@@ -24,6 +24,14 @@ export interface DiskImages {
   pullFromBacking(file: string, options: CopyProgress): Promise<void>;
   /** What merging the layer right below `file` away would copy and give back. */
   mergeCost(file: string): Promise<{ readonly copiedBytes: number; readonly freedBytes: number }>;
+  /** Makes the disk larger; its new end reads as zeroes. @throws AppError INVALID_ARGUMENT, UNSUPPORTED */
+  grow(image: { readonly file: string; readonly format: "qcow2" | "raw" }, sizeBytes: number): Promise<void>;
+  /** Gives the host back what the image does not need: zeroes held as data and free clusters. Never takes more than before. */
+  compact(file: string, options: CopyProgress): Promise<void>;
+  /** Which other product's format an image has; null for qcow2, raw and everything unknown. */
+  foreignFormat(file: string): Promise<string | null>;
+  /** A new qcow2 image that reads like a disk of another product. */
+  convert(source: string, target: string, options: CopyProgress): Promise<void>;
   /** One image without layers that reads like `source` now. */
   flatten(
     source: { readonly file: string; readonly format: "qcow2" | "raw" },

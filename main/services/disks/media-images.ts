@@ -2,13 +2,16 @@
 import { rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { assert } from "../../../native-core/common/assert.ts";
-import { canonical, nodeMediaHost } from "../../../native-core/host/media-host.ts";
+import { canonical, nodeDecompressors, nodeMediaHost } from "../../../native-core/host/media-host.ts";
 import { NodeImageFile } from "../../../native-core/host/node-image-file.ts";
 import { openChain } from "../../../native-core/media/chain.ts";
 import { formatOf } from "../../../native-core/media/detect-format.ts";
-import { copyDisk, mergeCost, mergeUp } from "../../../native-core/media/layers.ts";
+import type { ReadableDisk } from "../../../native-core/media/foreign/foreign-image.ts";
+import { foreignFormatOf, openForeign } from "../../../native-core/media/foreign/open.ts";
+import { copyDisk, dropZeroes, mergeCost, mergeUp } from "../../../native-core/media/layers.ts";
 import { createQcow2 } from "../../../native-core/media/qcow2/create.ts";
-import { Qcow2Image } from "../../../native-core/media/qcow2/image.ts";
+import { Qcow2Image, readHeader } from "../../../native-core/media/qcow2/image.ts";
+import { growQcow2, growRaw } from "../../../native-core/media/qcow2/resize.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
 import type { CopyProgress, DiskImages, ImageFacts } from "./disk-images.ts";
 
@@ -17,6 +20,7 @@ type Format = "qcow2" | "raw";
 /** `machinesFolder`: images below it were made by Terrarium, so the backing files they name are followed wherever they are. */
 export function mediaImages(machinesFolder: string): DiskImages {
   const reading = nodeMediaHost({ trustedFolders: [machinesFolder] });
+  const writing = nodeMediaHost({ trustedFolders: [machinesFolder] });
   const merging = nodeMediaHost({ trustedFolders: [machinesFolder], writeLock: "m" });
 
   async function detect(file: string): Promise<Format> {
@@ -79,6 +83,49 @@ export function mediaImages(machinesFolder: string): DiskImages {
       }
     },
 
+    async grow({ file, format }, sizeBytes) {
+      const opened = await NodeImageFile.open(await canonical(file), { readOnly: false });
+      try {
+        if (format === "raw") await growRaw(opened, sizeBytes);
+        else await growQcow2(opened, await readHeader(opened), sizeBytes);
+      } finally {
+        await opened.close();
+      }
+    },
+
+    async compact(file, options) {
+      const image = await openChain(writing, { path: await canonical(file), format: "qcow2", readOnly: false });
+      try {
+        await dropZeroes(image, workOptions(options));
+        if (image instanceof Qcow2Image) await image.giveBackFree();
+      } finally {
+        await image.close();
+      }
+    },
+
+    async foreignFormat(file) {
+      const opened = await reading.openFile(await canonical(file), true);
+      try {
+        return await foreignFormatOf(opened);
+      } finally {
+        await opened.close();
+      }
+    },
+
+    async convert(source, target, options) {
+      const file = await canonical(source);
+      const from = await openForeign(await reading.openFile(file, true), {
+        decompressors: nodeDecompressors,
+        openBeside: (name) => reading.openFile(path.join(path.dirname(file), name), true),
+      });
+      assert(from, "the image has a format of another product");
+      try {
+        await makeCopy(from, target, options);
+      } finally {
+        await from.close();
+      }
+    },
+
     async flatten(source, target, options) {
       const from = await openChain(reading, {
         path: await canonical(source.file),
@@ -86,23 +133,30 @@ export function mediaImages(machinesFolder: string): DiskImages {
         readOnly: true,
       });
       try {
-        await makeFile(target, async (file) => {
-          await createQcow2(file, from.sizeBytes);
-        });
-        const to = await openChain(reading, { path: await canonical(target), format: "qcow2", readOnly: false });
-        try {
-          await copyDisk(from, to, workOptions(options));
-        } finally {
-          await to.close();
-        }
-      } catch (error) {
-        await rm(target, { force: true });
-        throw error;
+        await makeCopy(from, target, options);
       } finally {
         await from.close();
       }
     },
   };
+
+  /** Complete or absent. */
+  async function makeCopy(from: ReadableDisk, target: string, options: CopyProgress): Promise<void> {
+    await makeFile(target, async (file) => {
+      await createQcow2(file, from.sizeBytes);
+    });
+    try {
+      const to = await openChain(reading, { path: await canonical(target), format: "qcow2", readOnly: false });
+      try {
+        await copyDisk(from, to, workOptions(options));
+      } finally {
+        await to.close();
+      }
+    } catch (error) {
+      await rm(target, { force: true });
+      throw error;
+    }
+  }
 }
 
 /** Relative inside one folder, so that the machine's folder can be moved as a whole; otherwise absolute. */

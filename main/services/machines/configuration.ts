@@ -36,7 +36,8 @@ async function applyChanges(context: ServiceContext, machine: Machine, config: M
     if (changes.length === 0) return null;
     const hardware = changes.find((change) => change.change === "off");
     const disksBefore = machine.record.config.disks;
-    const undo = hardware && config.snapshots.safety ? await safetySnapshot(context, machine, `changing ${hardware.label}`) : null;
+    const undo =
+      hardware && config.snapshots.safety ? await safetySnapshot(context, machine, `changing ${hardware.label}`) : null;
     const disksNow = machine.record.config.disks;
     const wantedNow = { ...config, disks: withNewTops(config.disks, disksBefore, disksNow) };
     // Renaming a machine or describing it does not make it differ from its snapshot.

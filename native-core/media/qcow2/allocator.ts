@@ -260,6 +260,52 @@ export class ClusterAllocator {
     this.#abandoned.push(old);
   }
 
+  /**
+   * Gives the host back what no count guards: holes where clusters are free, and the end of the file. With no write under way. Yields the
+   * bytes of the ranges that became holes or went away.
+   */
+  giveBackFree(): Promise<number> {
+    return this.#exclusive(async () => {
+      const size = this.#clusterSize;
+      const fileEnd = Math.ceil((await this.#file.size()) / size);
+      let given = 0;
+      let free = -1;
+      let used = 0;
+      const punch = async (first: number, end: number) => {
+        await this.#file.punchHole(first * size, (end - first) * size);
+        given += (end - first) * size;
+      };
+      for (let cluster = 0; cluster < fileEnd; cluster++) {
+        const block = cluster % this.#perBlock === 0 ? await this.#existingBlock(cluster) : undefined;
+        // A whole block of free clusters may have no counts at all.
+        if (cluster % this.#perBlock === 0 && block === undefined) {
+          if (free < 0) free = cluster;
+          cluster += this.#perBlock - 1;
+          continue;
+        }
+        const count = (await this.#existingBlock(cluster))?.get(cluster % this.#perBlock) ?? 0;
+        if (count === 0 && free < 0) free = cluster;
+        if (count === 0) continue;
+        if (free >= 0) await punch(free, cluster);
+        free = -1;
+        used = cluster + 1;
+      }
+      if (used < fileEnd) {
+        given += (fileEnd - used) * size;
+        await this.#file.truncate(used * size);
+        this.#endCluster = used;
+        this.#next = Math.min(this.#next, used);
+      }
+      return given;
+    });
+  }
+
+  async #existingBlock(cluster: number): Promise<RefcountBlock | undefined> {
+    const index = Math.floor(cluster / this.#perBlock);
+    if (index >= this.#table.length || this.#table.isEmpty(index) || this.#table.offset(index) === 0) return undefined;
+    return this.#blockFor(cluster);
+  }
+
   /** Space of outgrown tables, to be released after the next flush. */
   takeAbandoned(): ClusterRange[] {
     return this.#abandoned.splice(0);

@@ -192,6 +192,15 @@ export class Qcow2Image implements DiskImage {
     if (old !== image) await old?.close();
   }
 
+  /** Gives the host back what the image does not use, never growing the file. With no request under way. Yields the bytes. */
+  async giveBackFree(): Promise<number> {
+    const { allocator } = this.#requireWriting();
+    await this.#settle();
+    const given = await allocator.giveBackFree();
+    await this.#file.flush();
+    return given;
+  }
+
   async close(): Promise<void> {
     await this.drain();
     try {

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useSnapshots } from "../../api/queries.ts";
+import { SpaceBar } from "../space/space-bar.tsx";
 import { DeletePanel, PrunePanel } from "./delete-panels.tsx";
 import { CURRENT } from "./graph-layout.ts";
 import type { SnapshotQuestion } from "./question.ts";
@@ -69,6 +70,7 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
         )}
         {selected && <SnapshotProperties key={selected.id} snapshot={selected} />}
       </div>
+      <SpaceBar machine={machine} />
     </>
   );
 }

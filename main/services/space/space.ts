@@ -1,0 +1,63 @@
+// What a machine takes up, honestly: each file counts once, where it belongs, and one that several machines share for none of them.
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { PACKS_FOLDER } from "../../../native-core/host/state/format.ts";
+import type { MachineSpace } from "../../contract/schemas.ts";
+import { readDiskSize } from "../../store/qcow2-header.ts";
+import type { ServiceContext } from "../context.ts";
+import type { Machine } from "../machines/machine.ts";
+import { isStill } from "../machines/states.ts";
+import { scheduleCleanup } from "../snapshots/cleanup.ts";
+import { isOwn } from "../snapshots/layers.ts";
+import { usageOf } from "./usage.ts";
+
+export async function machineSpace(machine: Machine): Promise<MachineSpace> {
+  const { config } = machine.record;
+  const { paths } = machine;
+  const space = { guestBytes: 0, presentBytes: 0, snapshotBytes: 0, sharedBytes: 0, elsewhereBytes: 0, otherBytes: 0 };
+  const tops = new Set<string>();
+  for (const disk of config.disks) {
+    const file = path.resolve(paths.folder, disk.file);
+    tops.add(file);
+    space.guestBytes += (await readDiskSize(file, disk.format)) ?? 0;
+    if (!isOwn(machine, disk.file)) space.elsewhereBytes += (await usageOf(file)).bytes;
+  }
+  const saved = machine.record.savedState === null ? null : path.join(paths.folder, machine.record.savedState);
+  for (const entry of await readdir(paths.folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const { bytes, links } = await usageOf(file);
+    // A pack has a name in the chunk folder, too (ADR 7).
+    const isShared = links > (path.basename(entry.parentPath) === PACKS_FOLDER ? 2 : 1);
+    if (isShared) space.sharedBytes += bytes;
+    else if (tops.has(file) || (saved !== null && file.startsWith(saved + path.sep))) space.presentBytes += bytes;
+    else if (file.startsWith(paths.disks + path.sep) || file.startsWith(paths.snapshots + path.sep)) {
+      space.snapshotBytes += bytes;
+    } else space.otherBytes += bytes;
+  }
+  return { ...space, hostBytes: space.presentBytes + space.snapshotBytes + space.otherBytes };
+}
+
+/** Gives back whatever the machine does not need. A disk that is being written is left alone; nothing ever takes more than before. */
+export async function reclaimSpace(context: ServiceContext, machine: Machine): Promise<{ freedBytes: number }> {
+  const before = (await machineSpace(machine)).hostBytes;
+  await machine.operate(async () => {
+    if (!isStill(machine.state)) return;
+    const images: string[] = [];
+    for (const disk of machine.record.config.disks) {
+      const file = path.resolve(machine.paths.folder, disk.file);
+      const isAlone = isOwn(machine, disk.file) && (await usageOf(file)).links === 1;
+      if (!disk.readOnly && disk.format === "qcow2" && isAlone) images.push(file);
+    }
+    const options = { title: `Reclaiming space of ${machine.name}`, machineId: machine.id, cancellable: true };
+    await context.tasks.run(options, async (task) => {
+      for (const [index, file] of images.entries()) {
+        const progress = (share: number) => task.progress((index + share) / images.length);
+        await context.images.compact(file, { signal: task.signal, progress });
+      }
+    });
+  });
+  scheduleCleanup(context, machine);
+  // Of a running machine the layers may just have been merged, and a guest may have written meanwhile.
+  return { freedBytes: Math.max(0, before - (await machineSpace(machine)).hostBytes) };
+}

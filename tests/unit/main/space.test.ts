@@ -1,0 +1,131 @@
+import { readdirSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { App } from "../../../main/services/app.ts";
+import { cloneMachine } from "../../../main/services/clones/clone.ts";
+import { createStarter } from "../../../main/services/machines/creation.ts";
+import type { Machine } from "../../../main/services/machines/machine.ts";
+import { resizeDisk } from "../../../main/services/machines/resize-disk.ts";
+import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
+import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
+import { machineSpace, reclaimSpace } from "../../../main/services/space/space.ts";
+import { canonical, nodeMediaHost } from "../../../native-core/host/media-host.ts";
+import { openChain } from "../../../native-core/media/chain.ts";
+import type { DiskImage } from "../../../native-core/media/disk-image.ts";
+import { readText, writeText } from "../../support/disk-bytes.ts";
+import { hasQemuTools, qemuCheck } from "../../support/media/qemu-tools.ts";
+import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+
+let folder: string;
+let app: App;
+let machine: Machine;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  await makeStarter(folder);
+  app = await openTestApp(folder);
+  machine = await createStarter(app.context, { name: "vm" });
+});
+
+afterEach(async () => {
+  await app.close("power-off");
+  await rm(folder, { recursive: true });
+});
+
+const MIB = 2 ** 20;
+const topOf = () => path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");
+const sizeOf = async () => (await app.context.images.inspect(topOf())).sizeBytes;
+
+/** Works on the top layer as the guest would. */
+async function withDisk(work: (disk: DiskImage) => Promise<void>): Promise<void> {
+  const host = nodeMediaHost({ trustedFolders: [folder] });
+  const image = await openChain(host, { path: await canonical(topOf()), format: "qcow2", readOnly: false });
+  await work(image);
+  await image.close();
+}
+
+describe("the space of a machine", () => {
+  it("tells present, snapshots and what is shared apart", async () => {
+    await withDisk((disk) => disk.write(0, new Uint8Array(2 * MIB).fill(1)));
+    const before = await machineSpace(machine);
+    expect(before.guestBytes).toBe(8 * MIB);
+    expect(before.presentBytes).toBeGreaterThanOrEqual(2 * MIB);
+    expect(before.sharedBytes).toBe(0);
+    await takeSnapshot(app.context, machine, { name: "one", description: "" });
+    const withSnapshot = await machineSpace(machine);
+    expect(withSnapshot.snapshotBytes).toBe(before.presentBytes);
+    expect(withSnapshot.hostBytes).toBeLessThan(before.hostBytes + MIB);
+    await cloneMachine(app.context, machine, { name: "clone", kind: "linked" });
+    const shared = await machineSpace(machine);
+    expect([shared.snapshotBytes, shared.sharedBytes]).toEqual([0, before.presentBytes]);
+  });
+});
+
+describe("reclaiming space", () => {
+  it("gives back zeroes and free clusters without growing the file, and changes nothing that is read", async () => {
+    await withDisk(async (disk) => {
+      for (let at = 0; at < 6; at++) await disk.write(at * MIB, new Uint8Array(MIB).fill(at % 2 === 0 ? at + 1 : 0));
+      await disk.discard(4 * MIB, MIB);
+    });
+    await writeText(topOf(), 1, "kept");
+    const before = statSync(topOf());
+    const { freedBytes } = await reclaimSpace(app.context, machine);
+    expect(freedBytes).toBeGreaterThan(2.9 * MIB);
+    expect(statSync(topOf()).size).toBeLessThanOrEqual(before.size);
+    expect(await readText(topOf(), 1)).toBe("kept");
+    if (hasQemuTools) expect(await qemuCheck(topOf())).toEqual({ corruptions: 0, leaks: 0, errors: 0 });
+    const again = statSync(topOf());
+    expect(await reclaimSpace(app.context, machine)).toEqual({ freedBytes: 0 });
+    expect(statSync(topOf()).size).toBe(again.size);
+  });
+
+  it("leaves layers alone that another machine shares", async () => {
+    await withDisk((disk) => disk.write(0, new Uint8Array(MIB)));
+    await cloneMachine(app.context, machine, { name: "clone", kind: "linked" });
+    const layers = () =>
+      readdirSync(machine.paths.disks).map((name) => statSync(path.join(machine.paths.disks, name)).blocks);
+    const before = layers();
+    await reclaimSpace(app.context, machine);
+    expect(layers()).toEqual(before);
+  });
+
+  it("of a running machine is left to the guest", async () => {
+    await app.lifecycle.start(machine);
+    expect(await reclaimSpace(app.context, machine)).toEqual({ freedBytes: 0 });
+  });
+});
+
+describe("a larger disk", () => {
+  it("has a new end of zeroes, and a snapshot to go back to the old size", async () => {
+    await writeText(topOf(), 1, "kept");
+    const undo = await resizeDisk(app.context, machine, "disk0", 16);
+    expect(await sizeOf()).toBe(16 * MIB);
+    expect([await readText(topOf(), 1), await readText(topOf(), 20_000)]).toEqual(["kept", ""]);
+    await writeText(topOf(), 30_000, "new");
+    expect(await readText(topOf(), 30_000)).toBe("new");
+    if (hasQemuTools) expect(await qemuCheck(topOf())).toMatchObject({ corruptions: 0, errors: 0 });
+    const snapshot = machine.record.snapshots.find((each) => each.id === undo);
+    if (!snapshot) throw new Error("there is no snapshot");
+    await restoreSnapshot(app.context, app.lifecycle, machine, snapshot, { keepCurrent: false });
+    expect(await sizeOf()).toBe(8 * MIB);
+  });
+
+  it("may be far larger: its table grows where it is", async () => {
+    await resizeDisk(app.context, machine, "disk0", 2 * 1024 * 1024);
+    expect(await sizeOf()).toBe(2 * 2 ** 40);
+    await writeText(topOf(), 2 ** 31, "far");
+    expect(await readText(topOf(), 2 ** 31)).toBe("far");
+    if (hasQemuTools) expect(await qemuCheck(topOf())).toMatchObject({ corruptions: 0, errors: 0 });
+  });
+
+  it("is refused when it is not larger, too large, unknown, or the machine runs", async () => {
+    const refused = (id: string, sizeMiB: number) => expect(resizeDisk(app.context, machine, id, sizeMiB)).rejects;
+    await refused("disk0", 8).toMatchObject({ code: "INVALID_ARGUMENT", details: { field: "sizeMiB" } });
+    await refused("disk0", 5 * 1024 * 1024).toMatchObject({ code: "UNSUPPORTED", details: { field: "sizeMiB" } });
+    await refused("disk7", 16).toMatchObject({ code: "NOT_FOUND", details: { field: "diskId" } });
+    await app.lifecycle.start(machine);
+    await refused("disk0", 16).toMatchObject({ code: "INVALID_STATE" });
+    expect(await sizeOf()).toBe(8 * MIB);
+  });
+});
