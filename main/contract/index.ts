@@ -131,7 +131,15 @@ export const contract = {
     /** Makes a disk of a machine that is off larger. */
     resizeDisk: base
       .route({ method: "PUT", path: "/machines/{id}/disks/{diskId}/size" })
-      .input(byMachine.extend({ diskId: z.string(), sizeMiB: z.int().min(1).max(4 * 1024 * 1024) }))
+      .input(
+        byMachine.extend({
+          diskId: z.string(),
+          sizeMiB: z
+            .int()
+            .min(1)
+            .max(4 * 1024 * 1024),
+        }),
+      )
       .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
     /** What it takes up, and where. */
     space: base.route({ method: "GET", path: "/machines/{id}/space" }).input(byMachine).output(machineSpaceSchema),
@@ -271,6 +279,11 @@ export const contract = {
       )
       /** `changed` false: the guest uses the disc and was asked to let it go. */
       .output(z.object({ changed: z.boolean() })),
+    /** A new qcow2 image of a disk image in any known format: qcow2, raw, VDI, VMDK, VHD, VHDX. Runs as a task. */
+    convert: base
+      .route({ method: "POST", path: "/media/convert" })
+      .input(z.object({ source: z.string().min(1).max(4096), target: z.string().min(1).max(4096) }))
+      .output(z.object({ file: z.string() })),
     describe: base
       .route({ method: "GET", path: "/media/describe" })
       .input(z.object({ file: z.string().min(1).max(4096) }))

@@ -20,6 +20,7 @@ import { removeMachine, undoRemove } from "../services/machines/removal.ts";
 import { resizeDisk } from "../services/machines/resize-disk.ts";
 import { screenshot } from "../services/machines/screen.ts";
 import { sendText, waitForOutput } from "../services/machines/serial.ts";
+import { convertImage } from "../services/media/convert.ts";
 import { changeDisc } from "../services/media/discs.ts";
 import { describeMedium } from "../services/media/guess.ts";
 import { capture, listNetworks, networkStatus } from "../services/network/networks.ts";
@@ -171,6 +172,7 @@ export function createRouter(app: App) {
       changeDisc: os.media.changeDisc.handler(async ({ input }) => ({
         changed: await changeDisc(registry.get(input.id), { ...input, driveId: input.driveId }),
       })),
+      convert: os.media.convert.handler(({ input }) => convertImage(context, input.source, input.target)),
       describe: os.media.describe.handler(({ input }) => describeMedium(input.file)),
     },
     preferences: {

@@ -285,6 +285,12 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     const { id } = await client.machines.create({ name: "From disc", iso });
     expect(await client.media.changeDisc({ id, file: null })).toEqual({ changed: true });
     expect((await client.machines.get({ id })).config.opticalDrives).toEqual([{ id: "cd0", file: null }]);
+    const target = path.join(folder, "copy.qcow2");
+    expect(await client.media.convert({ source: iso, target })).toEqual({ file: target });
+    expect(await failureOf(client.media.convert({ source: iso, target }))).toMatchObject({
+      code: "ALREADY_EXISTS",
+      field: "target",
+    });
     expect(await failureOf(client.media.changeDisc({ id, file: "/nowhere.iso" }))).toMatchObject({ code: "NOT_FOUND" });
   });
 

@@ -1,4 +1,4 @@
-// terrarium media attach | eject | describe
+// terrarium media attach | eject | convert | describe
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { RegisterCommand } from "../command.ts";
@@ -43,6 +43,17 @@ export const registerMedia: RegisterCommand = (program, run) => {
         });
         if (!changed) throw locked(known);
         session.print({ changed }, `The drive of ${known} is empty.`);
+      }),
+    );
+
+  media
+    .command("convert <image> <target>")
+    .description("make a qcow2 image of a disk in qcow2, raw, VDI, VMDK, VHD or VHDX")
+    .action(
+      run(async (session, image: string, target: string) => {
+        const client = await session.client();
+        const result = await client.media.convert({ source: path.resolve(image), target: path.resolve(target) });
+        session.print(result, result.file);
       }),
     );
 

@@ -124,8 +124,37 @@ export async function makeDisk(
     await context.images.create(path.join(paths.folder, file), disk.sizeMiB * MIB);
     return { id, file, format: "qcow2", readOnly: false };
   }
+  const converted = await convertForeign(context, paths, disk.file, id, field);
+  if (converted) return converted;
   const format = await existingImage(context, disk.file, field);
   return { id, file: path.normalize(disk.file), format, readOnly: false };
+}
+
+/** A disk of another product becomes a qcow2 image of the machine's own; the original stays as it is. Null: it is none. */
+async function convertForeign(
+  context: ServiceContext,
+  paths: MachinePaths,
+  source: string,
+  id: string,
+  field: string,
+): Promise<DiskConfig | null> {
+  const { images, tasks } = context;
+  const format = path.isAbsolute(source) ? await images.foreignFormat(source).catch(() => null) : null;
+  if (format === null) return null;
+  const file = `disks/${id}-${newId()}.qcow2`;
+  const title = `Converting ${path.basename(source)} (${format.toUpperCase()})`;
+  try {
+    await tasks.run({ title, machineId: null, cancellable: true }, ({ signal, progress }) =>
+      images.convert(source, path.join(paths.folder, file), { signal, progress }),
+    );
+  } catch (error) {
+    throw explained(error, {
+      field,
+      consequence: "Nothing was changed.",
+      remedy: "Choose an image that is whole and readable.",
+    });
+  }
+  return { id, file, format: "qcow2", readOnly: false };
 }
 
 /** The format of an image that a user names. Images of the store are not for that: they are layers that others stand on. */

@@ -13,7 +13,7 @@ import { notify, notifyFailure } from "../notifications/model.ts";
 import { changeDisc } from "./change-disc.ts";
 
 /** What people call disk images; everything else is taken for a disc. */
-const DISK_IMAGE = /\.(qcow2|img|raw)$/i;
+const DISK_IMAGE = /\.(qcow2|img|raw|vdi|vmdk|vhdx?)$/i;
 
 async function take(file: string): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 // Machines that boot from discs: made from an ISO image, discs changed in every state, firmware found and checked.
 import { createHash } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -10,6 +10,7 @@ import type { Machine } from "../../../main/services/machines/machine.ts";
 import { changeDisc, discEjected } from "../../../main/services/media/discs.ts";
 import { describeMedium } from "../../../main/services/media/guess.ts";
 import { isoImage } from "../../support/iso-image.ts";
+import { hasQemuTools, qemuImg } from "../../support/media/qemu-tools.ts";
 import { openTestApp, temporaryFolder } from "../../support/test-app.ts";
 
 let folder: string;
@@ -151,5 +152,47 @@ describe("firmware", () => {
       code: "INVALID_FILE",
       details: { file: path.join(there, "vgabios-stdvga.bin"), remedy: expect.any(String) },
     });
+  });
+});
+
+describe.skipIf(!hasQemuTools)("a disk of another product", () => {
+  const image = async (format: string): Promise<string> => {
+    const raw = path.join(folder, "source.raw");
+    const content = Buffer.alloc(4 << 20);
+    content.write("the first sector");
+    content.write("somewhere in the middle", 2 << 20);
+    await writeFile(raw, content);
+    const file = path.join(folder, `other.${format}`);
+    await qemuImg("convert", "-f", "raw", "-O", format, raw, file);
+    return file;
+  };
+  const withDisk = (file: string) =>
+    createCustom(app.context, {
+      ...{ name: "taken over", description: "", memoryMiB: 256, kernel: null, initrd: null, commandLine: "" },
+      disks: [{ file }],
+    });
+
+  it("is converted into the machine's folder as a task, and the original stays", async () => {
+    const file = await image("vdi");
+    const machine = await withDisk(file);
+    const [disk] = machine.record.config.disks;
+    expect(disk).toMatchObject({
+      id: "disk0",
+      format: "qcow2",
+      file: expect.stringMatching(/^disks\/disk0-.*\.qcow2$/),
+    });
+    const converted = path.join(machine.paths.folder, disk?.file ?? "");
+    expect(await qemuImg("compare", converted, path.join(folder, "source.raw"))).toContain("Images are identical");
+    expect(app.context.tasks.list()).toMatchObject([
+      { title: "Converting other.vdi (VDI)", state: "succeeded", progress: 1 },
+    ]);
+    expect(await app.context.images.foreignFormat(file)).toBe("vdi");
+  });
+
+  it("that is damaged makes no machine, and names the file", async () => {
+    const file = await image("vhdx");
+    await truncate(file, 150_000);
+    await expect(withDisk(file)).rejects.toMatchObject({ code: "INVALID_FILE", details: { file } });
+    expect(app.context.registry.list()).toEqual([]);
   });
 });

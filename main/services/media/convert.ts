@@ -1,0 +1,34 @@
+// Makes a qcow2 image of a disk image in any format that is known, as a task.
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { AppError } from "../../../native-core/common/errors.ts";
+import type { ServiceContext } from "../context.ts";
+import { explained } from "../failures.ts";
+
+/** Both paths absolute. @throws AppError; nothing is left behind then. */
+export async function convertImage(context: ServiceContext, source: string, target: string): Promise<{ file: string }> {
+  const { images, tasks } = context;
+  for (const [field, file] of Object.entries({ source, target })) {
+    if (path.isAbsolute(file)) continue;
+    throw new AppError("INVALID_ARGUMENT", `The path has to be absolute: ${file}`, { file, field });
+  }
+  if (existsSync(target)) {
+    throw new AppError("ALREADY_EXISTS", `There is a file of that name: ${target}`, {
+      ...{ file: target, field: "target", consequence: "Nothing was changed." },
+      remedy: "Choose another name.",
+    });
+  }
+  try {
+    const foreign = await images.foreignFormat(source);
+    const format = foreign === null ? (await images.inspect(source)).format : null;
+    const title = `Converting ${path.basename(source)}`;
+    await tasks.run({ title, machineId: null, cancellable: true }, (options) =>
+      format === null
+        ? images.convert(source, target, options)
+        : images.flatten({ file: source, format }, target, options),
+    );
+  } catch (error) {
+    throw explained(error, { field: "source", consequence: "No image was made." });
+  }
+  return { file: target };
+}
