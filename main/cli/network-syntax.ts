@@ -40,7 +40,8 @@ export function parseRule(words: readonly string[]): FirewallRuleConfig {
   const rule: Record<string, unknown> = { action: rest.shift(), direction: rest.shift() };
   if (rest[0] !== undefined && /^(?:any|tcp|udp|icmp)$/.test(rest[0])) rule["protocol"] = rest.shift();
   if (rest[0] !== undefined && rest[0] !== "port") rule["address"] = rest.shift();
-  if (rest[0] === "port") [, rule["port"]] = rest.splice(0, 2);
+  // Without a number behind it, `port` is no port.
+  if (rest[0] === "port") rule["port"] = rest.splice(0, 2)[1] ?? "none";
   const parsed = firewallRuleSchema.safeParse(rule);
   if (parsed.success && rest.length === 0) return parsed.data;
   throw new AppError("INVALID_ARGUMENT", `It is not a firewall rule: ${words.join(" ")}`, {

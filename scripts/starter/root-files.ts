@@ -1,9 +1,12 @@
 // The files of Starter Linux that are ours: what runs in the initial RAM disk and the small system on its disk.
 
-/** Drivers for the disk, and what makes the machine pleasant; what they depend on is found from the modules themselves. */
+/** Drivers for disk and network, and what makes the machine pleasant; what they depend on is found from the modules themselves. */
 export const MODULES = [
   "virtio_pci",
   "virtio_blk",
+  "virtio_net",
+  // Raw sockets, for DHCP and captures.
+  "af_packet",
   "virtio_rng",
   "virtio_console",
   "virtio_input",
@@ -58,6 +61,13 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 hostname -F /etc/hostname
 ip link set lo up
+# Addresses come by DHCP as soon as there is a cable; \`udhcpc\` keeps asking in the background and the boot does not wait for it.
+for path in /sys/class/net/eth*; do
+  [ -e "$path" ] || continue
+  name=\${path##*/}
+  ip link set $name up
+  udhcpc -b -t 3 -T 1 -A 5 -i $name -p /run/udhcpc.$name.pid -x hostname:$(hostname) >/dev/null 2>&1 &
+done
 [ -e /dev/ttyS1 ] && stty -F /dev/ttyS0 sane
 # A power-button press arrives as an ACPI event on an input device; acpid of busybox needs neither daemon nor rules beyond this.
 [ -d /etc/acpi ] && acpid -c /etc/acpi -l /run/acpid.log
@@ -71,6 +81,28 @@ umount -a -r 2>/dev/null
 `,
   },
   "etc/acpi/PWRF/00000080": { executable: true, text: "#!/bin/sh\nexec poweroff\n" },
+  "etc/udhcpc/default.script": {
+    executable: true,
+    text: `#!/bin/sh
+# Puts into effect what DHCP has given; $1 is what happened.
+case $1 in
+  deconfig)
+    ip -4 addr flush dev $interface
+    ip link set $interface up
+    ;;
+  bound|renew)
+    ip -4 addr flush dev $interface
+    ip addr add $ip/$mask dev $interface
+    [ -n "$router" ] && ip route replace default via $router dev $interface
+    if [ -n "$dns" ]; then
+      for server in $dns; do echo nameserver $server; done > /etc/resolv.conf
+    fi
+    ;;
+esac
+exit 0
+`,
+  },
+  "etc/hosts": { text: "127.0.0.1 localhost\n::1 localhost\n" },
   "etc/hostname": { text: "starter\n" },
   "etc/passwd": { text: "root::0:0:root:/root:/bin/sh\n" },
   "etc/group": { text: "root:x:0:\n" },
@@ -87,8 +119,9 @@ if [ "$(tty)" = /dev/ttyS0 ]; then export TERM=xterm-256color; fi
 echo "Starter Linux is ready. Files on this disk stay; 'poweroff' ends the machine."
 `,
   },
+  "root/www/index.html": { text: "<h1>Hello from Starter Linux</h1>\n" },
   "root/README": {
-    text: "This is a small Linux on a real disk. Take a snapshot, break something, restore.\n",
+    text: "This is a small Linux on a real disk. Take a snapshot, break something, restore.\nThe network is set up by DHCP; try: wget -O - http://example.org, or serve files with: httpd -p 80 -h /root/www\n",
   },
 };
 

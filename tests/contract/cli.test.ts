@@ -132,6 +132,50 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect((await terrarium("log", "one")).stdout).toContain('Snapshot "renamed" was restored');
   });
 
+  it("changes networks: attachment, cable, forwards, rules, reach and limits", async () => {
+    for (const line of [
+      "attach one internal:lab",
+      "cable one off",
+      "forward add one 8080:80",
+      "forward add one udp:0.0.0.0:5353:53",
+      "forward remove one 8080",
+      "rule add one deny out tcp port 25",
+      "rule add one --first allow out tcp 192.0.2.1 port 25",
+      "rule add one deny in",
+      "rule remove one 3",
+      "default one in deny",
+      "reach add one host:8080",
+      "limit one out 1000",
+    ]) {
+      expect((await terrarium("network", ...line.split(" "))).code, line).toBe(0);
+    }
+    const { stdout } = await terrarium("network", "show", "one");
+    expect(
+      stdout
+        .split("\n")
+        .map((row) => row.trim().replace(/ {2,}/, ": "))
+        .join("\n"),
+    ).toMatch(
+      new RegExp(
+        [
+          "^nic0: internal:lab, virtio, 52:54:00:..:..:.., cable out",
+          "forward: udp:0.0.0.0:5353:53",
+          "reach: host:8080",
+          "default: out allow, in deny",
+          "rule 1: allow out tcp 192.0.2.1 port 25",
+          "rule 2: deny out tcp port 25",
+          "limit out: 1000 kbit/s$",
+        ].join("\n"),
+        "m",
+      ),
+    );
+    expect((await terrarium("network", "list")).stdout).toMatch(/^internal:lab +one +nic0 .* down$/m);
+    expect((await terrarium("network", "attach", "one", "bridge")).code).toBe(2);
+    expect((await terrarium("network", "reach", "add", "one", "example.org")).stderr).toContain("host, host:PORT");
+    expect((await terrarium("network", "rule", "remove", "one", "9")).code).toBe(3);
+    expect((await terrarium("network", "capture", "one", "on")).stderr).toContain("not running");
+  });
+
   it.each([
     [["show", "nobody"], 3, "There is no machine"],
     [["snapshot", "restore", "one", "nothing"], 3, "There is no snapshot"],
