@@ -1,6 +1,7 @@
 // A labelled control with help, unit and the message of what is wrong, wired up for screen readers.
 import { LockIcon } from "@blueprintjs/icons";
 import { type ReactNode, useId } from "react";
+import { messageText } from "../i18n/config-texts.ts";
 import "./forms.css";
 
 export interface ControlProps {
@@ -32,7 +33,7 @@ export function Field({ label, help, error, locked, name, children }: Props) {
         {children({ id, "aria-invalid": error ? true : undefined, "aria-describedby": describedBy || undefined })}
         {error && (
           <p className="field-error" id={errorId} role="alert">
-            {error}
+            {messageText(error)}
           </p>
         )}
         {(locked || help) && (

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { type FieldMeta, fieldMeta, type SettingsPage } from "../../native-core/config/field.ts";
 import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
-import { i18n } from "../i18n/index.ts";
+import { configText } from "../i18n/config-texts.ts";
 
 export interface SchemaField {
   /** Dotted path within the document, such as `boot.kernel`. */
@@ -36,8 +36,7 @@ export function settingLabel(path: string): string {
 
 /** Label or help in the language of the window; the declaration's own words are the English ones. */
 export function fieldText({ path, meta }: Pick<SchemaField, "path" | "meta">, part: "label" | "help"): string {
-  const key: string = `config.${path}.${part}`;
-  return i18n.exists(key) ? i18n.t(key as "app.name") : meta[part];
+  return configText(path, part, meta[part]);
 }
 
 /** Every word must occur in label, help, page or path. */

@@ -1,7 +1,8 @@
 // A disk size in MiB or GiB; the value is always MiB.
-import { HTMLSelect, InputGroup } from "@blueprintjs/core";
+import { InputGroup } from "@blueprintjs/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Select } from "../ui/select.tsx";
 import type { ControlProps } from "./field.tsx";
 
 const FACTORS = { MiB: 1, GiB: 1024 } as const;
@@ -28,7 +29,7 @@ export function SizeField({ control, valueMiB, onChange }: Props) {
         value={Number.isFinite(valueMiB) ? String(valueMiB / factor) : ""}
         onChange={(event) => onChange(Math.round(event.target.valueAsNumber * factor))}
       />
-      <HTMLSelect
+      <Select
         aria-label={t("settings.diskSize")}
         options={Object.keys(FACTORS)}
         value={unit}

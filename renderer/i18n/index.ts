@@ -2,6 +2,8 @@
 // shown in English.
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import type { Catalogue, ConfigTexts } from "./catalogue.ts";
+import { setConfigTexts } from "./config-texts.ts";
 import { en } from "./en.ts";
 import type { Language } from "./languages.ts";
 
@@ -23,12 +25,25 @@ void i18next.use(initReactI18next).init({
 
 export const i18n = i18next;
 
-const CATALOGUES: Record<Exclude<Language, "en">, () => Promise<object>> = {
-  de: async () => (await import("./de.ts")).de,
+interface Loaded {
+  readonly texts: Catalogue;
+  readonly config: ConfigTexts;
+}
+
+const CATALOGUES: Record<Exclude<Language, "en">, () => Promise<Loaded>> = {
+  async de() {
+    const [{ de }, { deConfig }] = await Promise.all([import("./de.ts"), import("./de-config.ts")]);
+    return { texts: de, config: deConfig };
+  },
+  async pseudo() {
+    const { pseudoTexts, pseudoConfig } = await import("./pseudo.ts");
+    return { texts: pseudoTexts, config: pseudoConfig };
+  },
 };
 
 export async function loadLanguage(language: Language): Promise<void> {
-  if (language !== "en" && !i18next.hasResourceBundle(language, "translation"))
-    i18next.addResourceBundle(language, "translation", await CATALOGUES[language]());
+  const loaded = language === "en" ? null : await CATALOGUES[language]();
+  if (loaded) i18next.addResourceBundle(language, "translation", loaded.texts);
+  setConfigTexts(loaded?.config);
   await i18next.changeLanguage(language);
 }

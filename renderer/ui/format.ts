@@ -1,4 +1,6 @@
 // Numbers and times as people read them. Binary units, as everywhere in Terrarium.
+import { i18n } from "../i18n/index.ts";
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /** 1536 becomes `1.5 KiB`; three significant digits at most. */
@@ -17,18 +19,26 @@ export function formatMiB(mebibytes: number): string {
   return formatBytes(mebibytes * 1024 * 1024);
 }
 
-const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const logTime = new Intl.DateTimeFormat(undefined, {
+const LOG_TIME: Intl.DateTimeFormatOptions = {
   month: "short",
   day: "2-digit",
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
   hour12: false,
-});
+};
 
-export const formatDateTime = (atMs: number): string => dateTime.format(atMs);
-export const formatLogTime = (atMs: number): string => logTime.format(atMs);
+/** In the language of the window, as the region of the system writes it where that is the same language. */
+function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const { language } = i18n;
+  const regional =
+    typeof navigator === "undefined" ? undefined : navigator.languages.find((tag) => tag.startsWith(language));
+  return new Intl.DateTimeFormat(regional ?? language, options);
+}
+
+export const formatDateTime = (atMs: number): string =>
+  formatter({ dateStyle: "medium", timeStyle: "short" }).format(atMs);
+export const formatLogTime = (atMs: number): string => formatter(LOG_TIME).format(atMs);
 
 export type Age = { readonly unit: "now" } | { readonly unit: "minutes" | "hours" | "days"; readonly count: number };
 

@@ -1,5 +1,5 @@
 // What happened to the machine, newest at the bottom: find, filter by level, follow, save.
-import { Button, HTMLSelect, InputGroup, Switch } from "@blueprintjs/core";
+import { Button, InputGroup, Switch } from "@blueprintjs/core";
 import { BookmarkIcon, DownloadIcon, SearchIcon } from "@blueprintjs/icons";
 import { useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -10,6 +10,7 @@ import { formatLogTime } from "../../ui/format.ts";
 import { entryKey, useBookmarks } from "./bookmarks.ts";
 import { filterLog, LEVEL_FILTERS, type LevelFilter, logText } from "./log-model.ts";
 import "./logs.css";
+import { Select } from "../../ui/select.tsx";
 
 export function LogsPane({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
@@ -38,7 +39,7 @@ export function LogsPane({ machine }: { readonly machine: MachineSummary }) {
           value={find}
           onChange={(event) => setFind(event.target.value)}
         />
-        <HTMLSelect
+        <Select
           aria-label={t("logs.level")}
           value={level}
           options={LEVEL_FILTERS.map((value) => ({ value, label: t(`logs.levels.${value}`) }))}

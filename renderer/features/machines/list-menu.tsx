@@ -6,6 +6,7 @@ import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { queryClient } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
 import { listSelection, startRenaming } from "../../app/navigation.ts";
+import { shortcutLabel } from "../../app/shortcuts.ts";
 import { groupMachines, moveToGroup, renameGroup } from "./arrange.ts";
 import { allowedOf, BULK_COMMANDS, type BulkCommand, runBulk } from "./bulk.ts";
 import { COMMAND_ICONS } from "./command-icons.tsx";
@@ -25,7 +26,7 @@ function GroupItems({ machines }: { readonly machines: readonly MachineSummary[]
       <MenuItem
         icon={<FolderNewIcon />}
         text={t("list.newGroup")}
-        label="Ctrl+G"
+        label={shortcutLabel("Ctrl+G")}
         onClick={() => void groupMachines(ids, only ?? "")}
       />
       <MenuItem
@@ -81,7 +82,12 @@ function GroupMenuItems({ row }: { readonly row: GroupRow }) {
   const { t } = useTranslation();
   return (
     <>
-      <MenuItem icon={<EditIcon />} text={t("command.rename")} label="F2" onClick={() => startRenaming(row.id)} />
+      <MenuItem
+        icon={<EditIcon />}
+        text={t("command.rename")}
+        label={shortcutLabel("F2")}
+        onClick={() => startRenaming(row.id)}
+      />
       <MenuItem
         icon={<UngroupObjectsIcon />}
         text={t("list.dissolve")}

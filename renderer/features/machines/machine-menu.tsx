@@ -64,7 +64,7 @@ export function MachineMenuItems({ machine }: { readonly machine: MachineSummary
       <MenuItem
         icon={COMMAND_ICONS[primary]}
         text={t(`command.${primary}`)}
-        label="Enter"
+        label={shortcutLabel("Enter")}
         onClick={() => startOrShow(machine)}
       />
       <MenuItem icon={<ApplicationIcon />} text={t("command.window")} onClick={() => openMachineWindow(machine.id)} />

@@ -1,5 +1,5 @@
 // What the machine is called and boots from. A disc that is recognized fills in what the user has not touched.
-import { HTMLSelect, InputGroup, SegmentedControl } from "@blueprintjs/core";
+import { InputGroup, SegmentedControl } from "@blueprintjs/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
@@ -10,6 +10,7 @@ import { keys } from "../../api/keys.ts";
 import { FileField } from "../../forms/file-field.tsx";
 import { choices } from "../../forms/schema-fields.ts";
 import { formatBytes } from "../../ui/format.ts";
+import { Select } from "../../ui/select.tsx";
 import { FormField } from "./form-field.tsx";
 import { type NewMachineForm, SOURCES, suggestionsOf } from "./schema.ts";
 
@@ -124,7 +125,7 @@ export function SystemStep() {
         name="osType"
         label={t("create.osType")}
         render={(props, field) => (
-          <HTMLSelect
+          <Select
             {...props}
             value={field.value}
             options={choices(machineConfigSchema.shape.osType).map((value) => ({

@@ -1,5 +1,5 @@
 // Preferences of the app. Each takes effect at once and is kept by the host, so there is nothing to confirm.
-import { Button, Dialog, DialogBody, HTMLSelect, SegmentedControl, Switch } from "@blueprintjs/core";
+import { Button, Dialog, DialogBody, SegmentedControl, Switch } from "@blueprintjs/core";
 import { useTranslation } from "react-i18next";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { THEMES } from "../../app/preferences-format.ts";
@@ -8,6 +8,7 @@ import { Field } from "../../forms/field.tsx";
 import { LANGUAGES } from "../../i18n/languages.ts";
 import { HOST_KEYS, hostKeyCode } from "../display/host-key.ts";
 import "./preferences.css";
+import { Select } from "../../ui/select.tsx";
 
 type SwitchName = "listThumbnails" | "copyOnSelect" | "screenReader" | "wizard";
 
@@ -44,7 +45,7 @@ function Appearance() {
         </Field>
         <Field label={t("preferences.language")}>
           {(control) => (
-            <HTMLSelect
+            <Select
               {...control}
               value={language}
               options={[
@@ -70,7 +71,7 @@ function Input() {
       <div className="form">
         <Field label={t("preferences.hostKey")} help={t("preferences.hostKeyHelp")}>
           {(control) => (
-            <HTMLSelect
+            <Select
               {...control}
               value={hostKeyCode(hostKey)}
               options={HOST_KEYS.map((value) => ({ value, label: t(`display.hostKeys.${value}`) }))}

@@ -1,5 +1,5 @@
 // The control for a setting, chosen by its metadata and schema.
-import { HTMLSelect, InputGroup, Switch, TextArea } from "@blueprintjs/core";
+import { InputGroup, Switch, TextArea } from "@blueprintjs/core";
 import { useTranslation } from "react-i18next";
 import type { z } from "zod";
 import type { FieldMeta } from "../../../native-core/config/field.ts";
@@ -9,6 +9,7 @@ import { FileField } from "../../forms/file-field.tsx";
 import { RangeField } from "../../forms/range-field.tsx";
 import { choices, fieldText, numberLimits } from "../../forms/schema-fields.ts";
 import { zonesOf } from "../../forms/zones.ts";
+import { Select } from "../../ui/select.tsx";
 
 interface Props {
   readonly control: ControlProps;
@@ -60,7 +61,7 @@ export function SchemaControl(props: Props) {
   }
   if (options.length > 1) {
     return (
-      <HTMLSelect
+      <Select
         {...control}
         disabled={disabled}
         value={String(value)}

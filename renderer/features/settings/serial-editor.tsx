@@ -1,9 +1,10 @@
 // The two serial ports: where each leads, and whether its output is kept in a file.
-import { HTMLSelect, Switch } from "@blueprintjs/core";
+import { Switch } from "@blueprintjs/core";
 import { Controller } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import { Field } from "../../forms/field.tsx";
 import { fieldText } from "../../forms/schema-fields.ts";
+import { Select } from "../../ui/select.tsx";
 import type { EditorProps } from "./editors.ts";
 
 const MODES = ["console", "none"] as const;
@@ -25,7 +26,7 @@ export function SerialEditor({ control, field: declared, locked }: EditorProps) 
               </div>
               <Field label={t("settings.mode")}>
                 {(props) => (
-                  <HTMLSelect
+                  <Select
                     {...props}
                     disabled={locked !== undefined}
                     value={field.value.mode}

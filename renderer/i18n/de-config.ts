@@ -1,0 +1,98 @@
+// What the configuration declares in English (native-core/config), in German: labels, explanations, and the messages of its rules.
+import type { ConfigTexts } from "./catalogue.ts";
+
+export const deConfig: ConfigTexts = {
+  fields: {
+    name: ["Name", "Steht in der Liste; unter Ihren Maschinen einmalig."],
+    description: ["Beschreibung", "Notizen für Sie selbst."],
+    osType: ["Betriebssystem", "Bestimmt das Symbol und sinnvolle Vorgaben."],
+    group: ["Gruppe", "Wo die Maschine in der Liste steht. Schrägstriche machen Gruppen in Gruppen: Arbeit/Server."],
+    memoryMiB: [
+      "Speicher",
+      "RAM, das der Gast sieht. Der Rechner gibt es Seite für Seite her, wie der Gast es berührt.",
+    ],
+    cpuCount: [
+      "Prozessoren",
+      "Virtuelle Prozessoren, die der Gast sieht. Sie teilen sich einen Thread des Rechners: Mehr davon machen den Gast nicht schneller.",
+    ],
+    cpuModel: [
+      "Prozessormodell",
+      "Was der Gast laut Auskunft benutzen darf: x86-64-v2 hat SSE4.2 und AES, x86-64-v3 dazu, was von AVX2 und Verwandtem da ist, max ist alles.",
+    ],
+    engine: ["Engine", "Was den Gast ausführt. Die eingebaute läuft auf jedem Rechner ohne Installation und Rechte."],
+    "boot.kernel": [
+      "Kernel",
+      "Ein 64-Bit-Linux-Kernel (bzImage), der direkt gestartet wird; ohne einen startet die Maschine von ihren Platten und Medien.",
+    ],
+    "boot.initrd": ["Initiale RAM-Disk", "Wird neben den Kernel geladen; kann wegbleiben."],
+    "boot.commandLine": ["Befehlszeile", "Parameter für den Kernel, etwa root=/dev/vda console=ttyS0."],
+    "boot.order": [
+      "Startreihenfolge",
+      "Wo die Firmware ein System sucht, das Liebste zuerst. Was fehlt, kommt zuletzt.",
+    ],
+    "boot.menuSeconds": [
+      "Startmenü",
+      "Wie lange die Firmware auf die Esc-Taste wartet, die das Startmenü öffnet; 0 wartet nicht.",
+    ],
+    "display.videoMemoryMiB": [
+      "Grafikspeicher",
+      "4, 8, 16, 32 oder 64 MiB; 16 MiB genügen für 2560x1600 in voller Farbe.",
+    ],
+    disks: [
+      "Platten",
+      "In der Reihenfolge, in der der Gast sie sieht: virtio-Platten sind in Linux vda, vdb, ..., IDE-Platten sda, sdb, ...",
+    ],
+    opticalDrives: [
+      "Optische Laufwerke",
+      "Laufwerke für ISO-Abbilder. Medien wechseln jederzeit, Laufwerke nur, wenn die Maschine aus ist.",
+    ],
+    adapters: [
+      "Netzwerkadapter",
+      "Worin jeder steckt, Weiterleitungen, Firewallregeln und Grenzen ändern sich sofort; die Adapter selbst nur, wenn die Maschine aus ist.",
+    ],
+    serial: ["Serielle Anschlüsse", "ttyS0 und ttyS1 in einem Linux-Gast."],
+    "snapshots.everyMinutes": ["Einen aufnehmen alle", "Während die Maschine läuft. 0 nimmt keinen auf."],
+    "snapshots.beforeStart": ["Vor jedem Start", "Wenn sich seit dem letzten etwas geändert hat."],
+    "snapshots.safety": [
+      "Vor riskanten Änderungen",
+      "Einstellungen der Hardware und das Zurückgehen lassen sich dann rückgängig machen. Die neuesten fünf werden behalten.",
+    ],
+    "snapshots.namePattern": [
+      "Namen",
+      "Von Schnappschüssen ohne anderen Namen. {n} ist eine Nummer, {date} und {time} der Zeitpunkt, {machine} ihr Name.",
+    ],
+    "snapshots.keepLast": [
+      "Die letzten behalten",
+      "Von den nach Zeitplan aufgenommenen. Sind all diese 0, werden alle behalten.",
+    ],
+    "snapshots.keepHourly": ["Stündliche behalten", "Den letzten von so vielen Stunden."],
+    "snapshots.keepDaily": ["Tägliche behalten", "Den letzten von so vielen Tagen."],
+    "snapshots.keepWeekly": ["Wöchentliche behalten", "Den letzten von so vielen Wochen."],
+    "snapshots.budgetMiB": [
+      "Platz insgesamt",
+      "Was nach Zeitplan aufgenommene zusammen belegen dürfen; die ältesten fallen zuerst weg. 0 ist keine Grenze.",
+    ],
+  },
+  messages: [
+    [/^at least (.+)$/, "mindestens $1"],
+    [/^at most (\d+) characters$/, "höchstens $1 Zeichen"],
+    [/^at most (\d+) disks$/, "höchstens $1 Platten"],
+    [/^at most (\d+) drives$/, "höchstens $1 Laufwerke"],
+    [/^at most (\d+) adapters$/, "höchstens $1 Adapter"],
+    [/^at most (.+)$/, "höchstens $1"],
+    [/^(\d+) to (.+)$/, "$1 bis $2"],
+    [/^a name is needed$/, "ein Name ist nötig"],
+    [/^a file is needed$/, "eine Datei ist nötig"],
+    [/^no slashes or control characters$/, "keine Schrägstriche und Steuerzeichen"],
+    [
+      /^names separated by single slashes, at most (\d+)$/,
+      "Namen, durch einzelne Schrägstriche getrennt, höchstens $1",
+    ],
+    [/^4, 8, 16, 32 or 64 MiB: a power of two$/, "4, 8, 16, 32 oder 64 MiB: eine Zweierpotenz"],
+    [/^each kind of device once$/, "jede Art von Gerät einmal"],
+    [
+      /^small letters, digits and dashes, starting with a letter$/,
+      "Kleinbuchstaben, Ziffern und Striche, am Anfang ein Buchstabe",
+    ],
+  ],
+};
