@@ -23,6 +23,18 @@ const ORDINARY = 0x92;
 export const SEGMENT_READ_MASK = 0x96;
 export const SEGMENT_WRITE_MASK = 0x9e;
 
+/** i32: the segment is an ordinary one and `last`, the offset of the last byte, within its limit. */
+export function isOrdinaryAccess(
+  i: InstructionBuilder,
+  segment: number | "fieldReg",
+  last: Value,
+  write: boolean,
+): Value {
+  const mask = i.i64(write ? SEGMENT_WRITE_MASK : SEGMENT_READ_MASK);
+  const type = i.eq(i.and(i.readSegment(segment, "attributes"), mask), i.i64(ORDINARY));
+  return i.pure("i32.and", [type, i.pure("i64.le_u", [last, i.readSegment(segment, "limit")])]);
+}
+
 /**
  * Segment base added, type and limit checked (SDM 3A 5.3, 5.5). Whatever is not an ordinary segment with the access inside its limit
  * goes to a helper, which raises the exception if there is one.

@@ -6,7 +6,7 @@ import { SEGMENTS } from "../state-layout.ts";
 import { conditionFlags, conditionNames } from "./conditions.ts";
 import { leaveToNext } from "./control-flow.ts";
 import { GPR } from "./registers.ts";
-import { sourceAddress } from "./string-address.ts";
+import { checkedSource } from "./string-address.ts";
 
 const move: Semantics = (i) => i.write(0, i.read(1));
 
@@ -51,7 +51,7 @@ const convertDouble: Semantics = (i) => {
 
 const translateByte: Semantics = (i) => {
   const offset = i.add(i.readGeneral(GPR.RBX, 8), i.readGeneral(GPR.RAX, 1));
-  i.writeGeneral(GPR.RAX, i.load(1, sourceAddress(i, offset)), 1);
+  i.writeGeneral(GPR.RAX, i.load(1, checkedSource(i, offset, 1)), 1);
 };
 
 /** A register destination takes the selector zero-extended, memory 16 bits. */

@@ -4,6 +4,7 @@ import type { Size, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { SEGMENTS, STATE } from "../state-layout.ts";
+import { isOrdinaryAccess } from "./address.ts";
 import { GPR } from "./registers.ts";
 
 const SS = SEGMENTS.indexOf("ss");
@@ -14,10 +15,15 @@ function wrap(i: InstructionBuilder, pointer: Value): Value {
   return i.form.mode === "64" ? pointer : i.and(pointer, i.readState(STATE.stackMask));
 }
 
-/** Linear address of `pointer` in the stack segment. */
-export function stackAddress(i: InstructionBuilder, pointer: Value): Value {
+/** Linear address of `size` bytes at `pointer` in the stack segment, whose limit is checked outside 64-bit mode. */
+function stackAddress(i: InstructionBuilder, pointer: Value, size: Size): Value {
   if (i.form.mode === "64") return pointer;
-  return i.mask(i.add(i.readSegment(SS, "base"), wrap(i, pointer)), 4);
+  const offset = wrap(i, pointer);
+  const inside = isOrdinaryAccess(i, SS, i.add(offset, i.i64(size - 1)), true);
+  i.if(i.pure("i32.eqz", [inside]), () =>
+    i.callHelper("checkSegmentAccess", [i.i64(SS), offset, i.i64(size), i.i64(1)]),
+  );
+  return i.mask(i.add(i.readSegment(SS, "base"), offset), 4);
 }
 
 /** What RSP becomes when the stack pointer is `pointer`: with a 16-bit stack the bits above SP stay. */
@@ -35,13 +41,13 @@ export function writeStackPointer(i: InstructionBuilder, pointer: Value): void {
 /** Stores first, so that a fault leaves RSP alone. */
 export function push(i: InstructionBuilder, value: Value, size: Size = i.size): void {
   const pointer = i.sub(i.readGeneral(GPR.RSP, 8), i.i64(size));
-  i.store(size, stackAddress(i, pointer), value);
+  i.store(size, stackAddress(i, pointer, size), value);
   writeStackPointer(i, pointer);
 }
 
 /** The value at the top, `skip` bytes below it; RSP is left for `drop`. */
 export function peek(i: InstructionBuilder, size: Size = i.size, skip = 0): Value {
-  return i.load(size, stackAddress(i, i.add(i.readGeneral(GPR.RSP, 8), i.i64(skip))));
+  return i.load(size, stackAddress(i, i.add(i.readGeneral(GPR.RSP, 8), i.i64(skip)), size));
 }
 
 export function drop(i: InstructionBuilder, bytes: number | Value): void {
@@ -83,7 +89,7 @@ const pushAll: Semantics = (i) => {
   const old = i.readGeneral(GPR.RSP, 8);
   for (let n = 0; n < 8; n++) {
     const value = n === GPR.RSP ? i.mask(old) : i.readGeneral(n);
-    i.store(i.size, stackAddress(i, i.sub(old, i.i64((n + 1) * i.size))), value);
+    i.store(i.size, stackAddress(i, i.sub(old, i.i64((n + 1) * i.size)), i.size), value);
   }
   writeStackPointer(i, i.sub(old, i.i64(8 * i.size)));
 };
@@ -145,8 +151,8 @@ const enter: Semantics = (i) => {
     () => i.callHelper("enterNested", [i.i64(i.size), bytes, level]),
     () => {
       const frame = i.sub(i.readGeneral(GPR.RSP, 8), i.i64(i.size));
-      i.store(i.size, stackAddress(i, frame), i.readGeneral(GPR.RBP));
-      i.translate(stackAddress(i, i.sub(frame, bytes)), true);
+      i.store(i.size, stackAddress(i, frame, i.size), i.readGeneral(GPR.RBP));
+      i.translate(stackAddress(i, i.sub(frame, bytes), 1), true);
       i.writeGeneral(GPR.RBP, wholeStackPointer(i, frame));
       writeStackPointer(i, i.sub(frame, bytes));
     },
@@ -155,7 +161,7 @@ const enter: Semantics = (i) => {
 
 const leave: Semantics = (i) => {
   const frame = i.readGeneral(GPR.RBP, 8);
-  const value = i.load(i.size, stackAddress(i, frame));
+  const value = i.load(i.size, stackAddress(i, frame, i.size));
   writeStackPointer(i, i.add(frame, i.i64(i.size)));
   i.writeGeneral(GPR.RBP, value);
 };

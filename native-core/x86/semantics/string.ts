@@ -9,7 +9,7 @@ import { type ArithmeticFlag, type InstructionRow, type RowTraits, row, type Sem
 import { STATE } from "../state-layout.ts";
 import { requirePort } from "./port.ts";
 import { GPR } from "./registers.ts";
-import { sourceAddress, targetAddress } from "./string-address.ts";
+import { checkedSource, checkedTarget, isPlainRun, sourceAddress, targetAddress } from "./string-address.ts";
 
 /** Bounds the time between two checks for interrupts. */
 const ELEMENTS_PER_STEP = 256;
@@ -78,21 +78,21 @@ function string(element: Element, bulk?: (i: InstructionBuilder, count: Value) =
 }
 
 const move: Element = (i, step) => {
-  const value = i.load(i.size, sourceAddress(i, readPointer(i, GPR.RSI)));
-  i.store(i.size, targetAddress(i, readPointer(i, GPR.RDI)), value);
+  const value = i.load(i.size, checkedSource(i, readPointer(i, GPR.RSI), i.size));
+  i.store(i.size, checkedTarget(i, readPointer(i, GPR.RDI), i.size, true), value);
   advance(i, GPR.RSI, step);
   advance(i, GPR.RDI, step);
   return {};
 };
 
 const store: Element = (i, step) => {
-  i.store(i.size, targetAddress(i, readPointer(i, GPR.RDI)), i.readGeneral(GPR.RAX));
+  i.store(i.size, checkedTarget(i, readPointer(i, GPR.RDI), i.size, true), i.readGeneral(GPR.RAX));
   advance(i, GPR.RDI, step);
   return {};
 };
 
 const load: Element = (i, step) => {
-  i.writeGeneral(GPR.RAX, i.load(i.size, sourceAddress(i, readPointer(i, GPR.RSI))));
+  i.writeGeneral(GPR.RAX, i.load(i.size, checkedSource(i, readPointer(i, GPR.RSI), i.size)));
   advance(i, GPR.RSI, step);
   return {};
 };
@@ -103,8 +103,8 @@ function compareEnds(i: InstructionBuilder, a: Value, b: Value): Value {
 }
 
 const compare: Element = (i, step) => {
-  const a = i.load(i.size, sourceAddress(i, readPointer(i, GPR.RSI)));
-  const b = i.load(i.size, targetAddress(i, readPointer(i, GPR.RDI)));
+  const a = i.load(i.size, checkedSource(i, readPointer(i, GPR.RSI), i.size));
+  const b = i.load(i.size, checkedTarget(i, readPointer(i, GPR.RDI), i.size, false));
   advance(i, GPR.RSI, step);
   advance(i, GPR.RDI, step);
   i.setFlags("sub", i.size, a, b, i.mask(i.sub(a, b)));
@@ -113,7 +113,7 @@ const compare: Element = (i, step) => {
 
 const scan: Element = (i, step) => {
   const a = i.readGeneral(GPR.RAX);
-  const b = i.load(i.size, targetAddress(i, readPointer(i, GPR.RDI)));
+  const b = i.load(i.size, checkedTarget(i, readPointer(i, GPR.RDI), i.size, false));
   advance(i, GPR.RDI, step);
   i.setFlags("sub", i.size, a, b, i.mask(i.sub(a, b)));
   return { done: compareEnds(i, a, b) };
@@ -121,7 +121,7 @@ const scan: Element = (i, step) => {
 
 /** The target is probed before the port is read, which may have side effects. */
 const input: Element = (i, step) => {
-  const target = targetAddress(i, readPointer(i, GPR.RDI));
+  const target = checkedTarget(i, readPointer(i, GPR.RDI), i.size, true);
   requirePort(i, i.readGeneral(GPR.RDX, 2));
   i.translate(target, true);
   const value = i.callHelper("readPort", [i.readGeneral(GPR.RDX, 2), i.i64(i.size)]);
@@ -132,7 +132,7 @@ const input: Element = (i, step) => {
 
 const output: Element = (i, step) => {
   requirePort(i, i.readGeneral(GPR.RDX, 2));
-  const value = i.load(i.size, sourceAddress(i, readPointer(i, GPR.RSI)));
+  const value = i.load(i.size, checkedSource(i, readPointer(i, GPR.RSI), i.size));
   i.callHelper("writePort", [i.readGeneral(GPR.RDX, 2), i.i64(i.size), value]);
   advance(i, GPR.RSI, step);
   return {};
@@ -171,10 +171,16 @@ const moveRun = (i: InstructionBuilder, count: Value): void => {
   const source = sourceAddress(i, readPointer(i, GPR.RSI));
   const target = targetAddress(i, readPointer(i, GPR.RDI));
   const elements = minimum(i, count, minimum(i, elementsInPage(i, source), elementsInPage(i, target)));
-  i.if(both(i, upwards(i), i.isNonZero(elements)), () => {
+  const length = i.mul(elements, i.i64(i.size));
+  const plain = both(
+    i,
+    isPlainRun(i, "source", readPointer(i, GPR.RSI), length),
+    isPlainRun(i, "target", readPointer(i, GPR.RDI), length),
+  );
+  i.if(both(i, both(i, upwards(i), i.isNonZero(elements)), plain), () => {
     const from = i.translate(source, false);
     const to = i.translate(target, true);
-    const bytes = i.narrow(i.mul(elements, i.i64(i.size)));
+    const bytes = i.narrow(length);
     const apart = i.pure("i32.ge_u", [i.pure("i32.sub", [to, from]), bytes]);
     i.if(both(i, both(i, isRam(i, from), isRam(i, to)), apart), () => {
       i.hostCopy(to, from, bytes);
@@ -189,10 +195,12 @@ const storeRun = (i: InstructionBuilder, count: Value): void => {
   const elements = minimum(i, count, elementsInPage(i, target));
   const byte = i.readGeneral(GPR.RAX, 1);
   const uniform = i.eq(i.mask(i.mul(byte, i.i64(0x0101_0101_0101_0101n))), i.readGeneral(GPR.RAX));
-  i.if(both(i, both(i, upwards(i), i.isNonZero(elements)), uniform), () => {
+  const length = i.mul(elements, i.i64(i.size));
+  const plain = both(i, uniform, isPlainRun(i, "target", readPointer(i, GPR.RDI), length));
+  i.if(both(i, both(i, upwards(i), i.isNonZero(elements)), plain), () => {
     const to = i.translate(target, true);
     i.if(isRam(i, to), () => {
-      i.hostFill(to, i.narrow(byte), i.narrow(i.mul(elements, i.i64(i.size))));
+      i.hostFill(to, i.narrow(byte), i.narrow(length));
       finishRun(i, count, elements, [GPR.RDI]);
     });
   });
