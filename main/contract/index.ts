@@ -1,8 +1,10 @@
 // The control contract: every command of the app, once. GUI, CLI and OpenAPI call the same entries; both sides validate.
 // Transports: MessagePort (Electron) and WebSocket or HTTP (Node host), see main/web-host and main/desktop.
+
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { vmProfileSchema } from "../../native-core/protocol/engine.ts";
 import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
 import {
   appEventSchema,
@@ -197,6 +199,11 @@ export const contract = {
         }),
       )
       .output(z.object({ match: z.string(), groups: z.array(z.string()), offset: z.number() })),
+    /** Watches a running machine and tells where its time goes. */
+    profile: base
+      .route({ method: "GET", path: "/machines/{id}/profile" })
+      .input(byMachine.extend({ seconds: z.coerce.number().min(0.1).max(60).default(5) }))
+      .output(vmProfileSchema),
     /** Figures of the last seconds up to a day, at the finest resolution that is kept for that long. */
     metricsHistory: base
       .route({ method: "GET", path: "/machines/{id}/metrics" })

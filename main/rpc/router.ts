@@ -15,6 +15,7 @@ import { addDisk, configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
 import { moveToGroup, renameGroup } from "../services/machines/groups.ts";
+import { vmOf } from "../services/machines/lifecycle.ts";
 import type { Machine } from "../services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../services/machines/removal.ts";
 import { resizeDisk } from "../services/machines/resize-disk.ts";
@@ -125,6 +126,9 @@ export function createRouter(app: App) {
       }),
       waitForOutput: os.machines.waitForOutput.handler(({ input, signal }) =>
         waitForOutput(registry.get(input.id), input, signal),
+      ),
+      profile: os.machines.profile.handler(({ input }) =>
+        vmOf(registry.get(input.id)).client.request("profile", { seconds: input.seconds }),
       ),
       metricsHistory: os.machines.metricsHistory.handler(({ input }) =>
         app.metrics.recorder.history(registry.get(input.id).id, input.spanS, Date.now()),

@@ -25,7 +25,7 @@ export interface VmTimeouts {
 
 export const DEFAULT_TIMEOUTS: VmTimeouts = { helloMs: 15_000, requestMs: 15_000, longRequestMs: 180_000, endMs: 3000 };
 
-const LONG_REQUESTS: ReadonlySet<EngineRequestName> = new Set(["start", "saveState", "takeSnapshot"]);
+const LONG_REQUESTS: ReadonlySet<EngineRequestName> = new Set(["profile", "start", "saveState", "takeSnapshot"]);
 
 export type VmEvent = Extract<EngineOutbound, { kind: "runState" | "reset" | "ejected" | "log" }>;
 

@@ -18,6 +18,7 @@ import type {
 import type { Engine, EngineEvent } from "../protocol/engine-interface.ts";
 import { Metrics } from "./metrics.ts";
 import { networkMetrics } from "./network/network-set.ts";
+import { profile } from "./profile.ts";
 import { RunningMachine } from "./running-machine.ts";
 import { SerialQueue } from "./serial-queue.ts";
 
@@ -163,6 +164,10 @@ export class EmbeddedEngine implements Engine {
     const { machine } = this.#require(["running", "paused"], "typed into");
     machine.post({ kind: "serial", port: port === 0 ? 0 : 1, bytes: new TextEncoder().encode(text) });
     return null;
+  }
+
+  async profile({ seconds }: EngineArgument<"profile">): Promise<EngineResult<"profile">> {
+    return profile(this.#require(["running"], "profiled"), seconds);
   }
 
   async metrics(): Promise<EngineResult<"metrics">> {

@@ -40,6 +40,7 @@ export class RunningMachine {
   readonly runner: MachineRunner;
   readonly saver: StateSaver;
   readonly #memory: CoreProcessor["memory"];
+  readonly counters: CoreProcessor["counters"];
   readonly #shape: MachineShape;
   readonly disks: DiskSet;
   readonly optical: OpticalDrives;
@@ -116,6 +117,7 @@ export class RunningMachine {
     });
     if (!processor) throw new Error("assertion failed: the machine has a processor");
     this.#memory = processor.memory;
+    this.counters = processor.counters;
     const { display } = this.machine;
     this.#display = display && displayServer(this.machine, display, config.name);
     const power = new PowerEvents(events);

@@ -1,4 +1,5 @@
 // The processors of a machine: the vCPUs of cpu/, their memory, and video memory behind RAM that they reach without the device.
+import { type CoreCounters, readCounters } from "../cpu/counters.ts";
 import { cpuModel, DEFAULT_CPU_MODEL } from "../cpu/cpuid/models.ts";
 import { withTopology } from "../cpu/helpers/cpu-topology.ts";
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../cpu/jit/jit.ts";
@@ -15,6 +16,7 @@ export interface CoreProcessor extends Processor {
   readonly vcpus: readonly InterpreterVcpu[];
   /** Pages, flags and hooks for saved states. */
   readonly memory: GuestRam;
+  counters(): CoreCounters;
 }
 
 /**
@@ -40,6 +42,7 @@ export function coreProcessor(
     return {
       vcpus: group.vcpus,
       memory: group.ram,
+      counters: () => readCounters(group.cells, group.jit?.statistics),
       ...(videoMemoryBytes > 0 ? { videoMemory: new GuestVram(group.ram) } : {}),
       mapVideoMemory: (base) => group.setVramBase(base),
     };

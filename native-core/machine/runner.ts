@@ -30,6 +30,8 @@ export class MachineRunner {
   readonly #machine: Machine;
   readonly #loop: EventLoop;
   readonly #onEvent: (event: RunnerEvent) => void;
+  /** Called after each slice in which the guest ran: for whoever samples where it is. */
+  onSlice: (() => void) | undefined;
   #running = false;
   #next: Disposable | undefined;
   #sleeping = false;
@@ -82,6 +84,7 @@ export class MachineRunner {
   #slice(): void {
     this.#next = undefined;
     const slice = this.#machine.runSlice(SLICE_NS);
+    this.onSlice?.();
     switch (slice.state) {
       case "running":
         this.#soon();

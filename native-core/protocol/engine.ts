@@ -118,6 +118,23 @@ export const vmMetricsSchema = z.object({
 });
 export type VmMetrics = z.infer<typeof vmMetricsSchema>;
 
+/** Where a running machine's time went, from the begin of the request to its end. Engines that cannot tell have no such request. */
+export const vmProfileSchema = z.object({
+  ms: z.number(),
+  cpuMs: z.number(),
+  instructions: z.number(),
+  compiledInstructions: z.number(),
+  /** Page walks. */
+  tlbMisses: z.number(),
+  /** Ways back from compiled code into the interpreter, by reason. */
+  exits: z.record(z.string(), z.number()),
+  compiled: z.object({ regions: z.number(), modules: z.number(), wasmBytes: z.number(), compileMs: z.number() }),
+  /** Where the guest was at the ends of slices, hottest first: RIP in hexadecimal. */
+  sampleCount: z.int(),
+  samples: z.array(z.object({ rip: z.string(), user: z.boolean(), count: z.int() })),
+});
+export type VmProfile = z.infer<typeof vmProfileSchema>;
+
 /** Requests from main: name to [argument, result]. */
 export const ENGINE_REQUESTS = {
   start: [startRequestSchema, z.object({ capabilities: engineCapabilitiesSchema, startMs: z.number() })],
@@ -148,6 +165,7 @@ export const ENGINE_REQUESTS = {
   ],
   sendText: [z.strictObject({ port: z.int().min(0).max(1), text: z.string().max(65536) }), z.null()],
   metrics: [z.null(), vmMetricsSchema],
+  profile: [z.strictObject({ seconds: z.number().min(0.1).max(60) }), vmProfileSchema],
   /** New settings of the same adapters, in force when it answers. Rejects, with everything as before, when they can't be had. */
   configureNetwork: [z.strictObject({ adapters: adaptersSchema }), z.null()],
   networkStatus: [z.null(), z.array(adapterStatusSchema)],

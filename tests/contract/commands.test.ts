@@ -241,6 +241,15 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect((await client.machines.metricsHistory({ id, spanS: 86_400 })).stepS).toBe(60);
   });
 
+  it("tells where the time of a running machine goes", async () => {
+    const { id } = await client.machines.createStarter({});
+    await client.machines.start({ id });
+    const profile = await client.machines.profile({ id, seconds: 0.5 });
+    expect(profile).toMatchObject({ ms: 500, instructions: 2e9, samples: [{ rip: "ffffffff81000000", user: false }] });
+    const stopped = await client.machines.createStarter({});
+    expect(await failureOf(client.machines.profile({ id: stopped.id }))).toMatchObject({ code: "INVALID_STATE" });
+  });
+
   it("shows tasks", async () => {
     const { id } = await client.machines.createStarter({});
     await client.snapshots.take({ id });

@@ -24,6 +24,7 @@ import {
   extendU,
   get,
   i32,
+  i64,
   load,
   ne32,
   not32,
@@ -32,9 +33,11 @@ import {
   ret,
   seq,
   set,
+  shl32,
   shrU32,
   store,
   sub32,
+  sub64,
   tee,
   test32,
   unlikely,
@@ -48,8 +51,8 @@ import { STATE } from "../../x86/state-layout.ts";
 import { settleIfKept } from "../jit/flag-forms.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
 import { NO_RETURN } from "../jit/outcome.ts";
-import { readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
-import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
+import { addToCell64, readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
+import { AREA, CELLS, COUNTERS, RIP_HASH } from "../mmu/memory-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
 import { BLOCK_RIP, type BlockFunctions, privilegeArea, ripHashOffset } from "./blocks.ts";
 import { OUTCOME } from "./outcome.ts";
@@ -80,6 +83,8 @@ export interface RegionLinkage {
   readonly settleFlags: FunctionReference;
   readonly hotBlock: FunctionReference;
 }
+
+const exitCounter = (outcome: Local): Code => shl32(and32(get(outcome), i32(7)), 3);
 
 /** `handlers[n]`: the inline handler of number n, or undefined where it is outlined (table slot n). */
 export function writeDispatch(
@@ -175,6 +180,7 @@ export function writeDispatch(
 
   f.close(enter);
   writeCell(CELLS.codeVoided, i32(0))(f);
+  set(count, readSlot(STATE.instructionCount))(f);
   set(outcome, (w) => {
     w.i32(0);
     w.i64(NO_RETURN);
@@ -182,6 +188,9 @@ export function writeDispatch(
     w.callIndirect(module.typeIndex(REGION_TYPE), regions.table);
   })(f);
   settleIfKept(regions.settleFlags)(f);
+  addToCell64(COUNTERS.compiledInstructions, sub64(readSlot(STATE.instructionCount), get(count)))(f);
+  set(target, load("i64.load", exitCounter(outcome), COUNTERS.exits))(f);
+  store("i64.store", exitCounter(outcome), add64(get(target), i64(1)), COUNTERS.exits)(f);
   unlikely(eq32(get(outcome), i32(OUTCOME.fault)), [ret(i32(RUN_RESULT.exception))])(f);
   set(target, readSlot(STATE.rip))(f);
   set(slot, shrU32(get(outcome), 3))(f);

@@ -1,6 +1,6 @@
 // Code pieces that read and write the scalars of memory 0: CPU state slots and cells.
 import type { StateSlot } from "../../ir/nodes.ts";
-import { type Code, i32, load, store } from "../../wasm/code.ts";
+import { add64, type Code, i32, load, store } from "../../wasm/code.ts";
 import { STATE } from "../../x86/state-layout.ts";
 
 const LOAD = { u16: "i64.load16_u", u32: "i64.load32_u", u64: "i64.load" } as const;
@@ -18,6 +18,10 @@ export const readCell = (address: number): Code => load("i32.load", i32(0), addr
 export const writeCell = (address: number, value: Code): Code => store("i32.store", i32(0), value, address);
 export const readCell64 = (address: number): Code => load("i64.load", i32(0), address);
 export const writeCell64 = (address: number, value: Code): Code => store("i64.store", i32(0), value, address);
+
+/** Adds to a counter. */
+export const addToCell64 = (address: number, value: Code): Code =>
+  writeCell64(address, add64(readCell64(address), value));
 
 /** Makes an exception pending. */
 export const raise = (vector: number, errorCode?: Code): readonly Code[] => [

@@ -74,6 +74,16 @@ export const CELLS = {
   flagValue: CONTEXT_SIZE + 0x60,
 } as const;
 
+/** What is counted all the time, for profiles (cpu/profile.ts); u64 each. */
+export const COUNTERS = {
+  /** Page walks. */
+  tlbMisses: CONTEXT_SIZE + 0x70,
+  /** Instructions retired by compiled regions. */
+  compiledInstructions: CONTEXT_SIZE + 0x78,
+  /** Ways back from compiled regions into the dispatcher, by outcome (cpu/jit/outcome.ts). */
+  exits: CONTEXT_SIZE + 0x80,
+} as const;
+
 /** A TLB entry: i64 negated linear page, i32 host address of the page, i32 attributes. */
 export const TLB_ENTRIES = 2048;
 export const TLB_ENTRY = { size: 16, negatedTag: 0, hostPage: 8, attributes: 12 } as const;

@@ -44,12 +44,13 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { ARMED } from "../debug-registers.ts";
-import { exceptionPending, readCell, readSlot32, writeCell, writeCell64 } from "./cells.ts";
+import { addToCell64, exceptionPending, readCell, readSlot32, writeCell, writeCell64 } from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
 import {
   ACCESS,
   AREA,
   CELLS,
+  COUNTERS,
   FILTER_BYTES,
   FILTERS,
   PAGE_ATTRIBUTES,
@@ -144,6 +145,7 @@ function defineTranslate(
     ret(add32(wrap(get(offset)), load("i32.load", get(entry), TLB_ENTRY.hostPage))),
   ])(f);
 
+  addToCell64(COUNTERS.tlbMisses, i64(1))(f);
   set(address, call(pageWalk, get(linear), get(access)))(f);
   unlikely(exceptionPending, [ret(i32(-1))])(f);
   unlikely(test32(readSlot32(STATE.debugArmed), ARMED.data), [

@@ -170,6 +170,9 @@ const handlers: Handlers = {
     return { png: encodePng({ width, height, pixels }, (data) => deflateSync(data)), width, height };
   },
   sendText: ({ text }) => (type(text), null),
+  profile: () => {
+    throw new Error("the scripted guest has no processor");
+  },
   metrics: () => ({
     mips: 140 + 60 * Math.sin(Date.now() / 4000) + commands * 10,
     cpuShare: 0.32 + 0.2 * Math.sin(Date.now() / 5000),

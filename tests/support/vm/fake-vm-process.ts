@@ -134,6 +134,17 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
   },
   networkStatus: () => [],
   capture: () => null,
+  profile: ({ seconds }) => ({
+    ms: seconds * 1000,
+    cpuMs: seconds * 500,
+    instructions: 2e9,
+    compiledInstructions: 1.5e9,
+    tlbMisses: 7,
+    exits: { linked: 3 },
+    compiled: { regions: 1, modules: 1, wasmBytes: 100, compileMs: 1 },
+    sampleCount: 1,
+    samples: [{ rip: "ffffffff81000000", user: false, count: 1 }],
+  }),
   metrics: () => ({ mips: 1, cpuShare: 0.5, residentBytes: 1, guestBytes: 1, diskReadBytes: 0, diskWrittenBytes: 0 }),
 };
 

@@ -1,0 +1,124 @@
+// Regions over several pages: functions of another page become part of the region that calls them, and must stop being so when that page
+// changes, is mapped anew, or returns elsewhere.
+import { describe, expect, it } from "vitest";
+import { STATE } from "../../../../native-core/x86/state-layout.ts";
+import { Lockstep } from "../../../support/cpu/lockstep.ts";
+import { CODE, DATA, STACK } from "../../../support/cpu/long-mode.ts";
+
+const HLT = 0xf4;
+const FUNCTION = CODE + 0x1000;
+const OTHER = CODE + 0x2000;
+const PAGE_DIRECTORY = 0x3000;
+const PAGE_TABLE = 0x8000;
+/** Blocks run some times before they are compiled, so that what they lead to is known. */
+const WARM = { threshold: 8, batch: 1 };
+
+const int32 = (value: number): number[] => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
+const int64 = (value: number): number[] => [...int32(value), 0, 0, 0, 0];
+
+const INC_RAX = [0x48, 0xff, 0xc0];
+const INC_RDX = [0x48, 0xff, 0xc2];
+const DEC_RCX = [0x48, 0xff, 0xc9];
+const RET = 0xc3;
+
+/** loop: call FUNCTION; body; dec rcx; jnz loop; hlt */
+function loop(body: readonly number[]): number[] {
+  const code = [0xe8, ...int32(FUNCTION - CODE - 5), ...body, ...DEC_RCX];
+  return [...code, 0x75, (-code.length - 2) & 255, HLT];
+}
+
+function start(lockstep: Lockstep, registers: Readonly<Record<number, number>>): void {
+  lockstep.set((state) => {
+    for (let n = 0; n < 16; n++) state.setGeneral(n, BigInt(registers[n] ?? 0));
+    state.setGeneral(4, BigInt(STACK));
+    state.flags = 2n;
+    state.set(STATE.rip, BigInt(CODE));
+    state.setNumber(STATE.halted, 0);
+  });
+}
+
+/** To the end, in runs of a length that ends them everywhere. */
+function finish(lockstep: Lockstep, what: string): void {
+  lockstep.run(37, 400, what);
+  expect(lockstep.interpreter.state.getNumber(STATE.halted), `${what} comes to its end`).not.toBe(0);
+}
+
+describe("a function in another page", () => {
+  it("is executed as often as it is called", () => {
+    const lockstep = new Lockstep(WARM);
+    lockstep.write(CODE, loop([]));
+    // push rax; inc rax; pop rdx; ret
+    lockstep.write(FUNCTION, [0x50, ...INC_RAX, 0x5a, RET]);
+    start(lockstep, { 1: 500 });
+    finish(lockstep, "calls");
+    expect(lockstep.compiled.state.general(0)).toBe(500n);
+    expect(lockstep.compiled.jit?.statistics.regions).toBeGreaterThan(0);
+  });
+
+  it("may return elsewhere", () => {
+    const lockstep = new Lockstep(WARM);
+    // Behind the call an INC RDX, which the function skips when bit 2 of its count is set.
+    lockstep.write(CODE, loop(INC_RDX));
+    // inc rax; test al, 4; jz +5; add qword [rsp], 3; ret
+    lockstep.write(FUNCTION, [...INC_RAX, 0xa8, 4, 0x74, 5, 0x48, 0x83, 0x04, 0x24, 3, RET]);
+    start(lockstep, { 1: 400 });
+    finish(lockstep, "skipping returns");
+    expect(lockstep.compiled.state.general(2)).toBe(200n);
+  });
+
+  it("may be changed by its caller", () => {
+    const lockstep = new Lockstep(WARM);
+    // mov [FUNCTION + 2], bl; xor bl, 2: INC RAX (c0) and INC RDX (c2) by turns.
+    lockstep.write(CODE, loop([0x88, 0x1c, 0x25, ...int32(FUNCTION + 2), 0x80, 0xf3, 2]));
+    lockstep.write(FUNCTION, [...INC_RAX, RET]);
+    start(lockstep, { 1: 300, 3: 0xc2 });
+    finish(lockstep, "changed function");
+    expect(lockstep.compiled.state.general(0)).toBe(150n);
+  });
+
+  it("may be changed from outside between two runs", () => {
+    const lockstep = new Lockstep(WARM);
+    lockstep.write(CODE, loop([]));
+    for (const body of [INC_RAX, INC_RDX, [...INC_RAX, ...INC_RDX]]) {
+      lockstep.write(FUNCTION, [...body, RET]);
+      start(lockstep, { 1: 200 });
+      finish(lockstep, "rewritten function");
+    }
+    expect(lockstep.compiled.state.general(0)).toBe(200n);
+    expect(lockstep.compiled.state.general(2)).toBe(200n);
+  });
+
+  it("may be another one when its page is mapped anew", () => {
+    const lockstep = new Lockstep(WARM);
+    for (let page = 0; page < 0x40; page++) lockstep.write(PAGE_TABLE + page * 8, int64(page * 0x1000 + 3));
+    lockstep.write(PAGE_DIRECTORY, int64(PAGE_TABLE + 3));
+    const entry = PAGE_TABLE + (FUNCTION / 0x1000) * 8;
+    // xor qword [rsi], FUNCTION ^ OTHER; invlpg [rdi]
+    lockstep.write(CODE, loop([0x48, 0x81, 0x36, ...int32(FUNCTION ^ OTHER), 0x0f, 0x01, 0x3f]));
+    lockstep.write(FUNCTION, [...INC_RAX, RET]);
+    lockstep.write(OTHER, [...INC_RDX, RET]);
+    for (const cpu of [lockstep.interpreter, lockstep.compiled]) cpu.invalidateAll();
+    start(lockstep, { 1: 300, 6: entry, 7: FUNCTION });
+    finish(lockstep, "mapped anew");
+    expect(lockstep.compiled.state.general(0)).toBe(150n);
+    expect(lockstep.compiled.state.general(2)).toBe(150n);
+  });
+});
+
+describe("accesses through one register", () => {
+  it("go on when the object crosses a page end", () => {
+    const lockstep = new Lockstep(WARM);
+    // f: mov rax, [rbx]; add [rbx+8], rax; mov rdx, [rbx+0x7f8]; mov [rbx-16], rdx; add rbx, 24; ret
+    lockstep.write(FUNCTION, [
+      ...[0x48, 0x8b, 0x03, 0x48, 0x01, 0x43, 8, 0x48, 0x8b, 0x93, ...int32(0x7f8)],
+      ...[0x48, 0x89, 0x53, 0xf0, 0x48, 0x83, 0xc3, 24, RET],
+    ]);
+    lockstep.write(CODE, loop([]));
+    lockstep.write(
+      DATA,
+      Uint8Array.from({ length: 0x4000 }, (_, n) => (n * 7) & 255),
+    );
+    start(lockstep, { 1: 400, 3: DATA + 0x100 });
+    finish(lockstep, "object");
+  });
+});
