@@ -123,7 +123,7 @@ export const machineConfigSchema = z.strictObject({
   // Machines that were made before there were models keep the processor that their guests know.
   cpuModel: field(z.enum(CPU_MODELS).default("baseline"), {
     label: "Processor model",
-    help: "What the guest is told it may use: x86-64-v2 has SSE4.2 and AES, x86-64-v3 adds what is there of AVX2 and its like, max is everything.",
+    help: "What the guest is told it may use: x86-64-v2 has SSE4.2 and AES, x86-64-v3 adds AVX2, FMA and BMI, max is everything that works.",
     page: "system",
     change: "off",
     control: "select",

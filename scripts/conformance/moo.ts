@@ -1,10 +1,9 @@
 // Reads MOO files, the format of SingleStepTests for later processors (chunks of a tag, a length and contents, little-endian).
 import { gunzipSync } from "node:zlib";
 
-export const MOO_REGISTERS = [
+const MOO_REGISTERS = [
   ...["ax", "bx", "cx", "dx", "cs", "ss", "ds", "es", "sp", "bp", "si", "di", "ip", "flags"],
 ] as const;
-export type MooRegister = (typeof MOO_REGISTERS)[number];
 
 export interface MooState {
   /** Those that are given. */
