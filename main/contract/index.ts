@@ -21,6 +21,7 @@ import {
   metricsHistorySchema,
   networkViewSchema,
   preferencesSchema,
+  snapshotDiffSchema,
   snapshotIdSchema,
   snapshotSchema,
   snapshotTreeSchema,
@@ -257,6 +258,24 @@ export const contract = {
         }),
       )
       .output(snapshotSchema),
+    /** Settings and files that differ from a snapshot to another one, or to now (`toSnapshotId` null; the machine has to be at rest). */
+    diff: base
+      .route({ method: "GET", path: "/snapshots/{snapshotId}/diff" })
+      .input(z.object({ snapshotId: snapshotIdSchema, toSnapshotId: snapshotIdSchema.nullable().default(null) }))
+      .output(snapshotDiffSchema),
+    /** A piece of a file as it was in the snapshot; `nextOffset` asks for the next one. */
+    readFile: base
+      .route({ method: "GET", path: "/snapshots/{snapshotId}/file" })
+      .input(
+        z.object({
+          snapshotId: snapshotIdSchema,
+          diskId: z.string().optional(),
+          partition: z.int().min(0).optional(),
+          path: z.string().min(1).max(4096),
+          offset: z.number().min(0).default(0),
+        }),
+      )
+      .output(z.object({ base64: z.string(), nextOffset: z.number().nullable() })),
     /** What deleting it will give back and what has to be copied for that. */
     previewDelete: base
       .route({ method: "GET", path: "/snapshots/{snapshotId}/delete-preview" })

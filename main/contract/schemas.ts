@@ -114,6 +114,42 @@ export const snapshotSchema = z.object({
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
+const fileChangeSchema = z.object({
+  path: z.string(),
+  change: z.enum(["added", "changed", "removed"]),
+  kind: z.enum(["file", "folder", "link", "other"]),
+  sizeBefore: z.number().nullable(),
+  sizeAfter: z.number().nullable(),
+});
+export type FileChange = z.infer<typeof fileChangeSchema>;
+
+const partitionDiffSchema = z.object({
+  /** As the guest numbers it; 0 is the whole disk. */
+  number: z.int(),
+  fileSystem: z.enum(["ext4", "fat"]),
+  label: z.string(),
+  /** In the order of paths; `total` may be more. */
+  changes: z.array(fileChangeSchema),
+  total: z.int(),
+  /** Why its files can't be compared. */
+  problem: z.string().nullable(),
+});
+export type PartitionDiff = z.infer<typeof partitionDiffSchema>;
+
+const diskDiffSchema = z.object({
+  diskId: z.string(),
+  change: z.enum(["same", "changed", "added", "removed"]),
+  /** Those with a file system that can be read. */
+  partitions: z.array(partitionDiffSchema),
+});
+export type DiskDiff = z.infer<typeof diskDiffSchema>;
+
+export const snapshotDiffSchema = z.object({
+  settings: z.array(z.object({ path: z.string(), label: z.string(), before: z.unknown(), after: z.unknown() })),
+  disks: z.array(diskDiffSchema),
+});
+export type SnapshotDiff = z.infer<typeof snapshotDiffSchema>;
+
 /** Bytes of one machine. `hostBytes` is what its removal for good gives back: its present, its snapshots and other files. */
 export const machineSpaceSchema = z.object({
   /** Sizes of its disks as the guest sees them. */

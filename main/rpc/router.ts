@@ -27,6 +27,7 @@ import { describeMedium } from "../services/media/guess.ts";
 import { capture, listNetworks, networkStatus } from "../services/network/networks.ts";
 import { startMachine } from "../services/snapshots/automatic.ts";
 import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
+import { diffSnapshots, readSnapshotFile } from "../services/snapshots/diff.ts";
 import { previewDelete } from "../services/snapshots/preview.ts";
 import { pruneSnapshots } from "../services/snapshots/prune.ts";
 import { restoreSnapshot } from "../services/snapshots/restore.ts";
@@ -161,6 +162,15 @@ export function createRouter(app: App) {
       update: os.snapshots.update.handler(async ({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
         return snapshotView(machine, await updateSnapshot(machine, snapshot, input));
+      }),
+      diff: os.snapshots.diff.handler(({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        const to = input.toSnapshotId === null ? null : snapshotOf(machine, input.toSnapshotId);
+        return diffSnapshots(context, machine, snapshot, to);
+      }),
+      readFile: os.snapshots.readFile.handler(({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return readSnapshotFile(context, machine, snapshot, input, input.offset);
       }),
       previewDelete: os.snapshots.previewDelete.handler(({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);

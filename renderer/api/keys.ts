@@ -15,6 +15,7 @@ export const keys = {
   deletePreview: (snapshotId: string) => ["delete-preview", snapshotId] as const,
   prunePreview: (id: string) => ["machine", id, "snapshots", "prune"] as const,
   space: (id: string) => ["machine", id, "space"] as const,
+  snapshotDiff: (from: string, to: string | null) => ["snapshot-diff", from, to] as const,
   trash: ["trash"] as const,
   files: (folder: string | null) => ["files", folder] as const,
 };

@@ -89,8 +89,8 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("template", "worker 1", "--off")).toMatchObject({ template: false });
     for (const name of ["worker 1", "worker 2"]) await json("remove", name, "--permanently");
     expect((await terrarium("fork", "one")).stderr).toContain("powered off");
-    expect((await terrarium("resize", "one", "disk0", "16M")).code).toBe(0);
-    expect((await terrarium("space", "one")).stdout).toMatch(/guest sees them +16 MiB/);
+    expect((await terrarium("resize", "two", "disk0", "32M")).code).toBe(0);
+    expect((await terrarium("space", "two")).stdout).toMatch(/guest sees them +32 MiB/);
     expect(await json("reclaim", "one")).toEqual({ freedBytes: expect.any(Number) });
     const removed = await json("remove", "three");
     expect(await json("remove", "--undo", String(removed["id"]))).toMatchObject({ name: "three" });
@@ -116,6 +116,12 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("snapshot", "unpin", "one", "renamed")).toMatchObject({ pinned: false });
     expect(await json("snapshot", "prune", "one", "--dry-run")).toEqual([]);
     expect(await json("snapshot", "describe", "one", "renamed", "notes")).toMatchObject({ description: "notes" });
+    expect(await json("snapshot", "diff", "one", "renamed")).toMatchObject({
+      settings: [],
+      disks: [{ diskId: "disk0" }],
+    });
+    const missing = await terrarium("snapshot", "get", "one", "renamed", "/etc/passwd");
+    expect([missing.code, existsSync(path.join(folder, "passwd"))]).toEqual([3, false]);
     expect((await terrarium("snapshot", "delete", "one", "renamed", "--dry-run")).stdout).toContain("Would free");
     expect(await json("snapshot", "list", "one")).toMatchObject({
       snapshots: [{ name: "renamed", description: "notes" }],

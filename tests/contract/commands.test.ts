@@ -144,6 +144,17 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
       field: "snapshotId",
     });
     expect(await client.snapshots.prune({ id })).toEqual([]);
+    expect(await client.snapshots.diff({ snapshotId: snapshot.id, toSnapshotId: snapshot.id })).toMatchObject({
+      settings: [],
+      disks: [{ change: "same" }],
+    });
+    expect(await failureOf(client.snapshots.diff({ snapshotId: snapshot.id }))).toMatchObject({
+      code: "INVALID_STATE",
+    });
+    expect(await failureOf(client.snapshots.readFile({ snapshotId: snapshot.id, path: "/etc/passwd" }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "path",
+    });
     expect(await client.snapshots.restore({ snapshotId: snapshot.id })).toEqual({ keptSnapshotId: null });
     const tree = await client.snapshots.tree({ id });
     expect(tree).toMatchObject({ snapshots: [{ id: snapshot.id, description: "notes" }], currentId: snapshot.id });

@@ -1,7 +1,8 @@
-// terrarium snapshot take | list | restore | delete | rename | describe | pin | prune
+// terrarium snapshot take | list | restore | delete | rename | describe | pin | prune | diff | get
 import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { RegisterCommand } from "../command.ts";
 import { bytes, table, time } from "../format.ts";
+import { registerSnapshotFiles } from "./snapshot-files.ts";
 
 export const registerSnapshot: RegisterCommand = (program, run) => {
   const snapshot = program.command("snapshot").description("take, list, restore, delete and rename snapshots");
@@ -81,6 +82,8 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
         session.print(gone, drawList(gone, null));
       }),
     );
+
+  registerSnapshotFiles(snapshot, run);
 
   const change = (name: string, description: string, patch: { pinned: boolean }) =>
     snapshot

@@ -8,6 +8,13 @@ export interface ImageFacts {
   readonly usedBytes: number;
 }
 
+/** An image with everything it stands on, for reading. */
+export interface OpenedImage {
+  readonly sizeBytes: number;
+  read(offset: number, target: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface CopyProgress {
   readonly signal?: AbortSignal;
   progress?(share: number): void;
@@ -17,6 +24,8 @@ export interface CopyProgress {
 export interface DiskImages {
   /** Opens the image with everything it stands on. @throws AppError INVALID_FILE, UNSUPPORTED, NOT_FOUND naming the file. */
   inspect(file: string, format?: "qcow2" | "raw"): Promise<ImageFacts>;
+  /** @throws AppError as `inspect`, and IN_USE while somebody writes to it */
+  open(file: string, format: "qcow2" | "raw"): Promise<OpenedImage>;
   create(file: string, sizeBytes: number): Promise<void>;
   /** An empty layer on `backingFile`, which is named relative to the overlay when both are in one folder. */
   createOverlay(file: string, backing: { readonly file: string; readonly format: "qcow2" | "raw" }): Promise<void>;

@@ -44,6 +44,8 @@ export function mediaImages(machinesFolder: string): DiskImages {
       }
     },
 
+    open: async (file, format) => openChain(reading, { path: await canonical(file), format, readOnly: true }),
+
     create: (file, sizeBytes) => makeFile(file, (target) => createQcow2(target, sizeBytes)),
 
     async createOverlay(file, backing) {

@@ -1,2 +1,2 @@
 // The inline questions of the Snapshots pane.
-export type SnapshotQuestion = "take" | "restore" | "delete" | "prune";
+export type SnapshotQuestion = "take" | "restore" | "delete" | "prune" | "diff";

@@ -3,6 +3,7 @@ import type { MachineSummary, Snapshot } from "../../../main/contract/schemas.ts
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { i18n } from "../../i18n/index.ts";
+import { download } from "../../ui/download.ts";
 import { type NoticeAction, notify, notifyFailure } from "../notifications/model.ts";
 
 /** Runs a command; a failure is shown and answered with false. */
@@ -46,6 +47,24 @@ export function pinSnapshot(snapshotId: string, pinned: boolean): Promise<boolea
 
 export function pruneSnapshots(machine: MachineSummary): Promise<boolean> {
   return attempt(() => client.snapshots.prune({ id: machine.id }));
+}
+
+/** Hands a file of the guest, as it was in the snapshot, to the user. */
+export function downloadSnapshotFile(
+  snapshotId: string,
+  diskId: string,
+  partition: number,
+  path: string,
+): Promise<boolean> {
+  return attempt(async () => {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let offset: number | null = 0; offset !== null; ) {
+      const piece = await client.snapshots.readFile({ snapshotId, diskId, partition, path, offset });
+      pieces.push(Uint8Array.from(atob(piece.base64), (character) => character.charCodeAt(0)));
+      offset = piece.nextOffset;
+    }
+    download(path.slice(path.lastIndexOf("/") + 1), new Blob(pieces));
+  });
 }
 
 export function deleteSnapshot(snapshot: Snapshot): Promise<boolean> {

@@ -3,6 +3,7 @@ import { Button, InputGroup } from "@blueprintjs/core";
 import {
   CameraIcon,
   CleanIcon,
+  ComparisonIcon,
   DuplicateIcon,
   HistoryIcon,
   PinIcon,
@@ -61,6 +62,13 @@ export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onA
         text={t("snapshots.clone")}
         disabled={!selected}
         onClick={clone}
+      />
+      <Button
+        variant="minimal"
+        icon={<ComparisonIcon />}
+        text={t("snapshots.compare")}
+        disabled={!selected}
+        onClick={() => onAsk("diff")}
       />
       {selected && (
         <Button

@@ -1,5 +1,5 @@
 // Snapshots of one machine: tool bar, inline questions, the tree with its lanes, and the selected snapshot's properties.
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useSnapshots } from "../../api/queries.ts";
@@ -13,6 +13,8 @@ import { SnapshotSearch } from "./snapshot-search.tsx";
 import { SnapshotToolbar } from "./snapshot-toolbar.tsx";
 import { SnapshotTreeView } from "./snapshot-tree-view.tsx";
 import "./snapshots.css";
+
+const DiffDialog = lazy(() => import("./diff-dialog.tsx"));
 
 export function SnapshotsPane({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
@@ -50,6 +52,11 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
         />
       )}
       {question === "delete" && selected && <DeletePanel snapshot={selected} onClose={close} />}
+      {question === "diff" && selected && (
+        <Suspense fallback={null}>
+          <DiffDialog snapshot={selected} tree={tree} onClose={close} />
+        </Suspense>
+      )}
       {question === "prune" && <PrunePanel machine={machine} onClose={close} />}
       <div className="snapshots">
         {tree.snapshots.length > 0 && filter.trim() !== "" ? (

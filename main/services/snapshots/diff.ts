@@ -1,0 +1,184 @@
+// What differs between two snapshots, or a snapshot and now: settings, and files inside of the guest's disks, read from the layers without
+// help of the guest. Also single files out of a snapshot.
+import path from "node:path";
+import { AppError, isAppError } from "../../../native-core/common/errors.ts";
+import { changedFields, settingValue } from "../../../native-core/config/changes.ts";
+import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
+import {
+  compareFileSystems,
+  type FoundFileSystem,
+  fileSystemsOf,
+} from "../../../native-core/media/file-systems/open.ts";
+import type { DiskDiff, PartitionDiff, SnapshotDiff } from "../../contract/schemas.ts";
+import type { SnapshotRecord } from "../../store/machine-record.ts";
+import type { ServiceContext } from "../context.ts";
+import type { OpenedImage } from "../disks/disk-images.ts";
+import { cancelled } from "../failures.ts";
+import type { Machine } from "../machines/machine.ts";
+import { requireState } from "../machines/states.ts";
+import { withTops } from "./layers.ts";
+
+/** Changes that are told one by one; more than that nobody reads. */
+const CHANGES_MAX = 20_000;
+/** One answer to a request for a part of a file. */
+const PIECE_BYTES = 1 << 20;
+
+/** A configuration with its disks at that moment. `to` null is now, for which the machine has to be at rest. */
+export async function diffSnapshots(
+  context: ServiceContext,
+  machine: Machine,
+  from: SnapshotRecord,
+  to: SnapshotRecord | null,
+): Promise<SnapshotDiff> {
+  const before = momentOf(from);
+  if (to !== null) return compare(context, machine, before, momentOf(to));
+  return machine.operate(async () => {
+    requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "compared with its snapshot");
+    return compare(context, machine, before, machine.record.config);
+  });
+}
+
+function momentOf({ config, layers }: SnapshotRecord): MachineConfig {
+  return { ...config, disks: withTops(config.disks, layers) };
+}
+
+async function compare(
+  context: ServiceContext,
+  machine: Machine,
+  before: MachineConfig,
+  after: MachineConfig,
+): Promise<SnapshotDiff> {
+  const settings = changedFields(before, after).filter((field) => field.path !== "disks");
+  const ids = [...new Set([...before.disks, ...after.disks].map((disk) => disk.id))];
+  const options = { title: `Comparing states of ${machine.name}`, machineId: machine.id, cancellable: true };
+  const disks = await context.tasks.run(options, async (task) => {
+    const compared: DiskDiff[] = [];
+    for (const [index, diskId] of ids.entries()) {
+      if (task.signal.aborted) throw cancelled("The comparison");
+      compared.push(await compareDisk(context, machine, diskId, before, after));
+      task.progress((index + 1) / ids.length);
+    }
+    return compared;
+  });
+  return {
+    settings: settings.map(({ path: key, label }) => ({
+      path: key,
+      label,
+      before: settingValue(before, key),
+      after: settingValue(after, key),
+    })),
+    disks,
+  };
+}
+
+async function compareDisk(
+  context: ServiceContext,
+  machine: Machine,
+  diskId: string,
+  before: MachineConfig,
+  after: MachineConfig,
+): Promise<DiskDiff> {
+  const [from, to] = [diskOf(before, diskId), diskOf(after, diskId)];
+  const change =
+    from === undefined ? "added" : to === undefined ? "removed" : from.file === to.file ? "same" : "changed";
+  if (change === "same" || from === undefined || to === undefined) return { diskId, change, partitions: [] };
+  return withImage(context, machine, from, (old) =>
+    withImage(context, machine, to, async (now) => {
+      const [olds, nows] = [await fileSystemsOf(old), await fileSystemsOf(now)];
+      const numbers = [...new Set([...olds, ...nows].map((found) => found.partition.number))].sort((a, b) => a - b);
+      const partitions: PartitionDiff[] = [];
+      for (const number of numbers) partitions.push(await comparePartition(number, olds, nows));
+      return { diskId, change, partitions };
+    }),
+  );
+}
+
+async function comparePartition(
+  number: number,
+  olds: readonly FoundFileSystem[],
+  nows: readonly FoundFileSystem[],
+): Promise<PartitionDiff> {
+  const of = (all: readonly FoundFileSystem[]) => all.find((found) => found.partition.number === number)?.fileSystem;
+  const [old, now] = [of(olds), of(nows)];
+  const { kind, label } = now ?? old ?? { kind: "ext4" as const, label: "" };
+  try {
+    const changes = await compareFileSystems(old, now);
+    const problem = null;
+    return { number, fileSystem: kind, label, changes: changes.slice(0, CHANGES_MAX), total: changes.length, problem };
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    return { number, fileSystem: kind, label, changes: [], total: 0, problem: error.message };
+  }
+}
+
+export interface FilePlace {
+  /** Default: the first disk. */
+  readonly diskId?: string | undefined;
+  /** Default: the first partition that has the file. */
+  readonly partition?: number | undefined;
+  readonly path: string;
+}
+
+/** A piece of a file as it was in a snapshot. @throws AppError NOT_FOUND, INVALID_FILE */
+export async function readSnapshotFile(
+  context: ServiceContext,
+  machine: Machine,
+  snapshot: SnapshotRecord,
+  place: FilePlace,
+  offset: number,
+): Promise<{ base64: string; nextOffset: number | null }> {
+  const { disks } = momentOf(snapshot);
+  const disk = place.diskId === undefined ? disks[0] : disks.find((each) => each.id === place.diskId);
+  if (!disk) {
+    throw new AppError("NOT_FOUND", `The snapshot "${snapshot.name}" has no disk ${place.diskId ?? ""}`, {
+      field: "diskId",
+    });
+  }
+  return withImage(context, machine, disk, async (image) => {
+    const found = (await fileSystemsOf(image)).filter(
+      ({ partition }) => place.partition === undefined || partition.number === place.partition,
+    );
+    for (const { fileSystem } of found) {
+      try {
+        return await pieceOf(fileSystem.read(place.path), offset);
+      } catch (error) {
+        if (!isAppError(error) || error.code !== "NOT_FOUND") throw error;
+      }
+    }
+    throw new AppError("NOT_FOUND", `There is no file ${place.path} in "${snapshot.name}"`, {
+      field: "path",
+      remedy: "Give the path within its file system, and the disk and partition if there are several.",
+    });
+  });
+}
+
+async function pieceOf(contents: AsyncIterable<Uint8Array>, offset: number) {
+  const taken: Uint8Array[] = [];
+  let [at, length] = [0, 0];
+  for await (const piece of contents) {
+    const part = piece.subarray(Math.min(piece.length, Math.max(0, offset - at)));
+    at += piece.length;
+    if (part.length === 0) continue;
+    const rest = part.subarray(0, PIECE_BYTES - length);
+    taken.push(rest);
+    length += rest.length;
+    if (length === PIECE_BYTES) return { base64: Buffer.concat(taken).toString("base64"), nextOffset: offset + length };
+  }
+  return { base64: Buffer.concat(taken).toString("base64"), nextOffset: null };
+}
+
+const diskOf = (config: MachineConfig, diskId: string) => config.disks.find((disk) => disk.id === diskId);
+
+async function withImage<T>(
+  context: ServiceContext,
+  machine: Machine,
+  disk: { readonly file: string; readonly format: "qcow2" | "raw" },
+  work: (image: OpenedImage) => Promise<T>,
+): Promise<T> {
+  const image = await context.images.open(path.resolve(machine.paths.folder, disk.file), disk.format);
+  try {
+    return await work(image);
+  } finally {
+    await image.close();
+  }
+}

@@ -1,0 +1,151 @@
+// What differs between a snapshot and another one or now: settings, and files inside of the guest's disks; removed and changed files can be
+// taken out of the snapshot.
+import { Button, Dialog, DialogBody, HTMLSelect, InputGroup, NonIdealState, Spinner } from "@blueprintjs/core";
+import { DownloadIcon, SearchIcon } from "@blueprintjs/icons";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { DiskDiff, FileChange, PartitionDiff, Snapshot, SnapshotTree } from "../../../main/contract/schemas.ts";
+import { failureSentence, toFailure } from "../../api/failure.ts";
+import { client } from "../../api/index.ts";
+import { keys } from "../../api/keys.ts";
+import { formatBytes } from "../../ui/format.ts";
+import { downloadSnapshotFile } from "./snapshot-actions.ts";
+import "./diff.css";
+
+interface Props {
+  readonly snapshot: Snapshot;
+  readonly tree: SnapshotTree;
+  onClose(): void;
+}
+
+/** Rows drawn at once; the filter finds the others. */
+const SHOWN_MAX = 500;
+
+export default function DiffDialog({ snapshot, tree, onClose }: Props) {
+  const { t } = useTranslation();
+  const [toId, setToId] = useState<string | null>(null);
+  const [filter, setFilter] = useState("");
+  const { data, error } = useQuery({
+    queryKey: keys.snapshotDiff(snapshot.id, toId),
+    queryFn: () => client.snapshots.diff({ snapshotId: snapshot.id, toSnapshotId: toId }),
+    staleTime: 0,
+    retry: false,
+  });
+  const others = tree.snapshots.filter((other) => other.id !== snapshot.id);
+  return (
+    <Dialog isOpen title={t("snapshots.diffTitle", { name: snapshot.name })} onClose={onClose} className="diff">
+      <DialogBody>
+        <div className="diff-bar">
+          <HTMLSelect
+            aria-label={t("snapshots.diffWith")}
+            value={toId ?? ""}
+            options={[
+              { value: "", label: t("snapshots.current") },
+              ...others.map((other) => ({ value: other.id, label: other.name })),
+            ]}
+            onChange={(event) => setToId(event.target.value || null)}
+          />
+          <InputGroup
+            type="search"
+            leftIcon={<SearchIcon />}
+            placeholder={t("snapshots.diffFilter")}
+            aria-label={t("snapshots.diffFilter")}
+            value={filter}
+            onChange={(event) => setFilter(event.target.value)}
+          />
+        </div>
+        {error && <NonIdealState icon="error" title={failureSentence(toFailure(error))} />}
+        {!data && !error && <Spinner size={24} />}
+        {data && (
+          <>
+            {data.settings.length > 0 && (
+              <table className="diff-settings">
+                <tbody>
+                  {data.settings.map((setting) => (
+                    <tr key={setting.path}>
+                      <th scope="row">{setting.label}</th>
+                      <td>{JSON.stringify(setting.before)}</td>
+                      <td>{JSON.stringify(setting.after)}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            )}
+            {data.disks.map((disk) => (
+              <DiskChanges key={disk.diskId} disk={disk} filter={filter} snapshotId={snapshot.id} />
+            ))}
+          </>
+        )}
+      </DialogBody>
+    </Dialog>
+  );
+}
+
+interface DiskProps {
+  readonly disk: DiskDiff;
+  readonly filter: string;
+  readonly snapshotId: string;
+}
+
+function DiskChanges({ disk, filter, snapshotId }: DiskProps) {
+  const { t } = useTranslation();
+  return (
+    <section aria-label={disk.diskId}>
+      <h3>
+        {disk.diskId} <span className="muted">{t(`snapshots.diskChange.${disk.change}`)}</span>
+      </h3>
+      {disk.partitions.map((partition) => (
+        <PartitionChanges
+          key={partition.number}
+          partition={partition}
+          filter={filter}
+          onTake={(change) => void downloadSnapshotFile(snapshotId, disk.diskId, partition.number, change.path)}
+        />
+      ))}
+    </section>
+  );
+}
+
+interface PartitionProps {
+  readonly partition: PartitionDiff;
+  readonly filter: string;
+  onTake(change: FileChange): void;
+}
+
+const SIGNS = { added: "+", changed: "~", removed: "−" } as const;
+
+function PartitionChanges({ partition, filter, onTake }: PartitionProps) {
+  const { t } = useTranslation();
+  const { number, fileSystem, label, problem, total } = partition;
+  const found = partition.changes.filter((change) => change.path.toLowerCase().includes(filter.trim().toLowerCase()));
+  const name = number === 0 ? fileSystem : t("snapshots.partition", { number, fileSystem });
+  return (
+    <>
+      <h4 className="muted">
+        {name} {label} {problem ?? t("snapshots.filesChanged", { count: total })}
+      </h4>
+      <ul className="diff-files">
+        {found.slice(0, SHOWN_MAX).map((change) => (
+          <li key={change.path} className={`diff-${change.change}`}>
+            <span className="diff-sign" role="img" aria-label={t(`snapshots.fileChange.${change.change}`)}>
+              {SIGNS[change.change]}
+            </span>
+            <span className="diff-path mono selectable">{change.path}</span>
+            <span className="muted number">{formatBytes(change.sizeAfter ?? change.sizeBefore ?? 0)}</span>
+            {change.change !== "added" && change.kind === "file" && (
+              <Button
+                variant="minimal"
+                size="small"
+                icon={<DownloadIcon />}
+                aria-label={t("snapshots.takeFile", { path: change.path })}
+                title={t("snapshots.takeFileHint")}
+                onClick={() => onTake(change)}
+              />
+            )}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
