@@ -56,7 +56,7 @@ export const CELLS = {
   /** Attributes of the last page walk: PAGE_GLOBAL, PAGE_LARGE, PAGE_WRITABLE. */
   walkAttributes: CONTEXT_SIZE + 0x24,
   /** Set by a page walk whose result must not be kept in the TLB. */
-  uncached: CONTEXT_SIZE + 0x48,
+  uncached: CONTEXT_SIZE + 0x4c,
   /** u64: physical address of the last translation, where it is not RAM. */
   physicalAddress: CONTEXT_SIZE + 0x28,
   /** u64: RIP that a block is wanted for; u32 its host address and its context (code mode, user). */
