@@ -32,10 +32,14 @@ const POOL = [
   "sse42-string",
   "crypto",
   "sha",
+  "avx-derived",
+  "avx-lane",
+  "avx-integer",
+  "bmi",
 ];
-const FLOAT_POOL = ["sse-arithmetic", "sse-compare", "sse-convert", "sse41-float"];
+const FLOAT_POOL = ["sse-arithmetic", "sse-compare", "sse-convert", "sse41-float", "fma", "f16c"];
 /** Approximations, divisions (mostly faults), what uses implicit registers of its own or RCX, and what only system code does. */
-const EXCLUDED = /^(RCP|RSQRT|I?DIV|XLAT|MASKMOV|CMPXCHG8B|CMPXCHG16B|MOVNT|LEA|PCMP[EI]STRI)/;
+const EXCLUDED = /^(V?RCP|V?RSQRT|I?DIV|XLAT|V?MASKMOV(Q|DQU)|CMPXCHG8B|CMPXCHG16B|V?MOVNT|LEA|V?PCMP[EI]STRI)/;
 
 const POINTER = 15;
 const COUNTER = 1;
@@ -75,7 +79,11 @@ function pool(): readonly FormChoice[] {
 export function makeProgram(random: Random): Program {
   const input = background("64");
   for (const register of GENERAL) input.general[register] = random.integer(64);
-  for (let n = 0; n < 16; n++) input.vector[n] = random.vector(random.pick(["integer", "f32", "f64"]));
+  for (let n = 0; n < 16; n++) {
+    const kind = random.pick(["integer", "f32", "f64"] as const);
+    input.vector[n] = random.vector(kind);
+    input.upper[n] = random.vector(kind);
+  }
   input.general[POINTER] = WINDOW_ADDRESS + 512n;
   input.general[STACK] = WINDOW_ADDRESS + 960n; // out of reach of the pointer
   input.general[COUNTER] = BigInt(random.chance(10) ? 250 : 1 + random.below(4));
@@ -158,9 +166,13 @@ function encodeChoice(choice: FormChoice, random: Random): Uint8Array {
   let register = 0;
   let target: number | MemoryOperand = memory ? windowOperand(random) : 0;
   let forceRex = false;
+  let vvvv = 0;
+  let is4 = 0;
   const values: (bigint | undefined)[] = [];
   operands.forEach((operand, n) => {
     if (operand.place === "immediate") values[n] = random.integer(encodedBytes(operand.encodedSize, size as Size) * 8);
+    if (operand.place === "vex.vvvv") vvvv = chooseRegister(operand, random);
+    if (operand.place === "vex.is4") is4 = chooseRegister(operand, random);
     if (operand.place !== "modrm.reg" && operand.place !== "opcode" && operand.place !== "modrm.rm") return;
     if (operand.place === "modrm.rm" && memory) return;
     const chosen = chooseRegister(operand, random);
@@ -169,7 +181,7 @@ function encodeChoice(choice: FormChoice, random: Random): Uint8Array {
     if (operand.place === "modrm.rm") target = chosen;
     else register = chosen;
   });
-  return encode(encoding, { mode: "64", size, prefixes: [], register, target, values, forceRex });
+  return encode(encoding, { mode: "64", size, prefixes: [], register, target, values, forceRex, vvvv, is4 });
 }
 
 function chooseRegister(operand: OperandCode, random: Random): number {

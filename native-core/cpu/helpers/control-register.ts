@@ -67,7 +67,7 @@ function hasXsave({ model }: CpuContext): boolean {
 
 function writeCr4(cpu: CpuContext, value: bigint): void {
   const { state } = cpu;
-  const defined = CR4_DEFINED | (hasXsave(cpu) ? CR4.OSXSAVE : 0);
+  const defined = hasXsave(cpu) ? CR4_DEFINED : CR4_DEFINED & ~CR4.OSXSAVE;
   if (value & ~BigInt(defined)) throw fault();
   const next = Number(value);
   if (isLongMode(cpu) && !(next & CR4.PAE)) throw fault();

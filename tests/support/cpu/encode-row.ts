@@ -1,4 +1,6 @@
 // Random machine code for a row of the instruction set. The tail is random: the decoder takes as much of it as the instruction has.
+
+import { isVexOpcode, parseVexOpcode } from "../../../native-core/x86/decoder/vex-map.ts";
 import type { InstructionRow } from "../../../native-core/x86/row.ts";
 import type { Random } from "./random.ts";
 
@@ -9,6 +11,7 @@ export const BASES = [3, 6, 7] as const;
 
 /** `long`: with REX prefixes now and then. */
 export function encodeRow(row: InstructionRow, random: Random, long = true): Uint8Array {
+  if (isVexOpcode(row.opcode)) return encodeVexRow(row, random, long);
   const words = row.opcode.split(" ");
   const bytes: number[] = [];
   const mandatory: number[] = [];
@@ -39,6 +42,19 @@ export function encodeRow(row: InstructionRow, random: Random, long = true): Uin
   bytes.push(...opcode.slice(0, -1), plus ? last + random.below(8) : last);
   const fixedModRm = opcode.length === (opcode[0] === 0x0f ? 3 : 2) && opcode[1] !== 0x38 && opcode[1] !== 0x3a;
   if (!fixedModRm && hasModRm(row)) bytes.push(...modRm(row, extension ?? random.below(8), random));
+  while (bytes.length < ENCODED_BYTES) bytes.push(random.below(256));
+  return Uint8Array.from(bytes.slice(0, ENCODED_BYTES));
+}
+
+/** The long form of the prefix, with W and L random where the row leaves them open; registers of ModRM.rm are the lower eight. */
+function encodeVexRow(row: InstructionRow, random: Random, long: boolean): Uint8Array {
+  const at = parseVexOpcode(row.opcode);
+  const hasSecond = /(^|,)[HB]/.test(row.operands);
+  const second = hasSecond ? random.below(long ? 16 : 8) : 0;
+  const inverted = (long ? random.below(2) << 7 : 0x80) | 0x60;
+  const fields = ((at.w ?? random.below(2)) << 7) | ((~second & 15) << 3) | ((at.l ?? random.below(2)) << 2) | at.pp;
+  const bytes = [0xc4, inverted | at.map, fields, at.opcode];
+  if (row.operands !== "") bytes.push(...modRm(row, at.reg ?? random.below(8), random));
   while (bytes.length < ENCODED_BYTES) bytes.push(random.below(256));
   return Uint8Array.from(bytes.slice(0, ENCODED_BYTES));
 }

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
 import type { InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
 import { STATE, STATE_SIZE, VECTOR_OFFSET } from "../../../native-core/x86/state-layout.ts";
-import { interpreterMachine, RAM_BYTES } from "./long-mode.ts";
+import { enableAvx, interpreterMachine, RAM_BYTES } from "./long-mode.ts";
 
 /** Every block is compiled before it is first executed. */
 export const COMPILE_AT_ONCE = { threshold: 1, batch: 1 };
@@ -24,6 +24,10 @@ export class Lockstep {
 
   constructor(jit = COMPILE_AT_ONCE) {
     this.compiled = interpreterMachine(undefined, undefined, undefined, jit);
+    for (const cpu of [this.interpreter, this.compiled]) {
+      enableAvx(cpu.state);
+      cpu.modeChanged();
+    }
   }
 
   write(address: number, bytes: Uint8Array | readonly number[]): void {

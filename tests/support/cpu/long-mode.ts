@@ -136,6 +136,12 @@ export function enterLongMode({ state, write }: Machine): void {
   state.set(STATE.rip, BigInt(CODE));
 }
 
+/** Lets AVX instructions run: CR4.OSXSAVE, and x87, SSE and AVX in XCR0. To be followed by `modeChanged`. */
+export function enableAvx(state: CpuState): void {
+  state.set(STATE.cr4, state.get(STATE.cr4) | 0x4_0000n);
+  state.set(STATE.xcr0, 7n);
+}
+
 /** As enterLongMode, but 32-bit protected mode: flat segments, no paging, an IDT of 32-bit gates at the same place. */
 export function enterProtectedMode({ state, write }: Machine): void {
   enterLongMode({ state, write });

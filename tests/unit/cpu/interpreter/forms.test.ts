@@ -11,6 +11,7 @@ import { BASES, encodeRow } from "../../../support/cpu/encode-row.ts";
 import {
   CODE,
   DATA,
+  enableAvx,
   enterProtectedMode,
   evaluatorMachine,
   interpreterMachine,
@@ -29,6 +30,14 @@ const legacyRows = candidates.filter((row) => row.mode !== "64" && !LOADS_SEGMEN
 
 const evaluator = evaluatorMachine();
 const interpreter = interpreterMachine();
+allowAvx();
+
+function allowAvx(): void {
+  for (const cpu of [evaluator, interpreter]) {
+    enableAvx(cpu.state);
+    cpu.modeChanged();
+  }
+}
 
 /** Puts the same bytes into both memories, at the same address. */
 function writeBoth(address: number, bytes: Uint8Array): void {
@@ -182,6 +191,7 @@ describe("every instruction form in 32-bit mode", () => {
       write: (address, bytes) => evaluator.memory.bytes.set(bytes, address),
     });
     enterProtectedMode({ state: interpreter.state, write: (address, bytes) => interpreter.ram.write(address, bytes) });
+    allowAvx();
     evaluator.modeChanged();
     interpreter.invalidateAll();
   });
