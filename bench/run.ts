@@ -3,7 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { buildAll } from "../scripts/setup/build.ts";
 import { BENCH_TOOLS, requireTools } from "../scripts/setup/debian.ts";
+import { appSuite } from "./suites/app.ts";
 import { diskSuite } from "./suites/disk.ts";
+import { displaySuite } from "./suites/display.ts";
 import { guestSuite } from "./suites/guest.ts";
 import { idleSuite } from "./suites/idle.ts";
 import { microSuite } from "./suites/micro.ts";
@@ -17,6 +19,9 @@ const SUITES: Record<string, (rounds: number, progress: (text: string) => void) 
   snapshot: snapshotSuite,
   disk: diskSuite,
 };
+  app: appSuite,
+  display: displaySuite,
+  net: netSuite,
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -107,6 +107,8 @@ export const de = {
     selection: "Gewählte Maschinen",
     selected_one: "{{count}} Maschine gewählt",
     selected_other: "{{count}} Maschinen gewählt",
+    more_one: "und {{count}} weitere",
+    more_other: "und {{count}} weitere",
     someOf: "{{count}} von {{all}}",
     bulkCommand: "{{command}} ({{count}})",
     bulkDone_one: "{{command}}: {{count}} Maschine",

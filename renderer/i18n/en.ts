@@ -104,6 +104,8 @@ export const en = {
     selection: "Selected machines",
     selected_one: "{{count}} machine selected",
     selected_other: "{{count}} machines selected",
+    more_one: "and {{count}} more",
+    more_other: "and {{count}} more",
     someOf: "{{count}} of {{all}}",
     bulkCommand: "{{command}} ({{count}})",
     bulkDone_one: "{{command}}: {{count}} machine",

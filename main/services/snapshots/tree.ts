@@ -10,14 +10,29 @@ import { thumbnailFile } from "./take.ts";
 
 export async function snapshotTree(machine: Machine): Promise<SnapshotTree> {
   const { record } = machine;
+  const uses = layerUses(machine);
   return {
-    snapshots: await Promise.all(record.snapshots.map((snapshot) => snapshotView(machine, snapshot))),
+    snapshots: await Promise.all(record.snapshots.map((snapshot) => snapshotView(machine, snapshot, uses))),
     currentId: record.currentSnapshotId,
     currentChanged: record.currentSnapshotId !== null && record.changedSinceSnapshot,
   };
 }
 
-export async function snapshotView(machine: Machine, snapshot: SnapshotRecord): Promise<Snapshot> {
+/** How many snapshots froze each layer. Counted once for a whole tree: looking through all others for each would take their square. */
+type LayerUses = ReadonlyMap<string, number>;
+
+function layerUses(machine: Machine): LayerUses {
+  const uses = new Map<string, number>();
+  for (const { layers } of machine.record.snapshots)
+    for (const { file } of layers) uses.set(file, (uses.get(file) ?? 0) + 1);
+  return uses;
+}
+
+export async function snapshotView(
+  machine: Machine,
+  snapshot: SnapshotRecord,
+  uses: LayerUses = layerUses(machine),
+): Promise<Snapshot> {
   return {
     id: snapshot.id,
     machineId: machine.id,
@@ -26,7 +41,7 @@ export async function snapshotView(machine: Machine, snapshot: SnapshotRecord): 
     description: snapshot.description,
     takenAtMs: snapshot.takenAtMs,
     withMemory: snapshot.memory !== null,
-    ownBytes: await ownBytes(machine, snapshot),
+    ownBytes: await ownBytes(machine, snapshot, uses),
     hasThumbnail: snapshot.hasThumbnail,
     pauseMs: snapshot.pauseMs,
     kind: snapshot.kind,
@@ -35,15 +50,10 @@ export async function snapshotView(machine: Machine, snapshot: SnapshotRecord): 
 }
 
 /** What its memory took when it was written, and its disk layers unless another snapshot froze the same ones. */
-async function ownBytes(machine: Machine, snapshot: SnapshotRecord): Promise<number> {
-  const others = new Set(
-    machine.record.snapshots
-      .filter((each) => each.id !== snapshot.id)
-      .flatMap((each) => each.layers.map((layer) => layer.file)),
-  );
+async function ownBytes(machine: Machine, snapshot: SnapshotRecord, uses: LayerUses): Promise<number> {
   let bytes = snapshot.writtenBytes;
   for (const layer of snapshot.layers) {
-    if (isOwn(machine, layer.file) && !others.has(layer.file))
+    if (isOwn(machine, layer.file) && uses.get(layer.file) === 1)
       bytes += await freeableBytes(path.join(machine.paths.folder, layer.file));
   }
   return bytes;

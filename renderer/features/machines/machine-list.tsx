@@ -22,7 +22,7 @@ import { useVirtualRows } from "../../ui/use-virtual-rows.ts";
 import { GroupRow } from "./group-row.tsx";
 import { handleListKey, moveTo, selectRow } from "./list-keys.ts";
 import { ListMenu } from "./list-menu.tsx";
-import { type ListRow, listRows, machinesBetween } from "./list-model.ts";
+import { type ListRow, listRows, machinesBetween, sortMachines } from "./list-model.ts";
 import { MachineRow, rowId } from "./machine-row.tsx";
 import { startOrShow } from "./run-command.ts";
 import { useListDrag } from "./use-list-drag.ts";
@@ -53,9 +53,11 @@ export function MachineList({ machines }: { readonly machines: readonly MachineS
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const shownFilter = useDeferredValue(filter);
+  // Sorted once: what is in order already is quickly put in order again with every letter of a search.
+  const sorted = useMemo(() => sortMachines(machines), [machines]);
   const rows = useMemo(
-    () => listRows(machines, { filter: shownFilter, order, closed }),
-    [machines, shownFilter, order, closed],
+    () => listRows(sorted, { filter: shownFilter, order, closed }),
+    [sorted, shownFilter, order, closed],
   );
   const heights = useMemo(() => rows.map(({ kind }) => (kind === "group" ? GROUP_HEIGHT : MACHINE_HEIGHT)), [rows]);
   const { first, end, top, totalHeight, reveal } = useVirtualRows(list, heights);

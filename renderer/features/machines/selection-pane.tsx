@@ -9,6 +9,9 @@ import { COMMAND_ICONS } from "./command-icons.tsx";
 import { sortMachines } from "./list-model.ts";
 import "./selection-pane.css";
 
+/** A list to look over, not to work through; commands are for all that are selected. */
+const SHOWN_MAX = 100;
+
 export function SelectionPane() {
   const { t } = useTranslation();
   const { ids } = useListSelection();
@@ -36,7 +39,7 @@ export function SelectionPane() {
         })}
       </div>
       <ul className="selection-list">
-        {machines.map((machine) => (
+        {machines.slice(0, SHOWN_MAX).map((machine) => (
           <li key={machine.id}>
             <button type="button" className="setting-link" onClick={() => selectMachine(machine.id)}>
               {machine.name}
@@ -46,6 +49,7 @@ export function SelectionPane() {
           </li>
         ))}
       </ul>
+      {machines.length > SHOWN_MAX && <p className="muted">{t("list.more", { count: machines.length - SHOWN_MAX })}</p>}
     </section>
   );
 }

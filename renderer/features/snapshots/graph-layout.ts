@@ -31,25 +31,29 @@ interface Item {
 
 /** By time, but never before its parent (clocks can be set back). A snapshot whose parent is missing is a root. */
 export function inOrder(snapshots: readonly Snapshot[]): Snapshot[] {
-  const known = new Set(snapshots.map((snapshot) => snapshot.id));
-  const waiting = new Map<string, Snapshot[]>();
-  const ready: Snapshot[] = [];
-  for (const snapshot of snapshots.toSorted((a, b) => a.takenAtMs - b.takenAtMs)) {
-    const { parentId } = snapshot;
-    if (parentId === null || !known.has(parentId)) ready.push(snapshot);
-    else waiting.set(parentId, [...(waiting.get(parentId) ?? []), snapshot]);
+  const byId = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot]));
+  const places = new Map<string, { readonly atMs: number; readonly depth: number }>();
+  for (const snapshot of snapshots) {
+    // From the nearest ancestor whose place is known downwards, without recursion: chains may be thousands long.
+    const chain: Snapshot[] = [];
+    const seen = new Set<string>();
+    let node: Snapshot | undefined = snapshot;
+    while (node && !places.has(node.id) && !seen.has(node.id)) {
+      seen.add(node.id);
+      chain.push(node);
+      node = node.parentId === null ? undefined : byId.get(node.parentId);
+    }
+    let above = node ? places.get(node.id) : undefined;
+    for (const member of chain.toReversed()) {
+      above = { atMs: Math.max(member.takenAtMs, above?.atMs ?? 0), depth: (above?.depth ?? -1) + 1 };
+      places.set(member.id, above);
+    }
   }
-  const ordered: Snapshot[] = [];
-  while (ready.length > 0) {
-    let first = 0;
-    for (let index = 1; index < ready.length; index++)
-      if ((ready[index]?.takenAtMs ?? 0) < (ready[first]?.takenAtMs ?? 0)) first = index;
-    const [next] = ready.splice(first, 1);
-    if (!next) break;
-    ordered.push(next);
-    ready.push(...(waiting.get(next.id) ?? []));
-  }
-  return ordered;
+  const placeOf = ({ id }: Snapshot) => places.get(id) ?? { atMs: 0, depth: 0 };
+  return snapshots.toSorted((a, b) => {
+    const [left, right] = [placeOf(a), placeOf(b)];
+    return left.atMs - right.atMs || left.depth - right.depth || a.takenAtMs - b.takenAtMs;
+  });
 }
 
 /** Child of each node that stays in its lane: the one towards the current state, else the first one. */

@@ -1,8 +1,10 @@
 // The lanes beside the rows. Decoration: the rows say the same in words (level, current).
+import { useMemo } from "react";
+import type { Snapshot } from "../../../main/contract/schemas.ts";
 import type { GraphLayout, GraphNode } from "./graph-layout.ts";
 import { CURRENT } from "./graph-layout.ts";
 
-const ROW_HEIGHT = 44;
+export const ROW_HEIGHT = 44;
 const LANE_WIDTH = 18;
 const LEFT = 18;
 const COLOURS = 5;
@@ -25,11 +27,19 @@ function edgePath(parent: GraphNode, child: GraphNode): string {
 interface Props {
   readonly layout: GraphLayout;
   readonly currentChanged: boolean;
-  readonly withMemory: ReadonlySet<string>;
+  readonly snapshots: ReadonlyMap<string, Snapshot>;
+  /** Rows in sight: the first and the one after the last. */
+  readonly first: number;
+  readonly end: number;
 }
 
-export function SnapshotGraph({ layout, currentChanged, withMemory }: Props) {
-  const byId = new Map(layout.nodes.map((node) => [node.id, node]));
+export function SnapshotGraph({ layout, currentChanged, snapshots, first, end }: Props) {
+  const byId = useMemo(() => new Map(layout.nodes.map((node) => [node.id, node])), [layout]);
+  // An edge is drawn where any part of it is in sight; it ends in its child's row.
+  const edges = layout.nodes.filter((node) => {
+    if (node.row < first || node.parentId === null) return false;
+    return (byId.get(node.parentId)?.row ?? end) < end;
+  });
   return (
     <svg
       className="snapshot-graph"
@@ -37,7 +47,7 @@ export function SnapshotGraph({ layout, currentChanged, withMemory }: Props) {
       height={layout.nodes.length * ROW_HEIGHT}
       aria-hidden="true"
     >
-      {layout.nodes.map((node) => {
+      {edges.map((node) => {
         const parent = node.parentId ? byId.get(node.parentId) : undefined;
         if (!parent) return null;
         const pending = node.id === CURRENT && currentChanged;
@@ -52,7 +62,7 @@ export function SnapshotGraph({ layout, currentChanged, withMemory }: Props) {
           />
         );
       })}
-      {layout.nodes.map((node) =>
+      {layout.nodes.slice(first, end).map((node) =>
         node.id === CURRENT ? (
           <g key={node.id}>
             <circle
@@ -71,7 +81,7 @@ export function SnapshotGraph({ layout, currentChanged, withMemory }: Props) {
             cx={x(node.lane)}
             cy={y(node.row)}
             r="5"
-            fill={withMemory.has(node.id) ? colour(node.lane) : "var(--bg)"}
+            fill={snapshots.get(node.id)?.withMemory ? colour(node.lane) : "var(--bg)"}
             stroke={colour(node.lane)}
             strokeWidth="2"
           />

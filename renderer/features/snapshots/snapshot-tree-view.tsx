@@ -2,12 +2,13 @@
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary, SnapshotTree } from "../../../main/contract/schemas.ts";
+import { useVirtualRows } from "../../ui/use-virtual-rows.ts";
 import { step } from "../machines/list-model.ts";
 import { isAllowed } from "../machines/rules.ts";
 import { CURRENT, layoutSnapshots } from "./graph-layout.ts";
 import type { SnapshotQuestion } from "./question.ts";
 import { renameSnapshot } from "./snapshot-actions.ts";
-import { graphWidth, SnapshotGraph } from "./snapshot-graph.tsx";
+import { graphWidth, ROW_HEIGHT, SnapshotGraph } from "./snapshot-graph.tsx";
 import { CurrentRow, SnapshotRow, snapshotRowId } from "./snapshot-row.tsx";
 
 interface Props {
@@ -22,13 +23,16 @@ export function SnapshotTreeView({ machine, tree, selectedId, onSelect, onAsk }:
   const { t } = useTranslation();
   const [renamingId, setRenamingId] = useState<string | null>(null);
   const rows = useRef<HTMLDivElement>(null);
+  const scroller = useRef<HTMLDivElement>(null);
   const layout = useMemo(() => layoutSnapshots(tree), [tree]);
-  const byId = new Map(tree.snapshots.map((snapshot) => [snapshot.id, snapshot]));
-  const withMemory = new Set(tree.snapshots.filter((snapshot) => snapshot.withMemory).map((snapshot) => snapshot.id));
+  const byId = useMemo(() => new Map(tree.snapshots.map((snapshot) => [snapshot.id, snapshot])), [tree]);
+  const heights = useMemo(() => layout.nodes.map(() => ROW_HEIGHT), [layout]);
+  const { first, end, top, totalHeight, reveal } = useVirtualRows(scroller, heights);
+  const selectedRow = layout.nodes.findIndex((node) => node.id === selectedId);
 
   useEffect(() => {
-    document.getElementById(snapshotRowId(selectedId))?.scrollIntoView({ block: "nearest" });
-  }, [selectedId]);
+    if (selectedRow >= 0) reveal(selectedRow);
+  }, [selectedRow, reveal]);
 
   const open = (id: string) => {
     onSelect(id);
@@ -64,32 +68,41 @@ export function SnapshotTreeView({ machine, tree, selectedId, onSelect, onAsk }:
         <span className="snapshot-taken">{t("snapshots.taken")}</span>
         <span className="snapshot-size">{t("snapshots.size")}</span>
       </div>
-      <div className="snapshot-scroll">
-        <SnapshotGraph layout={layout} currentChanged={tree.currentChanged} withMemory={withMemory} />
+      <div ref={scroller} className="snapshot-scroll">
+        <SnapshotGraph
+          layout={layout}
+          currentChanged={tree.currentChanged}
+          snapshots={byId}
+          first={Math.max(0, first)}
+          end={end}
+        />
         <div
           ref={rows}
           role="tree"
           tabIndex={0}
           className="snapshot-rows"
           aria-label={t("snapshots.label", { name: machine.name })}
-          aria-activedescendant={snapshotRowId(selectedId)}
-          style={{ paddingLeft: graphWidth(layout.lanes) }}
+          aria-activedescendant={selectedRow >= first && selectedRow < end ? snapshotRowId(selectedId) : undefined}
+          style={{ marginLeft: graphWidth(layout.lanes), height: totalHeight }}
           onKeyDown={onKey}
         >
-          {layout.nodes.map((node) => {
+          {layout.nodes.slice(first, end).map((node) => {
             const snapshot = byId.get(node.id);
             const shared = { depth: node.depth, selected: node.id === selectedId, onSelect };
-            return snapshot ? (
-              <SnapshotRow
-                key={node.id}
-                {...shared}
-                snapshot={snapshot}
-                renaming={renamingId === node.id}
-                onOpen={open}
-                onRename={rename}
-              />
-            ) : (
-              <CurrentRow key={node.id} {...shared} state={machine.state} changed={tree.currentChanged} />
+            return (
+              <div key={node.id} role="presentation" className="snapshot-place" style={{ top: top(node.row) }}>
+                {snapshot ? (
+                  <SnapshotRow
+                    {...shared}
+                    snapshot={snapshot}
+                    renaming={renamingId === node.id}
+                    onOpen={open}
+                    onRename={rename}
+                  />
+                ) : (
+                  <CurrentRow {...shared} state={machine.state} changed={tree.currentChanged} />
+                )}
+              </div>
             );
           })}
         </div>

@@ -45,9 +45,14 @@ function engineOf(guest: Guest): EngineDefinition {
   return { id, label, capabilities, module: fileURLToPath(new URL("./scripted-guest.ts", import.meta.url)) };
 }
 
-export async function startTestHost(guest: Guest): Promise<TestHost> {
+/** `prepare` may fill the data folder before the host opens it. */
+export async function startTestHost(
+  guest: Guest,
+  prepare: (home: string) => Promise<void> = async () => undefined,
+): Promise<TestHost> {
   const rendererFolder = await builtRenderer();
   const home = await mkdtemp(path.join(tmpdir(), "terrarium-e2e-"));
+  await prepare(home);
   const engine = engineOf(guest);
   const { module } = engine;
   const app = await App.open({ home, engines: new Map([["embedded", engine]]) });
