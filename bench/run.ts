@@ -9,6 +9,7 @@ import { displaySuite } from "./suites/display.ts";
 import { guestSuite } from "./suites/guest.ts";
 import { idleSuite } from "./suites/idle.ts";
 import { microSuite } from "./suites/micro.ts";
+import { netSuite } from "./suites/net.ts";
 import { snapshotSuite } from "./suites/snapshot.ts";
 import { markdown, type Report } from "./table.ts";
 
@@ -18,10 +19,10 @@ const SUITES: Record<string, (rounds: number, progress: (text: string) => void) 
   idle: idleSuite,
   snapshot: snapshotSuite,
   disk: diskSuite,
-};
   app: appSuite,
   display: displaySuite,
   net: netSuite,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

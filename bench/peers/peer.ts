@@ -14,6 +14,11 @@ export interface GuestOptions {
   readonly memoryMiB: number;
   /** qcow2 image of a virtio disk. */
   readonly disk?: string;
+  /** A virtio adapter on user-mode NAT: a port of the host that the guest may reach, and ports of the host that lead to its own. */
+  readonly network?: {
+    readonly reachPort: number;
+    readonly forwards: readonly (readonly [host: number, guest: number])[];
+  };
 }
 
 export interface Peer {

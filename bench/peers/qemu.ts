@@ -17,7 +17,7 @@ export const QEMU: Peer = {
       () => undefined,
       () => "install qemu-system-x86",
     ),
-  command: ({ kernel, initrd, commandLine, memoryMiB, disk }) => [
+  command: ({ kernel, initrd, commandLine, memoryMiB, disk, network }) => [
     PROGRAM,
     ...[
       "-accel",
@@ -33,6 +33,15 @@ export const QEMU: Peer = {
       "stdio",
     ],
     ...["-kernel", kernel, "-initrd", initrd, "-append", commandLine],
+    ...(network
+      ? [
+          "-nic",
+          [
+            "user,model=virtio-net-pci",
+            ...network.forwards.map(([from, to]) => `hostfwd=tcp:127.0.0.1:${from}-10.0.2.15:${to}`),
+          ].join(),
+        ]
+      : []),
     ...(disk ? ["-drive", `file=${disk},if=virtio,format=qcow2,cache=writeback`] : []),
   ],
 };

@@ -28,6 +28,22 @@ const { id } = await client.machines.create({
   memoryMiB: options.memoryMiB,
   disks: options.disk ? [{ file: options.disk }] : [],
 });
+if (options.network) {
+  const { reachPort, forwards } = options.network;
+  const { config } = await client.machines.get({ id });
+  const adapters = config.adapters.map((adapter) => ({
+    ...adapter,
+    reach: [`host:${reachPort}`],
+    forwards: forwards.map(([hostPort, guestPort]) => ({
+      protocol: "tcp" as const,
+      hostAddress: "127.0.0.1",
+      hostPort,
+      guestAddress: "",
+      guestPort,
+    })),
+  }));
+  await client.machines.configure({ id, config: { ...config, adapters } });
+}
 process.stdout.write("MARK start\n");
 await client.machines.start({ id });
 const console0 = connect(join(home, "run", `${id}.sock`));

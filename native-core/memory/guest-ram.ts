@@ -63,6 +63,11 @@ export class GuestRam {
   }
 
   read(address: number, target: Uint8Array): void {
+    if (this.#isPlain(address, target.length)) {
+      this.prepareRead(address, target.length);
+      target.set(this.#bytes.subarray(address, address + target.length));
+      return;
+    }
     for (const [start, length, ram] of this.#runs(address, target.length)) {
       const part = target.subarray(start - address, start - address + length);
       if (!ram) {
@@ -75,6 +80,11 @@ export class GuestRam {
   }
 
   write(address: number, source: Uint8Array): void {
+    if (this.#isPlain(address, source.length)) {
+      this.prepareWrite(address, source.length);
+      this.#bytes.set(source, address);
+      return;
+    }
     for (const [start, length, ram] of this.#runs(address, source.length)) {
       if (!ram) continue;
       this.prepareWrite(start, length);
