@@ -4,7 +4,7 @@ import { STATE } from "../x86/state-layout.ts";
 import type { CpuState } from "./cpu-state.ts";
 
 /** DR6: single step, access to debug registers, and the breakpoints that were hit in bits 3..0. */
-export const DR6 = { BD: 0x2000n, BS: 0x4000n } as const;
+export const DR6 = { HITS: 0xfn, BD: 0x2000n, BS: 0x4000n } as const;
 /** DR7: general detect. */
 export const DR7_GD = 0x2000n;
 

@@ -77,15 +77,14 @@ export class InterpreterVcpu implements Vcpu {
     this.#group.jit?.runStarts();
     this.#exitRequested = false;
     this.#exceptions = 0;
-    const deadline = state.get(STATE.instructionCount) + BigInt(maxInstructions);
-    for (;;) {
-      if (!this.#deliverPending()) return "shutdown";
-      if (state.getNumber(STATE.halted) !== 0) return "halted";
-      // A handler that faults at its first instruction retires nothing for ever, so exceptions use up the budget too.
-      if (this.#exitRequested || this.#exceptions >= maxInstructions) return "deadline";
-      if (state.get(STATE.instructionCount) >= deadline) return "deadline";
-      if (!this.#runOnce(deadline)) return "shutdown";
-    }
+    const start = state.get(STATE.instructionCount);
+    const exit = this.#execute(start + BigInt(maxInstructions), maxInstructions);
+    if (exit !== "deadline") return exit;
+    // Time must pass even for a guest that retires nothing, because each handler faults or each delivery asks for an exit.
+    const stuck = state.get(STATE.instructionCount) === start;
+    const passed = stuck ? Math.max(1, this.#exceptions) : this.#exceptions;
+    if (passed > 0) state.set(STATE.instructionCount, state.get(STATE.instructionCount) + BigInt(passed));
+    return exit;
   }
 
   get runnable(): boolean {
@@ -255,11 +254,13 @@ export class InterpreterVcpu implements Vcpu {
     if (this.#group.isRunning(this)) this.#group.state.set(STATE.instructionDeadline, 0n);
   }
 
-  /** INIT, then NMI, then interrupts (SDM 3A 6.9). False if the processor shuts down. */
+  /** INIT, then the trap of SYSRET, NMI and interrupts (SDM 3A 6.9). False if the processor shuts down. */
   #deliverPending(): boolean {
     const { state } = this.#group;
     if (state.getNumber(STATE.initPending) !== 0) this.#initialize();
     if (state.getNumber(STATE.halted) === ACTIVITY.waitsForStartup && !this.#startUp()) return true;
+    const trap = BigInt(state.getNumber(STATE.debugHits)) & DR6.BS;
+    if (trap !== 0n) return this.#deliverDebug(trap, { kind: "trap" });
     if (state.getNumber(STATE.interruptShadow) !== 0) return true;
     if (this.#nmiDeliverable) {
       state.setNumber(STATE.nmiPending, 0);
@@ -289,6 +290,18 @@ export class InterpreterVcpu implements Vcpu {
     startCpu(state);
     this.modeChanged();
     return true;
+  }
+
+  #execute(deadline: bigint, maxExceptions: number): VcpuExit {
+    const { state } = this.#group;
+    for (;;) {
+      if (!this.#deliverPending()) return "shutdown";
+      if (state.getNumber(STATE.halted) !== 0) return "halted";
+      // A handler that faults at its first instruction retires nothing for ever, so exceptions use up the budget too.
+      if (this.#exitRequested || this.#exceptions >= maxExceptions) return "deadline";
+      if (state.get(STATE.instructionCount) >= deadline) return "deadline";
+      if (!this.#runOnce(deadline)) return "shutdown";
+    }
   }
 
   /** One stay in the module. */
@@ -351,7 +364,8 @@ export class InterpreterVcpu implements Vcpu {
   #deliverDebug(causes: bigint, options: EventOptions): boolean {
     const { state } = this.#group;
     state.setNumber(STATE.debugHits, 0);
-    state.set(STATE.dr6, state.get(STATE.dr6) | causes);
+    state.setNumber(STATE.halted, ACTIVITY.runs);
+    state.set(STATE.dr6, (state.get(STATE.dr6) & ~DR6.HITS) | causes);
     return deliverEvent(this.#group, VECTOR.DB, options);
   }
 

@@ -32,11 +32,11 @@ const DERIVED: ReadonlySet<StateName> = new Set<StateName>([
   "codeModes",
   "mtrrVariable",
   "mtrrFixed",
-  "machineCheckControl",
+  "machineCheckBanks",
   "debugArmed",
 ]);
 /** Register files that STATE names by their first register. */
-const FILES = { mtrrVariable: 16, mtrrFixed: 11, machineCheckControl: 6 } as const;
+const FILES = { mtrrVariable: 16, mtrrFixed: 11, machineCheckBanks: 18 } as const;
 type FileName = keyof typeof FILES;
 const SLOTS = (Object.keys(STATE) as StateName[]).filter((name) => !DERIVED.has(name));
 const PARTS = Object.keys(SEGMENT_FIELDS) as SegmentPart[];
@@ -73,8 +73,8 @@ export const cpuSavedStateSchema = z.strictObject({
   tr: segmentSchema,
   mtrrVariable: arrayOf(u64, FILES.mtrrVariable),
   mtrrFixed: arrayOf(u64, FILES.mtrrFixed),
-  machineCheckControl: arrayOf(u64, FILES.machineCheckControl).default(() =>
-    new Array<bigint>(FILES.machineCheckControl).fill(0n),
+  machineCheckBanks: arrayOf(u64, FILES.machineCheckBanks).default(() =>
+    new Array<bigint>(FILES.machineCheckBanks).fill(0n),
   ),
   vectors: arrayOf(bytes(16), VECTOR_COUNT),
   /** Bits 255..128 of the YMM registers. */
@@ -95,7 +95,7 @@ export function saveCpu(state: CpuState): CpuSavedState {
     tr: readSegment((part) => state.get(tableSlot("tr", part))),
     mtrrVariable: readFile(state, "mtrrVariable"),
     mtrrFixed: readFile(state, "mtrrFixed"),
-    machineCheckControl: readFile(state, "machineCheckControl"),
+    machineCheckBanks: readFile(state, "machineCheckBanks"),
     vectors: Array.from({ length: VECTOR_COUNT }, (_, register) => vectorBytes(state.vector(register))),
     upperVectors: Array.from({ length: VECTOR_COUNT }, (_, register) => vectorBytes(state.vectorUpper(register))),
     x87: Array.from({ length: X87_COUNT }, (_, register) => {

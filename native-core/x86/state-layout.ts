@@ -120,7 +120,7 @@ export const STATE = {
   cpl: u32(0x2e8),
   /** Mask applied to SP for stack accesses outside 64-bit mode: 0xFFFF or 0xFFFFFFFF (all ones in 64-bit mode). */
   stackMask: u64(0x2f0),
-  /** Instructions retired since reset; the virtual time base of instruction-count mode. */
+  /** Instructions retired and exceptions delivered since reset; the virtual time base of instruction-count mode. */
   instructionCount: u64(0x2f8),
   /** The run loop returns to the vCPU when instructionCount reaches this. */
   instructionDeadline: u64(0x300),
@@ -151,7 +151,7 @@ export const STATE = {
   x87Dp: u64(0x340),
   xcr0: u64(0x348),
 
-  /** Kinds of breakpoints that are enabled (cpu/debug-registers.ts), derived from DR7; and data breakpoints whose trap is due. */
+  /** Kinds of breakpoints that are enabled (cpu/debug-registers.ts), derived from DR7; and, as bits of DR6, traps that are due. */
   debugArmed: u32(0x3b8),
   debugHits: u32(0x3bc),
 
@@ -163,10 +163,10 @@ export const STATE = {
   /** Number of the page where a start-up IPI has the processor begin. */
   startupPage: u32(0x3d0),
 
-  /** Machine check registers: IA32_MCG_STATUS, IA32_MCG_CTL and IA32_MC0_CTL .. IA32_MC5_CTL. SDM 3B 15.3 */
+  /** Machine check registers: IA32_MCG_STATUS, IA32_MCG_CTL, and CTL, ADDR and MISC of six banks. SDM 3B 15.3 */
   mcgStatus: u64(0x3d8),
   mcgControl: u64(0x3e0),
-  machineCheckControl: u64(0x4e8),
+  machineCheckBanks: u64(0x4e8),
 
   /** Memory type range registers: held for the guest, without effect (all RAM is cached alike). SDM 3A 12.11 */
   mtrrDefaultType: u64(0x400),

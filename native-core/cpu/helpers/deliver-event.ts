@@ -3,7 +3,7 @@
 import { RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
-import { DR7_GD } from "../debug-registers.ts";
+import { DR6, DR7_GD } from "../debug-registers.ts";
 import { deliverLong } from "./deliver-long.ts";
 import { deliverProtected } from "./deliver-protected.ts";
 import { ioPrivilegeLevel, isLongMode, isRealAddressing, isVirtual8086 } from "./mode.ts";
@@ -114,6 +114,11 @@ const softwareInterrupt: Helper = (cpu, vector, next) => {
 
 /** (offset of the next instruction) */
 const debugInterrupt: Helper = (cpu, next) => {
+  const { state } = cpu;
+  // A data breakpoint that MOV SS held back comes with it.
+  const hits = BigInt(state.getNumber(STATE.debugHits));
+  if (hits !== 0n) state.set(STATE.dr6, (state.get(STATE.dr6) & ~DR6.HITS) | hits);
+  state.setNumber(STATE.debugHits, 0);
   deliverOnce(cpu, VECTOR.DB, { kind: "trap", returnRip: next ?? 0n });
   return 0n;
 };

@@ -146,20 +146,31 @@ const element = (slot: StateSlot, n: number): StateSlot => ({ offset: slot.offse
 const MACHINE_CHECK_BANKS = 6;
 const MCG_CAPABILITIES = BigInt(MACHINE_CHECK_BANKS) | 0x100n;
 
-/** CTL holds what is written; STATUS, ADDR and MISC report errors, which there are none of, and take zeros. */
+/** What CTL of a bank takes: none or all of its errors; bit 10 may be off, which Linux wants on processors of this family. */
+const BANK_CONTROLS = [0n, (1n << 64n) - 1n, (1n << 64n) - 1n - (1n << 10n)];
+
+/** STATUS reports errors, which there are none of, and takes only zero; ADDR and MISC hold what is written. */
 function machineCheckBank(n: number): [number, Msr][] {
   const first = 0x400 + n * 4;
-  const report: Msr = {
+  const slot = (index: number): StateSlot => element(STATE.machineCheckBanks, n * 3 + index);
+  const control: Msr = {
+    ...stored(slot(0)),
+    write: ({ state }, value) => {
+      if (!BANK_CONTROLS.includes(value)) throw fault();
+      state.set(slot(0), value);
+    },
+  };
+  const status: Msr = {
     read: () => 0n,
     write: (_cpu, value) => {
       if (value !== 0n) throw fault();
     },
   };
   return [
-    [first, stored(element(STATE.machineCheckControl, n))],
-    [first + 1, report],
-    [first + 2, report],
-    [first + 3, report],
+    [first, control],
+    [first + 1, status],
+    [first + 2, stored(slot(1))],
+    [first + 3, stored(slot(2))],
   ];
 }
 

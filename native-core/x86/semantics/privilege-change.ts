@@ -168,7 +168,8 @@ const systemCall: Semantics = (i) => {
 const systemReturn: Semantics = (i) => {
   if (i.form.mode === "64" && i.size === 8) {
     const target = i.readGeneral(GPR.RCX, 8);
-    i.if(allZero(i, [...fastSyscalls(i), i.readState(STATE.cpl), nonCanonical(i, target)]), () => {
+    const traced = i.and(i.readGeneral(GPR.R11, 8), i.i64(TF));
+    i.if(allZero(i, [...fastSyscalls(i), i.readState(STATE.cpl), nonCanonical(i, target), traced]), () => {
       const star = i.shrU(i.readState(STATE.star), i.i64(48));
       const selector = (offset: number): Value => i.or(i.and(i.add(star, i.i64(offset)), i.i64(0xfffc)), i.i64(3));
       const flags = i.and(i.readGeneral(GPR.R11, 8), i.i64(~RF));
