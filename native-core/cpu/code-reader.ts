@@ -24,7 +24,7 @@ export class CodeReader {
     this.#core = core;
     this.#state = state;
     this.#bus = bus;
-    this.#guest = new Uint8Array(core.guest.buffer);
+    this.#guest = core.guest;
     this.#cells = new DataView(core.memory.buffer);
   }
 

@@ -1,6 +1,6 @@
 // The core's Wasm module, instantiated: its memories and its exports, typed.
 import type { CoreHost } from "./mmu/imports.ts";
-import { memory0Bytes, WASM_PAGE } from "./mmu/memory-layout.ts";
+import { GUEST_MEMORY, WASM_PAGE } from "./mmu/memory-layout.ts";
 
 export interface CoreExports {
   /** Executes from STATE.rip; RUN_RESULT says why it came back. */
@@ -23,32 +23,28 @@ export interface CoreInstance {
   readonly exports: CoreExports;
   /** Memory 0: state, TLBs, operation cache. */
   readonly memory: WebAssembly.Memory;
-  /** Memory 1: guest memory. */
-  readonly guest: WebAssembly.Memory;
+  /** Guest memory, the last part of it. */
+  readonly guest: Uint8Array;
 }
 
 /** What helpers are to the module: i64 in (signed bigint), i64 out. */
 export type HelperImports = Record<string, (...args: bigint[]) => bigint>;
 
-/** `guestBytes`: RAM and video memory. Neither memory ever grows, so views of them stay valid. */
+/** `guestBytes`: RAM and video memory. The memory never grows, so views of it stay valid. */
 export function instantiateCore(
   module: WebAssembly.Module,
-  vcpus: number,
   guestBytes: number,
   host: CoreHost,
   helpers: HelperImports,
 ): CoreInstance {
-  const fixed = (bytes: number): WebAssembly.Memory => {
-    const pages = Math.ceil(bytes / WASM_PAGE);
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
-  };
-  const memory = fixed(memory0Bytes(vcpus));
-  const guest = fixed(guestBytes);
+  const pages = Math.ceil((GUEST_MEMORY.address + guestBytes) / WASM_PAGE);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const imports = {
-    core: { memory, guest },
+    core: { memory },
     host: { ...host } as unknown as Record<string, unknown>,
     helpers,
   };
   const instance = new WebAssembly.Instance(module, imports);
+  const guest = new Uint8Array(memory.buffer, GUEST_MEMORY.address);
   return { exports: instance.exports as unknown as CoreExports, memory, guest };
 }

@@ -70,7 +70,6 @@ export class VcpuGroup implements CpuContext {
     const helpers = helperImports(this);
     this.core = instantiateCore(
       options.interpreterModule,
-      count,
       ramBytes + vramBytes,
       {
         mmioRead: (address, size) => bus.readMmio(address, size as 1 | 2 | 4),
@@ -102,7 +101,7 @@ export class VcpuGroup implements CpuContext {
     this.#setCell(CELLS.vramBytes, vramBytes);
     this.cells.setBigUint64(CELLS.vramBase, UNMAPPED, true);
     this.ram = new GuestRam({
-      memory: this.core.guest,
+      bytes: this.core.guest,
       ramBytes,
       vramBytes,
       flags: new Uint8Array(buffer, PAGE_FLAGS.address, (ramBytes + vramBytes) / 4096),

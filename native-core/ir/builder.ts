@@ -182,7 +182,7 @@ export class IrBuilder {
     this.#statements.push({ kind: "store", size, address, value });
   }
 
-  /** Host address (i32, memory 1) of the byte at a linear address, or -1 where it is not plain RAM. May fault. */
+  /** Host address (i32) of the byte at a linear address, or -1 where it is not plain RAM. May fault. */
   translate(address: Value, write: boolean): Value {
     return this.#define("i32", { op: "translate", address, write });
   }

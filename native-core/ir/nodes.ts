@@ -103,7 +103,7 @@ export type ValueNode =
   | { readonly op: "readFlags" } // all of RFLAGS as i64
   // May fault: everything after it does not happen then.
   | { readonly op: "load"; readonly size: Size | 16; readonly address: Value; readonly forWrite: boolean }
-  | { readonly op: "translate"; readonly address: Value; readonly write: boolean } // host address in memory 1 as i32, or -1 where the page is not plain RAM
+  | { readonly op: "translate"; readonly address: Value; readonly write: boolean } // host address as i32, or -1 where the page is not plain RAM
   | { readonly op: "callHelper"; readonly helper: string; readonly args: readonly Value[] };
 
 export type Statement =
@@ -129,7 +129,7 @@ export type Statement =
   | { readonly kind: "writeFlag"; readonly flag: FlagName; readonly value: Value } // value: i32 0/1
   | { readonly kind: "writeArithmeticFlags"; readonly value: Value } // the six arithmetic flags from an RFLAGS-format i64
   | { readonly kind: "store"; readonly size: Size | 16; readonly address: Value; readonly value: Value }
-  | { readonly kind: "hostCopy"; readonly target: Value; readonly source: Value; readonly bytes: Value } // memory.copy in memory 1
+  | { readonly kind: "hostCopy"; readonly target: Value; readonly source: Value; readonly bytes: Value } // between host addresses
   | { readonly kind: "hostFill"; readonly target: Value; readonly byte: Value; readonly bytes: Value }
   | {
       readonly kind: "if";

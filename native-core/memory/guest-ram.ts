@@ -6,7 +6,8 @@ import { MMIO_HOLE, PAGE_BYTES, PAGE_FLAG } from "./page-flags.ts";
 export { PAGE_BYTES } from "./page-flags.ts";
 
 export interface GuestRamParts {
-  readonly memory: { readonly buffer: ArrayBuffer };
+  /** RAM, then video memory. */
+  readonly bytes: Uint8Array;
   readonly ramBytes: number;
   readonly vramBytes: number;
   /** One byte per page of RAM and video memory. */
@@ -41,8 +42,8 @@ export class GuestRam {
     this.count = (parts.ramBytes + parts.vramBytes) / PAGE_BYTES;
     this.flags = parts.flags;
     // The memory is made in its full size and never grows, so the views stay valid.
-    this.#bytes = new Uint8Array(parts.memory.buffer);
-    this.#view = new DataView(parts.memory.buffer);
+    this.#bytes = parts.bytes;
+    this.#view = new DataView(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
     this.#voidCode = parts.voidCode;
     this.#flagsChanged = parts.flagsChanged;
   }

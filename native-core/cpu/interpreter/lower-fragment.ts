@@ -7,6 +7,7 @@ import { mergeDuplicates } from "../../ir/passes/merge-duplicates.ts";
 import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
 import { allStatements } from "../../ir/walk.ts";
 import {
+  add32,
   add64,
   and64,
   type Code,
@@ -28,7 +29,7 @@ import type { OpcodeName } from "../../wasm/opcodes.ts";
 import type { Local } from "../../wasm/types.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
 import { exceptionPending, raise, readSlot, writeCell, writeSlot } from "../mmu/cells.ts";
-import { CELLS } from "../mmu/memory-layout.ts";
+import { CELLS, GUEST_MEMORY } from "../mmu/memory-layout.ts";
 import { NEXT_SLOT, TAKEN_SLOT } from "./block-layout.ts";
 import * as flags from "./lower-flags.ts";
 import { lowerLoad, lowerStore, lowerStoreBack } from "./lower-memory.ts";
@@ -49,6 +50,9 @@ function withoutFlags(fragment: Fragment): Fragment {
 }
 
 const SIZE_MASKS: Partial<Record<Size | 16, bigint>> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn };
+
+/** Address in memory of a host address. */
+const guestAddress = (host: Code): Code => add32(host, i32(GUEST_MEMORY.address));
 
 class Lowering {
   readonly #target: LoweringTarget;
@@ -118,9 +122,19 @@ class Lowering {
       case "store":
         return this.#store(statement);
       case "hostCopy":
-        return copy(1, this.#value(statement.target), this.#value(statement.source), this.#value(statement.bytes));
+        return copy(
+          0,
+          guestAddress(this.#value(statement.target)),
+          guestAddress(this.#value(statement.source)),
+          this.#value(statement.bytes),
+        );
       case "hostFill":
-        return fill(1, this.#value(statement.target), this.#value(statement.byte), this.#value(statement.bytes));
+        return fill(
+          0,
+          guestAddress(this.#value(statement.target)),
+          this.#value(statement.byte),
+          this.#value(statement.bytes),
+        );
       case "if":
         return when(
           this.#value(statement.condition),

@@ -24,7 +24,7 @@ import {
 import type { Local } from "../../wasm/types.ts";
 import { LOADS, STORES } from "../mmu/access.ts";
 import { exceptionPending } from "../mmu/cells.ts";
-import { AREA, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
+import { AREA, GUEST_MEMORY, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
 import type { LoweringTarget } from "./target.ts";
 
 /** Looks up `linear` (in a local) in one table: leaves the entry and the offset in locals; the code's value says whether it hit. */
@@ -68,7 +68,7 @@ export function lowerLoad(
     choose(
       size === 16 ? "v128" : "i64",
       lookUp(target, table, size, linear, entry, offset),
-      load(size === 16 ? "v128.load" : LOADS[size], host, 0, 1),
+      load(size === 16 ? "v128.load" : LOADS[size], host, GUEST_MEMORY.address),
       seq(...(hostLocal ? [set(hostLocal, i32(-1))] : []), slow, checked),
       true,
     ),
@@ -92,7 +92,14 @@ export function lowerStore(target: LoweringTarget, size: Size | 16, address: Cod
       set(linear, address),
       when(
         lookUp(target, AREA.write, size, linear, entry, offset),
-        [store(size === 16 ? "v128.store" : STORES[size], hostAddress(AREA.write, entry, offset), get(value), 0, 1)],
+        [
+          store(
+            size === 16 ? "v128.store" : STORES[size],
+            hostAddress(AREA.write, entry, offset),
+            get(value),
+            GUEST_MEMORY.address,
+          ),
+        ],
         slowStore(target, size, get(linear), get(value)),
         true,
       ),
@@ -105,7 +112,7 @@ export function lowerStore(target: LoweringTarget, size: Size | 16, address: Cod
 export function lowerStoreBack(target: LoweringTarget, size: Size, host: Local, address: Code, value: Local): Code {
   return when(
     ne32(get(host), i32(-1)),
-    [store(STORES[size], get(host), get(value), 0, 1)],
+    [store(STORES[size], get(host), get(value), GUEST_MEMORY.address)],
     slowStore(target, size, address, get(value)),
     true,
   );

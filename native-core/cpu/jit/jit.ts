@@ -202,9 +202,9 @@ export class Jit {
     const bytes = module.finish({ names: this.#options.names ?? false });
     statistics.modules++;
     statistics.wasmBytes += bytes.length;
-    const { memory, guest, exports } = this.#core;
+    const { memory, exports } = this.#core;
     new WebAssembly.Instance(compileModule(bytes), {
-      core: { memory, guest },
+      core: { memory },
       interpreter: exports as unknown as Record<string, unknown>,
       helpers: this.#helpers,
     });

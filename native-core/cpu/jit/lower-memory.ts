@@ -22,7 +22,7 @@ import {
 import type { Local } from "../../wasm/types.ts";
 import { LOADS, STORES } from "../mmu/access.ts";
 import { exceptionPending } from "../mmu/cells.ts";
-import { AREA, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
+import { AREA, GUEST_MEMORY, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
 import type { Address } from "./known-pages.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
@@ -53,7 +53,7 @@ export interface Place {
   readonly address: Address | undefined;
 }
 
-/** An access on its usual way: `hit` (i32) says whether it can go there, `host` is the address in guest memory, less `offset`. */
+/** An access on its usual way: `hit` (i32) says whether it can go there, `host + offset` is the host address. */
 interface FastWay {
   readonly hit: Code;
   readonly host: Code;
@@ -72,8 +72,8 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
     const distance = (place.address as Address).delta - known.delta;
     return {
       hit: op("i64.le_u", distance === 0 ? get(offset) : add64(get(offset), i64(distance)), i64(PAGE_SIZE - size)),
-      host: distance < 0 ? add32(get(host), i32(distance)) : get(host),
-      offset: Math.max(distance, 0),
+      host: get(host),
+      offset: distance,
       linear: place.linear,
       forget: forget(pages.offsets),
       release: () => {},
@@ -119,7 +119,7 @@ export function writeLoad(
     if (way.offset) add32(() => {}, i32(way.offset))(f);
     f.tee(host);
   }
-  f.access(size === 16 ? "v128.load" : LOADS[size], 1, host ? 0 : way.offset);
+  f.access(size === 16 ? "v128.load" : LOADS[size], 0, GUEST_MEMORY.address + (host ? 0 : way.offset));
   f.otherwise();
   if (host) set(host, i32(-1))(f);
   region.storeCount()(f);
@@ -145,7 +145,7 @@ export function writeStore(region: RegionWriter, size: Size | 16, place: Place, 
   const label = f.open("if", undefined, true);
   way.host(f);
   f.get(value);
-  f.access(size === 16 ? "v128.store" : STORES[size], 1, way.offset);
+  f.access(size === 16 ? "v128.store" : STORES[size], 0, GUEST_MEMORY.address + way.offset);
   f.otherwise();
   slowStore(region, size, way, value, ends)(f);
   f.close(label);
@@ -166,7 +166,7 @@ export function writeStoreBack(
   const label = f.open("if", undefined, true);
   f.get(host);
   f.get(value);
-  f.access(STORES[size], 1, 0);
+  f.access(STORES[size], 0, GUEST_MEMORY.address);
   f.otherwise();
   slowStore(region, size, { linear: address, forget: forget(region.pages.offsets) }, value, ends)(f);
   f.close(label);

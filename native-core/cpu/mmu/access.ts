@@ -37,7 +37,7 @@ import { STATE } from "../../x86/state-layout.ts";
 import { ARMED } from "../debug-registers.ts";
 import { exceptionPending, readCell, readCell64, readSlot32, writeCell } from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
-import { ACCESS, CELLS, PAGE_FLAG, PAGE_SIZE } from "./memory-layout.ts";
+import { ACCESS, CELLS, GUEST_MEMORY, PAGE_FLAG, PAGE_SIZE } from "./memory-layout.ts";
 import { readPageFlags } from "./physical.ts";
 import type { TlbFunctions } from "./tlb.ts";
 
@@ -185,7 +185,7 @@ function defineLoadBytes(module: ModuleWriter, tlb: TlbFunctions, device: Device
     unlikely(exceptionPending, [ret(i64(0))]),
     ret(call(device.read, readCell64(CELLS.physicalAddress), get(size))),
   ])(f);
-  bySize(size, (bytes) => ret(load(LOADS[bytes], get(host), 0, 1)))(f);
+  bySize(size, (bytes) => ret(load(LOADS[bytes], get(host), GUEST_MEMORY.address)))(f);
   i64(0)(f);
   return reference;
 }
@@ -224,7 +224,7 @@ function defineStoreBytes(module: ModuleWriter, tlb: TlbFunctions, device: Devic
     call(device.write, readCell64(CELLS.physicalAddress), get(value), get(size)),
     ret(),
   ])(f);
-  bySize(size, (bytes) => store(STORES[bytes], get(host), get(value), 0, 1))(f);
+  bySize(size, (bytes) => store(STORES[bytes], get(host), get(value), GUEST_MEMORY.address))(f);
   return reference;
 }
 

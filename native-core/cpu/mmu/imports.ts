@@ -1,9 +1,9 @@
 // What the core's Wasm module asks of its host: the memories and the few functions written in TypeScript.
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference } from "../../wasm/types.ts";
-import { memory0Bytes, VCPUS_MAX, WASM_PAGE } from "./memory-layout.ts";
+import { GUEST_MEMORY, WASM_PAGE } from "./memory-layout.ts";
 
-/** Implemented by cpu/vcpu. Host pages are page numbers in memory 1; physical addresses are exact as numbers. */
+/** Implemented by cpu/vcpu. Host pages are page numbers in guest memory; physical addresses are exact as numbers. */
 export interface CoreHost {
   /** An access outside RAM, of 1, 2 or 4 bytes. */
   mmioRead(physical: number, size: number): number;
@@ -27,13 +27,9 @@ export interface CoreHost {
 
 export type HostFunctions = Readonly<Record<keyof CoreHost, FunctionReference>>;
 
-/** Memory 0 and 1, in this order. */
+/** Memory 0. */
 export function importMemories(module: ModuleWriter): void {
-  module.importMemory("core", "memory", {
-    minimum: memory0Bytes(1) / WASM_PAGE,
-    maximum: memory0Bytes(VCPUS_MAX) / WASM_PAGE,
-  });
-  module.importMemory("core", "guest", { minimum: 1, maximum: 65536 });
+  module.importMemory("core", "memory", { minimum: GUEST_MEMORY.address / WASM_PAGE + 1, maximum: 65536 });
 }
 
 export function importHost(module: ModuleWriter): HostFunctions {

@@ -66,7 +66,7 @@ export class CoreLinearMemory implements LinearMemory {
       const part = bytes.subarray(at, at + length);
       if (host === -1) this.#transferDevice(linear, part, access);
       else {
-        const guest = new Uint8Array(this.#core.guest.buffer, host >>> 0, length);
+        const guest = this.#core.guest.subarray(host >>> 0, (host >>> 0) + length);
         if (write) guest.set(part);
         else part.set(guest);
       }

@@ -1,5 +1,5 @@
-// What memory 0 holds: the CPU state, the TLB, the block cache and what is known about each page of guest memory.
-// Memory 1 holds guest memory: RAM from guest physical 0, then video memory. A "host address" is an address in memory 1.
+// What the memory of the core's module (memory 0) holds: the CPU state, the TLB, the block cache, what is known about each page of guest
+// memory, and guest memory itself. A "host address" is an offset in the latter.
 //
 //   0x000_0000  CPU state of the vCPU that runs (x86/state-layout.ts), then its own cells: together its context
 //   0x000_1010  cells that all vCPUs share: scalars of the MMU and the block cache
@@ -13,6 +13,7 @@
 //                 +0x00_0000  privilege area of the supervisor (TLBs, RIP hash), then that of user mode
 //                 +0x0C_0000  log of TLB entries that a flush of non-global pages must drop; filters; context while it does not run
 //                 +0x10_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
+//   0xAC0_0000  guest memory: RAM from guest physical 0, then video memory
 //
 // What the vCPUs have of their own is what a TLB is, and whatever holds for one mapping only. Blocks, links between them and compiled
 // regions are everybody's: a link names a generation, and no two vCPUs are ever in the same one.
@@ -155,11 +156,13 @@ export const PAGE_ALIASES = {
   check: 12,
 } as const;
 
-export function memory0Bytes(vcpus: number): number {
-  return VCPU_AREA.address + vcpus * VCPU_AREA.size;
-}
-
 export const WASM_PAGE = 65536;
+
+/**
+ * RAM from guest physical 0, then video memory. A host address is an offset in it. It is a part of memory 0, for code reaches any other
+ * memory through two loads more; accesses have its address in their constant offset.
+ */
+export const GUEST_MEMORY = { address: VCPU_AREA.address + VCPUS_MAX * VCPU_AREA.size } as const;
 
 /** Access rights asked of a translation: the bits of a page-fault error code (SDM 3A 4.7). */
 export const ACCESS = { write: 2, user: 4, fetch: 16 } as const;

@@ -1,4 +1,4 @@
-// Guest physical memory as the page walker sees it: where an address is in memory 1, and page table entries read and written there.
+// Guest physical memory as the page walker sees it: where an address is on the host, and page table entries read and written there.
 import {
   add32,
   and32,
@@ -32,7 +32,7 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { readCell, readCell64 } from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
-import { CELLS, CODE_MAP, MMIO_HOLE, PAGE_FLAG, PAGE_FLAGS, PAGE_SHIFT } from "./memory-layout.ts";
+import { CELLS, CODE_MAP, GUEST_MEMORY, MMIO_HOLE, PAGE_FLAG, PAGE_FLAGS, PAGE_SHIFT } from "./memory-layout.ts";
 
 export interface PhysicalFunctions {
   /** (physical: i64) -> i32: host address, or -1 where there is no RAM. */
@@ -136,7 +136,7 @@ function defineEntries(module: ModuleWriter, functions: PhysicalFunctions): void
     const address = f.local("i32");
     unlikely(eq32(tee(address, call(functions.hostAddress, get(physical))), i32(-1)), [ret(i64(0))])(f);
     call(functions.touch, get(address))(f);
-    load(instruction, get(address), 0, 1)(f);
+    load(instruction, get(address), GUEST_MEMORY.address)(f);
   }
   const f = module.define(functions.setEntryBits);
   const [physical, bits] = f.params as [Local, Local];
@@ -144,5 +144,10 @@ function defineEntries(module: ModuleWriter, functions: PhysicalFunctions): void
   set(address, call(functions.hostAddress, get(physical)))(f);
   unlikely(eq32(get(address), i32(-1)), [ret()])(f);
   call(functions.prepareWrite, get(address), i32(1))(f);
-  store("i32.store8", get(address), or32(load("i32.load8_u", get(address), 0, 1), get(bits)), 0, 1)(f);
+  store(
+    "i32.store8",
+    get(address),
+    or32(load("i32.load8_u", get(address), GUEST_MEMORY.address), get(bits)),
+    GUEST_MEMORY.address,
+  )(f);
 }

@@ -51,7 +51,7 @@ export class Lockstep {
   expectSame(what: string): void {
     expect(visible(this.compiled.state), what).toEqual(visible(this.interpreter.state));
     const [a, b] = [this.interpreter, this.compiled].map((cpu) =>
-      Buffer.from(cpu.ram.bytes().buffer, 0, RAM_BYTES),
+      Buffer.from(cpu.ram.bytes().buffer, cpu.ram.bytes().byteOffset, RAM_BYTES),
     ) as [Buffer, Buffer];
     if (a.compare(b) === 0) return;
     expect.fail(`${what}: memory differs at 0x${a.findIndex((byte, n) => byte !== b[n]).toString(16)}`);

@@ -9,7 +9,7 @@ function ram() {
   let flushes = 0;
   const flags = new Uint8Array(RAM / 4096 + 1);
   const memory = new GuestRam({
-    memory: { buffer: new ArrayBuffer(RAM + 4096) },
+    bytes: new Uint8Array(RAM + 4096),
     ramBytes: RAM,
     vramBytes: 4096,
     flags,

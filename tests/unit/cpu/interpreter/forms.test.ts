@@ -89,7 +89,7 @@ function visible(state: CpuState): Record<string, unknown> {
 
 function expectSame(what: string): void {
   expect(visible(interpreter.state), what).toEqual(visible(evaluator.state));
-  const memory = Buffer.from(interpreter.ram.bytes().buffer, 0, RAM_BYTES);
+  const memory = Buffer.from(interpreter.ram.bytes().buffer, interpreter.ram.bytes().byteOffset, RAM_BYTES);
   if (Buffer.compare(memory, evaluator.memory.bytes) === 0) return;
   const at = evaluator.memory.bytes.findIndex((byte, n) => byte !== memory[n]);
   expect.fail(`${what}: memory differs at 0x${at.toString(16)}`);

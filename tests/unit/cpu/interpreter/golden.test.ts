@@ -101,7 +101,7 @@ describe("emitted code", () => {
         "local.get 3",
         "i32.load offset=0x8",
         "i32.add",
-        "i64.load8_u memory=1",
+        "i64.load8_u offset=0xac00000",
         "else",
         "local.get 1",
         "i32.const 1",
