@@ -2,6 +2,7 @@
 // natively. Every command runs in a shell of its own.
 import { type FileHandle, open } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CpuModelName, DEFAULT_CPU_MODEL } from "../../native-core/cpu/cpuid/models.ts";
 import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
 import type { BlockBackend } from "../../native-core/devices/block-backend.ts";
 import { coreProcessor } from "../../native-core/machine/processor.ts";
@@ -11,10 +12,13 @@ import { type DebianRoot, debianRoot, ENVIRONMENT, runNatively } from "./debian-
 const BOOT_TIMEOUT_MS = 600_000;
 const CHECK_TIMEOUT_MS = 1_800_000;
 
-/** A test for each of `checks`, title to command: in the guest it has to print what it prints natively. */
-export function compareWithNative(checks: Readonly<Record<string, string>>): void {
+/** A test for each of `checks`, title to command: in a guest with this processor it has to print what it prints natively. */
+export function compareWithNative(
+  checks: Readonly<Record<string, string>>,
+  model: CpuModelName = DEFAULT_CPU_MODEL,
+): void {
   describe.skipIf(process.getuid?.() !== 0)(
-    "Debian's programs in the guest (needs root for mmdebstrap and chroot)",
+    `Debian's programs in the guest, as ${model} (needs root for mmdebstrap and chroot)`,
     () => {
       let root: DebianRoot;
       let disk: FileHandle;
@@ -23,11 +27,12 @@ export function compareWithNative(checks: Readonly<Record<string, string>>): voi
       beforeAll(async () => {
         root = await debianRoot();
         disk = await open(root.disk);
+        const create = coreProcessor(new WebAssembly.Module(buildInterpreter()));
         guest = await LinuxGuest.start({
           flavour: "cloud-amd64",
           modules: ["virtio_pci", "virtio_blk", "virtio_rng"],
           script: SETUP,
-          createProcessor: coreProcessor(new WebAssembly.Module(buildInterpreter())),
+          createProcessor: (options) => create({ ...options, model }),
           memoryMib: 768,
           parts: { disks: [{ id: "disk0", backend: await readOnlyBackend(disk) }] },
         });
