@@ -2,7 +2,15 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { machineRow, type PaneName, showPane, snapshotRow, takeSnapshot, waitForState } from "./support/actions.ts";
+import {
+  machineRow,
+  machineTree,
+  type PaneName,
+  showPane,
+  snapshotRow,
+  takeSnapshot,
+  waitForState,
+} from "./support/actions.ts";
 import { launchBrowser, openPage } from "./support/browser.ts";
 import { startTestHost, type TestHost } from "./support/hosts.ts";
 
@@ -46,13 +54,16 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await takeSnapshot(page, "One");
   });
 
-  test.each<PaneName>(["Details", "Display", "Console", "Snapshots", "Logs"])("the pane %s", async (pane) => {
-    await machineRow(page, NAME).click();
-    await showPane(page, pane);
-    if (pane === "Display") await page.getByRole("application").waitFor();
-    if (pane === "Snapshots") await snapshotRow(page, "One").click();
-    expect(await findings(page)).toEqual([]);
-  });
+  test.each<PaneName>(["Details", "Display", "Console", "Snapshots", "Activity", "Logs"])(
+    "the pane %s",
+    async (pane) => {
+      await machineRow(page, NAME).click();
+      await showPane(page, pane);
+      if (pane === "Display") await page.getByRole("application").waitFor();
+      if (pane === "Snapshots") await snapshotRow(page, "One").click();
+      expect(await findings(page)).toEqual([]);
+    },
+  );
 
   test.each(["Take", "Restore", "Delete"])("the question of %s", async (command) => {
     await showPane(page, "Snapshots");
@@ -63,13 +74,16 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await page.getByRole("form").getByRole("button", { name: "Cancel" }).click();
   });
 
-  test.each(["General", "System", "Boot", "Display", "Storage", "Serial"])("the settings page %s", async (name) => {
-    await page.getByRole("button", { name: "Settings" }).click();
-    await page.getByRole("dialog").getByRole("tab", { name }).click();
-    expect(await findings(page)).toEqual([]);
-    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
-    await page.getByRole("dialog").waitFor({ state: "detached" });
-  });
+  test.each(["General", "System", "Boot", "Display", "Storage", "Network", "Serial", "Snapshots"])(
+    "the settings page %s",
+    async (name) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByRole("dialog").getByRole("tab", { name }).click();
+      expect(await findings(page)).toEqual([]);
+      await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+    },
+  );
 
   test("the form of a new machine with its mistakes, and the file picker", async () => {
     await page.getByRole("button", { name: "New", exact: true }).click();
@@ -89,6 +103,72 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await picker.waitFor({ state: "detached" });
     await dialog.getByRole("button", { name: "Cancel" }).click();
     await dialog.waitFor({ state: "detached" });
+  });
+
+  test.each(["Home", "Activity", "Media", "Network"])("the tool %s", async (name) => {
+    await page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name, exact: true }).click();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await machineRow(page, NAME).click();
+  });
+
+  test("the panels over the screen, and the question of closing", async () => {
+    await showPane(page, "Display");
+    await page.getByRole("application").waitFor();
+    const bar = page.getByRole("toolbar", { name: "Display" });
+    await bar.getByRole("button", { name: "Keys", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Soft Keyboard" }).click();
+    await page.getByRole("group", { name: "Soft Keyboard" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await bar.getByRole("button", { name: "Type Text" }).click();
+    await page.getByRole("form", { name: "Type Text" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole("form", { name: "Type Text" }).getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("application").click();
+    await page.keyboard.down("ControlRight");
+    await page.keyboard.press("q");
+    await page.keyboard.up("ControlRight");
+    await page.getByRole("dialog", { name: /^Close/ }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page
+      .getByRole("dialog", { name: /^Close/ })
+      .getByRole("button", { name: "Cancel" })
+      .click();
+    await page.getByRole("dialog", { name: /^Close/ }).waitFor({ state: "detached" });
+  });
+
+  test("several machines selected, and groups", async () => {
+    await page.getByRole("button", { name: "New", exact: true }).click();
+    await page.getByRole("button", { name: "Create and Start" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await machineRow(page, NAME).click();
+    await machineTree(page).focus();
+    await page.keyboard.press("Control+a");
+    await page.getByRole("heading", { name: /machines selected/ }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press("Control+g");
+    await page.getByRole("textbox", { name: /New name of the group/ }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press("Enter");
+    await machineTree(page).getByText("New group").first().waitFor();
+    expect(await findings(page)).toEqual([]);
+    await machineRow(page, NAME).click();
+  });
+
+  test("preferences, and a machine in a window of its own", async () => {
+    await page.getByRole("button", { name: "Menu", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Preferences…" }).click();
+    await page.getByRole("dialog", { name: "Preferences" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog", { name: "Preferences" }).waitFor({ state: "detached" });
+    const opened = page.context().waitForEvent("page");
+    await showPane(page, "Display");
+    await page.getByRole("toolbar", { name: "Display" }).getByRole("button", { name: "Show in Own Window" }).click();
+    const own = await opened;
+    await own.getByRole("application").waitFor();
+    expect(await findings(own)).toEqual([]);
+    await own.close();
   });
 
   test("menus, notifications, palette and about", async () => {

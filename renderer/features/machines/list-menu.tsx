@@ -22,7 +22,8 @@ function GroupItems({ machines }: { readonly machines: readonly MachineSummary[]
   const current = new Set(machines.map(({ group }) => group));
   const only = current.size === 1 ? machines[0]?.group : undefined;
   return (
-    <MenuItem icon={<FolderSharedIcon />} text={t("list.moveTo")}>
+    // In a layer of its own: inline it would be a child of the menu that is no menu item.
+    <MenuItem icon={<FolderSharedIcon />} text={t("list.moveTo")} popoverProps={{ usePortal: true }}>
       <MenuItem
         icon={<FolderNewIcon />}
         text={t("list.newGroup")}

@@ -47,7 +47,7 @@ function DiskRow({ disk }: { readonly disk: DiskEntry }) {
           <button
             type="button"
             className="setting-link"
-            aria-label={t("details.edit", { label: fileName(disk.file) })}
+            title={t("details.edit", { label: fileName(disk.file) })}
             onClick={() => openDialog({ kind: "settings", machineId, field: "disks" })}
           >
             {diskId}, {disk.format}
