@@ -77,6 +77,7 @@ export const BOXES: readonly Box[] = [
       "native-core/host/state/collect-garbage.ts",
       "native-core/host/state/format.ts",
       "native-core/host/state/state-folder.ts",
+      "native-core/host/state/verify-state.ts",
       "main",
     ],
     packages: ["node:"],

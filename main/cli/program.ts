@@ -8,6 +8,7 @@ import { appVersion } from "../services/host/host-info.ts";
 import { log } from "../services/log.ts";
 import { resolveHome } from "../store/data-folder.ts";
 import type { RegisterCommand, Run } from "./command.ts";
+import { registerBackup, registerExport, registerVerify } from "./commands/backup.ts";
 import { registerClone, registerFork, registerTemplate } from "./commands/clone.ts";
 import { registerConsole } from "./commands/console.ts";
 import { registerCreate } from "./commands/create.ts";
@@ -53,6 +54,9 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSnapshot,
   registerSpace,
   registerNetwork,
+  registerBackup,
+  registerExport,
+  registerVerify,
   registerClone,
   registerFork,
   registerTemplate,

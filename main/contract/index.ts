@@ -8,6 +8,8 @@ import { vmProfileSchema } from "../../native-core/protocol/engine.ts";
 import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
 import {
   appEventSchema,
+  backupProblemSchema,
+  backupSchema,
   deletePreviewSchema,
   diskEntrySchema,
   failureSchema,
@@ -27,6 +29,7 @@ import {
   snapshotTreeSchema,
   taskSchema,
   trashEntrySchema,
+  verifyProblemSchema,
 } from "./schemas.ts";
 
 /** All expected failures travel as one typed error whose data is the failure. */
@@ -36,6 +39,8 @@ const base = oc.errors({
 
 const byMachine = z.object({ id: machineIdSchema });
 const nothing = z.object({});
+/** An absolute path of the host. */
+const folderPath = z.string().min(1).max(4096);
 /** How many copies one command makes. */
 const copyCount = z.int().min(1).max(100).default(1);
 
@@ -151,6 +156,23 @@ export const contract = {
       .route({ method: "POST", path: "/machines/{id}/reclaim" })
       .input(byMachine)
       .output(z.object({ freedBytes: z.number() })),
+    /** One file with the machine and its disks, also of a running one; a new file at an absolute path of the host. */
+    export: base
+      .route({ method: "POST", path: "/machines/{id}/export" })
+      .input(byMachine.extend({ file: folderPath, memory: z.boolean().default(false) }))
+      .output(z.object({ sizeBytes: z.number() })),
+    /** A new machine of an exported file. */
+    import: base
+      .route({ method: "POST", path: "/machines/import" })
+      .input(z.object({ file: folderPath, name: z.string().optional() }))
+      .output(machineDetailsSchema),
+    /** Reads and checks its disks and memory states; what a running machine writes to is skipped. */
+    verify: base
+      .route({ method: "POST", path: "/machines/{id}/verify" })
+      .input(byMachine)
+      .output(
+        z.object({ checkedFiles: z.int(), skipped: z.array(z.string()), problems: z.array(verifyProblemSchema) }),
+      ),
     /** Moves the machine's folder to the trash of the data folder (or deletes it with `permanently`). */
     remove: base
       .route({ method: "DELETE", path: "/machines/{id}" })
@@ -347,6 +369,28 @@ export const contract = {
       .route({ method: "POST", path: "/machines/{id}/network/capture" })
       .input(byMachine.extend({ adapterId: z.string(), on: z.boolean(), file: z.string().max(4096).optional() }))
       .output(z.object({ file: z.string().nullable() })),
+  },
+  backups: {
+    /** Of a machine in any state, to a folder outside of the data folder; only what is new there is written. */
+    create: base
+      .route({ method: "POST", path: "/machines/{id}/backups" })
+      .input(byMachine.extend({ folder: folderPath, memory: z.boolean().default(false) }))
+      .output(backupSchema.extend({ writtenBytes: z.number() })),
+    /** Newest first. */
+    list: base
+      .route({ method: "GET", path: "/backups" })
+      .input(z.object({ folder: folderPath }))
+      .output(z.array(backupSchema)),
+    /** Makes a new machine of a backup. */
+    restore: base
+      .route({ method: "POST", path: "/backups/{backupId}/restore" })
+      .input(z.object({ folder: folderPath, backupId: backupSchema.shape.id, name: z.string().optional() }))
+      .output(machineDetailsSchema),
+    /** Reads and checks everything in the folder. */
+    verify: base
+      .route({ method: "POST", path: "/backups/verify" })
+      .input(z.object({ folder: folderPath }))
+      .output(z.object({ backups: z.int(), pieces: z.int(), problems: z.array(backupProblemSchema) })),
   },
   trash: {
     /** Newest first. `machines.undoRemove` brings a machine back. */

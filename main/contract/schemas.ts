@@ -150,6 +150,24 @@ export const snapshotDiffSchema = z.object({
 });
 export type SnapshotDiff = z.infer<typeof snapshotDiffSchema>;
 
+/** A backup in a backup folder. */
+export const backupSchema = z.object({
+  id: z.string().regex(/^[0-9a-f]{12}$/, "a backup id"),
+  machineId: machineIdSchema,
+  machineName: z.string(),
+  takenAtMs: z.number(),
+  /** Of its disks, as the guest sees them. */
+  sizeBytes: z.number(),
+  withMemory: z.boolean(),
+});
+export type Backup = z.infer<typeof backupSchema>;
+
+export const verifyProblemSchema = z.object({ file: z.string(), message: z.string() });
+export type VerifyProblem = z.infer<typeof verifyProblemSchema>;
+/** `backupId`: one of the backups that can't be restored because of it. */
+export const backupProblemSchema = verifyProblemSchema.extend({ backupId: z.string().nullable() });
+export type BackupProblem = z.infer<typeof backupProblemSchema>;
+
 /** Bytes of one machine. `hostBytes` is what its removal for good gives back: its present, its snapshots and other files. */
 export const machineSpaceSchema = z.object({
   /** Sizes of its disks as the guest sees them. */

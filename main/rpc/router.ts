@@ -3,6 +3,9 @@ import { implement } from "@orpc/server";
 import { AppError } from "../../native-core/common/errors.ts";
 import { contract } from "../contract/index.ts";
 import type { App } from "../services/app.ts";
+import { backUp, listBackups, restoreBackup, verifyBackups } from "../services/backup/backup.ts";
+import { exportMachine, importMachine } from "../services/backup/machine-file.ts";
+import { verifyMachine } from "../services/backup/verify.ts";
 import { cloneMachine } from "../services/clones/clone.ts";
 import { forkMachine } from "../services/clones/fork.ts";
 import { setTemplate } from "../services/clones/template.ts";
@@ -91,6 +94,13 @@ export function createRouter(app: App) {
       }),
       space: os.machines.space.handler(({ input }) => machineSpace(registry.get(input.id))),
       reclaim: os.machines.reclaim.handler(({ input }) => reclaimSpace(context, registry.get(input.id))),
+      export: os.machines.export.handler(async ({ input }) => ({
+        sizeBytes: await exportMachine(context, registry.get(input.id), input.file, input.memory),
+      })),
+      import: os.machines.import.handler(async ({ input }) =>
+        details(await importMachine(context, input.file, input.name)),
+      ),
+      verify: os.machines.verify.handler(({ input }) => verifyMachine(context, registry.get(input.id))),
       remove: os.machines.remove.handler(async ({ input }) => {
         await removeMachine(context, registry.get(input.id), input.permanently);
         return {};
@@ -210,6 +220,14 @@ export function createRouter(app: App) {
       capture: os.networks.capture.handler(async ({ input }) => ({
         file: await capture(registry.get(input.id), input),
       })),
+    },
+    backups: {
+      create: os.backups.create.handler(({ input }) => backUp(context, registry.get(input.id), input)),
+      list: os.backups.list.handler(({ input }) => listBackups(input.folder)),
+      restore: os.backups.restore.handler(async ({ input }) =>
+        details(await restoreBackup(context, input.folder, input.backupId, input.name)),
+      ),
+      verify: os.backups.verify.handler(({ input }) => verifyBackups(context, input.folder)),
     },
     trash: {
       list: os.trash.list.handler(() => listTrash(context)),

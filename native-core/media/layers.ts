@@ -127,6 +127,15 @@ export async function dropZeroes(image: DiskImage, options: WorkOptions = {}): P
   return dropped;
 }
 
+/** Reads all of a layer's mapping and data. @throws AppError for what can't be read */
+export async function readThrough(disk: DiskImage, options: WorkOptions = {}): Promise<void> {
+  await eachStep(disk.sizeBytes, options, async (offset, length) => {
+    const extent = await disk.extentAt(offset, length);
+    if (extent.kind === "data") await disk.read(offset, new Uint8Array(extent.length));
+    return extent.length;
+  });
+}
+
 /** Writes `data` but for whole grains of zeroes. */
 async function writeSparse(target: DiskImage, offset: number, data: Uint8Array): Promise<void> {
   for (let start = 0; start < data.length; ) {
@@ -138,7 +147,7 @@ async function writeSparse(target: DiskImage, offset: number, data: Uint8Array):
 }
 
 /** The extent at `offset` looking through layers that say nothing. */
-async function visibleExtent(disk: ReadableDisk, offset: number, length: number) {
+export async function visibleExtent(disk: ReadableDisk, offset: number, length: number) {
   const extent = await disk.extentAt(offset, length);
   if (extent.kind !== "absent") return extent;
   const below = disk instanceof Qcow2Image ? disk.backing : undefined;

@@ -134,6 +134,22 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("snapshot", "list", "one")).toMatchObject({ snapshots: [{ name: "Before restoring renamed" }] });
   });
 
+  it("backs machines up, restores, verifies, exports and imports them", async () => {
+    const made = await json("backup", "create", "one", "backups");
+    expect(made).toMatchObject({ machineName: "one" });
+    expect((await terrarium("backup", "list", "backups")).stdout).toMatch(/ one\n$/);
+    expect(await json("backup", "verify", "backups")).toMatchObject({ backups: 1, problems: [] });
+    expect(await json("backup", "restore", "backups", "one", "again")).toMatchObject({ name: "again" });
+    expect((await terrarium("backup", "restore", "backups", "nobody")).code).toBe(3);
+    expect(await json("verify", "again")).toMatchObject({ problems: [] });
+    expect(await json("export", "again", "again.terrarium")).toMatchObject({
+      file: path.join(folder, "again.terrarium"),
+    });
+    expect((await terrarium("export", "again", "again.terrarium")).code).toBe(4);
+    expect(await json("import", "again.terrarium", "back")).toMatchObject({ name: "back" });
+    for (const name of ["again", "back"]) await json("remove", name, "--permanently");
+  });
+
   it("says what happened to a machine", async () => {
     expect((await terrarium("log", "one")).stdout).toContain('Snapshot "renamed" was restored');
   });

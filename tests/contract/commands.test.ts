@@ -261,6 +261,33 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await failureOf(client.machines.profile({ id: stopped.id }))).toMatchObject({ code: "INVALID_STATE" });
   });
 
+  it("backs machines up, verifies, exports and imports them", async () => {
+    const { id } = await client.machines.createStarter({ name: "vm" });
+    const store = path.join(folder, "backups");
+    const made = await client.backups.create({ id, folder: store });
+    expect(made).toMatchObject({ machineId: id, machineName: "vm", withMemory: false });
+    expect(await client.backups.list({ folder: store })).toMatchObject([{ id: made.id }]);
+    expect(await client.backups.verify({ folder: store })).toMatchObject({ backups: 1, problems: [] });
+    expect(await client.backups.restore({ folder: store, backupId: made.id })).toMatchObject({ name: "vm 2" });
+    expect(await failureOf(client.backups.create({ id, folder: "relative" }))).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      field: "folder",
+    });
+    expect(await failureOf(client.backups.list({ folder: path.join(folder, "nowhere") }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "folder",
+    });
+    expect(await client.machines.verify({ id })).toMatchObject({ problems: [] });
+    const file = path.join(folder, "vm.terrarium");
+    expect((await client.machines.export({ id, file })).sizeBytes).toBeGreaterThan(0);
+    expect(await failureOf(client.machines.export({ id, file }))).toMatchObject({
+      code: "ALREADY_EXISTS",
+      field: "file",
+    });
+    expect(await client.machines.import({ file, name: "imported" })).toMatchObject({ name: "imported" });
+    expect(await failureOf(client.machines.import({ file: store }))).toMatchObject({ field: "file" });
+  });
+
   it("shows tasks", async () => {
     const { id } = await client.machines.createStarter({});
     await client.snapshots.take({ id });

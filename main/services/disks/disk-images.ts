@@ -12,6 +12,8 @@ export interface ImageFacts {
 export interface OpenedImage {
   readonly sizeBytes: number;
   read(offset: number, target: Uint8Array): Promise<void>;
+  /** What there is at an offset through all layers: data, or zeroes that need not be read. */
+  extentAt(offset: number, length: number): Promise<{ readonly kind: string; readonly length: number }>;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,13 @@ export interface DiskImages {
   foreignFormat(file: string): Promise<string | null>;
   /** A new qcow2 image that reads like a disk of another product. */
   convert(source: string, target: string, options: CopyProgress): Promise<void>;
+  /** Writes into an image that nobody uses; durable when it settles. */
+  fill(
+    file: string,
+    work: (write: (offset: number, bytes: Uint8Array) => Promise<void>) => Promise<void>,
+  ): Promise<void>;
+  /** Reads all that this layer holds, and the headers of those below. @throws AppError for what can't be read */
+  verify(file: string, format: "qcow2" | "raw"): Promise<void>;
   /** One image without layers that reads like `source` now. */
   flatten(
     source: { readonly file: string; readonly format: "qcow2" | "raw" },

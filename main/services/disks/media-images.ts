@@ -8,7 +8,14 @@ import { openChain } from "../../../native-core/media/chain.ts";
 import { formatOf } from "../../../native-core/media/detect-format.ts";
 import type { ReadableDisk } from "../../../native-core/media/foreign/foreign-image.ts";
 import { foreignFormatOf, openForeign } from "../../../native-core/media/foreign/open.ts";
-import { copyDisk, dropZeroes, mergeCost, mergeUp } from "../../../native-core/media/layers.ts";
+import {
+  copyDisk,
+  dropZeroes,
+  mergeCost,
+  mergeUp,
+  readThrough,
+  visibleExtent,
+} from "../../../native-core/media/layers.ts";
 import { createQcow2 } from "../../../native-core/media/qcow2/create.ts";
 import { Qcow2Image, readHeader } from "../../../native-core/media/qcow2/image.ts";
 import { growQcow2, growRaw } from "../../../native-core/media/qcow2/resize.ts";
@@ -44,7 +51,34 @@ export function mediaImages(machinesFolder: string): DiskImages {
       }
     },
 
-    open: async (file, format) => openChain(reading, { path: await canonical(file), format, readOnly: true }),
+    async open(file, format) {
+      const image = await openChain(reading, { path: await canonical(file), format, readOnly: true });
+      return {
+        sizeBytes: image.sizeBytes,
+        read: (offset, target) => image.read(offset, target),
+        extentAt: (offset, length) => visibleExtent(image, offset, length),
+        close: () => image.close(),
+      };
+    },
+
+    async fill(file, work) {
+      const image = await openChain(writing, { path: await canonical(file), format: "qcow2", readOnly: false });
+      try {
+        await work((offset, bytes) => image.write(offset, bytes));
+        await image.flush();
+      } finally {
+        await image.close();
+      }
+    },
+
+    async verify(file, format) {
+      const image = await openChain(reading, { path: await canonical(file), format, readOnly: true });
+      try {
+        await readThrough(image);
+      } finally {
+        await image.close();
+      }
+    },
 
     create: (file, sizeBytes) => makeFile(file, (target) => createQcow2(target, sizeBytes)),
 

@@ -1,0 +1,164 @@
+// A backup folder: contents in pieces that are named by what they hold, and one manifest per backup that says which pieces make it up.
+//
+//   terrarium-backup.json            format and version
+//   objects/ab/<SHA-256>.zst         a piece of up to 1 MiB, compressed; equal pieces of all machines and backups are there once
+//   backups/<id>.json                a backup; written last, so that it is whole or not there
+//
+// A backup that is cut off leaves pieces that the next one finds and does not write again. Every piece is checked when it is read.
+import { createHash } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { zstdCompress, zstdDecompress } from "node:zlib";
+import { z } from "zod";
+import { AppError } from "../../../native-core/common/errors.ts";
+import { machineConfigSchema } from "../../../native-core/config/machine-config.ts";
+import { machineIdSchema } from "../../contract/schemas.ts";
+import { syncFolder, temporaryName, writeFileAtomic } from "../../store/atomic-file.ts";
+import { ioFailure, systemErrorCode, withIoFailures } from "../../store/io-error.ts";
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+export const PIECE_BYTES = 1 << 20;
+const FORMAT = "terrarium-backup";
+const VERSION = 1;
+const MARKER = "terrarium-backup.json";
+
+const pieceName = z.string().regex(/^[0-9a-f]{64}$/);
+/** Pieces in order, each but the last one whole; null reads as zeroes. */
+const contentsSchema = z.strictObject({
+  sizeBytes: z.number().min(0),
+  pieces: z.array(pieceName.nullable()),
+});
+export type Contents = z.infer<typeof contentsSchema>;
+
+const manifestSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  id: z.string().regex(/^[0-9a-f]{12}$/),
+  machineId: machineIdSchema,
+  takenAtMs: z.number(),
+  config: machineConfigSchema,
+  disks: z.array(contentsSchema.extend({ diskId: z.string() })),
+  /** Files of the memory state by their paths inside of its folder. */
+  memory: z.record(z.string().regex(/^(?:packs\/)?[A-Za-z0-9][\w.-]*$/), contentsSchema).nullable(),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+export class BackupRepository {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @throws AppError NOT_FOUND, INVALID_FILE, VERSION_MISMATCH, PERMISSION_DENIED */
+  static async open(folder: string, create = false): Promise<BackupRepository> {
+    const marker = path.join(folder, MARKER);
+    const details = { field: "folder", consequence: "Nothing was backed up or restored." };
+    const text = await readFile(marker, "utf8").catch((error: unknown) => {
+      if (create && systemErrorCode(error) === "ENOENT") return null;
+      throw ioFailure(error, marker, { ...details, remedy: "Choose a folder that was made by a backup." });
+    });
+    if (text === null) {
+      await withIoFailures(folder, details, async () => {
+        for (const name of ["objects", "backups"]) await mkdir(path.join(folder, name), { recursive: true });
+        await writeFileAtomic(marker, `${JSON.stringify({ format: FORMAT, version: VERSION })}\n`);
+      });
+      return new BackupRepository(folder);
+    }
+    const version = z.object({ format: z.literal(FORMAT), version: z.int() }).safeParse(parseJson(text)).data?.version;
+    if (version === VERSION) return new BackupRepository(folder);
+    throw new AppError(
+      version === undefined ? "INVALID_FILE" : "VERSION_MISMATCH",
+      `${folder} is not a backup folder that this version knows`,
+      { ...details, file: marker, remedy: "Choose another folder, or use the newer version of Terrarium." },
+    );
+  }
+
+  /** Stores a piece unless it is there; yields its name and the bytes that were written. */
+  async put(bytes: Uint8Array): Promise<{ name: string; writtenBytes: number }> {
+    const name = createHash("sha256").update(bytes).digest("hex");
+    const file = this.#file(name);
+    if (await stat(file).catch(() => null)) return { name, writtenBytes: 0 };
+    const stored = await compress(bytes);
+    const temporary = temporaryName(file);
+    await withIoFailures(
+      file,
+      { consequence: "The backup was not made; what was stored so far is used by the next one." },
+      async () => {
+        await mkdir(path.dirname(file), { recursive: true });
+        try {
+          const handle = await open(temporary, "wx");
+          try {
+            await handle.writeFile(stored);
+            await handle.sync();
+          } finally {
+            await handle.close();
+          }
+          await rename(temporary, file);
+        } catch (error) {
+          await rm(temporary, { force: true });
+          throw error;
+        }
+      },
+    );
+    return { name, writtenBytes: stored.length };
+  }
+
+  /** The contents of a piece, checked. @throws AppError INVALID_FILE, NOT_FOUND */
+  async get(name: string): Promise<Uint8Array> {
+    const file = this.#file(name);
+    const stored = await readFile(file).catch((error: unknown) => {
+      throw ioFailure(error, file, { consequence: "This backup can't be restored.", remedy: "Use another backup." });
+    });
+    const bytes = await decompress(stored, { maxOutputLength: PIECE_BYTES }).catch(() => null);
+    if (bytes !== null && createHash("sha256").update(bytes).digest("hex") === name) return bytes;
+    throw new AppError("INVALID_FILE", `${file} is damaged`, {
+      file,
+      field: "SHA-256",
+      consequence: "Backups that hold it can't be restored.",
+      remedy: "Delete this file and make a new backup while the machine still has these contents.",
+    });
+  }
+
+  async putManifest(manifest: Manifest): Promise<void> {
+    const file = path.join(this.folder, "backups", `${manifest.id}.json`);
+    // Pieces are durable by themselves; their names have to be before anything refers to them.
+    await syncFolder(path.join(this.folder, "objects"));
+    for (const name of await readdir(path.join(this.folder, "objects"))) {
+      await syncFolder(path.join(this.folder, "objects", name));
+    }
+    await withIoFailures(file, { consequence: "The backup was not made." }, () =>
+      writeFileAtomic(file, `${JSON.stringify(manifest)}\n`),
+    );
+  }
+
+  /** Oldest first. Files that are no manifests are named. */
+  async manifests(): Promise<{ manifests: Manifest[]; damaged: string[] }> {
+    const manifests: Manifest[] = [];
+    const damaged: string[] = [];
+    const folder = path.join(this.folder, "backups");
+    for (const name of (await readdir(folder)).filter((each) => each.endsWith(".json"))) {
+      const text = await readFile(path.join(folder, name), "utf8");
+      const parsed = manifestSchema.safeParse(parseJson(text));
+      if (parsed.success) manifests.push(parsed.data);
+      else damaged.push(path.join(folder, name));
+    }
+    manifests.sort((a, b) => a.takenAtMs - b.takenAtMs);
+    return { manifests, damaged };
+  }
+
+  #file(name: string): string {
+    return path.join(this.folder, "objects", name.slice(0, 2), `${name}.zst`);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
