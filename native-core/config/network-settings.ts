@@ -6,7 +6,7 @@ import { parsePorts } from "../network/firewall/rules.ts";
 import { parseGrant } from "../network/reach-policy.ts";
 
 export const ADAPTERS_MAX = 8;
-export const ADAPTER_MODELS = ["virtio"] as const;
+export const ADAPTER_MODELS = ["virtio", "e1000"] as const;
 export const NETWORK_KINDS = ["nat", "internal", "host-only", "none"] as const;
 export type NetworkKind = (typeof NETWORK_KINDS)[number];
 

@@ -1,7 +1,10 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
 import type { BlockBackend } from "../devices/block-backend.ts";
 import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
+import { POWER_MANAGEMENT_FUNCTION, PowerManagement } from "../devices/chipset/power-management.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
+import { E1000 } from "../devices/e1000/e1000.ts";
+import { Flash, type FlashContent } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
@@ -43,6 +46,7 @@ export interface IdePart {
 export interface NetworkPart {
   /** Names the device in saved states: `nic0`. */
   id: string;
+  model: "virtio" | "e1000";
   mac: Uint8Array;
   linkUp: boolean;
   /** Takes what the guest sends. */
@@ -55,6 +59,8 @@ export interface CardParts {
   /** Network adapters. */
   adapters?: readonly NetworkPart[];
   disks?: readonly DiskPart[];
+  /** UEFI's variables, in flash right below the firmware's code. */
+  flash?: FlashContent;
   /** Drives on the IDE controller; absent: there is no controller. */
   ide?: readonly IdePart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
@@ -77,6 +83,7 @@ export class StandardCards {
     const { disks = [], adapters = [], video, consolePorts } = parts;
     this.isaCards = [
       ...(rom ? [({ bus }: BoardServices) => new FirmwareRom(bus, rom)] : []),
+      ...(rom && parts.flash ? [flashCard(rom, parts.flash)] : []),
       ...(fwCfg ? [({ bus, memory }: BoardServices) => new FwCfg(bus, memory, fwCfg)] : []),
     ];
     this.cards = [
@@ -89,6 +96,15 @@ export class StandardCards {
       virtioCard(SLOT.RNG, "virtio-rng0", ({ inputs }) => new VirtioRng(inputs)),
       ...(consolePorts
         ? [virtioCard(SLOT.CONSOLE, "virtio-console0", () => (this.console = new VirtioConsole(consolePorts)))]
+        : []),
+      ...(fwCfg
+        ? [
+            {
+              slot: ISA_BRIDGE_SLOT,
+              functionNumber: POWER_MANAGEMENT_FUNCTION,
+              create: () => new PowerManagement(),
+            },
+          ]
         : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...disks.map((disk, index) => virtioCard(FIRST_DISK_SLOT + index, `virtio-blk-${disk.id}`, diskModel(disk))),
@@ -118,6 +134,11 @@ function diskModel({ backend, id, onError }: DiskPart) {
   return ({ deliver }: BoardServices) => new VirtioBlk({ backend, serial: id, deliver, onError });
 }
 
+function flashCard(rom: Uint8Array, content: FlashContent): IsaCard {
+  const base = 2 ** 32 - rom.length - content.bytes.length;
+  return ({ bus }) => new Flash(bus, base, content);
+}
+
 function ideCard(drives: readonly IdePart[]): PciCard {
   return {
     slot: ISA_BRIDGE_SLOT,
@@ -133,11 +154,18 @@ function ideCard(drives: readonly IdePart[]): PciCard {
 }
 
 function adapterCard(slot: number, part: NetworkPart): PciCard {
+  if (part.model === "e1000") return { slot, create: (services) => e1000(part, services) };
   return virtioCard(slot, `virtio-net-${part.id}`, ({ deliver }) => {
     const model = new VirtioNet({ ...part, deliver });
     part.attach(model);
     return model;
   });
+}
+
+function e1000(part: NetworkPart, { deliver, memory }: BoardServices): E1000 {
+  const adapter = new E1000({ ...part, name: `e1000-${part.id}`, memory, deliver });
+  part.attach(adapter);
+  return adapter;
 }
 
 function virtioCard(slot: number, name: string, createModel: (services: BoardServices) => VirtioModel): PciCard {

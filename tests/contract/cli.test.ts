@@ -191,6 +191,9 @@ describe("the command line", { timeout: 60_000 }, () => {
         "m",
       ),
     );
+    expect(await json("network", "add", "one", "--model", "e1000")).toMatchObject({ id: "nic1", model: "e1000" });
+    expect((await terrarium("network", "cable", "one", "on")).stderr).toContain("--adapter: nic0, nic1");
+    expect(await json("network", "remove", "one", "nic1")).toEqual({});
     expect((await terrarium("network", "list")).stdout).toMatch(/^internal:lab +one +nic0 .* down$/m);
     expect((await terrarium("network", "attach", "one", "bridge")).code).toBe(2);
     expect((await terrarium("network", "reach", "add", "one", "example.org")).stderr).toContain("host, host:PORT");

@@ -49,6 +49,7 @@ export class NetworkGuest {
     createProcessor: ProcessorFactory,
     settings: Partial<NatSettings> = {},
     link = new Link(OPEN_LINK, nodeHostNetwork),
+    model: "virtio" | "e1000" = "virtio",
   ): Promise<NetworkGuest> {
     const nat = new Nat({
       host: nodeHostNetwork,
@@ -60,16 +61,18 @@ export class NetworkGuest {
     link.network = nat;
     let adapter: NetworkAdapter | undefined;
     const guest = await LinuxGuest.start({
-      flavour: "cloud-amd64",
-      modules: ["virtio_pci", "virtio_net", "af_packet"],
+      // The cloud kernel has no drivers for real hardware.
+      flavour: model === "e1000" ? "amd64" : "cloud-amd64",
+      modules: ["virtio_pci", model === "e1000" ? "e1000" : "virtio_net", "af_packet"],
       script: `${DHCP_SCRIPT}${SHELL}`,
       createProcessor,
-      commandLine: "console=ttyS0 panic=-1 quiet cryptomgr.notests",
+      commandLine: "console=ttyS0 panic=-1 cryptomgr.notests",
       parts: {
         inputs: hostInputs,
         adapters: [
           {
             id: "nic0",
+            model,
             mac: MAC,
             linkUp: true,
             backend: link.guestSide,

@@ -1,8 +1,9 @@
-// terrarium network list | show | attach | cable | forward | rule | default | reach | limit | capture | leases
+// terrarium network list | show | add | remove | attach | cable | forward | rule | default | reach | limit | capture | leases
+import { randomBytes } from "node:crypto";
 import path from "node:path";
 import type { Command } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
-import type { AdapterConfig } from "../../../native-core/config/network-settings.ts";
+import { ADAPTER_MODELS, type AdapterConfig, defaultAdapter } from "../../../native-core/config/network-settings.ts";
 import type { RegisterCommand, Run } from "../command.ts";
 import { bytes, table } from "../format.ts";
 import {
@@ -144,6 +145,34 @@ function describe(adapter: Described): string {
 const ADAPTER_OPTION = ["--adapter <id>", "which adapter, such as nic0; needed when there are several"] as const;
 
 function registerChanges(network: Command, run: Run): void {
+  network
+    .command("add <machine>")
+    .description("give a machine that is off another adapter, on the NAT")
+    .option("--model <model>", "virtio, or e1000 for systems without virtio drivers", "virtio")
+    .action(
+      run(async (session, name: string, options: { model: string }) => {
+        const client = await session.client();
+        const { id } = await session.machine(name);
+        const { config } = await client.machines.get({ id });
+        const added = { ...freeAdapter(config.adapters), model: oneOf(options.model, ADAPTER_MODELS) };
+        await client.machines.configure({ id, config: { ...config, adapters: [...config.adapters, added] } });
+        session.print(added, added.id);
+      }),
+    );
+  network
+    .command("remove <machine> <adapter>")
+    .description("take an adapter out of a machine that is off")
+    .action(
+      run(async (session, name: string, adapter: string) => {
+        const client = await session.client();
+        const { id } = await session.machine(name);
+        const { config } = await client.machines.get({ id });
+        const removed = pickAdapter(config.adapters, { adapter });
+        const adapters = config.adapters.filter((each) => each !== removed);
+        await client.machines.configure({ id, config: { ...config, adapters } });
+        session.print({}, "");
+      }),
+    );
   network
     .command("attach <machine> <network>")
     .description("plug the cable into nat, none, internal:NAME or host-only:NAME")
@@ -293,6 +322,18 @@ function registerLists(network: Command, run: Run): void {
         }),
       ),
     );
+}
+
+/** The first id that is free, with an address of its own. */
+function freeAdapter(adapters: readonly AdapterConfig[]): AdapterConfig {
+  let number = 0;
+  while (adapters.some(({ id }) => id === `nic${number}`)) number++;
+  return defaultAdapter(
+    `nic${number}`,
+    `52:54:00:${randomBytes(3)
+      .toString("hex")
+      .replace(/(..)(?=.)/g, "$1:")}`,
+  );
 }
 
 function oneOf<T extends string>(text: string, choices: readonly T[]): T {

@@ -45,6 +45,7 @@ export class AdapterSlot {
     this.#link = new Link(linkSettings(config), nodeHostNetwork);
     this.part = {
       id: config.id,
+      model: config.model,
       mac: this.#mac,
       linkUp: hasCarrier(config),
       backend: this.#link.guestSide,
