@@ -24,10 +24,15 @@ interface Props {
   readonly endS: number;
   /** Value at the top edge while the data is below it. */
   readonly top: number;
+  /** Bytes: the axis is divided at powers of two. */
+  readonly bytes?: boolean;
   format(value: number): string;
 }
 
 const HEIGHT = 150;
+const POWERS_OF_TWO = Array.from({ length: 48 }, (_, power) => 2 ** power);
+/** Spans longer than this need no seconds on their axis. */
+const SECONDS_UP_TO_S = 120;
 
 function colourOf(lane: number): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--lane-${lane}`).trim();
@@ -57,8 +62,17 @@ function optionsOf(latest: RefObject<Props>, width: number, onPoint: (index: num
       y: { range: (_, __, max) => [0, Math.max(latest.current.top, (max ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, size: 28, values: (_, ticks) => ticks.map((tick) => timeLabel(tick)) },
-      { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+      {
+        ...axis,
+        size: 28,
+        values: (_, ticks) => ticks.map((tick) => timeLabel(tick, latest.current.spanS <= SECONDS_UP_TO_S)),
+      },
+      {
+        ...axis,
+        ...(latest.current.bytes && { incrs: POWERS_OF_TWO }),
+        size: 72,
+        values: (_, ticks) => ticks.map((tick) => format(tick)),
+      },
     ],
     series: [
       {},
@@ -74,9 +88,10 @@ function optionsOf(latest: RefObject<Props>, width: number, onPoint: (index: num
   };
 }
 
-function timeLabel(atS: number): string {
-  const format: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false };
-  return new Intl.DateTimeFormat(i18n.language, format).format(atS * 1000);
+function timeLabel(atS: number, withSeconds: boolean): string {
+  const seconds = withSeconds ? ({ second: "2-digit" } as const) : {};
+  const format: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", ...seconds, hour12: false };
+  return new Intl.DateTimeFormat(i18n.language === "pseudo" ? "en" : i18n.language, format).format(atS * 1000);
 }
 
 export function Chart(props: Props) {
@@ -111,7 +126,10 @@ export function Chart(props: Props) {
     // oxlint-disable-next-line react/exhaustive-effect-dependencies -- other colours and other lines need another chart
   }, [dark, labels]);
 
-  useEffect(() => plot.current?.setData(dataOf({ times, series })), [times, series, spanS, endS]);
+  useEffect(() => {
+    // The scale follows `latest`, which has these already.
+    if (endS > spanS) plot.current?.setData(dataOf({ times, series }));
+  }, [times, series, spanS, endS]);
 
   const shown = point ?? times.length - 1;
   return (
@@ -119,7 +137,7 @@ export function Chart(props: Props) {
       <figcaption>
         <strong>{title}</strong>
         {point !== null && times[point] !== undefined && (
-          <span className="muted number">{timeLabel(times[point])}</span>
+          <span className="muted number">{timeLabel(times[point], true)}</span>
         )}
         <span className="chart-space" />
         {series.map(({ label, colour, values }) => (

@@ -335,7 +335,7 @@ describe("new machines and removal", () => {
     await dialog.getByText("Choose an ISO image.").waitFor();
     await dialog.getByRole("textbox", { name: "ISO image" }).fill(iso);
     await dialog.getByRole("textbox", { name: "Name" }).fill("From a disc");
-    await dialog.getByRole("status").filter({ hasText: "“From a disc” boots from tools.iso" }).waitFor();
+    await dialog.getByRole("status").filter({ hasText: "From a disc boots from tools.iso." }).waitFor();
     await dialog.getByRole("button", { name: "Next" }).click();
     await dialog.getByRole("spinbutton", { name: "Processors" }).fill("2");
     await dialog.getByRole("status").filter({ hasText: "2 processors" }).waitFor();

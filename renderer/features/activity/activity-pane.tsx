@@ -80,6 +80,7 @@ function Charts({ samples, stepS, spanS, endS }: ChartsProps) {
       <Chart
         {...shared}
         title={t("activity.memory")}
+        bytes
         top={64 * 2 ** 20}
         format={formatBytes}
         series={[
@@ -90,6 +91,7 @@ function Charts({ samples, stepS, spanS, endS }: ChartsProps) {
       <Chart
         {...shared}
         title={t("activity.disk")}
+        bytes
         top={64 * 1024}
         format={rate}
         series={[

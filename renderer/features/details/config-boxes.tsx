@@ -57,6 +57,7 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
         <dl>
           <LinkRow machine={machine} field="memoryMiB" value={formatMiB(config.memoryMiB)} />
           <LinkRow machine={machine} field="cpuCount" value={String(config.cpuCount)} />
+          <LinkRow machine={machine} field="cpuModel" value={config.cpuModel} />
           <LinkRow machine={machine} field="engine" value={t(`settings.engines.${config.engine}`)} />
         </dl>
       </Box>

@@ -8,7 +8,8 @@ const fileName = (file: string): string => file.split(/[\\/]/).at(-1) ?? file;
 function sourceText(form: NewMachineForm): string {
   const files = { disc: form.iso, disk: form.diskFile, kernel: form.kernel };
   const file = fileName(files[form.source]);
-  return file ? i18n.t(`create.plan.${form.source}`, { file }) : i18n.t("create.plan.nothing");
+  const name = form.name.trim() || i18n.t("create.plan.unnamed");
+  return file ? i18n.t(`create.plan.${form.source}`, { name, file }) : i18n.t("create.plan.nothing", { name });
 }
 
 function diskText(form: NewMachineForm): string {
@@ -24,13 +25,5 @@ export function planOf(form: NewMachineForm): string {
     processors: i18n.t("create.plan.processors", { count: form.cpuCount || 1 }),
   });
   const start = i18n.t(form.startNow ? "create.plan.startNow" : "create.plan.startLater");
-  return [
-    i18n.t("create.plan.name", { name: form.name.trim() || "…" }),
-    sourceText(form),
-    hardware,
-    diskText(form),
-    start,
-  ]
-    .filter(Boolean)
-    .join(" ");
+  return [sourceText(form), hardware, diskText(form), start].filter(Boolean).join(" ");
 }

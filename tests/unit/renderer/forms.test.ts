@@ -122,11 +122,11 @@ describe("the form of a new machine", () => {
 
   test("the plan says in words what the form says in fields", () => {
     expect(planOf(filled)).toBe(
-      "“Box” starts the kernel k with 512 MiB of memory and 1 processor. " +
+      "Box starts the kernel k. It has 512 MiB of memory and 1 processor. " +
         "It gets a new disk of 8 GiB that takes hardly any space until it is used. It starts right away.",
     );
     expect(planOf({ ...filled, source: "disc", diskKind: "none", startNow: false, cpuCount: 2 })).toBe(
-      "“Box” has nothing to boot from yet with 512 MiB of memory and 2 processors. " +
+      "Choose what Box boots from. It has 512 MiB of memory and 2 processors. " +
         "It has no disk: what it does is lost when it is switched off. It is not started yet.",
     );
   });
