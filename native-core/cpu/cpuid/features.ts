@@ -65,7 +65,7 @@ const INSTRUCTIONS = {
   rdtscp: extended("edx", 27),
 } satisfies Partial<Record<CpuidFeature, FeatureBit>>;
 
-/** What is not a matter of instructions: paging, system registers, time. */
+/** What is not a matter of instructions: paging, system registers, time, speed. */
 const SYSTEM = {
   de: common(2),
   pse: common(3),
@@ -86,6 +86,8 @@ const SYSTEM = {
   tscAdjust: leaf7("ebx", 1),
   smep: leaf7("ebx", 7),
   umip: leaf7("ecx", 2),
+  /** REP MOVSB and REP STOSB are block copies and fills (semantics/string.ts): guests do best to use them. */
+  erms: leaf7("ebx", 9),
   xgetbv1: extendedState(2),
   nx: extended("edx", 20),
   longMode: extended("edx", 29),

@@ -12,11 +12,11 @@ const BASELINE = [
   ...(["nx", "longMode", "hypervisor", "invariantTsc"] as const),
 ] satisfies readonly FeatureName[];
 
-/** x86-64-v2 and what processors of that level have had beside it: AES, carry-less products, hashes, random numbers. */
+/** x86-64-v2 and what processors of that level have had beside it: AES, carry-less products, hashes, random numbers, fast strings. */
 const V2 = [
   ...BASELINE,
   ...(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"] as const),
-  ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed"] as const),
+  ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed", "erms"] as const),
   ...(["mce", "mca", "x2apic", "tscDeadline", "tscAdjust", "smep", "umip", "fsgsbase"] as const),
 ] satisfies readonly FeatureName[];
 
