@@ -169,8 +169,10 @@ const loadMachineStatus: Helper = (cpu, value) => {
   return 0n;
 };
 
-const clearTaskSwitched: Helper = ({ state }) => {
+const clearTaskSwitched: Helper = (cpu) => {
+  const { state } = cpu;
   state.setNumber(STATE.cr0, (state.getNumber(STATE.cr0) & ~CR0.TS) >>> 0);
+  cpu.modeChanged();
   return 0n;
 };
 

@@ -298,6 +298,8 @@ describe("A machine's saved state", () => {
     vcpu.state.setGeneral(3, 0x1234n);
     vcpu.state.flags = 0x246n;
     vcpu.state.setVector(15, (1n << 127n) | 5n);
+    vcpu.state.setVectorUpper(15, (1n << 127n) | 6n);
+    vcpu.state.set(STATE.xcr0, 7n);
     vcpu.state.setSegment("gs", "base", 0xffff888000000000n);
     const saved = machine.save();
     const copy = build();
@@ -306,6 +308,8 @@ describe("A machine's saved state", () => {
     expect(copy.vcpu.state.general(3)).toBe(0x1234n);
     expect(copy.vcpu.state.flags).toBe(0x246n);
     expect(copy.vcpu.state.vector(15)).toBe((1n << 127n) | 5n);
+    expect(copy.vcpu.state.vectorUpper(15)).toBe((1n << 127n) | 6n);
+    expect(copy.vcpu.state.get(STATE.xcr0)).toBe(7n);
     expect(copy.vcpu.state.segment("gs", "base")).toBe(0xffff888000000000n);
     expect(copy.vcpu.invalidations).toBe(before + 1);
   });

@@ -39,6 +39,7 @@ const CR4_OSXMMEXCPT = 0x400;
 const ADDPS = [0x0f, 0x58, 0xc1]; // xmm0, xmm1
 const DIVSD = [0xf2, 0x0f, 0x5e, 0xc1]; // xmm0, xmm1
 const PADDB_MMX = [0x0f, 0xfc, 0xc1]; // mm0, mm1
+const CLTS = [0x0f, 0x06];
 const FLD1 = [0xd9, 0xe8];
 const FWAIT = [0x9b];
 const FXSAVE = [0x0f, 0xae, 0x07]; // [rdi]
@@ -85,6 +86,13 @@ describe.each(Object.entries(MACHINES))("on the %s", (_, create) => {
       const cpu = create();
       change(cpu, "cr0", CR0_TS);
       expect(execute(cpu, ADDPS)).toBe(NM);
+    });
+
+    it("runs again after CLTS", () => {
+      const cpu = create();
+      change(cpu, "cr0", CR0_TS);
+      expect(execute(cpu, CLTS)).toBeUndefined();
+      expect(execute(cpu, ADDPS)).toBeUndefined();
     });
 
     it("raises #XM for an unmasked exception with CR4.OSXMMEXCPT set and #UD without", () => {
