@@ -98,6 +98,7 @@ export const contract = {
           /** An ISO image for its optical drive. */
           iso: z.string().min(1).max(4096).nullable().default(null),
           osType: machineConfigSchema.shape.osType.default("linux"),
+          firmware: machineConfigSchema.shape.boot.shape.firmware,
         }),
       )
       .output(machineDetailsSchema),

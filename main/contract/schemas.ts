@@ -244,6 +244,7 @@ export const mediumFactsSchema = z.object({
   isIso: z.boolean(),
   bootsBios: z.boolean(),
   bootsUefi: z.boolean(),
+  firmware: machineConfigSchema.shape.boot.shape.firmware,
   name: z.string(),
   osType: machineConfigSchema.shape.osType,
   memoryMiB: z.int(),

@@ -30,8 +30,8 @@ const diskSchema = z.strictObject({
   file: z.string().min(1).max(4096),
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
-  /** `ide` for systems without virtio drivers; `virtio` where it is left out. */
-  bus: z.enum(["virtio", "ide"]).optional(),
+  /** `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
+  bus: z.enum(["virtio", "ide", "nvram"]).optional(),
 });
 export type DiskConfig = z.infer<typeof diskSchema>;
 
@@ -161,6 +161,14 @@ export const machineConfigSchema = z.strictObject({
       change: "off",
       example: "console=ttyS0 quiet",
     }),
+    firmware: field(z.enum(["bios", "uefi"]).default("bios"), {
+      label: "Firmware",
+      help: "What starts the system on a disk or disc: a PC BIOS, or UEFI with variables of the machine's own.",
+      page: "boot",
+      change: "off",
+      control: "select",
+      example: "uefi",
+    }),
     order: field(
       z
         .array(z.enum(BOOT_DEVICES))
@@ -259,7 +267,15 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     cpuCount: 1,
     cpuModel: "x86-64-v2",
     engine: "embedded",
-    boot: { kernel: null, initrd: null, commandLine: "", order: [...BOOT_DEVICES], menuSeconds: 0.5, ...boot },
+    boot: {
+      kernel: null,
+      initrd: null,
+      commandLine: "",
+      firmware: "bios",
+      order: [...BOOT_DEVICES],
+      menuSeconds: 0.5,
+      ...boot,
+    },
     display: { videoMemoryMiB: 16 },
     disks: [],
     opticalDrives: [],

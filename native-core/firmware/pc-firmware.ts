@@ -1,4 +1,5 @@
-// A PC's firmware from an image (SeaBIOS): the machine starts at the reset vector in ROM, and the firmware finds boot media by itself.
+// A PC's firmware from an image (SeaBIOS, or OVMF for UEFI): the machine starts at the reset vector in ROM, and the firmware finds boot
+// media by itself.
 // What the image does not know about the board it reads through fw_cfg.
 
 import { AppError } from "../common/errors.ts";
@@ -25,7 +26,8 @@ interface FirmwareFile {
 
 export interface PcFirmwareParts {
   readonly bios: FirmwareFile;
-  readonly videoBios: FirmwareFile;
+  /** Absent for UEFI, which has its own driver. */
+  readonly videoBios?: FirmwareFile;
   readonly memoryBytes: number;
   readonly cpuCount: number;
   /** 16 bytes that the guest sees as the machine's identity. */
@@ -38,15 +40,17 @@ export interface PcFirmwareParts {
 
 export class PcFirmware implements Firmware {
   readonly rom: Uint8Array;
-  readonly videoRom: Uint8Array;
+  readonly videoRom?: Uint8Array;
   readonly fwCfg: FwCfgContent;
 
   /** Throws AppError INVALID_FILE when an image can't be what it should be. */
   constructor(parts: PcFirmwareParts) {
     checkImage(parts.bios, (bytes) => bytes.length % (64 * KIB) === 0 && bytes.length >= LOW_COPY_BYTES);
-    checkImage(parts.videoBios, (bytes) => bytes[0] === 0x55 && bytes[1] === 0xaa && bytes.length <= 64 * KIB);
     this.rom = parts.bios.bytes;
-    this.videoRom = parts.videoBios.bytes;
+    if (parts.videoBios) {
+      checkImage(parts.videoBios, (bytes) => bytes[0] === 0x55 && bytes[1] === 0xaa && bytes.length <= 64 * KIB);
+      this.videoRom = parts.videoBios.bytes;
+    }
     this.fwCfg = content(parts);
   }
 

@@ -16,8 +16,12 @@ export async function bootLoader(request: StartRequest): Promise<Firmware> {
   if (kernelFile === null) {
     assert(firmware, "a machine without kernel has firmware");
     return new PcFirmware({
-      bios: await bootFile(firmware.biosFile, "boot.kernel"),
-      videoBios: await bootFile(firmware.videoBiosFile, "boot.kernel"),
+      ...(firmware.kind === "uefi"
+        ? { bios: await bootFile(firmware.codeFile, "boot.firmware") }
+        : {
+            bios: await bootFile(firmware.biosFile, "boot.firmware"),
+            videoBios: await bootFile(firmware.videoBiosFile, "boot.firmware"),
+          }),
       memoryBytes,
       cpuCount: config.cpuCount,
       uuid: machineUuid(machineId),

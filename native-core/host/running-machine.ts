@@ -24,7 +24,8 @@ import { SerialConsole } from "./serial-console.ts";
 import { PageLoader } from "./state/page-loader.ts";
 import { checkShape, inState, type MachineShape, readState } from "./state/state-folder.ts";
 import { StateSaver } from "./state-saver.ts";
-import { storageParts } from "./storage-parts.ts";
+import { storageParts, variableStore } from "./storage-parts.ts";
+import type { VariableStore } from "./variable-store.ts";
 
 export interface MachineEvents extends PowerHandlers {
   error(message: string): void;
@@ -68,7 +69,8 @@ export class RunningMachine {
     );
     let running: RunningMachine | undefined;
     try {
-      running = new RunningMachine(request, createProcessor, firmware, { disks, optical }, events);
+      const flash = await variableStore(request, disks, (message) => events.error(message));
+      running = new RunningMachine(request, createProcessor, firmware, { disks, optical, flash }, events);
       if (request.restoreFrom === null) running.machine.powerOn();
       else await running.#restore(request.restoreFrom);
       await running.network.start();
@@ -85,7 +87,7 @@ export class RunningMachine {
     request: StartRequest,
     createProcessor: ProcessorFactory<CoreProcessor>,
     firmware: Firmware,
-    { disks, optical }: { disks: DiskSet; optical: OpticalDrives },
+    { disks, optical, flash }: { disks: DiskSet; optical: OpticalDrives; flash: VariableStore | undefined },
     events: MachineEvents,
   ) {
     const { config } = request;
@@ -111,6 +113,7 @@ export class RunningMachine {
       inputs: hostInputs,
       serial: consoles,
       ...storageParts(request, disks, optical, (message) => events.error(message)),
+      ...(flash && { flash }),
       adapters: this.network.parts,
       video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20 },
       log: (message) => events.warn(message),

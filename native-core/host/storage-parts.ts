@@ -4,6 +4,7 @@ import { IDE_DISK_POSITIONS, IDE_DRIVE_POSITIONS } from "../machine/storage-layo
 import type { StartRequest } from "../protocol/engine.ts";
 import type { DiskSet } from "./disk-set.ts";
 import type { OpticalDrives } from "./optical-drives.ts";
+import { VariableStore } from "./variable-store.ts";
 
 type ReportError = (message: string) => void;
 
@@ -13,12 +14,15 @@ export function storageParts(
   { drives }: OpticalDrives,
   report: ReportError,
 ): Pick<CardParts, "disks" | "ide"> {
-  const isIde = (id: string): boolean => request.disks.find((disk) => disk.id === id)?.bus === "ide";
-  const parts = disks.map((disk) => ({
-    id: disk.id,
-    backend: disk,
-    onError: (kind: string, error: unknown) => report(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
-  }));
+  const busOf = (id: string) => request.disks.find((disk) => disk.id === id)?.bus ?? "virtio";
+  const isIde = (id: string): boolean => busOf(id) === "ide";
+  const parts = disks
+    .filter(({ id }) => busOf(id) !== "nvram")
+    .map((disk) => ({
+      id: disk.id,
+      backend: disk,
+      onError: (kind: string, error: unknown) => report(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
+    }));
   const ide: IdePart[] = [
     ...parts
       .filter(({ id }) => isIde(id))
@@ -33,6 +37,18 @@ export function storageParts(
     })),
   ];
   return { disks: parts.filter(({ id }) => !isIde(id)), ...(ide.length > 0 && { ide }) };
+}
+
+/** UEFI's variables; undefined for a machine without. */
+export async function variableStore(
+  request: StartRequest,
+  { disks }: DiskSet,
+  report: ReportError,
+): Promise<VariableStore | undefined> {
+  if (request.firmware?.kind !== "uefi") return undefined;
+  const id = request.disks.find(({ bus }) => bus === "nvram")?.id;
+  const disk = disks.find((each) => each.id === id);
+  return disk && VariableStore.open(disk, (error) => report(`UEFI variables: write failed: ${messageOf(error)}`));
 }
 
 function messageOf(error: unknown): string {

@@ -43,11 +43,16 @@ export const startRequestSchema = z.strictObject({
   kernelFile: z.string().nullable(),
   initrdFile: z.string().nullable(),
   /** Images of the PC's firmware, for a machine without kernel. */
-  firmware: z.strictObject({ biosFile: z.string(), videoBiosFile: z.string() }).optional(),
+  firmware: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("bios"), biosFile: z.string(), videoBiosFile: z.string() }),
+      z.strictObject({ kind: z.literal("uefi"), codeFile: z.string() }),
+    ])
+    .optional(),
   disks: z.array(
     z.strictObject({
       ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
-      bus: z.enum(["virtio", "ide"]).optional(),
+      bus: z.enum(["virtio", "ide", "nvram"]).optional(),
     }),
   ),
   opticalDrives: z.array(z.strictObject({ id: z.string(), file: z.string().nullable() })).optional(),

@@ -1,14 +1,16 @@
-// Fetches the PC's firmware into out/firmware: SeaBIOS and its VGA BIOS from Debian's package, which apt verifies, with checksums by
-// which the app sees later that nothing was changed. Never committed: it is other people's work under its own licence.
+// Fetches the PC's firmware into out/firmware: SeaBIOS with its VGA BIOS, and OVMF, from Debian's packages, which apt verifies, with
+// checksums by which the app sees later that nothing was changed. Never committed: it is other people's work under its own licence.
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { unpackedPackage } from "../starter/packages.ts";
 import { PROJECT } from "./project.ts";
 
-const PACKAGE = "seabios";
-const FILES = ["bios-256k.bin", "vgabios-stdvga.bin"];
-const LICENCE = "copyright";
+/** Debian packages and the files to take. */
+const PACKAGES = [
+  { name: "seabios", files: ["usr/share/seabios/bios-256k.bin", "usr/share/seabios/vgabios-stdvga.bin"] },
+  { name: "ovmf", files: ["usr/share/OVMF/OVMF_CODE.fd", "usr/share/OVMF/OVMF_VARS.fd"] },
+] as const;
 
 const FIRMWARE_FOLDER = join(PROJECT, "out/firmware");
 
@@ -19,21 +21,23 @@ export async function fetchFirmware(
 ): Promise<string> {
   if (await isComplete(outFolder)) return outFolder;
   await mkdir(cacheFolder, { recursive: true });
-  const unpacked = await unpackedPackage(PACKAGE, cacheFolder);
   const building = `${outFolder}.tmp`;
   await rm(building, { recursive: true, force: true });
   await mkdir(building, { recursive: true });
   const sums: string[] = [];
-  for (const name of FILES) {
-    const file = join(unpacked, "usr/share/seabios", name);
-    await copyFile(file, join(building, name));
-    sums.push(
-      `${createHash("sha256")
-        .update(await readFile(file))
-        .digest("hex")}  ${name}\n`,
-    );
+  for (const { name, files } of PACKAGES) {
+    const unpacked = await unpackedPackage(name, cacheFolder);
+    for (const path of files) {
+      const file = join(unpacked, path);
+      await copyFile(file, join(building, basename(path)));
+      sums.push(
+        `${createHash("sha256")
+          .update(await readFile(file))
+          .digest("hex")}  ${basename(path)}\n`,
+      );
+    }
+    await copyFile(join(unpacked, "usr/share/doc", name, "copyright"), join(building, `copyright.${name}`));
   }
-  await copyFile(join(unpacked, "usr/share/doc", PACKAGE, LICENCE), join(building, LICENCE));
   await writeFile(join(building, "SHA256SUMS"), sums.join(""));
   await rm(outFolder, { recursive: true, force: true });
   await rename(building, outFolder);
@@ -42,5 +46,5 @@ export async function fetchFirmware(
 
 export async function isComplete(folder = FIRMWARE_FOLDER): Promise<boolean> {
   const sums = await readFile(join(folder, "SHA256SUMS"), "utf8").catch(() => "");
-  return FILES.every((name) => sums.includes(`  ${name}\n`));
+  return PACKAGES.every(({ files }) => files.every((path) => sums.includes(`  ${basename(path)}\n`)));
 }

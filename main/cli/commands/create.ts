@@ -8,6 +8,7 @@ import { isSize, parseMiB } from "../parse.ts";
 interface Options {
   readonly starter?: true;
   readonly iso?: string;
+  readonly uefi?: true;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly cmdline?: string;
@@ -22,6 +23,7 @@ export const registerCreate: RegisterCommand = (program, run) => {
     .description("make a machine")
     .option("--starter", "Starter Linux with its own disk")
     .option("--iso <file>", "boot from this disc; settings that are not given are guessed from it")
+    .option("--uefi", "start through UEFI instead of a BIOS")
     .option("--kernel <file>", "64-bit Linux kernel (bzImage)")
     .option("--initrd <file>", "initial RAM disk")
     .option("--cmdline <text>", "parameters for the kernel")
@@ -64,7 +66,8 @@ async function requestOf(name: string, options: Options, memoryMiB: number | und
     description,
     disks: disk?.map(diskOf) ?? guessedDisks,
     iso,
-    ...(guess && { osType: guess.osType, memoryMiB: guess.memoryMiB }),
+    ...(guess && { osType: guess.osType, memoryMiB: guess.memoryMiB, firmware: guess.firmware }),
+    ...(options.uefi && { firmware: "uefi" as const }),
     ...(memoryMiB !== undefined && { memoryMiB }),
   };
 }
@@ -72,7 +75,9 @@ async function requestOf(name: string, options: Options, memoryMiB: number | und
 /** Starter Linux brings what it boots from: an option that would be ignored is refused. */
 function refuseContradiction(options: Options): void {
   if (!options.starter) return;
-  const field = (["iso", "kernel", "initrd", "cmdline", "disk"] as const).find((each) => options[each] !== undefined);
+  const field = (["iso", "uefi", "kernel", "initrd", "cmdline", "disk"] as const).find(
+    (each) => options[each] !== undefined,
+  );
   if (field === undefined) return;
   throw new AppError("INVALID_ARGUMENT", `--starter and --${field} exclude each other`, {
     field,

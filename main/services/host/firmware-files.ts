@@ -12,13 +12,34 @@ const CHECKSUMS = "SHA256SUMS";
 /** Where distributions put SeaBIOS for QEMU. */
 const SYSTEM_FOLDERS = ["/usr/share/seabios", "/usr/share/qemu", "/usr/share/qemu-kvm"];
 
+const UEFI = { CODE: "OVMF_CODE.fd", VARIABLES: "OVMF_VARS.fd" } as const;
+const UEFI_SYSTEM_FOLDERS = ["/usr/share/OVMF"];
+
 type FirmwareFiles = NonNullable<StartRequest["firmware"]>;
+
+/** UEFI's code, and the empty variables that a new machine starts with. @throws AppError as below. */
+export async function findUefi(folder: string): Promise<{ codeFile: string; variablesFile: string }> {
+  for (const candidate of [folder, ...UEFI_SYSTEM_FOLDERS]) {
+    const files = { codeFile: path.join(candidate, UEFI.CODE), variablesFile: path.join(candidate, UEFI.VARIABLES) };
+    if (await areThere(candidate, Object.values(files))) return files;
+  }
+  throw new AppError("NOT_FOUND", "UEFI firmware is not here", {
+    file: path.join(folder, UEFI.CODE),
+    field: "boot.firmware",
+    consequence: "The machine was not started.",
+    remedy: "Run `npm start` once: it fetches OVMF. Or install your system's package ovmf, or choose BIOS.",
+  });
+}
 
 /** `folder`: where set-up put it. @throws AppError NOT_FOUND, or INVALID_FILE when a file is not what set-up fetched. */
 export async function findFirmware(folder: string): Promise<FirmwareFiles> {
   for (const candidate of [folder, ...SYSTEM_FOLDERS]) {
-    const files = { biosFile: path.join(candidate, BIOS), videoBiosFile: path.join(candidate, VIDEO_BIOS) };
-    if (await areThere(candidate, Object.values(files))) return files;
+    const files = {
+      kind: "bios" as const,
+      biosFile: path.join(candidate, BIOS),
+      videoBiosFile: path.join(candidate, VIDEO_BIOS),
+    };
+    if (await areThere(candidate, [files.biosFile, files.videoBiosFile])) return files;
   }
   throw new AppError("NOT_FOUND", "The firmware that boots disks and discs is not here", {
     file: path.join(folder, BIOS),

@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { AppError } from "../../../native-core/common/errors.ts";
-import { findFirmware } from "./firmware-files.ts";
+import { findFirmware, findUefi } from "./firmware-files.ts";
 
 export const STARTER_PREFIX = "starter:";
 const STARTER_FILES = ["vmlinuz", "initrd.img", "disk-template.qcow2"] as const;
@@ -21,7 +21,16 @@ export class Resources {
 
   /** Images of the PC's firmware. @throws AppError */
   firmware(): ReturnType<typeof findFirmware> {
-    return findFirmware(path.join(path.dirname(this.#starter), "firmware"));
+    return findFirmware(this.#firmwareFolder);
+  }
+
+  /** UEFI's code and empty variables. @throws AppError */
+  uefi(): ReturnType<typeof findUefi> {
+    return findUefi(this.#firmwareFolder);
+  }
+
+  get #firmwareFolder(): string {
+    return path.join(path.dirname(this.#starter), "firmware");
   }
 
   /** The file behind a boot reference: `starter:NAME` or an absolute path. `field` is the setting it came from. */

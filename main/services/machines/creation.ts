@@ -47,6 +47,7 @@ export interface CustomMachine {
   /** A disc for its optical drive. A machine without kernel has a drive in any case. */
   readonly iso?: string | null;
   readonly osType?: MachineConfig["osType"];
+  readonly firmware?: MachineConfig["boot"]["firmware"];
   readonly cpuCount?: number;
 }
 
@@ -81,9 +82,9 @@ export async function createStarter(
 }
 
 export async function createCustom(context: ServiceContext, options: CustomMachine): Promise<Machine> {
-  const { kernel, initrd, commandLine, iso = null, osType = "linux" } = options;
+  const { kernel, initrd, commandLine, iso = null, osType = "linux", firmware = "bios" } = options;
   const config = validConfig({
-    ...defaultMachineConfig(options.name, { kernel, initrd, commandLine }),
+    ...defaultMachineConfig(options.name, { kernel, initrd, commandLine, firmware }),
     adapters: newAdapters(),
     opticalDrives: iso !== null || kernel === null ? [{ id: "cd0", file: iso }] : [],
     osType,

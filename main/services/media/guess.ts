@@ -65,6 +65,8 @@ export async function describeMedium(file: string): Promise<MediumFacts> {
       isIso: iso !== null,
       bootsBios: iso?.bootsBios ?? false,
       bootsUefi: iso?.bootsUefi ?? false,
+      // A BIOS starts faster; UEFI is for what needs it.
+      firmware: iso?.bootsUefi && !iso.bootsBios ? "uefi" : "bios",
     };
   } finally {
     await opened.close();

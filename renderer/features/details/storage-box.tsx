@@ -11,6 +11,7 @@ import { SettingLink } from "./setting-link.tsx";
 function guestDevices({ config }: MachineDetails): string[] {
   const counts = { vd: 0, sd: 0 };
   return config.disks.map(({ bus }) => {
+    if (bus === "nvram") return "UEFI";
     const kind = bus === "ide" ? "sd" : "vd";
     return `${kind}${String.fromCharCode(97 + counts[kind]++)}`;
   });

@@ -39,9 +39,9 @@ async function freeName(wanted: string): Promise<string> {
 }
 
 async function fromDisc(iso: string) {
-  const { name, osType, memoryMiB, diskMiB } = await client.media.describe({ file: iso });
+  const { name, osType, memoryMiB, diskMiB, firmware } = await client.media.describe({ file: iso });
   const disks = diskMiB > 0 ? [{ sizeMiB: diskMiB }] : [];
-  return client.machines.create({ name: await freeName(name), iso, osType, memoryMiB, disks });
+  return client.machines.create({ name: await freeName(name), iso, osType, memoryMiB, disks, firmware });
 }
 
 async function fromDisk(file: string) {

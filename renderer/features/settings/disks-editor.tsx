@@ -67,6 +67,8 @@ export function DisksEditor({ control, field: declared, locked, machine, newDisk
       <p className="field-help">{locked ?? fieldText(declared, "help")}</p>
       {fields.map((field, index) => {
         const disk = disks[index] ?? field;
+        // UEFI's variables come and go with the choice of firmware.
+        if (disk.bus === "nvram") return null;
         const content = machine.disks.find((known) => known.id === disk.id);
         return (
           <div className="card" key={field.key}>

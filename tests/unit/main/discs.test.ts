@@ -144,6 +144,7 @@ describe("firmware", () => {
     const sums = (second: string) => `${sum("bios-256k.bin")}  bios-256k.bin\n${sum(second)}  vgabios-stdvga.bin\n`;
     await writeFile(path.join(there, "SHA256SUMS"), sums("vgabios-stdvga.bin"));
     expect(await findFirmware(there)).toEqual({
+      kind: "bios",
       biosFile: path.join(there, "bios-256k.bin"),
       videoBiosFile: path.join(there, "vgabios-stdvga.bin"),
     });
