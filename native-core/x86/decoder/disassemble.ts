@@ -161,7 +161,8 @@ function formatMemory(context: Context, size: number, operand: OperandCode): str
   } else if (source.rm !== ZERO) parts.push(generalName(source.rm, width));
   if (source.index !== ZERO) {
     const scale = width === 2 ? "" : `*${1 << source.scale}`;
-    parts.push(generalName(source.index, width) + scale);
+    const vector = { VSIBx: "xmm", VSIBy: "ymm" }[operand.text];
+    parts.push((vector ? `${vector}${source.index}` : generalName(source.index, width)) + scale);
   }
   if (parts.length === 0) {
     const bits = width * 8;

@@ -9,6 +9,45 @@ function text(hex: string, mode: CodeMode, rip = 0x1000n): string {
   return result.text;
 }
 
+describe("disassembly of VEX encodings (SDM 2A 2.3)", () => {
+  it.each([
+    ["c5 f4 58 c2", "vaddps ymm0,ymm1,ymm2"],
+    ["c5 f2 58 03", "vaddss xmm0,xmm1,DWORD PTR [rbx]"],
+    ["c4 41 2c 58 c7", "vaddps ymm8,ymm10,ymm15"],
+    ["c4 e3 5d 4b e5 20", "vblendvpd ymm4,ymm4,ymm5,ymm2"],
+    ["c4 c2 e1 be 04 8a", "vfnmsub231pd xmm0,xmm3,XMMWORD PTR [r10+rcx*4]"],
+    ["c4 c2 61 90 a4 15 1f 3e 00 00", "vpgatherdd xmm4,[r13+xmm2*1+0x3e1f],xmm3"],
+    ["c4 e2 f0 f2 c2", "andn rax,rcx,rdx"],
+    ["c4 e3 7b f0 c2 07", "rorx eax,edx,0x7"],
+    ["c5 f8 77", "vzeroupper"],
+    ["c5 fc 77", "vzeroall"],
+  ])("%s is %s", (hex, expected) => expect(text(hex, 8)).toBe(expected));
+
+  it.each([
+    ["66 c5 f4 58 c2", "66"],
+    ["f3 c5 f4 58 c2", "F3"],
+    ["f2 c5 f4 58 c2", "F2"],
+    ["f0 c5 f4 58 c2", "LOCK"],
+    ["48 c5 f4 58 c2", "REX"],
+  ])("%s is undefined: %s before VEX", (hex) => expect(text(hex, 8)).toBe("(bad)"));
+
+  it.each([
+    ["c5 f4 28 c2", "VEX.vvvv is not 1111 where it is not used"],
+    ["c5 f4 12 c2", "VEX.L is 1 in MOVHLPS"],
+    ["c4 e2 fd 18 c2", "VEX.W is 1 in VBROADCASTSS"],
+    ["c4 e4 7d 18 c2", "map 4 does not exist"],
+    ["c4 c2 61 90 c5", "a gather from a register"],
+    ["c4 c2 61 90 01", "a gather without SIB"],
+  ])("%s is undefined: %s", (hex) => expect(text(hex, 8)).toBe("(bad)"));
+
+  it("exists outside 64-bit mode where LDS and LES would name a register", () => {
+    expect(text("c5 f4 58 c2", 4)).toBe("vaddps ymm0,ymm1,ymm2");
+    expect(text("c4 e2 70 f2 c2", 2)).toBe("andn eax,ecx,edx");
+    expect(text("c5 06", 4)).toBe("lds eax,[esi]");
+    expect(text("c4 06", 4)).toBe("les eax,[esi]");
+  });
+});
+
 describe("disassembly of 64-bit code", () => {
   it.each([
     ["90", "nop"],
