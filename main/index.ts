@@ -39,7 +39,7 @@ function readHome(argv: readonly string[]): string {
 
 async function run(home: string): Promise<void> {
   const starterFolder = process.env["TERRARIUM_RESOURCES"] ?? files.starter;
-  const services = await App.open({ home, launcher: launchUtilityProcess, starterFolder });
+  const services = await App.open({ home, launcher: launchUtilityProcess, starterFolder, keepsProcessReady: true });
   const relay = new DataRelay(files.relay);
   brokerPorts(services, createRouter(services), relay);
 

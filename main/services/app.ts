@@ -34,6 +34,8 @@ export interface AppOptions {
   readonly engines?: EngineRegistry;
   readonly launcher?: VmLauncher;
   readonly timeouts?: VmTimeouts;
+  /** Whether a process waits for the next start while machines run. */
+  readonly keepsProcessReady?: boolean;
 }
 
 /** How running machines are stopped when the app ends. */
@@ -63,7 +65,13 @@ export class App {
   readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
 
-  private constructor(context: ServiceContext, lock: HostLock, closing: AbortController, notices: readonly string[]) {
+  private constructor(
+    context: ServiceContext,
+    lock: HostLock,
+    closing: AbortController,
+    notices: readonly string[],
+    keepsReady: boolean,
+  ) {
     this.context = context;
     this.#closingSoon = closing;
     this.notices = notices;
@@ -72,7 +80,7 @@ export class App {
     this.#housekeeping = setInterval(() => void collectChunks(context), HOUSEKEEPING_MS);
     this.#housekeeping.unref();
     this.snapshots = new SnapshotScheduler(context);
-    this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine));
+    this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine), keepsReady);
   }
 
   /** @throws AppError HOST_RUNNING, PERMISSION_DENIED, VERSION_MISMATCH, ... naming the file. */
@@ -98,7 +106,7 @@ export class App {
         resources: new Resources(options.starterFolder),
         closing: closing.signal,
       };
-      const app = new App(context, lock, closing, notices);
+      const app = new App(context, lock, closing, notices, options.keepsProcessReady === true);
       for (const machine of registry.list()) scheduleCleanup(context, machine);
       void collectChunks(context);
       return app;
@@ -136,6 +144,7 @@ export class App {
       await machine.writeBehind();
       await machine.log.flush();
     }
+    this.lifecycle.dispose();
     this.context.hub.dispose();
     this.context.events.close();
     await this.context.store.close();

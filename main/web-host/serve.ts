@@ -31,7 +31,7 @@ function readOptions(): { home: string; port: number } {
 
 async function start(): Promise<void> {
   const { home, port } = readOptions();
-  const app = await App.open({ home });
+  const app = await App.open({ home, keepsProcessReady: true });
   const { run } = app.context.store.data;
   const host = await startWebHost(app, { port }).catch(async (error: unknown) => {
     await app.close();

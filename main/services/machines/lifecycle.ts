@@ -24,7 +24,6 @@ import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { requireNoTemplate, requireState } from "./states.ts";
-import { ensureVariables, usesUefi } from "./variable-store.ts";
 
 export type StopMode = "acpi" | "save" | "power-off";
 
@@ -34,9 +33,9 @@ export class Lifecycle {
   readonly #onStill: (machine: Machine) => void;
   readonly #processes: ProcessStarter;
 
-  constructor(context: ServiceContext, onStill: (machine: Machine) => void) {
+  constructor(context: ServiceContext, onStill: (machine: Machine) => void, keepsReady = false) {
     this.#context = context;
-    this.#processes = new ProcessStarter(context.launcher, context.timeouts);
+    this.#processes = new ProcessStarter(context.launcher, context.timeouts, keepsReady);
     this.#onStill = onStill;
   }
 
@@ -49,7 +48,6 @@ export class Lifecycle {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "started");
     const from = machine.state;
     requireNoTemplate(machine, "started");
-    await ensureVariables(this.#context, machine);
     await ownTops(this.#context, machine);
     const savedStateBefore = machine.record.savedState;
     const generationId = machine.record.generationId ?? newGenerationId();
@@ -85,6 +83,7 @@ export class Lifecycle {
         await client.request("resume", null);
       }
       machine.transition("running");
+      this.#processes.keepReady(engine.module);
       void machine.log.write(
         "info",
         `The machine ${restoring ? "continues" : "started"} (${Math.round(started.startMs)} ms)`,
@@ -111,6 +110,11 @@ export class Lifecycle {
 
   /** Takes `prepareStart` back. */
   cancelPreparedStart(): void {
+    this.#processes.release();
+  }
+
+  /** Ends a process that waits for a machine. */
+  dispose(): void {
     this.#processes.dispose();
   }
 
@@ -245,7 +249,7 @@ export class Lifecycle {
     const message =
       outcome.kind === "failed" ? `Aborted: ${outcome.failure.message}` : `The machine is ${to.replace("-", " ")}`;
     void machine.log.write(outcome.kind === "failed" ? "error" : "info", message);
-    if (this.#context.registry.list().every((each) => each.vm === null)) this.#processes.dispose();
+    if (this.#context.registry.list().every((each) => each.vm === null)) this.#processes.restSoon();
     this.#onStill(machine);
   }
 
@@ -294,7 +298,7 @@ export class Lifecycle {
       folder: machine.paths.folder,
       kernelFile: kernel === null ? null : resources.resolve(kernel, "boot.kernel"),
       initrdFile: initrd === null || kernel === null ? null : resources.resolve(initrd, "boot.initrd"),
-      ...(kernel === null && { firmware: await (usesUefi(config) ? uefiFirmware(resources) : resources.firmware()) }),
+      ...(kernel === null && { firmware: await resources.firmware() }),
       disks,
       opticalDrives: config.opticalDrives,
       hubSocket: await this.#hubSocket(config),
@@ -305,10 +309,6 @@ export class Lifecycle {
       startPaused: savedState !== null,
     };
   }
-}
-
-async function uefiFirmware(resources: ServiceContext["resources"]): Promise<NonNullable<StartRequest["firmware"]>> {
-  return { kind: "uefi", codeFile: (await resources.uefi()).codeFile };
 }
 
 async function recordOutcome(machine: Machine, outcome: VmOutcome): Promise<void> {
