@@ -39,7 +39,7 @@ export function prepare(s: Situation): void {
   if (/^(PUSH|POP|PUSHA|POPA|PUSHF|POPF|CALL|RET|ENTER|LEAVE)$/.test(mnemonic)) prepareStack(s);
   if (/^(CALL|JMP)$/.test(mnemonic)) prepareIndirect(s);
   if (/^V?MASKMOV(Q|DQU)$/.test(mnemonic)) setGeneral(s, RDI, windowOffsetOf(s.mode) + BigInt(300 + random.below(100)));
-  if (/^(LDMXCSR)$/.test(mnemonic))
+  if (/^V?LDMXCSR$/.test(mnemonic))
     write(s, s.offset, 4, BigInt(random.bits32() & (random.chance(80) ? 0xffff : 0x1ffff)));
   if (/GATHER/.test(mnemonic)) prepareGather(s);
   if (mnemonic === "BOUND") prepareBound(s);

@@ -57,6 +57,8 @@ const INSTRUCTIONS = {
   clwb: leaf7("ebx", 24),
   sha: leaf7("ebx", 29),
   rdpid: leaf7("ecx", 22),
+  vaes: leaf7("ecx", 9),
+  vpclmulqdq: leaf7("ecx", 10),
   xsaveopt: extendedState(0),
   xsavec: extendedState(1),
   lahf64: extended("ecx", 0),

@@ -28,7 +28,10 @@ const V3 = [
 ] satisfies readonly FeatureName[];
 
 /** Everything there is. */
-const MAX = [...V3, ...(["adx", "clflushopt", "clwb", "rdpid", "smap"] as const)] satisfies readonly FeatureName[];
+const MAX = [
+  ...V3,
+  ...(["adx", "clflushopt", "clwb", "rdpid", "smap", "vaes", "vpclmulqdq"] as const),
+] satisfies readonly FeatureName[];
 
 const LISTS = { baseline: BASELINE, "x86-64-v2": V2, "x86-64-v3": V3, max: MAX } as const;
 

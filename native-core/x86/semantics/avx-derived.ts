@@ -27,6 +27,8 @@ function forms(mnemonics: string, lengths: Lengths, form: Omit<VexForm, "length"
 }
 
 function featureOf(mnemonic: string, length: VexForm["length"]): CpuidFeature {
+  if (length === "256" && mnemonic.startsWith("AES")) return "vaes";
+  if (length === "256" && mnemonic === "PCLMULQDQ") return "vpclmulqdq";
   return length === "256" && INTEGER.test(mnemonic) ? "avx2" : "avx";
 }
 
@@ -140,7 +142,8 @@ export const AVX_DERIVED_ROWS: readonly InstructionRow[] = [
   ...unary("both", "PSHUFD PSHUFHW PSHUFLW PABSB PABSW PABSD"),
   ...unary("128", "PEXTRW PEXTRB PEXTRD EXTRACTPS PHMINPOSUW AESIMC AESKEYGENASSIST"),
   ...unary("128", "PCMPESTRI PCMPESTRM PCMPISTRI PCMPISTRM PTEST"),
-  ...binary("128", "PINSRW PINSRB PINSRD INSERTPS AESENC AESENCLAST AESDEC AESDECLAST PCLMULQDQ"),
+  ...binary("128", "PINSRW PINSRB PINSRD INSERTPS"),
+  ...binary("both", "AESENC AESENCLAST AESDEC AESDECLAST PCLMULQDQ"),
 
   // integers
   ...binary("both", "ANDPS ANDPD ANDNPS ANDNPD ORPS ORPD XORPS XORPD PAND PANDN POR PXOR"),
