@@ -10,6 +10,9 @@ export const POWER_MANAGEMENT_FUNCTION = 3;
 /** Base of the I/O space of the registers, bit 0 = it is I/O space; and whether it is decoded. */
 const PMBA = 0x40;
 const PMBA_IO = 1;
+/** Device activity B: says that system management mode was set up. There is none, and firmware must not wait for it. */
+const DEVACTB = 0x58;
+const DEVACTB_APMC_ENABLE = 1 << 25;
 const PMREGMISC = 0x80;
 const PMIOSE = 1;
 
@@ -21,6 +24,7 @@ export class PowerManagement implements Device<PciFunctionState> {
 
   constructor() {
     this.pci.addRegister(PMBA, 4, ACPI_PM_PORT | PMBA_IO, 0);
+    this.pci.addRegister(DEVACTB, 4, DEVACTB_APMC_ENABLE, 0);
     this.pci.addRegister(PMREGMISC, 1, PMIOSE, 0);
     this.stateSchema = this.pci.stateSchema;
   }
