@@ -1,5 +1,6 @@
 // What a machine starts with: a Linux kernel of the user's, or the PC's firmware, which finds a system on disks and discs.
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { assert } from "../common/assert.ts";
 import type { Firmware } from "../firmware/firmware.ts";
@@ -29,9 +30,35 @@ export async function bootLoader(request: StartRequest): Promise<Firmware> {
       bootMenuMs: Math.round(config.boot.menuSeconds * 1000),
     });
   }
+  const { commandLine } = config.boot;
+  // A machine that continues needs its kernel when it is reset, if ever: reading it would be a good part of the time until it runs.
+  if (request.restoreFrom !== null) return lateLinuxBoot(kernelFile, initrdFile, commandLine, memoryBytes);
   const kernel = await bootFile(kernelFile, "boot.kernel");
   const initrd = initrdFile === null ? undefined : await bootFile(initrdFile, "boot.initrd");
-  return new LinuxBoot({ kernel, initrd, commandLine: config.boot.commandLine, memoryBytes });
+  return new LinuxBoot({ kernel, initrd, commandLine, memoryBytes });
+}
+
+/** Main has looked that the files are there; should they be gone at the reset, the machine ends and says so. */
+function lateLinuxBoot(
+  kernelFile: string,
+  initrdFile: string | null,
+  commandLine: string,
+  memoryBytes: number,
+): Firmware {
+  const read = (file: string, field: string) => {
+    try {
+      return { file, bytes: new Uint8Array(readFileSync(file)) };
+    } catch (error) {
+      throw fileError(error, file, { field, consequence: "The machine was stopped." });
+    }
+  };
+  return {
+    start(target) {
+      const kernel = read(kernelFile, "boot.kernel");
+      const initrd = initrdFile === null ? undefined : read(initrdFile, "boot.initrd");
+      new LinuxBoot({ kernel, initrd, commandLine, memoryBytes }).start(target);
+    },
+  };
 }
 
 async function bootFile(file: string, field: string): Promise<{ file: string; bytes: Uint8Array }> {
