@@ -8,7 +8,6 @@ import { parseGrant } from "../network/reach-policy.ts";
 export const ADAPTERS_MAX = 8;
 export const ADAPTER_MODELS = ["virtio", "e1000"] as const;
 export const NETWORK_KINDS = ["nat", "internal", "host-only", "none"] as const;
-export type NetworkKind = (typeof NETWORK_KINDS)[number];
 
 const port = z.int().min(1, "ports start at 1").max(65_535, "ports end at 65535");
 const isAddress = (text: string) => parseAddress(text) !== undefined;

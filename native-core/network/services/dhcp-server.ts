@@ -1,5 +1,5 @@
 // A DHCP server for one small network (RFC 2131 4.3): an address from its pool for each adapter, the same one as long as there is room.
-import { sameAddress } from "../addresses.ts";
+import { formatMac, sameAddress } from "../addresses.ts";
 import {
   buildDhcp,
   DHCP_OPTION,
@@ -90,7 +90,7 @@ export class DhcpServer {
     if (!address) return undefined;
     this.#leases.delete(mac);
     this.#leases.set(mac, {
-      mac: Array.from(request.mac, (byte) => byte.toString(16).padStart(2, "0")).join(":"),
+      mac: formatMac(request.mac),
       address,
       hostName: request.hostName,
       expiresMs: this.#options.nowMs() + LEASE_SECONDS * 1000,

@@ -3,7 +3,7 @@ import { Button } from "@blueprintjs/core";
 import { PlusIcon } from "@blueprintjs/icons";
 import { useController } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import { ADAPTERS_MAX, type AdapterConfig } from "../../../native-core/config/network-settings.ts";
+import { ADAPTERS_MAX, type AdapterConfig, adaptersSchema } from "../../../native-core/config/network-settings.ts";
 import { fieldText } from "../../forms/schema-fields.ts";
 import { isOff } from "../machines/rules.ts";
 import type { EditorProps } from "../settings/editors.ts";
@@ -17,7 +17,8 @@ export function AdaptersEditor({ control, field: declared, machine }: EditorProp
   const { field, fieldState } = useController({ control, name: "adapters" });
   const adapters: readonly AdapterConfig[] = field.value;
   const hardwareLocked = !isOff(machine.state);
-  const problem = errorMessage(fieldState.error);
+  // Asked of the schema itself: the form's own check of so deep a value comes only with the next change.
+  const problem = adaptersSchema.safeParse(adapters).error?.issues[0]?.message ?? errorMessage(fieldState.error);
   return (
     <div className="card-list" data-field="adapters">
       <p className="field-help">{fieldText(declared, "help")}</p>

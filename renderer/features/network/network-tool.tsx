@@ -1,7 +1,7 @@
 // Network: every network with the adapters plugged into it, their traffic and addresses; cables and captures are switched here.
 import { Button, Switch, Tag } from "@blueprintjs/core";
 import { RecordIcon, StopIcon } from "@blueprintjs/icons";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { MachineDetails, NetworkView } from "../../../main/contract/schemas.ts";
 import type { AdapterStatus } from "../../../native-core/protocol/network.ts";
@@ -41,6 +41,8 @@ interface MemberProps {
 function MemberRow({ member, overview, lease }: MemberProps) {
   const { t } = useTranslation();
   const { machineId, adapterId } = member;
+  const queries = useQueryClient();
+  const refresh = () => void queries.invalidateQueries({ queryKey: keys.networks });
   const machine = overview.machines.get(machineId);
   const adapter = machine?.details.config.adapters.find(({ id }) => id === adapterId);
   const status = machine?.status.find(({ id }) => id === adapterId);
@@ -73,7 +75,9 @@ function MemberRow({ member, overview, lease }: MemberProps) {
         <Switch
           aria-label={t("network.cableOf", { label })}
           checked={adapter.connected}
-          onChange={(event) => void changeAdapter(machineId, adapterId, { connected: event.currentTarget.checked })}
+          onChange={(event) =>
+            void changeAdapter(machineId, adapterId, { connected: event.currentTarget.checked }).then(refresh)
+          }
         />
       </td>
       <td className="number">{counters && formatBytes(counters.receivedBytes)}</td>
@@ -89,7 +93,7 @@ function MemberRow({ member, overview, lease }: MemberProps) {
           text={status?.capture ? formatBytes(status.capture.bytes) : undefined}
           title={status?.capture?.file}
           disabled={!isLive(machine.details.state)}
-          onClick={() => void toggleCapture(machineId, adapterId, !status?.capture)}
+          onClick={() => void toggleCapture(machineId, adapterId, !status?.capture).then(refresh)}
         />
       </td>
     </tr>

@@ -1,0 +1,75 @@
+// Networks in the interface, on the real host with the scripted guest.
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { machineRow, showPane, waitForState } from "./support/actions.ts";
+import { launchBrowser, openPage } from "./support/browser.ts";
+import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+const NAME = "Starter Linux";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+let browser: Browser;
+let host: TestHost;
+let page: Page;
+let problems: string[];
+
+beforeAll(async () => {
+  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
+  ({ page, problems } = await openPage(browser, host.entryUrl()));
+  await page.getByRole("button", { name: "Start a Linux machine" }).click();
+  await waitForState(page, NAME, "Running");
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.close();
+});
+
+const settings = () => page.getByRole("dialog", { name: `Settings of ${NAME}` });
+
+test("Details show what an adapter is plugged into, and lead to its settings", async () => {
+  await showPane(page, "Details");
+  await page.getByRole("region", { name: "Network" }).getByRole("button", { name: "NAT" }).click();
+  await settings().getByRole("combobox", { name: "nic0 is plugged into" }).waitFor();
+});
+
+test("a forward, a rule and another network are set while the machine runs", async () => {
+  const dialog = settings();
+  await dialog.getByRole("combobox", { name: "nic0 is plugged into" }).selectOption("host-only");
+  await dialog.getByRole("textbox", { name: "Name of the network" }).fill("office");
+  await dialog.getByRole("button", { name: "More" }).click();
+  await dialog.getByRole("button", { name: "Add Forward" }).click();
+  await dialog.getByRole("spinbutton", { name: "Port on this computer" }).fill("2222");
+  await dialog.getByRole("spinbutton", { name: "Port in the machine" }).fill("22");
+  await dialog.getByRole("button", { name: "Add Rule" }).click();
+  await dialog.getByRole("textbox", { name: "Address of the other end" }).fill("10.0.0.0/33");
+  await dialog.getByRole("alert").filter({ hasText: "an address or a range" }).waitFor();
+  await dialog.getByRole("textbox", { name: "Address of the other end" }).fill("10.0.0.0/8");
+  await dialog.getByRole("button", { name: "OK" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const box = page.getByRole("region", { name: "Network" });
+  await box.getByText("Host-only network “office”").waitFor();
+  await box.getByText("tcp 127.0.0.1:2222 → 22").waitFor();
+});
+
+test("the Network tool shows who is plugged in where, and pulls cables", async () => {
+  await page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Network" }).click();
+  const network = page.getByRole("region", { name: "Host-only network “office”" });
+  await network.getByRole("row", { name: new RegExp(NAME) }).waitFor();
+  const cable = network.getByRole("checkbox", { name: `Cable of nic0 of ${NAME}` });
+  await expect.poll(() => cable.isChecked()).toBe(true);
+  await cable.click({ force: true });
+  await expect.poll(() => cable.isChecked()).toBe(false);
+  await network.getByRole("button", { name: `Capture nic0 of ${NAME}` }).click();
+  await page.getByText("Capturing packets").first().waitFor();
+});
+
+test("is usable without a mouse and for screen readers", async () => {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  expect(grave.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+  await machineRow(page, NAME).click();
+  expect(problems).toEqual([]);
+});
