@@ -25,11 +25,14 @@ export type SegmentPart = keyof typeof SEGMENT_FIELDS;
 export class CpuState {
   readonly #view: DataView;
   readonly #base: number;
+  /** The whole state, for what moves much of it at once. */
+  readonly words: Int32Array;
 
   /** `buffer` holds the state at `base`; memory 0 never grows after it is made, so the view stays valid. */
   constructor(buffer: ArrayBuffer, base = 0) {
     this.#view = new DataView(buffer, base, STATE_SIZE);
     this.#base = base;
+    this.words = new Int32Array(buffer, base, STATE_SIZE / 4);
   }
 
   get bytes(): Uint8Array {

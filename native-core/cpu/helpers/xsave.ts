@@ -8,6 +8,7 @@ import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import type { CpuState } from "../cpu-state.ts";
 import {
   IMAGE_OFFSET,
+  isX87InUse,
   LEGACY_IMAGE_SIZE,
   mxcsrOf,
   restoreVectors,
@@ -15,6 +16,7 @@ import {
   saveMxcsr,
   saveVectors,
   saveX87,
+  vectorsInUse,
 } from "./state-image.ts";
 import { X87 } from "./x87-state.ts";
 
@@ -34,17 +36,16 @@ const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /** Components that are not in their initial state (XINUSE). */
 function componentsInUse(state: CpuState): bigint {
-  let inUse = 0n;
-  const x87 = new X87(state);
-  const pointers = state.get(STATE.x87Ip) | state.get(STATE.x87Dp) | state.get(STATE.x87Opcode);
-  if (x87.control !== 0x37f || x87.status !== 0 || x87.abridgedTag !== 0 || pointers !== 0n) inUse |= X87_STATE;
-  for (let n = 0; n < 8; n++) if (x87.readPhysical(n) !== 0n) inUse |= X87_STATE;
-  for (let n = 0; n < MAX_REGISTERS; n++) {
-    if (state.vector(n) !== 0n) inUse |= SSE_STATE;
-    if (state.vectorUpper(n) !== 0n) inUse |= AVX_STATE;
-  }
-  return inUse;
+  return (
+    (isX87InUse(state) ? X87_STATE : 0n) |
+    (vectorsInUse(state, MAX_REGISTERS, false) ? SSE_STATE : 0n) |
+    (vectorsInUse(state, MAX_REGISTERS, true) ? AVX_STATE : 0n)
+  );
 }
+
+/** Where images are put together and taken apart. */
+const scratch = new Uint8Array(IMAGE_SIZE);
+const zeros = new Uint8Array(MAX_REGISTERS * 16);
 
 type Style = "plain" | "optimized" | "compacted";
 
@@ -59,28 +60,29 @@ const save =
     const inUse = componentsInUse(state);
     const written = style === "plain" ? components : components & inUse;
     const count = Number(registers);
-    const image = new Uint8Array(IMAGE_SIZE);
-    const write = (offset: number, size: number): void =>
-      memory.writeBytes(u64(address + BigInt(offset)), image.subarray(offset, offset + size));
+    const write = (from: number, to: number): void =>
+      memory.writeBytes(u64(address + BigInt(from)), scratch.subarray(from, to));
     const header = style === "compacted" ? 0n : memory.read(u64(address + BigInt(HEADER.offset)), 8);
 
-    if (written & X87_STATE) {
-      saveX87(state, image, wide !== 0n);
-      write(0, IMAGE_OFFSET.mxcsr);
-      write(IMAGE_OFFSET.x87Registers, IMAGE_OFFSET.vectors - IMAGE_OFFSET.x87Registers);
-    }
+    const { mxcsr, x87Registers, vectors } = IMAGE_OFFSET;
+    const vectorsEnd = vectors + count * 16;
+    const hasX87 = (written & X87_STATE) !== 0n;
+    const hasSse = (written & SSE_STATE) !== 0n;
     // MXCSR goes with SSE in the compacted format, else with either.
-    if (style === "compacted" ? written & SSE_STATE : components & (SSE_STATE | AVX_STATE)) {
-      saveMxcsr(state, image);
-      write(IMAGE_OFFSET.mxcsr, 8);
-    }
-    if (written & SSE_STATE) {
-      saveVectors(state, image, IMAGE_OFFSET.vectors, count);
-      write(IMAGE_OFFSET.vectors, count * 16);
+    const hasMxcsr = style === "compacted" ? hasSse : (components & (SSE_STATE | AVX_STATE)) !== 0n;
+    if (hasX87) saveX87(state, scratch, wide !== 0n);
+    if (hasMxcsr) saveMxcsr(state, scratch);
+    if (hasSse) saveVectors(state, scratch, vectors, count);
+    if (hasX87 && hasMxcsr && hasSse) write(0, vectorsEnd);
+    else {
+      if (hasX87) write(0, mxcsr);
+      if (hasMxcsr) write(mxcsr, x87Registers);
+      if (hasX87) write(x87Registers, vectors);
+      if (hasSse) write(vectors, vectorsEnd);
     }
     if (written & AVX_STATE) {
-      saveVectors(state, image, UPPER_HALVES, count, true);
-      write(UPPER_HALVES, count * 16);
+      saveVectors(state, scratch, UPPER_HALVES, count, true);
+      write(UPPER_HALVES, UPPER_HALVES + count * 16);
     }
     memory.write(u64(address + BigInt(HEADER.offset)), 8, (header & ~components) | (inUse & components));
     if (style === "compacted") memory.write(u64(address + BigInt(HEADER.offset + 8)), 8, COMPACTED | components);
@@ -116,7 +118,7 @@ const restore: Helper = (cpu, address = 0n, requested = 0n, wide = 0n, registers
   const components = requested & state.get(STATE.xcr0);
   const loaded = components & present;
   const count = Number(registers);
-  const image = new Uint8Array(components & AVX_STATE ? UPPER_HALVES + count * 16 : LEGACY_IMAGE_SIZE);
+  const image = scratch.subarray(0, loaded & AVX_STATE ? UPPER_HALVES + count * 16 : LEGACY_IMAGE_SIZE);
   memory.readBytes(u64(address), image);
 
   const loadsMxcsr = compacted ? components & SSE_STATE : components & (SSE_STATE | AVX_STATE);
@@ -127,7 +129,6 @@ const restore: Helper = (cpu, address = 0n, requested = 0n, wide = 0n, registers
 
   if (loaded & X87_STATE) restoreX87(state, image, wide !== 0n);
   else if (components & X87_STATE) initializeX87(state);
-  const zeros = new Uint8Array(MAX_REGISTERS * 16);
   if (loaded & SSE_STATE) restoreVectors(state, image, IMAGE_OFFSET.vectors, count);
   else if (components & SSE_STATE) restoreVectors(state, zeros, 0, count);
   if (loaded & AVX_STATE) restoreVectors(state, image, UPPER_HALVES, count, true);
