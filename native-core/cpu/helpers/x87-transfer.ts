@@ -204,6 +204,12 @@ const storeRegister = (pop: boolean): Helper =>
     if (pop) x87.pop();
   });
 
+/** FSTP D9 /3, known as FSTPNCE: an empty ST(0) is no underflow, and nothing is stored. */
+const storeUnchecked: Helper = instruction((x87, _cpu, n = 0n) => {
+  if (!x87.isEmpty(0)) x87.write(Number(n), x87.read(0));
+  x87.pop();
+});
+
 const exchange: Helper = instruction((x87, _cpu, n = 0n) => {
   const i = Number(n);
   if ((x87.isEmpty(0) || x87.isEmpty(i)) && !x87.underflow()) return;
@@ -250,6 +256,7 @@ export const X87_TRANSFER_HELPERS: Record<string, Helper> = {
   x87_truncate_pop_i64: store(toInteger(64, TRUNCATE), 8, 1n << 63n)(true),
   x87_store_register: storeRegister(false),
   x87_store_pop_register: storeRegister(true),
+  x87_store_pop_unchecked: storeUnchecked,
   x87_exchange: exchange,
   x87_move_if: moveIf,
   x87_free: free(false),

@@ -109,8 +109,19 @@ function registerNumber(i: InstructionBuilder, n: number): Value {
   return i.field(operand.selector.field);
 }
 
+/** CR0, CR2, CR3, CR4, CR8. */
+const CONTROL_REGISTERS = 0x11d;
+
+/** A control register that does not exist is #UD whatever the privilege; debug registers are looked at later. */
+function requireRegister(i: InstructionBuilder, n: number): void {
+  if (i.operand(n).kind !== "control") return;
+  const bit = i.shrU(i.i64(CONTROL_REGISTERS), registerNumber(i, n));
+  i.if(i.isZero(i.and(bit, i.i64(1))), () => i.raise(INVALID_OPCODE));
+}
+
 function readSpecial(helper: string): Semantics {
   return (i) => {
+    requireRegister(i, 1);
     requireSupervisor(i);
     i.write(0, i.callHelper(helper, [registerNumber(i, 1)]));
   };
@@ -118,6 +129,7 @@ function readSpecial(helper: string): Semantics {
 
 function writeSpecial(helper: string): Semantics {
   return (i) => {
+    requireRegister(i, 0);
     requireSupervisor(i);
     i.callHelper(helper, [registerNumber(i, 0), i.read(1)]);
     leaveToNext(i);
@@ -139,6 +151,18 @@ const writeMsr: Semantics = (i) => {
   const value = i.or(i.shl(i.readGeneral(GPR.RDX, 4), i.i64(32)), i.readGeneral(GPR.RAX, 4));
   i.callHelper("writeMsr", [i.readGeneral(GPR.RCX, 4), value]);
   i.leave({ to: "next" });
+};
+
+const CR4_PCE = 0x100;
+/** Counters of AMD family 0Fh, which count nothing (helpers/msr.ts). */
+const COUNTERS = 4;
+
+const readCounter: Semantics = (i) => {
+  const enabled = i.isNonZero(i.and(i.readState(STATE.cr4), i.i64(CR4_PCE)));
+  const allowed = i.pure("i32.or", [enabled, i.isZero(i.readState(STATE.cpl))]);
+  const exists = i.ltU(i.readGeneral(GPR.RCX, 4), i.i64(COUNTERS));
+  i.if(i.pure("i32.eqz", [i.pure("i32.and", [allowed, exists])]), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+  writePair(i, i.i64(0));
 };
 
 const readTsc: Semantics = (i) => writePair(i, i.callHelper("readTsc"));
@@ -296,6 +320,7 @@ export const SYSTEM_ROWS: readonly InstructionRow[] = [
   row("WRMSR", "0F 30", "", writeMsr, PRIVILEGED_END),
   row("RDTSC", "0F 31", "", readTsc, SYSTEM),
   row("RDMSR", "0F 32", "", readMsr, PRIVILEGED),
+  row("RDPMC", "0F 33", "", readCounter, SYSTEM),
   row("CPUID", "0F A2", "", identify, SYSTEM),
   row("CLFLUSH", "NP 0F AE /7", "M", probe, { feature: "clflush" }),
   row("CLFLUSHOPT", "66 0F AE /7", "M", probe, { feature: "clflushopt" }),

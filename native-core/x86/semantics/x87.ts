@@ -158,6 +158,18 @@ const storeRows: InstructionRow[] = [
   row("FDECSTP", "D9 F6", "", plain("x87_decrement_top"), X87),
 ];
 
+/** Second encodings that no manual of today lists; processors execute them, and old programs use some. */
+const aliasRows: InstructionRow[] = [
+  row("FSTP", "D9 /3", "STi", withRegister("x87_store_pop_unchecked", 0), X87),
+  row("FCOM", "DC /2", "ST,STi", withRegister("x87_com", 1), X87),
+  row("FCOMP", "DC /3", "ST,STi", withRegister("x87_com_pop", 1), X87),
+  row("FXCH", "DD /1", "STi", withRegister("x87_exchange", 0), X87),
+  row("FCOMP", "DE /2", "ST,STi", withRegister("x87_com_pop", 1), X87),
+  row("FXCH", "DF /1", "STi", withRegister("x87_exchange", 0), X87),
+  row("FSTP", "DF /2", "STi", withRegister("x87_store_pop_register", 0), X87),
+  row("FSTP", "DF /3", "STi", withRegister("x87_store_pop_register", 0), X87),
+];
+
 const conditionalRows: InstructionRow[] = [
   row("FCMOVB", "DA /0", "ST,STi", moveIf(2), { ...X87, reads: ["CF"] }),
   row("FCMOVE", "DA /1", "ST,STi", moveIf(4), { ...X87, reads: ["ZF"] }),
@@ -238,6 +250,7 @@ export const X87_ROWS: readonly InstructionRow[] = [
   ...controlRows,
   ...loadRows,
   ...storeRows,
+  ...aliasRows,
   ...conditionalRows,
   ...arithmeticRows,
   ...compareRows,
