@@ -1,6 +1,7 @@
 // The one dialog that may be open. The palette is there at once, because people type into it as it opens.
 import { lazy, Suspense } from "react";
 import CommandPalette from "../features/palette/command-palette.tsx";
+import { ErrorBoundary } from "../ui/error-boundary.tsx";
 import { closeDialog, useDialog } from "./navigation.ts";
 
 const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-dialog.tsx"));
@@ -37,8 +38,10 @@ function OpenDialog() {
 
 export function Dialogs() {
   return (
-    <Suspense fallback={null}>
-      <OpenDialog />
-    </Suspense>
+    <ErrorBoundary>
+      <Suspense fallback={null}>
+        <OpenDialog />
+      </Suspense>
+    </ErrorBoundary>
   );
 }

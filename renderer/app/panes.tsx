@@ -5,6 +5,7 @@ import type { MachineSummary } from "../../main/contract/schemas.ts";
 import { DetailsPane } from "../features/details/details-pane.tsx";
 import { LogsPane } from "../features/logs/logs-pane.tsx";
 import { SnapshotsPane } from "../features/snapshots/snapshots-pane.tsx";
+import { ErrorBoundary } from "../ui/error-boundary.tsx";
 import { PANES, type Pane, showPane, usePane } from "./navigation.ts";
 
 const DisplayPane = lazy(() => import("../features/display/display-pane.tsx"));
@@ -58,9 +59,11 @@ export function Panes({ machine }: { readonly machine: MachineSummary }) {
         ))}
       </div>
       <div className="pane" id="pane" role="tabpanel" aria-labelledby={`tab-${pane}`}>
-        <Suspense fallback={null}>
-          <Content machine={machine} />
-        </Suspense>
+        <ErrorBoundary key={pane}>
+          <Suspense fallback={null}>
+            <Content machine={machine} />
+          </Suspense>
+        </ErrorBoundary>
       </div>
     </>
   );

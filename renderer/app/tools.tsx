@@ -3,6 +3,7 @@ import { DatabaseIcon, GlobeNetworkIcon, HomeIcon, TimelineLineChartIcon } from 
 import { type ComponentType, type LazyExoticComponent, lazy, type ReactElement, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { HomeTool } from "../features/home/home-tool.tsx";
+import { ErrorBoundary } from "../ui/error-boundary.tsx";
 import { showTool, TOOLS, type Tool, useTool } from "./navigation.ts";
 import "./tools.css";
 
@@ -47,9 +48,11 @@ export function ToolView({ tool }: { readonly tool: Tool }) {
   const Component = ENTRIES[tool].component;
   return (
     <section className="pane" aria-label={t(`tool.${tool}`)}>
-      <Suspense fallback={null}>
-        <Component />
-      </Suspense>
+      <ErrorBoundary key={tool}>
+        <Suspense fallback={null}>
+          <Component />
+        </Suspense>
+      </ErrorBoundary>
     </section>
   );
 }

@@ -26,6 +26,10 @@ export const deConfig: ConfigTexts = {
     ],
     "boot.initrd": ["Initiale RAM-Disk", "Wird neben den Kernel geladen; kann wegbleiben."],
     "boot.commandLine": ["Befehlszeile", "Parameter für den Kernel, etwa root=/dev/vda console=ttyS0."],
+    "boot.firmware": [
+      "Firmware",
+      "Was das System auf einer Platte oder einem Medium startet: ein PC-BIOS oder UEFI mit eigenen Variablen der Maschine.",
+    ],
     "boot.order": [
       "Startreihenfolge",
       "Wo die Firmware ein System sucht, das Liebste zuerst. Was fehlt, kommt zuletzt.",

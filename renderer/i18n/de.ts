@@ -82,6 +82,9 @@ export const de = {
     command: "„{{command}}“ ist bei {{name}} fehlgeschlagen",
     aborted: "{{name}} ist unerwartet stehen geblieben",
     generic: "Das hat nicht geklappt",
+    part: "Dieser Teil des Fensters ist ausgefallen",
+    partBody: "Das ist ein Fehler des Programms; Ihre Maschinen sind davon nicht berührt.",
+    again: "Noch einmal versuchen",
     file: "Datei",
     field: "Einstellung",
     consequence: "Folge",
@@ -432,7 +435,7 @@ export const de = {
     cableOf: "Kabel von {{label}}",
     more: "Mehr",
     model: "Modell",
-    models: { virtio: "virtio" },
+    models: { virtio: "virtio", e1000: "Intel 82540EM (e1000)" },
     mac: "Adresse (MAC)",
     reach: "Darf außerdem erreichen",
     reachHelp:

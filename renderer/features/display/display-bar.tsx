@@ -1,6 +1,6 @@
 // Over the screen: scaling, keys for the guest, screenshot and recording, full screen. In full screen it slides away until the pointer
 // meets the edge.
-import { Button, Menu, MenuDivider, MenuItem, Popover, SegmentedControl } from "@blueprintjs/core";
+import { Button, Menu, MenuDivider, MenuItem, SegmentedControl } from "@blueprintjs/core";
 import {
   ApplicationIcon,
   CameraIcon,
@@ -16,6 +16,7 @@ import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
+import { DropDown } from "../../ui/drop-down.tsx";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { openMachineWindow } from "../machine-window/open-window.ts";
 import { SCALE_MODES } from "./host-commands.ts";
@@ -95,7 +96,7 @@ export function DisplayBar(props: Props) {
       <span className="muted display-mode-help">{t(`display.modeHelp.${mode}`)}</span>
       <span className="pane-bar-space" />
       {fullScreen && <strong>{machine.name}</strong>}
-      <Popover content={keysMenu} onClosed={focusGuest} placement="bottom-end" minimal disabled={!open}>
+      <DropDown content={keysMenu} onClosed={focusGuest} align="end" disabled={!open}>
         <Button
           variant="minimal"
           icon={<KeyCommandIcon />}
@@ -103,7 +104,7 @@ export function DisplayBar(props: Props) {
           text={t("display.keys")}
           disabled={!open}
         />
-      </Popover>
+      </DropDown>
       <IconButton
         icon={<ClipboardIcon />}
         label={t("display.paste")}

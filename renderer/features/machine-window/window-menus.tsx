@@ -1,11 +1,12 @@
 // The menus of a machine's own window, named as virtualization programs name them: Machine, View, Devices.
-import { Button, Menu, MenuDivider, MenuItem, Popover } from "@blueprintjs/core";
+import { Button, Menu, MenuDivider, MenuItem } from "@blueprintjs/core";
 import { BlankIcon, TickIcon } from "@blueprintjs/icons";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
+import { DropDown } from "../../ui/drop-down.tsx";
 import { SCALE_MODES } from "../display/host-commands.ts";
 import { saveScreenshot } from "../display/screenshot.ts";
 import { MachineMenuItems } from "../machines/machine-menu.tsx";
@@ -59,9 +60,9 @@ function DeviceItems({ machine }: Props) {
 export function WindowMenus({ machine }: Props) {
   const { t } = useTranslation();
   const menu = (name: "machine" | "view" | "devices", content: ReactElement) => (
-    <Popover key={name} content={content} placement="bottom-start" minimal>
+    <DropDown key={name} content={content} align="start">
       <Button variant="minimal" size="small" text={t(`window.${name}`)} />
-    </Popover>
+    </DropDown>
   );
   return (
     <div className="window-menus" role="toolbar" aria-label={t("window.menus")}>

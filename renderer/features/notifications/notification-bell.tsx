@@ -1,8 +1,9 @@
 // The bell: everything that was reported lately, so that a toast that went away is not lost.
-import { Button, Popover } from "@blueprintjs/core";
+import { Button } from "@blueprintjs/core";
 import { NotificationsIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import { useStore } from "../../api/store.ts";
+import { DropDown } from "../../ui/drop-down.tsx";
 import { clearNotices, notices } from "./model.ts";
 import { NoticeCard } from "./notice-card.tsx";
 
@@ -50,7 +51,7 @@ export function NotificationBell() {
     failed > 0 ? t("notices.failed", { count: failed }) : "",
   ].filter(Boolean);
   return (
-    <Popover content={<NoticeList />} placement="bottom-end" minimal>
+    <DropDown content={<NoticeList />} align="end">
       <Button
         className="bell"
         variant="minimal"
@@ -60,6 +61,6 @@ export function NotificationBell() {
         data-busy={busy > 0 || undefined}
         {...(busy + failed > 0 && { endIcon: <span className="bell-count">{busy + failed}</span> })}
       />
-    </Popover>
+    </DropDown>
   );
 }

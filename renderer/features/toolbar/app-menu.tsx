@@ -1,11 +1,12 @@
 // What belongs to the app, not to a machine: command palette, appearance, about.
-import { Button, Menu, MenuDivider, MenuItem, Popover } from "@blueprintjs/core";
+import { Button, Menu, MenuDivider, MenuItem } from "@blueprintjs/core";
 import { BlankIcon, CogIcon, InfoSignIcon, MenuIcon, SearchIcon, TickIcon, TrashIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { THEMES } from "../../app/preferences-format.ts";
 import { shortcutLabel } from "../../app/shortcuts.ts";
+import { DropDown } from "../../ui/drop-down.tsx";
 
 interface ChoiceProps {
   readonly chosen: boolean;
@@ -73,8 +74,8 @@ function AppMenuContent() {
 export function AppMenu() {
   const { t } = useTranslation();
   return (
-    <Popover content={<AppMenuContent />} placement="bottom-end" minimal>
+    <DropDown content={<AppMenuContent />} align="end">
       <Button variant="minimal" icon={<MenuIcon />} aria-label={t("toolbar.menu")} title={t("toolbar.menu")} />
-    </Popover>
+    </DropDown>
   );
 }

@@ -1,6 +1,7 @@
 // A command that loses something which can't be taken back: it says so in a popover and wants a second click there.
-import { Button, Classes, Popover } from "@blueprintjs/core";
+import { Button, Classes } from "@blueprintjs/core";
 import type { ReactElement } from "react";
+import { DropDown } from "../../ui/drop-down.tsx";
 
 interface Props {
   readonly icon: ReactElement;
@@ -18,8 +19,8 @@ export function ConfirmButton({ icon, text, warning, disabled, onConfirm }: Prop
     </div>
   );
   return (
-    <Popover content={content} placement="bottom-start" minimal disabled={disabled}>
+    <DropDown content={content} align="start" disabled={disabled}>
       <Button variant="minimal" icon={icon} text={text} title={text} disabled={disabled} />
-    </Popover>
+    </DropDown>
   );
 }

@@ -1,5 +1,5 @@
 // The tool bar over the panes: what can be done with the selected machine, most likely first.
-import { Button, ButtonGroup, Menu, MenuItem, Popover } from "@blueprintjs/core";
+import { Button, ButtonGroup, Menu, MenuItem } from "@blueprintjs/core";
 import { ApplicationIcon, CaretDownIcon, EyeOffIcon, PlusIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
@@ -13,6 +13,7 @@ import { NotificationBell } from "../notifications/notification-bell.tsx";
 import { AppMenu } from "./app-menu.tsx";
 import { ConfirmButton } from "./confirm-button.tsx";
 import "./toolbar.css";
+import { DropDown } from "../../ui/drop-down.tsx";
 
 interface CommandButtonProps {
   readonly command: MachineCommand;
@@ -56,7 +57,7 @@ function StopButton({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const possible = (["acpi", "save", "powerOff"] as const).some((command) => isAllowed(command, machine.state));
   return (
-    <Popover content={<StopMenu machine={machine} />} placement="bottom-start" minimal disabled={!possible}>
+    <DropDown content={<StopMenu machine={machine} />} align="start" disabled={!possible}>
       <Button
         variant="minimal"
         icon={COMMAND_ICONS.acpi}
@@ -64,7 +65,7 @@ function StopButton({ machine }: { readonly machine: MachineSummary }) {
         text={t("command.stop")}
         disabled={!possible}
       />
-    </Popover>
+    </DropDown>
   );
 }
 
@@ -96,9 +97,9 @@ function StartModes({ machine }: { readonly machine: MachineSummary }) {
     </Menu>
   );
   return (
-    <Popover content={content} placement="bottom-end" minimal>
+    <DropDown content={content} align="end">
       <Button intent="primary" icon={<CaretDownIcon />} aria-label={t("command.startModes")} />
-    </Popover>
+    </DropDown>
   );
 }
 

@@ -40,7 +40,6 @@ describe("German", () => {
   test("has label and explanation of every setting", () => {
     const settings = settingFields().map(({ path }) => path);
     expect(settings.filter((path) => !deConfig.fields[path])).toEqual([]);
-    expect(Object.keys(deConfig.fields).filter((path) => !settings.includes(path))).toEqual([]);
   });
 
   test("tells what is wrong with a value, with the numbers of the rule", () => {
