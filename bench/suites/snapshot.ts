@@ -1,4 +1,5 @@
-// Suite `snapshot`: a running 256 MB guest at a prompt. How long a snapshot stops it, what it writes, and how soon a restored one answers.
+// Suite `snapshot`: a running 256 MB guest at a prompt. How long a snapshot stops it, what it writes, and how soon a restored one or a fork
+// answers.
 // Ours through the app's own host and contract; QEMU through savevm and loadvm on qcow2.
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -34,6 +35,8 @@ interface Sample {
   firstTotal: number;
   secondBytes: number;
   restore: number;
+  linkedClone: number;
+  fork: number;
 }
 
 export async function snapshotSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
@@ -72,6 +75,8 @@ export async function snapshotSuite(rounds: number, progress: (text: string) => 
       row("second snapshot: guest stands still", "ms", "secondPause"),
       row("second snapshot: written", "MiB", "secondBytes", 1 << 20),
       row("restore to an answered command", "ms", "restore"),
+      row("fork of the running machine to an answered command", "ms", "fork"),
+      row("linked clone of a snapshot", "ms", "linkedClone"),
     ],
     notes: [],
   };
@@ -99,12 +104,23 @@ async function ours({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
     await client.snapshots.restore({ snapshotId: first.id, start: true });
     await client.machines.sendText({ id, text: "echo A$((40+2))\n" });
     await client.machines.waitForOutput({ id, pattern: "A42", timeoutMs: TIMEOUT_MS });
+    const restore = performance.now() - restoreStart;
+    const cloneStart = performance.now();
+    await client.machines.clone({ id, name: "clone", kind: "linked", snapshotId: first.id });
+    const linkedClone = performance.now() - cloneStart;
+    const forkStart = performance.now();
+    const [fork] = await client.machines.fork({ id });
+    if (!fork) throw new Error("there is no fork");
+    await client.machines.sendText({ id: fork.id, text: "echo B$((40+2))\n" });
+    await client.machines.waitForOutput({ id: fork.id, pattern: "B42", timeoutMs: TIMEOUT_MS });
     return {
+      linkedClone,
+      fork: performance.now() - forkStart,
       ...(first.pauseMs === null ? {} : { firstPause: first.pauseMs }),
       ...(second.pauseMs === null ? {} : { secondPause: second.pauseMs }),
       firstTotal,
       secondBytes: second.ownBytes,
-      restore: performance.now() - restoreStart,
+      restore,
     };
   } finally {
     await client.host.shutdown({ stopMachines: "power-off" }).catch(() => undefined);

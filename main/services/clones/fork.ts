@@ -3,6 +3,7 @@
 // A live snapshot is taken, the copies are linked clones of it, and the snapshot goes again: layers and memory chunks stay for as long
 // as one of the machines uses them. Should Terrarium end half-way, the snapshot is simply there.
 
+import { availableParallelism } from "node:os";
 import type { ServiceContext } from "../context.ts";
 import { failureOf } from "../failures.ts";
 import { validConfig } from "../machines/creation.ts";
@@ -56,11 +57,20 @@ export async function forkMachine(
         return made;
       });
     });
-    if (start) for (const copy of copies) await startFork(lifecycle, copy);
+    if (start) await startForks(lifecycle, copies);
     return copies;
   } finally {
     lifecycle.cancelPreparedStart();
   }
+}
+
+/** As many at once as the host has processors: starting is work for one. */
+async function startForks(lifecycle: Lifecycle, copies: readonly Machine[]): Promise<void> {
+  const waiting = copies.values();
+  const startNext = async () => {
+    for (const copy of waiting) await startFork(lifecycle, copy);
+  };
+  await Promise.all(Array.from({ length: Math.min(copies.length, availableParallelism()) }, startNext));
 }
 
 async function startFork(lifecycle: Lifecycle, copy: Machine): Promise<void> {
