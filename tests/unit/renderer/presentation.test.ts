@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { HostInfo, MachineSummary } from "../../../main/contract/schemas.ts";
-import { readPreferences } from "../../../renderer/app/preferences-format.ts";
+import {
+  changedPreferences,
+  preferencesFrom,
+  readPreferences,
+  WINDOW_KEYS,
+} from "../../../renderer/app/preferences-format.ts";
 import { diagnosticsText } from "../../../renderer/features/about/diagnostics.ts";
 import { filterLog, logText } from "../../../renderer/features/logs/log-model.ts";
 import { matchesWords } from "../../../renderer/features/palette/match.ts";
@@ -43,6 +48,20 @@ describe("remembered preferences", () => {
     const read = readPreferences(stored);
     expect(read).toMatchObject({ theme: "dark", consoleFontSize: 13, closedBoxes: [], selectedMachine: "0123" });
     expect(read).not.toHaveProperty("x");
+  });
+
+  test("what the host has is laid over what this window has, and only differences are sent back", () => {
+    const local = readPreferences(JSON.stringify({ theme: "dark", consoleFontSize: 15 }));
+    const merged = preferencesFrom({ consoleFontSize: 20, listOrder: ["a"], theme: 7 }, local);
+    expect(merged).toMatchObject({ theme: "dark", consoleFontSize: 20, listOrder: ["a"] });
+    expect(changedPreferences(local, merged)).toEqual({ consoleFontSize: 20, listOrder: ["a"] });
+    expect(changedPreferences(merged, merged)).toEqual({});
+  });
+
+  test("what belongs to one window is not followed by others", () => {
+    const keys = Object.keys(readPreferences("{}"));
+    for (const key of WINDOW_KEYS) expect(keys).toContain(key);
+    expect(WINDOW_KEYS.has("theme")).toBe(false);
   });
 
   test.each([null, "", "null", "[1]", "{broken"])("%j gives the defaults", (text) => {
