@@ -1,7 +1,17 @@
 // Segment limits of operands that no ModRM byte names: string sources and targets, the stack (found by SingleStepTests of the 80286).
 import { describe, expect, it } from "vitest";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
-import { CODE, DATA, enterProtectedMode, HANDLERS, interpreterMachine } from "../../support/cpu/long-mode.ts";
+import {
+  CODE,
+  DATA,
+  enterProtectedMode,
+  HANDLERS,
+  interpreterMachine,
+  interpreterModule,
+} from "../../support/cpu/long-mode.ts";
+
+// Generating the interpreter takes longer than a test may on a busy host.
+interpreterModule();
 
 const VECTOR_SS = 12;
 const VECTOR_GP = 13;

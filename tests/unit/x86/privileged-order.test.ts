@@ -2,7 +2,10 @@
 import { expect, it } from "vitest";
 import { VECTOR } from "../../../native-core/x86/registers.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
-import { CODE, HANDLERS, interpreterMachine } from "../../support/cpu/long-mode.ts";
+import { CODE, HANDLERS, interpreterMachine, interpreterModule } from "../../support/cpu/long-mode.ts";
+
+// Generating the interpreter takes longer than a test may on a busy host.
+interpreterModule();
 
 const [EAX, ECX, EDX] = [0, 1, 2] as const;
 const CR4_PCE = 0x100n;

@@ -127,5 +127,5 @@ describe("emitted code", () => {
 describe("the generator", () => {
   it("makes the same module every time", () => {
     expect(Buffer.compare(buildInterpreter(), buildInterpreter())).toBe(0);
-  });
+  }, 30_000);
 });
