@@ -14,6 +14,8 @@ export interface CoreExports {
   /** Empties the TLB although the mapping is the same: page flags changed. Links stay. */
   dropTranslations(): void;
   invalidatePage(linear: bigint): void;
+  /** Drops write entries of the running vCPU for a page of guest memory that holds code now. */
+  dropWriteEntries(hostPage: number): void;
   bumpGenerations(): void;
   /** Compiled regions (cpu/jit). */
   readonly regions: WebAssembly.Table;

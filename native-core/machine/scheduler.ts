@@ -13,6 +13,7 @@ const TURN_COST = 500;
 
 export class VcpuScheduler {
   readonly #vcpus: readonly Vcpu[];
+  readonly #first: Vcpu;
   #current = 0;
   /** Retired by all vCPUs but the current one. */
   #retiredByOthers = 0n;
@@ -20,6 +21,7 @@ export class VcpuScheduler {
 
   constructor(vcpus: readonly Vcpu[]) {
     this.#vcpus = vcpus;
+    this.#first = vcpus[0] as Vcpu;
   }
 
   /** Index of the vCPU whose turn it is, or was last. */
@@ -29,14 +31,15 @@ export class VcpuScheduler {
 
   /** Instructions retired by all vCPUs together. */
   get retired(): bigint {
+    // In instruction time every RDTSC asks.
+    if (this.#vcpus.length === 1) return this.#first.state.get(STATE.instructionCount);
     return this.#retiredByOthers + this.#countOf(this.#current);
   }
 
   /** Runs until all vCPUs together have used the budget, or something else ends it. "halted": none can run. */
   run(maxInstructions: number): VcpuExit {
     this.#exitRequested = false;
-    const only = this.#vcpus[0] as Vcpu;
-    if (this.#vcpus.length === 1) return only.run(maxInstructions);
+    if (this.#vcpus.length === 1) return this.#first.run(maxInstructions);
     for (let left = maxInstructions; left > 0; ) {
       const next = this.#nextRunnable();
       if (next === undefined) return "halted";

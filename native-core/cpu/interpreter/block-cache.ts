@@ -13,7 +13,7 @@ import {
   PAGE_FLAGS,
   PAGE_SHIFT,
   RIP_HASH,
-  TLB_ENTRIES,
+  TLB_BYTES,
   TLB_ENTRY,
   VCPU_AREA,
 } from "../mmu/memory-layout.ts";
@@ -53,6 +53,7 @@ export interface BlockCacheParts {
 }
 
 export class BlockCache {
+  readonly #core: CoreInstance;
   readonly #vcpus: number;
   readonly #unlink: () => void;
   readonly #running: () => number;
@@ -79,6 +80,7 @@ export class BlockCache {
 
   constructor({ core, vcpus, bytes = OPERATION_CACHE.size, unlink, running }: BlockCacheParts) {
     this.#end = OPERATION_CACHE.address + bytes;
+    this.#core = core;
     this.#vcpus = vcpus;
     this.#unlink = unlink;
     this.#running = running;
@@ -280,28 +282,29 @@ export class BlockCache {
     const vcpu = this.#running();
     const upToDate = this.#swept[vcpu] === this.#codePages++;
     if (upToDate) this.#swept[vcpu] = this.#codePages;
-    this.#emptyWriteEntries(vcpu, (entryHost) => entryHost === host);
+    this.#core.exports.dropWriteEntries(host);
   }
 
   /** To be called before a vCPU runs: pages that came to hold code while it did not must not be in its write TLB. */
   sweepWriteEntries(vcpu: number): void {
     if (this.#swept[vcpu] === this.#codePages) return;
     this.#swept[vcpu] = this.#codePages;
+    const words = this.#words;
     const flags = this.#flags;
-    this.#emptyWriteEntries(vcpu, (host) => ((flags[host >>> PAGE_SHIFT] ?? 0) & PAGE_FLAG.code) !== 0);
-  }
-
-  #emptyWriteEntries(vcpu: number, matches: (host: number) => boolean): void {
     for (const area of areasOf(vcpu)) {
-      const table = (area + AREA.write) >> 2;
-      for (let n = 0; n < TLB_ENTRIES; n++) {
-        const entry = table + (n * TLB_ENTRY.size) / 4;
-        if (!matches(this.#words[entry + TLB_ENTRY.hostPage / 4] ?? 0)) continue;
-        // The empty tag (mmu/tlb.ts).
-        this.#words[entry] = n === 0 ? -4096 : 0;
-        this.#words[entry + 1] = n === 0 ? -1 : 0;
+      const end = (area + AREA.write + TLB_BYTES) >> 2;
+      for (let entry = (area + AREA.write) >> 2; entry < end; entry += TLB_ENTRY.size / 4) {
+        const page = (words[entry + TLB_ENTRY.hostPage / 4] ?? 0) >>> PAGE_SHIFT;
+        if ((flags[page] ?? 0) & PAGE_FLAG.code) this.#emptyWriteEntry(area, entry);
       }
     }
+  }
+
+  /** The empty tag (mmu/tlb.ts); `entry` is an index of words. */
+  #emptyWriteEntry(area: number, entry: number): void {
+    const first = entry === (area + AREA.write) >> 2;
+    this.#words[entry] = first ? -4096 : 0;
+    this.#words[entry + 1] = first ? -1 : 0;
   }
 
   #codeMap(page: number): bigint {

@@ -124,6 +124,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     flush: tlb.flush,
     dropTranslations: tlb.dropTranslations,
     invalidatePage: tlb.invalidatePage,
+    dropWriteEntries: tlb.dropWriteEntries,
     bumpGenerations: tlb.bumpGenerations,
   };
   for (const [name, reference] of Object.entries(exported)) module.export(name, reference);

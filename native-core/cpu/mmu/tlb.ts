@@ -75,6 +75,8 @@ export interface TlbFunctions {
   readonly dropTranslations: FunctionReference;
   /** (linear: i64) */
   readonly invalidatePage: FunctionReference;
+  /** (hostPage: i32, an address): drops write entries of a page that holds code now. */
+  readonly dropWriteEntries: FunctionReference;
   /** Voids all links and RIP hash entries. */
   readonly bumpGenerations: FunctionReference;
 }
@@ -100,12 +102,14 @@ export function declareTlb(
     flush: module.declare("flush", ["i32"]),
     dropTranslations: module.declare("dropTranslations", []),
     invalidatePage: module.declare("invalidatePage", ["i64"]),
+    dropWriteEntries: module.declare("dropWriteEntries", ["i32"]),
     bumpGenerations: module.declare("bumpGenerations", []),
   };
   defineTranslate(module, functions.translate, physical, pageWalk, host.watchAccess);
   defineDropTranslations(module, functions.dropTranslations);
   defineFlush(module, functions);
   defineInvalidatePage(module, functions);
+  defineDropWriteEntries(module, functions.dropWriteEntries);
   const f = module.define(functions.bumpGenerations);
   for (const cell of [CELLS.localGeneration, CELLS.globalGeneration]) startGeneration(cell)(f);
   for (const filter of [FILTERS.executedPages, FILTERS.executedGlobalPages]) emptyFilter(filter)(f);
@@ -273,6 +277,22 @@ function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
     ],
   )(f);
   writeCell(CELLS.tlbLogLength, i32(0))(f);
+}
+
+function defineDropWriteEntries(module: ModuleWriter, reference: FunctionReference): void {
+  const f = module.define(reference);
+  const [host] = f.params as [Local];
+  const position = f.local("i32");
+  const end = f.local("i32");
+  for (const area of [AREA.supervisor, AREA.user]) {
+    set(position, ownAddress(i32(area + AREA.write)))(f);
+    set(end, add32(get(position), i32(TLB_BYTES)))(f);
+    loop((next) => [
+      when(eq32(load("i32.load", get(position), TLB_ENTRY.hostPage), get(host)), [emptyEntry(get(position))]),
+      set(position, add32(get(position), i32(TLB_ENTRY.size))),
+      brIf(next, op("i32.lt_u", get(position), get(end))),
+    ])(f);
+  }
 }
 
 function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): void {
