@@ -27,16 +27,33 @@ export class ByteWriter {
 
   /** Unsigned LEB128 of a value below 2^32. */
   unsigned(value: number): this {
+    this.#reserve(5);
     let rest = value;
     while (rest > 0x7f) {
-      this.byte((rest & 0x7f) | 0x80);
-      rest = Math.floor(rest / 128);
+      this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
+      // Values from 2^31 on are negative to >>, not to >>>.
+      rest >>>= 7;
     }
-    return this.byte(rest);
+    this.#bytes[this.#length++] = rest;
+    return this;
+  }
+
+  /** Signed LEB128 of a 32-bit integer. */
+  signed32(value: number): this {
+    this.#reserve(5);
+    let rest = value;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+      this.#bytes[this.#length++] = done ? low : low | 0x80;
+      if (done) return this;
+    }
   }
 
   /** Signed LEB128. */
   signed(value: bigint): this {
+    if (value === BigInt.asIntN(32, value)) return this.signed32(Number(value));
     let rest = value;
     for (;;) {
       const low = Number(rest & 0x7fn);
@@ -54,7 +71,11 @@ export class ByteWriter {
 
   /** The content preceded by its length in bytes. */
   sized(content: ByteWriter): this {
-    return this.unsigned(content.length).bytes(content.finish());
+    return this.unsigned(content.length).append(content);
+  }
+
+  append(content: ByteWriter): this {
+    return this.bytes(content.#bytes.subarray(0, content.#length));
   }
 
   /** A section or sub-section: its id, its length, its content. */

@@ -1,4 +1,4 @@
-// Writes one function body: instructions are recorded first, then encoded (module-writer.ts) or printed (printer.ts).
+// Writes one function body straight into bytes. A recording writer also keeps its instructions, to be printed (printer.ts).
 import { assert } from "../common/assert.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { OPCODES, type OpcodeName, splitOpcode } from "./opcodes.ts";
@@ -35,23 +35,40 @@ export interface BranchHint {
   readonly likely: boolean;
 }
 
+/** Of `else`, `end` and other instructions of one byte and of two: looked up for every instruction. */
+const ENCODED: ReadonlyMap<string, { readonly prefix: number | undefined; readonly opcode: number }> = new Map(
+  Object.entries(OPCODES).map(([name, code]) => [name, splitOpcode(code)]),
+);
+
 export class FunctionWriter {
   readonly name: string;
   readonly type: FunctionType;
   readonly params: readonly Local[];
   readonly #locals: Local[] = [];
-  readonly #instructions: Instruction[] = [];
+  readonly #body = new ByteWriter();
+  /** Offsets are those in #body. */
+  readonly #hints: BranchHint[] = [];
+  readonly #recorded: Instruction[] | undefined;
   readonly #free = new Map<WasmType, Local[]>();
+  #count = 0;
   #depth = 0;
 
-  constructor(name: string, type: FunctionType) {
+  constructor(name: string, type: FunctionType, recording = false) {
     this.name = name;
     this.type = type;
     this.params = type.params.map((param, index) => ({ index, type: param }));
+    this.#recorded = recording ? [] : undefined;
   }
 
+  /** Number of instructions written. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What a recording writer has written. */
   get instructions(): readonly Instruction[] {
-    return this.#instructions;
+    assert(this.#recorded, `${this.name} is recorded`);
+    return this.#recorded;
   }
 
   get locals(): readonly Local[] {
@@ -80,12 +97,25 @@ export class FunctionWriter {
 
   // --- instructions ------------------------------------------------------------------------------------------------------
 
-  emit(name: OpcodeName, immediate: Immediate = NONE, likely?: boolean): void {
-    this.#instructions.push(likely === undefined ? { name, immediate } : { name, immediate, likely });
+  /** An instruction without immediates. */
+  emit(name: OpcodeName, likely?: boolean): void {
+    this.#begin(name, likely);
+    this.#recorded?.push(hinted({ name, immediate: NONE }, likely));
   }
 
-  index(name: OpcodeName, ...values: number[]): void {
-    this.emit(name, { kind: "index", values });
+  /** The opcode; the caller writes what follows it. */
+  #begin(name: OpcodeName, likely?: boolean): ByteWriter {
+    const body = this.#body;
+    this.#count++;
+    if (likely !== undefined) this.#hints.push({ offset: body.length, likely });
+    const { prefix, opcode } = ENCODED.get(name) as { prefix: number | undefined; opcode: number };
+    return prefix === undefined ? body.byte(opcode) : body.byte(prefix).unsigned(opcode);
+  }
+
+  index(name: OpcodeName, first: number, second?: number): void {
+    const body = this.#begin(name).unsigned(first);
+    if (second !== undefined) body.unsigned(second);
+    this.#recorded?.push({ name, immediate: indices(first, second) });
   }
 
   get(local: Local): void {
@@ -101,23 +131,26 @@ export class FunctionWriter {
   }
 
   i32(value: number): void {
-    this.emit("i32.const", { kind: "signed", value: BigInt(value | 0) });
+    this.#begin("i32.const").signed32(value | 0);
+    this.#recorded?.push({ name: "i32.const", immediate: { kind: "signed", value: BigInt(value | 0) } });
   }
 
   i64(value: bigint): void {
-    this.emit("i64.const", { kind: "signed", value: BigInt.asIntN(64, value) });
+    const signed = BigInt.asIntN(64, value);
+    this.#begin("i64.const").signed(signed);
+    this.#recorded?.push({ name: "i64.const", immediate: { kind: "signed", value: signed } });
   }
 
   f32(value: number): void {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
-    this.emit("f32.const", { kind: "bytes", bytes });
+    this.#bytes("f32.const", bytes);
   }
 
   f64(value: number): void {
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setFloat64(0, value, true);
-    this.emit("f64.const", { kind: "bytes", bytes });
+    this.#bytes("f64.const", bytes);
   }
 
   /** Lane 0 lowest. */
@@ -126,16 +159,26 @@ export class FunctionWriter {
     const view = new DataView(bytes.buffer);
     view.setBigUint64(0, BigInt.asUintN(64, value), true);
     view.setBigUint64(8, BigInt.asUintN(64, value >> 64n), true);
-    this.emit("v128.const", { kind: "bytes", bytes });
+    this.#bytes("v128.const", bytes);
+  }
+
+  #bytes(name: OpcodeName, bytes: Uint8Array): void {
+    this.#begin(name).bytes(bytes);
+    this.#recorded?.push({ name, immediate: { kind: "bytes", bytes } });
   }
 
   /** A load or store. No alignment is promised: emulated accesses have none, and engines ignore it on the hosts that matter. */
   access(name: OpcodeName, memory: number, offset: number): void {
-    this.emit(name, { kind: "memory", alignment: 0, memory, offset });
+    const body = this.#begin(name);
+    // Bit 6 of the alignment says that a memory index follows (multi-memory).
+    if (memory === 0) body.byte(0);
+    else body.byte(0x40).unsigned(memory);
+    body.unsigned(offset);
+    this.#recorded?.push({ name, immediate: { kind: "memory", alignment: 0, memory, offset } });
   }
 
   lanes(name: OpcodeName, lanes: readonly number[]): void {
-    this.emit(name, { kind: "bytes", bytes: Uint8Array.from(lanes) });
+    this.#bytes(name, Uint8Array.from(lanes));
   }
 
   call(callee: FunctionReference): void {
@@ -149,7 +192,8 @@ export class FunctionWriter {
   // --- structured control --------------------------------------------------------------------------------------------------
 
   open(name: "block" | "loop" | "if", type?: WasmType, likely?: boolean): Label {
-    this.emit(name, { kind: "blockType", type }, likely);
+    this.#begin(name, likely).byte(type ? TYPE_CODES[type] : 0x40);
+    this.#recorded?.push(hinted({ name, immediate: { kind: "blockType", type } }, likely));
     return { depth: ++this.#depth };
   }
 
@@ -168,12 +212,17 @@ export class FunctionWriter {
   }
 
   brIf(label: Label, likely?: boolean): void {
-    this.emit("br_if", { kind: "index", values: [this.#relative(label)] }, likely);
+    const depth = this.#relative(label);
+    this.#begin("br_if", likely).unsigned(depth);
+    this.#recorded?.push(hinted({ name: "br_if", immediate: indices(depth) }, likely));
   }
 
   /** The last target is the default. */
   brTable(targets: readonly Label[]): void {
-    this.emit("br_table", { kind: "table", targets: targets.map((label) => this.#relative(label)) });
+    const depths = targets.map((label) => this.#relative(label));
+    const body = this.#begin("br_table").unsigned(depths.length - 1);
+    for (const depth of depths) body.unsigned(depth);
+    this.#recorded?.push({ name: "br_table", immediate: { kind: "table", targets: depths } });
   }
 
   #relative(label: Label): number {
@@ -195,43 +244,16 @@ export class FunctionWriter {
     }
     body.unsigned(groups.length);
     for (const { type, count } of groups) body.unsigned(count).byte(TYPE_CODES[type]);
-    const hints: BranchHint[] = [];
-    for (const { name, immediate, likely } of this.#instructions) {
-      if (likely !== undefined) hints.push({ offset: body.length, likely });
-      const { prefix, opcode } = splitOpcode(OPCODES[name]);
-      if (prefix === undefined) body.byte(opcode);
-      else body.byte(prefix).unsigned(opcode);
-      encodeImmediate(body, immediate);
-    }
-    body.byte(OPCODES.end);
-    return { body, hints };
+    const start = body.length;
+    body.append(this.#body).byte(OPCODES.end);
+    return { body, hints: this.#hints.map(({ offset, likely }) => ({ offset: offset + start, likely })) };
   }
 }
 
-function encodeImmediate(body: ByteWriter, immediate: Immediate): void {
-  switch (immediate.kind) {
-    case "none":
-      return;
-    case "index":
-      for (const value of immediate.values) body.unsigned(value);
-      return;
-    case "signed":
-      body.signed(immediate.value);
-      return;
-    case "bytes":
-      body.bytes(immediate.bytes);
-      return;
-    case "blockType":
-      body.byte(immediate.type ? TYPE_CODES[immediate.type] : 0x40);
-      return;
-    case "memory":
-      // Bit 6 of the alignment says that a memory index follows (multi-memory).
-      if (immediate.memory === 0) body.unsigned(immediate.alignment);
-      else body.unsigned(immediate.alignment | 0x40).unsigned(immediate.memory);
-      body.unsigned(immediate.offset);
-      return;
-    case "table":
-      body.unsigned(immediate.targets.length - 1);
-      for (const target of immediate.targets) body.unsigned(target);
-  }
-}
+const indices = (first: number, second?: number): Immediate => ({
+  kind: "index",
+  values: second === undefined ? [first] : [first, second],
+});
+
+const hinted = (instruction: Instruction, likely: boolean | undefined): Instruction =>
+  likely === undefined ? instruction : { ...instruction, likely };

@@ -149,7 +149,7 @@ function isInline({ form, fragment, variant }: Handler, runtime: Runtime, global
   if (!isHot(form)) return false;
   const scratch = new FunctionWriter("scratch", { params: ["i32"], results: ["i32"] });
   lowerFragment(outlinedTarget(scratch, runtime, globals), fragment, variant, false);
-  return scratch.instructions.length <= MAX_INLINE_INSTRUCTIONS;
+  return scratch.count <= MAX_INLINE_INSTRUCTIONS;
 }
 
 function defineOutlined(

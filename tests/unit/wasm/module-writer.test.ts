@@ -19,6 +19,7 @@ import {
   store,
   sub32,
 } from "../../../native-core/wasm/code.ts";
+import { FunctionWriter } from "../../../native-core/wasm/function-writer.ts";
 import { ModuleWriter } from "../../../native-core/wasm/module-writer.ts";
 import { OPCODES } from "../../../native-core/wasm/opcodes.ts";
 import { printFunction } from "../../../native-core/wasm/printer.ts";
@@ -136,8 +137,7 @@ describe("opcode table", () => {
 
 describe("printer", () => {
   it("prints one instruction a line, indented by nesting", () => {
-    const f = new ModuleWriter();
-    const writer = f.define(f.declare("clamp", ["i32"], ["i32"]));
+    const writer = new FunctionWriter("clamp", { params: ["i32"], results: ["i32"] }, true);
     choose(
       "i32",
       op("i32.lt_s", get(writer.params[0] as Local), i32(0)),

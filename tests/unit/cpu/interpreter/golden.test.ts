@@ -31,7 +31,7 @@ function lowered(mnemonic: string, first: string, second: string, quiet: boolean
       operands[1]?.kind === second,
   );
   if (!form) throw new Error(`no form of ${mnemonic}`);
-  const f = new FunctionWriter(mnemonic, { params: ["i32"], results: [] });
+  const f = new FunctionWriter(mnemonic, { params: ["i32"], results: [] }, true);
   const stop = () => op("unreachable");
   const target: LoweringTarget = {
     f,
