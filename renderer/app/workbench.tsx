@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Group, Panel, Separator } from "react-resizable-panels";
 import type { MachineSummary } from "../../main/contract/schemas.ts";
 import { useMachines } from "../api/queries.ts";
+import { Announcer } from "../features/machines/announcer.tsx";
 import { sortMachines } from "../features/machines/list-model.ts";
 import { MachineList } from "../features/machines/machine-list.tsx";
 import { SelectionPane } from "../features/machines/selection-pane.tsx";
@@ -83,6 +84,7 @@ export function Workbench() {
         </Panel>
       </Group>
       <StatusBar machines={list} />
+      <Announcer machine={selected} />
     </div>
   );
 }

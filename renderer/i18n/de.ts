@@ -107,6 +107,7 @@ export const de = {
     moved_other: "{{count}} Maschinen nach {{group}} verschoben",
     movedOut_one: "{{count}} Maschine aus ihrer Gruppe genommen",
     movedOut_other: "{{count}} Maschinen aus ihren Gruppen genommen",
+    announce: "{{name}}: {{state}}",
     selection: "Gewählte Maschinen",
     selected_one: "{{count}} Maschine gewählt",
     selected_other: "{{count}} Maschinen gewählt",

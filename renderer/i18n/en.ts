@@ -104,6 +104,7 @@ export const en = {
     moved_other: "{{count}} machines moved to {{group}}",
     movedOut_one: "{{count}} machine taken out of its group",
     movedOut_other: "{{count}} machines taken out of their groups",
+    announce: "{{name}}: {{state}}",
     selection: "Selected machines",
     selected_one: "{{count}} machine selected",
     selected_other: "{{count}} machines selected",

@@ -195,6 +195,8 @@ describe("life cycle", () => {
   test("pause and resume are told by the list and the tool bar", async () => {
     await page.getByRole("button", { name: "Pause" }).click();
     await waitForState(page, NAME, "Paused");
+    // For those who don't see it.
+    await page.getByRole("status").filter({ hasText: `${NAME}: Paused` }).waitFor({ state: "attached" });
     await page.getByRole("button", { name: "Resume" }).click();
     await waitForState(page, NAME, "Running");
   });
