@@ -3,9 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { buildAll } from "../scripts/setup/build.ts";
 import { BENCH_TOOLS, requireTools } from "../scripts/setup/debian.ts";
-import { appSuite } from "./suites/app.ts";
 import { diskSuite } from "./suites/disk.ts";
-import { displaySuite } from "./suites/display.ts";
 import { guestSuite } from "./suites/guest.ts";
 import { idleSuite } from "./suites/idle.ts";
 import { microSuite } from "./suites/micro.ts";
@@ -13,14 +11,26 @@ import { netSuite } from "./suites/net.ts";
 import { snapshotSuite } from "./suites/snapshot.ts";
 import { markdown, type Report } from "./table.ts";
 
-const SUITES: Record<string, (rounds: number, progress: (text: string) => void) => Promise<Report>> = {
+type Suite = (rounds: number, progress: (text: string) => void) => Promise<Report>;
+
+/** Suites that drive the interface are beside its tests, whose helpers they share; from here they are only run. */
+function interfaceSuite(name: string): Suite {
+  return async (rounds, progress) => {
+    const { suite } = (await import(new URL(`../tests/e2e/bench/${name}.ts`, import.meta.url).href)) as {
+      suite: Suite;
+    };
+    return suite(rounds, progress);
+  };
+}
+
+const SUITES: Record<string, Suite> = {
   guest: guestSuite,
   micro: microSuite,
   idle: idleSuite,
   snapshot: snapshotSuite,
   disk: diskSuite,
-  app: appSuite,
-  display: displaySuite,
+  app: interfaceSuite("app"),
+  display: interfaceSuite("display"),
   net: netSuite,
 };
 

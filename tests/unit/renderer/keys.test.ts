@@ -1,4 +1,3 @@
-import type RFB from "@novnc/novnc";
 import { describe, expect, test } from "vitest";
 import { matchesShortcut, shortcutLabel } from "../../../renderer/app/shortcuts.ts";
 import { COMBINATIONS, keysymOf, sendKeys, typeText } from "../../../renderer/features/display/keys.ts";
@@ -10,7 +9,7 @@ function recorder() {
   const rfb = {
     sendKey: (keysym: number, code: string, down: boolean) => sent.push(`${keysym.toString(16)} ${code} ${down}`),
   };
-  return { rfb: rfb as unknown as RFB, sent };
+  return { rfb: rfb as unknown as Parameters<typeof sendKeys>[0], sent };
 }
 
 describe("keys for the guest", () => {

@@ -1,11 +1,11 @@
 // Suite `display`: from a key pressed in the browser to the changed picture on its canvas, and what the page takes for it. The guest is a
 // few lines of script that answer at once, so what is measured is the way: page, WebSocket, host, VM process, RFB, canvas.
 import type { Page } from "playwright-core";
-import { showPane, waitForState } from "../../tests/e2e/support/actions.ts";
-import { launchBrowser, openPage } from "../../tests/e2e/support/browser.ts";
-import { longTasks } from "../../tests/e2e/support/frames.ts";
-import { startTestHost } from "../../tests/e2e/support/hosts.ts";
-import { median, type Report } from "../table.ts";
+import { median, type Report } from "../../../bench/table.ts";
+import { showPane, waitForState } from "../support/actions.ts";
+import { launchBrowser, openPage } from "../support/browser.ts";
+import { longTasks } from "../support/frames.ts";
+import { startTestHost } from "../support/hosts.ts";
 
 const KEYS = 60;
 
@@ -41,7 +41,7 @@ function keyToPixels(page: Page, keys: number): Promise<number[]> {
 const percentile = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
 
-export async function displaySuite(rounds: number, progress: (text: string) => void): Promise<Report> {
+export async function suite(rounds: number, progress: (text: string) => void): Promise<Report> {
   const [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
   try {
     const { page } = await openPage(browser, host.entryUrl());

@@ -1,12 +1,12 @@
 // Suite `app`: the interface in Chromium with a thousand machines and ten thousand snapshots: when the list is there, and the longest
 // time that the page did not answer while somebody works in it. The host runs beside it on the same computer.
 import type { Page } from "playwright-core";
-import { machineRow, machineTree, showPane, snapshotTree } from "../../tests/e2e/support/actions.ts";
-import { launchBrowser, openPage } from "../../tests/e2e/support/browser.ts";
-import { longTasks, wheelOver } from "../../tests/e2e/support/frames.ts";
-import { startTestHost } from "../../tests/e2e/support/hosts.ts";
-import { BIG_MACHINE, fillStore } from "../../tests/support/big-store.ts";
-import { median, type Report, type ReportRow } from "../table.ts";
+import { median, type Report, type ReportRow } from "../../../bench/table.ts";
+import { BIG_MACHINE, fillStore } from "../../support/big-store.ts";
+import { machineRow, machineTree, showPane, snapshotTree } from "../support/actions.ts";
+import { launchBrowser, openPage } from "../support/browser.ts";
+import { longTasks, wheelOver } from "../support/frames.ts";
+import { startTestHost } from "../support/hosts.ts";
 
 const MACHINES = 1000;
 const SNAPSHOTS = 10_000;
@@ -61,7 +61,7 @@ async function oneRound(page: Page): Promise<Measured> {
   return result;
 }
 
-export async function appSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
+export async function suite(rounds: number, progress: (text: string) => void): Promise<Report> {
   progress("making the store");
   const [browser, host] = await Promise.all([
     launchBrowser(),
