@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAppError } from "../../native-core/common/errors.ts";
+import { ScsiCdRom } from "../../native-core/devices/scsi/cd-rom.ts";
 import { setUpBoard } from "../../native-core/firmware/board-setup.ts";
 import { createMachine, type Machine } from "../../native-core/machine/machine.ts";
 import { fakeProcessor } from "../support/fake-processor.ts";
@@ -15,8 +16,13 @@ const PORTS = [
   ],
   ...[0xcfd, 0xcfe, 0x600, 0x602, 0x604, 0x608, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x2f8, 0x2fc],
   ...[0x3c0, 0x3c2, 0x3c4, 0x3c5, 0x3c8, 0x3c9, 0x3ce, 0x3cf, 0x3d4, 0x3d5, 0x3da, 0x1ce, 0x1cf, 0xffff],
+  ...[0x1f0, 0x1f1, 0x1f2, 0x1f3, 0x1f4, 0x1f5, 0x1f6, 0x1f7, 0x3f6, 0x170, 0x172, 0x174, 0x175, 0x176, 0x177, 0x376],
+  ...[0xc000, 0xc002, 0xc004, 0xc008, 0xc00a, 0xc00c, 0x510, 0x511, 0x514, 0x518],
 ];
-const WINDOWS = [0xa0000, 0xb8000, 0xfec00000, 0xfee00000, 0xc0000000, 0xc1000000, 0xc1001000, 0xc1004000, 0xc1008000];
+const WINDOWS = [
+  0xa0000, 0xb8000, 0xfec00000, 0xfee00000, 0xc0000000, 0xc1000000, 0xc1001000, 0xc1004000, 0xc1008000, 0xfffe0000,
+  0xffff0000,
+];
 
 const TIMEOUT_MS = 120_000;
 
@@ -64,7 +70,16 @@ function build(): Machine {
   const machine = createMachine({
     memoryBytes: 64 << 20,
     createProcessor: fakeProcessor,
-    firmware: { start: (target) => void setUpBoard(target) },
+    firmware: {
+      start: (target) => void setUpBoard(target),
+      rom: new Uint8Array(0x10000),
+      fwCfg: { items: new Map(), files: new Map([["etc/file", new Uint8Array(100)]]) },
+    },
+    flash: { bytes: new Uint8Array(0x10000), changed: () => {} },
+    ide: [
+      { id: "disk1", position: 0, disk: memoryDisk(1 << 20) },
+      { id: "cd0", position: 2, cdRom: new ScsiCdRom(memoryDisk(1 << 16)) },
+    ],
     serial: [sink, sink],
     video: {},
     disks: [{ id: "disk0", backend: memoryDisk(1 << 20) }],

@@ -14,6 +14,15 @@ const TIMEOUT_MS = 300_000;
 const INSTALLER = "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
 const MODULES = "usr/lib/syslinux/modules/bios";
 
+/** How many colours the screen shows in a graphics mode; 0 in text mode. */
+function coloursOf({ machine: { display } }: PcGuest): number {
+  const size = display?.size();
+  if (!display || size?.width !== 640) return 0;
+  const pixels = new Uint32Array(size.width * size.height);
+  display.render(pixels, true);
+  return new Set(pixels).size;
+}
+
 describe("A PC with firmware", () => {
   let createProcessor: ProcessorFactory<CoreProcessor>;
 
@@ -106,33 +115,42 @@ describe("A PC with firmware", () => {
   );
 
   it(
-    "boots Debian's installer from a disc with isolinux",
+    "boots Debian's installer from a disc with isolinux: its graphical menu, then its kernel",
     async () => {
       const configuration = [
-        "DEFAULT install",
-        "SAY ISOLINUX SPEAKS",
+        "UI vesamenu.c32",
+        "MENU BACKGROUND splash.png",
+        "MENU TITLE Installer",
         "LABEL install",
         "  KERNEL /LINUX",
         "  INITRD /INITRD.GZ",
         "  APPEND console=ttyS0 console=tty0",
       ].join("\n");
+      const module = (name: string) => packageFile("syslinux-common", `${MODULES}/${name}`);
+      const installer = (name: string) => packageFile("debian-installer-12-netboot-amd64", `${INSTALLER}/${name}`);
       const image = isoImage({
         label: "INSTALLER",
         boot: "ISOLINUX/ISOLINUX.BIN",
         files: new Map([
           ["ISOLINUX/ISOLINUX.BIN", await packageFile("isolinux", "usr/lib/ISOLINUX/isolinux.bin")],
-          ["ISOLINUX/LDLINUX.C32", await packageFile("syslinux-common", `${MODULES}/ldlinux.c32`)],
+          ["ISOLINUX/LDLINUX.C32", await module("ldlinux.c32")],
+          ["ISOLINUX/VESAMENU.C32", await module("vesamenu.c32")],
+          ["ISOLINUX/LIBCOM32.C32", await module("libcom32.c32")],
+          ["ISOLINUX/LIBUTIL.C32", await module("libutil.c32")],
+          ["ISOLINUX/SPLASH.PNG", await installer("boot-screens/splash.png")],
           ["ISOLINUX/ISOLINUX.CFG", new TextEncoder().encode(`${configuration}\n`)],
-          ["LINUX", await packageFile("debian-installer-12-netboot-amd64", `${INSTALLER}/linux`)],
-          ["INITRD.GZ", await packageFile("debian-installer-12-netboot-amd64", `${INSTALLER}/initrd.gz`)],
+          ["LINUX", await installer("linux")],
+          ["INITRD.GZ", await installer("initrd.gz")],
         ]),
       });
       const guest = await start({ memoryMib: 512, parts: withDisc(discOf(image)) });
-      await guest.waitForScreen("ISOLINUX SPEAKS");
+      // The menu is drawn on a picture that has more colours than text ever has.
+      await guest.waitFor("the menu", () => coloursOf(guest) > 200);
+      expect(guest.machine.display?.size()).toEqual({ width: 640, height: 480 });
+      await guest.type("\n");
       await guest.waitForConsole("Linux version 6.1");
       await guest.waitForConsole("SMBIOS 2.8 present");
-      // What the installer says first on a machine with as little memory as this.
-      await guest.waitForConsole("Entering low memory mode");
+      await guest.waitForConsole("Trying to unpack rootfs image as initramfs");
     },
     TIMEOUT_MS,
   );

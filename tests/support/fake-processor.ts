@@ -5,7 +5,7 @@ import type { GuestMemory } from "../../native-core/devices/device.ts";
 import type { Processor, ProcessorOptions } from "../../native-core/machine/machine.ts";
 import { STATE, STATE_SIZE } from "../../native-core/x86/state-layout.ts";
 
-/** RAM as plain bytes. */
+/** RAM as plain bytes; outside of it reads are all ones and writes are lost. */
 export class FakeMemory implements GuestMemory {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
@@ -22,25 +22,29 @@ export class FakeMemory implements GuestMemory {
     target.set(this.bytes.subarray(address, address + target.length));
   }
   write(address: number, source: Uint8Array): void {
-    this.bytes.set(source.subarray(0, Math.max(0, this.sizeBytes - address)), address);
+    if (address < this.sizeBytes) this.bytes.set(source.subarray(0, this.sizeBytes - address), address);
   }
   readU16(address: number): number {
-    return this.#view.getUint16(address, true);
+    return this.#has(address, 2) ? this.#view.getUint16(address, true) : 0xffff;
   }
   readU32(address: number): number {
-    return this.#view.getUint32(address, true);
+    return this.#has(address, 4) ? this.#view.getUint32(address, true) : 0xffffffff;
   }
   readU64(address: number): bigint {
-    return this.#view.getBigUint64(address, true);
+    return this.#has(address, 8) ? this.#view.getBigUint64(address, true) : (1n << 64n) - 1n;
   }
   writeU16(address: number, value: number): void {
-    this.#view.setUint16(address, value, true);
+    if (this.#has(address, 2)) this.#view.setUint16(address, value, true);
   }
   writeU32(address: number, value: number): void {
-    this.#view.setUint32(address, value, true);
+    if (this.#has(address, 4)) this.#view.setUint32(address, value, true);
   }
   writeU64(address: number, value: bigint): void {
-    this.#view.setBigUint64(address, value, true);
+    if (this.#has(address, 8)) this.#view.setBigUint64(address, value, true);
+  }
+
+  #has(address: number, length: number): boolean {
+    return address >= 0 && address + length <= this.sizeBytes;
   }
 }
 

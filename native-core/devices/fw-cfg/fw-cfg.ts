@@ -23,7 +23,7 @@ export interface FwCfgContent {
 }
 
 /** A DMA descriptor may ask for no more at once: what a guest wants moved must not stop the machine. */
-const DMA_MAX_BYTES = 64 << 20;
+const DMA_MAX_BYTES = 4 << 20;
 const DMA_CHUNK_BYTES = 1 << 16;
 const DESCRIPTOR_BYTES = 16;
 
