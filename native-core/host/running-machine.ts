@@ -72,7 +72,7 @@ export class RunningMachine {
       const flash = await variableStore(request, disks, (message) => events.error(message));
       running = new RunningMachine(request, createProcessor, firmware, { disks, optical, flash }, events);
       if (request.restoreFrom === null) running.machine.powerOn();
-      else await running.#restore(request.restoreFrom);
+      else await running.#restore(request.restoreFrom, request.memoryOnDemand === true);
       await running.network.start();
       running.#socket = await DataSocket.listen(request.dataSocket, running.accept);
       return running;
@@ -179,14 +179,14 @@ export class RunningMachine {
     if (disks.status === "rejected") throw disks.reason;
   }
 
-  async #restore(folder: string): Promise<void> {
+  async #restore(folder: string, onDemand: boolean): Promise<void> {
     const state = await readState(folder);
     checkShape(state, this.#shape);
     const loader = new PageLoader(this.#memory, state.map, folder);
     this.#loader = loader;
     this.saver.continuesFrom(folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));
-    this.#loadMore();
+    if (!onDemand) this.#loadMore();
   }
 
   /** The guest answers before its memory is here; the rest comes in beside it. */

@@ -67,6 +67,8 @@ export const startRequestSchema = z.strictObject({
   /** A saved state or snapshot memory folder to continue from instead of booting. */
   restoreFrom: z.string().nullable(),
   startPaused: z.boolean(),
+  /** Brings in restored memory only where the guest touches it, instead of all of it beside the guest. */
+  memoryOnDemand: z.boolean().optional(),
   /** What the guest knows itself by (VMGenID); another one than that of the restored state tells it that it is a copy or went back. */
   generationId: z
     .string()

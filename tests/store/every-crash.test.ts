@@ -1,19 +1,23 @@
 // Kills at every write, sync, rename, link and removal: whatever was interrupted, a new start has everything that was acknowledged, each
 // snapshot still reads as it did, and nothing lies about that nobody refers to.
-import { readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { App } from "../../main/services/app.ts";
+import { backUp, listBackups, restoreBackup, verifyBackups } from "../../main/services/backup/backup.ts";
 import { cloneMachine } from "../../main/services/clones/clone.ts";
 import { emptyTrash } from "../../main/services/host/trash.ts";
 import { configure } from "../../main/services/machines/configuration.ts";
 import { createStarter } from "../../main/services/machines/creation.ts";
 import type { Machine } from "../../main/services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../../main/services/machines/removal.ts";
+import { resizeDisk } from "../../main/services/machines/resize-disk.ts";
 import { deleteSnapshot } from "../../main/services/snapshots/delete.ts";
 import { restoreSnapshot } from "../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../main/services/snapshots/take.ts";
+import { reclaimSpace } from "../../main/services/space/space.ts";
 import type { SnapshotRecord } from "../../main/store/machine-record.ts";
 import { type Picture, picturesOf } from "../support/crash-pictures.ts";
 import { readText, writeText } from "../support/disk-bytes.ts";
@@ -97,6 +101,17 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "a full clone": {
     run: ({ context }, base) => cloneMachine(context, base, { name: "made", kind: "full" }),
+    made: { made: PRESENT },
+  },
+  "reclaiming space": { run: ({ context }, base) => reclaimSpace(context, base) },
+  "a larger disk": { run: ({ context }, base) => resizeDisk(context, base, "disk0", 16) },
+  "a backup and its restore": {
+    run: async ({ context }, base) => {
+      const folder = path.join(context.store.data.root, "..", "backups");
+      const { id } = await backUp(context, base, { folder, memory: false });
+      await restoreBackup(context, folder, id, "made");
+      await waitUntil("the clean-up has ended", () => base.cleanup === null);
+    },
     made: { made: PRESENT },
   },
   "removal and its undo": {
@@ -190,10 +205,18 @@ async function verify(picture: Picture, scenario: Scenario, thoroughly: boolean)
         expect(await qemuCheck(path.join(machine.paths.disks, name))).toMatchObject({ corruptions: 0, errors: 0 });
       }
     }
+    await expectSoundBackups(app, path.join(picture.folder, "backups"));
     expect(readdirSync(store.data.machines).filter((name) => !/^[0-9a-f]{12}$/.test(name))).toEqual([]);
   } finally {
     await app.close("power-off");
   }
+}
+
+/** A backup that is listed can be restored. */
+async function expectSoundBackups(app: App, folder: string): Promise<void> {
+  if (!existsSync(path.join(folder, "terrarium-backup.json"))) return;
+  expect((await listBackups(folder)).length).toBeLessThanOrEqual(1);
+  expect((await verifyBackups(app.context, folder)).problems).toEqual([]);
 }
 
 let points = 0;
@@ -202,8 +225,6 @@ describe.each(Object.entries(SCENARIOS))("kill -9 anywhere in %s", (name, scenar
   it("loses nothing that was acknowledged", async () => {
     const folder = path.join(scratch, name.replaceAll(/\W+/g, "-"));
     const [work, pictures] = [path.join(folder, "work"), path.join(folder, "pictures")];
-    const { cpSync } = await import("node:fs");
-    const { spawnSync } = await import("node:child_process");
     cpSync(path.join(template, "starter"), path.join(work, "starter"), { recursive: true });
     spawnSync("cp", ["-a", path.join(template, "home"), path.join(work, "home")]);
     const app = await openTestApp(work);
@@ -229,6 +250,6 @@ describe.each(Object.entries(SCENARIOS))("kill -9 anywhere in %s", (name, scenar
 
 describe("the points of all scenarios", () => {
   it("are hundreds", () => {
-    expect(points).toBeGreaterThan(400);
+    expect(points).toBeGreaterThan(500);
   });
 });

@@ -276,7 +276,7 @@ export class Lifecycle {
   }
 
   async #startRequest(machine: Machine): Promise<StartRequest> {
-    const { config, savedState } = machine.record;
+    const { config, savedState, origin } = machine.record;
     const { resources, store, images } = this.#context;
     await checkBoot(this.#context, config);
     await checkDiscs(config);
@@ -306,6 +306,8 @@ export class Lifecycle {
       logFolder: machine.paths.logs,
       dataSocket: await dataSocketPath(store.data, machine.id),
       restoreFrom: savedState === null ? null : path.join(machine.paths.folder, savedState),
+      // Copies come in numbers, and most of them never touch most of what their source had in memory.
+      memoryOnDemand: origin !== null && origin.kind !== "full",
       startPaused: savedState !== null,
     };
   }
