@@ -168,6 +168,7 @@ describe("the command line", { timeout: 60_000 }, () => {
       "default one in deny",
       "reach add one host:8080",
       "limit one out 1000",
+      "boot one /srv/tftp pxelinux.0",
     ]) {
       expect((await terrarium("network", ...line.split(" "))).code, line).toBe(0);
     }
@@ -183,6 +184,7 @@ describe("the command line", { timeout: 60_000 }, () => {
           "^nic0: internal:lab, virtio, 52:54:00:..:..:.., cable out",
           "forward: udp:0.0.0.0:5353:53",
           "reach: host:8080",
+          "boot: pxelinux.0 from /srv/tftp",
           "default: out allow, in deny",
           "rule 1: allow out tcp 192.0.2.1 port 25",
           "rule 2: deny out tcp port 25",

@@ -1,6 +1,7 @@
 // Networks as a real guest sees them: Starter Linux in VM processes of its own, on the NAT and on switches between machines.
+import { createHash } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -202,6 +203,27 @@ describe("a machine on the NAT", () => {
       expect(await vm.command(`${wget(portOf(allowed))} | head -n 1`)).toBe("allowed");
       const [status] = await vm.client.request("networkStatus", null);
       expect(status?.counters.deniedFrames).toBeGreaterThan(0);
+      await configure({});
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "reads the files of its boot folder by TFTP, and no others",
+    async () => {
+      const folder = join(temporary.path, "boot");
+      mkdirSync(folder);
+      writeFileSync(join(folder, "loader.bin"), "first stage\n".repeat(5000));
+      writeFileSync(join(temporary.path, "secret"), "not for guests");
+      symlinkSync(join(temporary.path, "secret"), join(folder, "link"));
+      const fetched = (name: string) => vm.command(`tftp -g -r ${name} -l - 10.0.2.2 2>&1 | md5sum | cut -c 1-32`);
+      await configure({ bootFolder: folder, bootFile: "loader.bin" });
+      const md5 = createHash("md5").update("first stage\n".repeat(5000)).digest("hex");
+      expect(await fetched("loader.bin")).toBe(md5);
+      expect(await vm.command("tftp -g -b 1400 -r /loader.bin -l - 10.0.2.2 | md5sum | cut -c 1-32")).toBe(md5);
+      for (const name of ["../secret", "link", "missing", "."]) {
+        expect(await vm.command(`tftp -g -r ${name} -l - 10.0.2.2 2>&1`), name).toContain("no such file");
+      }
       await configure({});
     },
     TIMEOUT_MS,

@@ -131,6 +131,7 @@ function describe(adapter: Described): string {
     ...(status?.leases ?? []).map(({ address }) => ["address", address]),
     ...forwards.map((forward) => ["forward", formatForward(forward)]),
     ...reach.map((grant) => ["reach", grant]),
+    ...(adapter.bootFolder === "" ? [] : [["boot", `${adapter.bootFile} from ${adapter.bootFolder}`]]),
     ["default", `out ${firewall.defaultOut}, in ${firewall.defaultIn}`],
     ...firewall.rules.map((rule, index) => [`rule ${index + 1}`, formatRule(rule)]),
     ...(status && status.counters.deniedFrames > 0 ? [["denied", `${status.counters.deniedFrames} frames`]] : []),
@@ -216,6 +217,19 @@ function registerChanges(network: Command, run: Run): void {
           const key = oneOf(direction, ["in", "out"]) === "in" ? "receiveLimitKbit" : "sendLimitKbit";
           return { ...adapter, [key]: rate === "none" ? null : parseCount(rate, "limit") };
         }),
+      ),
+    );
+  network
+    .command("boot <machine> <folder> [file]")
+    .description("let a machine on the NAT read a folder by TFTP and boot a file of it; `none` takes it back")
+    .option(...ADAPTER_OPTION)
+    .action(
+      run((session, machine: string, folder: string, file: string | undefined, options: AdapterOption) =>
+        change(session, machine, options, (adapter) => ({
+          ...adapter,
+          bootFolder: folder === "none" ? "" : path.resolve(folder),
+          bootFile: folder === "none" ? "" : (file ?? ""),
+        })),
       ),
     );
   network

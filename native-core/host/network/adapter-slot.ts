@@ -9,6 +9,7 @@ import { hostOnlyPlan, NAT_PLAN } from "../../network/nat/address-plan.ts";
 import { Nat, type NatSettings } from "../../network/nat/nat.ts";
 import type { PortForward } from "../../network/nat/port-forwards.ts";
 import type { AdapterStatus } from "../../protocol/network.ts";
+import { readBootFile } from "./boot-folder.ts";
 import { CaptureFile } from "./capture-file.ts";
 import { HostOnlyEnd } from "./host-only-end.ts";
 import { HubClient } from "./hub-client.ts";
@@ -201,8 +202,10 @@ function linkSettings(config: AdapterConfig): LinkSettings {
   };
 }
 
-function natSettings({ network, reach, nameServers }: AdapterConfig): NatSettings {
+function natSettings({ network, reach, nameServers, bootFolder, bootFile }: AdapterConfig): NatSettings {
+  const boot = { file: bootFile, read: (name: string) => readBootFile(bootFolder, name) };
   return {
+    boot: bootFolder === "" ? undefined : boot,
     reach,
     nameServers: nameServers.map(parseEndpoint).filter((endpoint) => endpoint !== undefined),
     isRouter: network === "nat",

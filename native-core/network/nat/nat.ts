@@ -22,6 +22,7 @@ import { ReachPolicy } from "../reach-policy.ts";
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, UNSPECIFIED } from "../services/dhcp-message.ts";
 import { DhcpServer, type Lease } from "../services/dhcp-server.ts";
 import { neighborAdvertisement, routerAdvertisement, solicitedAddress } from "../services/neighbor-discovery.ts";
+import { TftpServer } from "../services/tftp-server.ts";
 import type { AddressPlan } from "./address-plan.ts";
 import type { HostEndpoint, HostNetwork } from "./host-network.ts";
 import { type PortForward, PortForwards } from "./port-forwards.ts";
@@ -45,6 +46,8 @@ export interface NatSettings {
   readonly nameServers: readonly HostEndpoint[];
   /** False: there is nothing beyond the host (host-only networks). */
   readonly isRouter: boolean;
+  /** What a machine boots from the network: the first file, and how files are read by name. */
+  readonly boot?: { readonly file: string; read(name: string): Promise<Uint8Array | undefined> } | undefined;
 }
 
 export interface NatParts {
@@ -64,6 +67,7 @@ export class Nat implements NetworkEnd {
   readonly #tcp: TcpTable;
   readonly #udp: UdpTable;
   readonly #dhcp: DhcpServer;
+  readonly #tftp: TftpServer;
   readonly #forwards: PortForwards;
   readonly #reassembly = new Reassembly();
   /** Ethernet addresses of guests by IP address. */
@@ -103,7 +107,16 @@ export class Nat implements NetworkEnd {
       dns: plan.dns,
       first: plan.firstLease,
       last: plan.lastLease,
-      bootFile: "",
+      bootFile: () => this.#settings.boot?.file ?? "",
+      nowMs: () => host.nowMs(),
+    });
+    this.#tftp = new TftpServer({
+      read: async (name) => this.#settings.boot?.read(name),
+      send: (guest, guestPort, fromPort, payload) => {
+        const template = { ...this.#macs(guest), source: plan.gateway, destination: guest };
+        this.#send(udpFrame(template, fromPort, guestPort, payload));
+        this.#keepTicking();
+      },
       nowMs: () => host.nowMs(),
     });
     this.#forwards = new PortForwards({
@@ -183,7 +196,16 @@ export class Nat implements NetworkEnd {
   #receiveUdp(packet: IpPacket, isChecked: boolean): void {
     // Broadcasts and multicasts have nobody to hear them.
     if (isGroupAddress(packet.bytes)) return;
+    if (this.#settings.boot && this.#receiveTftp(packet)) return;
     this.#udp.receive(packet, isChecked);
+  }
+
+  #receiveTftp(packet: IpPacket): boolean {
+    if (!sameAddress(destinationOf(packet), this.#plan.gateway)) return false;
+    const datagram = parseUdp(packet);
+    if (!datagram || !this.#tftp.owns(datagram.destinationPort)) return false;
+    this.#tftp.receive(sourceOf(packet), datagram.sourcePort, datagram.destinationPort, datagram.payload);
+    return true;
   }
 
   #receiveArp(bytes: Uint8Array): void {
@@ -356,13 +378,18 @@ export class Nat implements NetworkEnd {
     );
   }
 
+  get #isBusy(): boolean {
+    return this.#tcp.size > 0 || this.#udp.size > 0 || this.#tftp.size > 0;
+  }
+
   /** Timers run only while there is something to time: an idle machine costs nothing. */
   #keepTicking(): void {
-    if (this.#ticking || (this.#tcp.size === 0 && this.#udp.size === 0)) return;
+    if (this.#ticking || this.#disposed || !this.#isBusy) return;
     this.#ticking = this.#host.setInterval(TICK_MS, () => {
       this.#tcp.tick(this.#adapter.isIdle);
       this.#udp.tick();
-      if (this.#tcp.size > 0 || this.#udp.size > 0) return;
+      this.#tftp.tick();
+      if (this.#isBusy) return;
       this.#ticking?.dispose();
       this.#ticking = undefined;
     });

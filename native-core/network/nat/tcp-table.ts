@@ -8,6 +8,9 @@ import { TcpConnection, type TcpOwner } from "./tcp-connection.ts";
 
 /** More than any guest needs that does not scan the world. */
 const MAX_CONNECTIONS = 1024;
+/** New connections per second, and at once: a guest that scans costs the host no more than that. */
+const OPENINGS_PER_SECOND = 500;
+const OPENINGS_BURST = 1000;
 const MAX_BUFFER_BYTES = 1 << 20;
 const MIN_BUFFER_BYTES = 64 * 1024;
 /** What all connections together may hold in each direction. */
@@ -30,6 +33,8 @@ export class TcpTable implements TcpOwner {
   #pump: TcpConnection[] = [];
   #last: TcpConnection | undefined;
   #nextPort = 32_768;
+  #openings = OPENINGS_BURST;
+  #openingsMs = 0;
 
   constructor(parts: TcpTableParts) {
     this.#parts = parts;
@@ -100,6 +105,8 @@ export class TcpTable implements TcpOwner {
     const remoteAddress = destinationOf(packet);
     const target = this.#parts.translate(remoteAddress, segment.destinationPort);
     if (!target || this.#connections.size >= MAX_CONNECTIONS) return this.#refuse(packet, segment);
+    // Not refused: the guest asks again in a second.
+    if (!this.#takeOpening()) return;
     const ends = {
       guestAddress: sourceOf(packet),
       guestPort: segment.sourcePort,
@@ -174,6 +181,16 @@ export class TcpTable implements TcpOwner {
   closed(connection: TcpConnection): void {
     this.#connections.delete(connection.key);
     if (this.#last === connection) this.#last = undefined;
+  }
+
+  #takeOpening(): boolean {
+    const nowMs = this.nowMs();
+    const gained = ((nowMs - this.#openingsMs) * OPENINGS_PER_SECOND) / 1000;
+    this.#openings = Math.min(OPENINGS_BURST, this.#openings + gained);
+    this.#openingsMs = nowMs;
+    if (this.#openings < 1) return false;
+    this.#openings--;
+    return true;
   }
 
   #randomSequence(): number {

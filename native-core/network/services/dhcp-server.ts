@@ -25,7 +25,7 @@ export interface DhcpOptions {
   readonly first: number;
   readonly last: number;
   /** What a client without a system boots, from the server by TFTP; empty: nothing. */
-  readonly bootFile: string;
+  bootFile(): string;
   nowMs(): number;
 }
 
@@ -124,7 +124,8 @@ export class DhcpServer {
   }
 
   #reply(type: number, address: Uint8Array | undefined): DhcpReply {
-    const { prefix, router, dns, server, bootFile } = this.#options;
+    const { prefix, router, dns, server } = this.#options;
+    const bootFile = this.#options.bootFile();
     const options: [number, Uint8Array][] = [[DHCP_OPTION.SUBNET_MASK, optionU32(prefixMask(prefix))]];
     if (router) options.push([DHCP_OPTION.ROUTER, router]);
     if (dns) options.push([DHCP_OPTION.DNS, dns]);

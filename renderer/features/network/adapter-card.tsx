@@ -123,6 +123,30 @@ export function AdapterCard({ adapter, hardwareLocked, onChange, onRemove }: Pro
             )}
           </Field>
         )}
+        {adapter.network === "nat" && (
+          <>
+            <Field label={t("network.bootFolder")} help={t("network.bootFolderHelp")}>
+              {(props) => (
+                <InputGroup
+                  {...props}
+                  value={adapter.bootFolder}
+                  spellCheck={false}
+                  onValueChange={(bootFolder) => change({ bootFolder })}
+                />
+              )}
+            </Field>
+            <Field label={t("network.bootFile")}>
+              {(props) => (
+                <InputGroup
+                  {...props}
+                  value={adapter.bootFile}
+                  spellCheck={false}
+                  onValueChange={(bootFile) => change({ bootFile })}
+                />
+              )}
+            </Field>
+          </>
+        )}
         <RuleRows firewall={adapter.firewall} onChange={(firewall) => change({ firewall })} />
         {(["sendLimitKbit", "receiveLimitKbit"] as const).map((key) => (
           <Field key={key} label={t(`network.${key}`)}>

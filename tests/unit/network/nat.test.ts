@@ -261,8 +261,16 @@ describe("TCP through the NAT", () => {
     expect(host.streams).toHaveLength(1);
   });
 
-  it("opens a bounded number of connections", () => {
-    for (let port = 1; port <= 1100; port++) new GuestTcp(PUBLIC, 80, port).send(TCP_FLAG.SYN);
+  it("opens a bounded number of connections, and not all at once", () => {
+    let next = 1;
+    const open = (count: number) => {
+      for (let i = 0; i < count; i++) new GuestTcp(PUBLIC, 80, next++).send(TCP_FLAG.SYN);
+    };
+    open(1010);
+    expect(host.streams).toHaveLength(1000);
+    expect(takeTcp()).toEqual([]);
+    host.advance(1000);
+    open(100);
     expect(host.streams).toHaveLength(1024);
     expect(takeTcp().filter(({ flags }) => flags & TCP_FLAG.RST)).toHaveLength(76);
     host.advance(31_000);
