@@ -12,7 +12,7 @@ export const MEMORY_MAX_MIB = 3072;
 export const CPUS_MAX = 8;
 export const DISKS_MAX = 8;
 /** Disks on the IDE controller beside its drives for discs. */
-export const IDE_DISKS_MAX = 2;
+const IDE_DISKS_MAX = 2;
 export const OPTICAL_DRIVES_MAX = 2;
 export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 
@@ -211,16 +211,30 @@ export const machineConfigSchema = z.strictObject({
       },
     ),
   }),
-  disks: field(z.array(diskSchema).max(DISKS_MAX, `at most ${DISKS_MAX} disks`), {
-    label: "Disks",
-    help: "In the order the guest sees them: virtio disks are vda, vdb, ..., IDE disks sda, sdb, ... in Linux.",
-    page: "storage",
-    change: "off",
-    control: "list",
-    example: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false, bus: "ide" }],
-  }),
+  disks: field(
+    z
+      .array(diskSchema)
+      .refine((disks) => disks.filter(({ bus }) => bus !== "nvram").length <= DISKS_MAX, `at most ${DISKS_MAX} disks`)
+      .refine(
+        (disks) => disks.filter(({ bus }) => bus === "ide").length <= IDE_DISKS_MAX,
+        `at most ${IDE_DISKS_MAX} IDE disks`,
+      )
+      .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables"),
+    {
+      label: "Disks",
+      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., IDE disks sda, sdb, ... in Linux.",
+      page: "storage",
+      change: "off",
+      control: "list",
+      example: [{ id: "disk0", file: "disks/disk0.qcow2", format: "qcow2", readOnly: false, bus: "ide" }],
+    },
+  ),
   opticalDrives: field(
-    z.array(opticalDriveSchema).max(OPTICAL_DRIVES_MAX, `at most ${OPTICAL_DRIVES_MAX} drives`).default([]),
+    z
+      .array(opticalDriveSchema)
+      .max(OPTICAL_DRIVES_MAX, `at most ${OPTICAL_DRIVES_MAX} drives`)
+      .refine((drives) => new Set(drives.map(({ id }) => id)).size === drives.length, "each drive its own id")
+      .default([]),
     {
       label: "Optical drives",
       help: "Drives for ISO images. Discs are changed at any time; drives only while the machine is off.",

@@ -40,6 +40,20 @@ describe("the declaration of settings", () => {
   });
 });
 
+describe("disks and drives", () => {
+  const disk = (id: string, bus: "ide" | "nvram") => ({
+    ...{ id, file: `${id}.qcow2`, format: "qcow2" as const, readOnly: false, bus },
+  });
+  it.each([
+    ["three IDE disks", { disks: ["a", "b", "c"].map((id) => disk(id, "ide")) }],
+    ["two images for UEFI's variables", { disks: ["a", "b"].map((id) => disk(id, "nvram")) }],
+    ["two drives with one id", { opticalDrives: ["cd0", "cd0"].map((id) => ({ id, file: null })) }],
+    ["a boot order with a device twice", { boot: { ...config.boot, order: ["disk", "disk"] } }],
+  ])("are refused when there are %s", (_, change) => {
+    expect(machineConfigSchema.safeParse({ ...config, ...change }).success).toBe(false);
+  });
+});
+
 describe("the difference of two configurations", () => {
   it("is empty for equal ones, whatever their key order", () => {
     const reordered = Object.fromEntries(Object.entries(config).reverse()) as typeof config;
