@@ -196,7 +196,10 @@ describe("life cycle", () => {
     await page.getByRole("button", { name: "Pause" }).click();
     await waitForState(page, NAME, "Paused");
     // For those who don't see it.
-    await page.getByRole("status").filter({ hasText: `${NAME}: Paused` }).waitFor({ state: "attached" });
+    await page
+      .getByRole("status")
+      .filter({ hasText: `${NAME}: Paused` })
+      .waitFor({ state: "attached" });
     await page.getByRole("button", { name: "Resume" }).click();
     await waitForState(page, NAME, "Running");
   });
@@ -243,6 +246,22 @@ describe("settings", () => {
     await dialog.getByRole("button", { name: "OK" }).click();
     await dialog.waitFor({ state: "detached" });
     await page.getByRole("button", { name: "320 MiB" }).waitFor();
+  });
+
+  test("notes are written in Details, saved when the field is left", async () => {
+    const notes = page.getByRole("textbox", { name: "Description" });
+    await notes.fill("For the release tests");
+    await page.getByRole("tab", { name: "Details" }).focus();
+    await page.getByRole("button", { name: "Settings" }).click();
+    const dialog = page.getByRole("dialog", { name: `Settings of ${NAME}` });
+    await expect
+      .poll(() => dialog.getByRole("textbox", { name: "Description" }).inputValue())
+      .toBe("For the release tests");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await notes.fill("never mind");
+    await page.keyboard.press("Escape");
+    expect(await notes.inputValue()).toBe("For the release tests");
   });
 
   test("a mistake is told as it is made, a change is marked and taken back, Apply keeps the dialog open", async () => {

@@ -6,6 +6,7 @@ import { Box, Row } from "../../ui/box.tsx";
 import { formatMiB } from "../../ui/format.ts";
 import { StateBadge } from "../../ui/state-badge.tsx";
 import { NetworkBox } from "../network/network-box.tsx";
+import { Notes } from "./notes.tsx";
 import { SettingLink } from "./setting-link.tsx";
 import { StorageBox } from "./storage-box.tsx";
 
@@ -99,9 +100,8 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
         </dl>
       </Box>
       <Box {...box("description")}>
-        <SettingLink machineId={machine.id} field="description" label={settingLabel("description")}>
-          <span className="details-description">{config.description || t("details.noDescription")}</span>
-        </SettingLink>
+        {/* Made anew when it was changed elsewhere. */}
+        <Notes key={config.description} machine={machine} />
       </Box>
     </>
   );

@@ -1,5 +1,6 @@
 // Carries machine commands out. Failures become notifications with cause and remedy; nothing here throws.
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { giveUpFocus } from "../../app/focus.ts";
@@ -90,10 +91,13 @@ export function startOrShow(machine: MachineSummary): void {
   void runCommand(primaryCommand(machine.state), machine);
 }
 
-export async function renameMachine(id: string, name: string): Promise<void> {
+export const renameMachine = (id: string, name: string): Promise<void> => changeSetting(id, { name });
+
+/** For settings that change at any time and are edited in place. */
+export async function changeSetting(id: string, change: Partial<MachineConfig>): Promise<void> {
   try {
     const { config } = await client.machines.get({ id });
-    if (config.name !== name) await client.machines.configure({ id, config: { ...config, name } });
+    await client.machines.configure({ id, config: { ...config, ...change } });
   } catch (error) {
     notifyFailure(i18n.t("failure.generic"), toFailure(error));
   }
