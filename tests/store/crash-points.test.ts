@@ -26,6 +26,7 @@ const KILLS: Readonly<Record<string, readonly CrashPoint[]>> = {
   save: ["save:intent-recorded", "save:state-written"],
   clone: ["clone:files-copied", "create:files-made", "create:folder-in-place"],
   "linked-clone": ["clone:layers-frozen", "commit:record-written", "clone:layers-shared", "create:folder-in-place"],
+  fork: ["snapshot:recorded", "clone:layers-shared", "create:folder-in-place", "delete:recorded"],
   remove: ["remove:folder-moved"],
   undo: ["remove:folder-moved", "undo:folder-moved"],
 };

@@ -3,6 +3,7 @@
 import { writeSync } from "node:fs";
 import path from "node:path";
 import { cloneMachine } from "../../main/services/clones/clone.ts";
+import { forkMachine } from "../../main/services/clones/fork.ts";
 import { configure } from "../../main/services/machines/configuration.ts";
 import { createStarter } from "../../main/services/machines/creation.ts";
 import type { Machine } from "../../main/services/machines/machine.ts";
@@ -62,6 +63,11 @@ const SCENARIOS: Readonly<Record<string, (machine: Machine) => Promise<void>>> =
   },
   clone: async (machine) => void (await cloneMachine(context, machine, { name: "created", kind: "full" })),
   "linked-clone": async (machine) => void (await cloneMachine(context, machine, { name: "created", kind: "linked" })),
+  fork: async (machine) => {
+    await lifecycle.start(machine);
+    acknowledge("started");
+    await forkMachine(context, lifecycle, machine, { name: "created", count: 1, start: true });
+  },
   remove: (machine) => removeMachine(context, machine, false),
   undo: async (machine) => {
     await removeMachine(context, machine, false);
