@@ -26,10 +26,8 @@ import {
   i32,
   i64,
   load,
-  ne32,
   not32,
   op,
-  or32,
   ret,
   seq,
   set,
@@ -39,7 +37,6 @@ import {
   sub32,
   sub64,
   tee,
-  test32,
   unlikely,
   when,
 } from "../../wasm/code.ts";
@@ -51,7 +48,7 @@ import { STATE } from "../../x86/state-layout.ts";
 import { settleIfKept } from "../jit/flag-forms.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
 import { NO_RETURN } from "../jit/outcome.ts";
-import { addToCell64, readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
+import { addToCell64, interruptible, readSlot, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, COUNTERS, RIP_HASH } from "../mmu/memory-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
 import { BLOCK_RIP, type BlockFunctions, privilegeArea, ripHashOffset } from "./blocks.ts";
@@ -60,9 +57,6 @@ import type { LoweringTarget, Runtime } from "./target.ts";
 
 /** What `run` returns. */
 export const RUN_RESULT = { leave: 0, exception: 1 } as const;
-
-const TF = 0x100;
-const IF = 0x200;
 
 export interface OutcomeGlobals {
   readonly target: number;
@@ -130,12 +124,6 @@ export function writeDispatch(
       leave,
     ]),
   );
-  // TF as well: the vCPU then goes on in single steps.
-  const interruptible = or32(
-    and32(ne32(readSlot32(STATE.eventPending), i32(0)), ne32(test32(readSlot32(STATE.systemFlags), IF), i32(0))),
-    test32(readSlot32(STATE.systemFlags), TF),
-  );
-
   setArea(f);
   set(target, readSlot(STATE.rip))(f);
   unlikely(op("i32.eqz", tee(pc, call(blocks.lookUp, get(target)))), [ret(i32(RUN_RESULT.exception))])(f);

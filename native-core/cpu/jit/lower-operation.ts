@@ -2,13 +2,13 @@
 import { unreachable } from "../../common/assert.ts";
 import type { Exit, RegisterSelector, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
 import { foldPure, isRoutine, type PureOpName } from "../../ir/ops.ts";
-import { and64, type Code, call, choose, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
-import type { Local } from "../../wasm/types.ts";
+import { add32, and64, type Code, call, choose, copy, fill, i32, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
+import type { Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
 import { readRegister, readSegment, writeRegister } from "../interpreter/lower-registers.ts";
 import { exceptionPending, raise, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
-import { CELLS } from "../mmu/memory-layout.ts";
+import { CELLS, GUEST_MEMORY } from "../mmu/memory-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
 import * as flags from "./flag-forms.ts";
 import type { Address } from "./known-pages.ts";
@@ -46,6 +46,8 @@ class OperationLowering {
   readonly #hosts = new Map<number, { local: Local; size: number }>();
   /** Addresses by the id of a value that is in a local: registers may have changed since. */
   readonly #addresses = new Map<number, Address>();
+  /** Of an operation that may start over: where it does. */
+  #round: Label | undefined;
   /** Branches around the statement being written. */
   #branches = 0;
   /** Behind the statement being written, if that may be a plain store. */
@@ -62,7 +64,8 @@ class OperationLowering {
   run(): void {
     const { prepared } = this.#operation;
     const { f } = this.#region;
-    this.#body(prepared.fragment.body, prepared.plainStores);
+    if (prepared.repeats) this.#rounds(prepared.fragment.body);
+    else this.#body(prepared.fragment.body, prepared.plainStores);
     if (prepared.mayVoidCode && !prepared.plainStores && !prepared.form.endsBlock)
       unlikely(readCell(CELLS.codeVoided), [this.#toNext()])(f);
     const hosts = [...this.#hosts.values()].map(({ local }) => local);
@@ -70,6 +73,41 @@ class OperationLowering {
   }
 
   // --- statements -----------------------------------------------------------------------------------------------------------
+
+  /** What starts over is a loop around all of it. Nothing is known where rounds meet. */
+  #rounds(body: readonly Statement[]): void {
+    const region = this.#region;
+    region.pages.forgetAll();
+    region.forgetForm();
+    this.#round = region.f.open("loop");
+    this.#branches++;
+    this.#body(body);
+    this.#branches--;
+    region.f.close(this.#round);
+  }
+
+  /** Counts a round; the next one begins unless the run ends, something wants to interrupt, or this code has changed. */
+  #repeat(): void {
+    const region = this.#region;
+    const { at, fields, address, retired } = this.#operation;
+    region.retire(1)(region.f);
+    region.leaveIfInterrupted(at, retired)(region.f);
+    unlikely(readCell(CELLS.codeVoided), [region.resume(at - Number(fields.start), address)])(region.f);
+    region.settleForm()(region.f);
+    region.f.br(this.#round as Label);
+  }
+
+  #loop({ body, again }: Statement & { kind: "loop" }): void {
+    const region = this.#region;
+    const { f } = region;
+    region.forgetForm();
+    const label = f.open("loop");
+    this.#body(body);
+    region.forgetForm();
+    this.#value(again);
+    f.brIf(label);
+    f.close(label);
+  }
 
   /** False if the end cannot be reached. `plainStores`: what is behind a store is written twice, once for when it has voided the code. */
   #body(statements: readonly Statement[], plainStores = false): boolean {
@@ -149,6 +187,22 @@ class OperationLowering {
         return;
       case "store":
         return this.#store(statement);
+      case "hostCopy":
+        return copy(
+          0,
+          this.#guestAddress(statement.target),
+          this.#guestAddress(statement.source),
+          this.#code(statement.bytes),
+        )(f);
+      case "hostFill":
+        return fill(
+          0,
+          this.#guestAddress(statement.target),
+          this.#code(statement.byte),
+          this.#code(statement.bytes),
+        )(f);
+      case "loop":
+        return this.#loop(statement);
       case "if":
         return this.#if(statement);
       case "raise":
@@ -156,11 +210,16 @@ class OperationLowering {
           code(f);
         return this.#fault(f);
       case "exit":
+        if (statement.exit.to === "repeat") return this.#repeat();
         if (statement.exit.to === "indirect") this.#value(statement.exit.target);
         return this.#exit(statement.exit, this.#isVoid);
       default:
-        throw new Error(`the JIT does not compile ${statement.kind}`);
+        return unreachable(statement);
     }
+  }
+
+  #guestAddress(host: Value): Code {
+    return add32(this.#code(host), i32(GUEST_MEMORY.address));
   }
 
   #if(statement: Statement & { kind: "if" }): void {

@@ -24,6 +24,8 @@ export interface PreparedForm {
   readonly changesSystem: boolean;
   /** A memory write, its own or a helper's, that may void the code being executed. */
   readonly mayVoidCode: boolean;
+  /** It may start over: REP. */
+  readonly repeats: boolean;
   /** Its stores are few and unconditional, and nothing else of it may void code. */
   readonly plainStores: boolean;
   /** General registers (and pseudo registers) it reads or writes. */
@@ -55,7 +57,7 @@ export function preparedForm(id: number, quiet: boolean): PreparedForm | undefin
 function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
   if (form.info.mode !== "64") return undefined;
   const original = fragmentOf(form);
-  if ([...allStatements(original.body)].some(isUnsupported)) return undefined;
+  if (isUnsupported([...allStatements(original.body)])) return undefined;
   const body = quiet ? withoutFlags(original.body) : original.body;
   const fragment = mergeDuplicates({ ...original, body });
   const statements = [...allStatements(fragment.body)];
@@ -66,6 +68,7 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     exits: new Set(statements.flatMap((statement) => (statement.kind === "exit" ? [statement.exit.to] : []))),
     changesSystem: statements.some((statement) => changes(statement) & PART.system),
     mayVoidCode: statements.some(isStore) || callsForEffect(form, fragment),
+    repeats: statements.some(repeats),
     plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),
     registers: registersOf(statements),
     observesFlags: statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
@@ -132,13 +135,12 @@ function replacesFlags(statement: Statement): boolean {
   return statement.kind === "setFlags" && statement.operation !== "inc" && statement.operation !== "dec";
 }
 
-/** Loops and block copies (REP) stay with the interpreter: one execution of it does a whole run already. */
-function isUnsupported(statement: Statement): boolean {
-  const { kind } = statement;
-  return (
-    kind === "loop" || kind === "hostCopy" || kind === "hostFill" || (kind === "exit" && statement.exit.to === "repeat")
-  );
-}
+const repeats = (statement: Statement): boolean =>
+  statement.kind === "loop" || (statement.kind === "exit" && statement.exit.to === "repeat");
+
+/** Repeated input and output stays with the interpreter: devices decide what it costs. */
+const isUnsupported = (statements: readonly Statement[]): boolean =>
+  statements.some(repeats) && statements.some((statement) => (changes(statement) & PART.system) !== 0);
 
 /** Each operand of a flag update is kept in a local, once. */
 function flagOperandUses({ operation }: Statement & { kind: "setFlags" }): readonly [number, number, number] {

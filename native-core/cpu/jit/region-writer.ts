@@ -35,7 +35,7 @@ import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import type { Runtime } from "../interpreter/target.ts";
-import { readCell, readSlot, writeSlot } from "../mmu/cells.ts";
+import { interruptible, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
 import { AREA, CELLS, PAGE_SIZE } from "../mmu/memory-layout.ts";
 import { DYNAMIC, type FlagLocals, IN_MEMORY, keepFlags, settleIfKept } from "./flag-forms.ts";
 import { KnownPages } from "./known-pages.ts";
@@ -338,6 +338,14 @@ export class RegionWriter {
   /** Leaves to the interpreter in front of an operation of the block at `blockOffset`: nothing of the block is counted yet. */
   resume(blockOffset: number, operation: number): Code {
     return this.leave(OUTCOME.resume, this.ripAt(blockOffset), 0, operation);
+  }
+
+  /** Leaves in front of the instruction at `pageOffset` if the deadline has come or an interrupt is to be taken. */
+  leaveIfInterrupted(pageOffset: number, retired: number): Code {
+    const deadline = op("i64.ge_u", get(this.count), readSlot(STATE.instructionDeadline));
+    return unlikely(op("i32.or", deadline, interruptible), [
+      this.leave(OUTCOME.state, this.ripAt(pageOffset), retired),
+    ]);
   }
 
   // --- state ----------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // Code pieces that read and write the scalars of memory 0: CPU state slots and cells.
 import type { StateSlot } from "../../ir/nodes.ts";
-import { add64, type Code, i32, load, store } from "../../wasm/code.ts";
+import { add64, and32, type Code, i32, load, ne32, or32, store, test32 } from "../../wasm/code.ts";
 import { STATE } from "../../x86/state-layout.ts";
 
 const LOAD = { u16: "i64.load16_u", u32: "i64.load32_u", u64: "i64.load" } as const;
@@ -29,5 +29,14 @@ export const raise = (vector: number, errorCode?: Code): readonly Code[] => [
   writeSlot32(STATE.exceptionErrorCode, errorCode ?? i32(0)),
   writeSlot32(STATE.exceptionHasErrorCode, i32(errorCode ? 1 : 0)),
 ];
+
+const RFLAGS_TF = 0x100;
+const RFLAGS_IF = 0x200;
+
+/** i32: whether an interrupt is to be taken now. TF as well: the vCPU then goes on in single steps. */
+export const interruptible: Code = or32(
+  and32(ne32(readSlot32(STATE.eventPending), i32(0)), ne32(test32(readSlot32(STATE.systemFlags), RFLAGS_IF), i32(0))),
+  test32(readSlot32(STATE.systemFlags), RFLAGS_TF),
+);
 
 export const exceptionPending: Code = readSlot32(STATE.exceptionVector);

@@ -105,6 +105,27 @@ describe("a function in another page", () => {
   });
 });
 
+describe("a repeated string instruction", () => {
+  it("moves, fills and compares over page ends, stopped anywhere", () => {
+    const lockstep = new Lockstep(WARM);
+    // f: mov rbx, rcx; lea rsi, [r8]; lea rdi, [r9]; mov ecx, 0x1100; rep movsb; mov ecx, 0x40; rep stosq;
+    //    mov rsi, r8; mov rdi, r9; mov ecx, 0x300; repe cmpsb; add r9, rcx; mov rcx, rbx; ret
+    lockstep.write(FUNCTION, [
+      ...[0x48, 0x89, 0xcb, 0x4c, 0x89, 0xc6, 0x4c, 0x89, 0xcf, 0xb9, 0, 0x11, 0, 0, 0xf3, 0xa4],
+      ...[0xb9, 0x40, 0, 0, 0, 0xf3, 0x48, 0xab, 0x4c, 0x89, 0xc6, 0x4c, 0x89, 0xcf],
+      ...[0xb9, 0, 3, 0, 0, 0xf3, 0xa6, 0x49, 0x01, 0xc9, 0x48, 0x89, 0xd9, RET],
+    ]);
+    lockstep.write(CODE, loop(INC_RAX));
+    lockstep.write(
+      DATA,
+      Uint8Array.from({ length: 0x4000 }, (_, n) => (n * 13) & 255),
+    );
+    start(lockstep, { 1: 60, 8: DATA + 0x345, 9: DATA + 0x5678 });
+    finish(lockstep, "strings");
+    expect(lockstep.compiled.state.general(0)).toBe(60n);
+  });
+});
+
 describe("accesses through one register", () => {
   it("go on when the object crosses a page end", () => {
     const lockstep = new Lockstep(WARM);
