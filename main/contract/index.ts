@@ -79,6 +79,7 @@ export const contract = {
           name: z.string().optional(),
           description: z.string().optional(),
           memoryMiB: z.int().optional(),
+          cpuCount: z.int().optional(),
         }),
       )
       .output(machineDetailsSchema),

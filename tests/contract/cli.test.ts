@@ -68,9 +68,9 @@ describe("the command line", { timeout: 60_000 }, () => {
   });
 
   it("creates, configures, shows, clones and removes machines", async () => {
-    expect(await json("create", "one", "--starter", "--memory", "128M")).toMatchObject({
+    expect(await json("create", "one", "--starter", "--memory", "128M", "--cpus", "2")).toMatchObject({
       name: "one",
-      config: { memoryMiB: 128 },
+      config: { memoryMiB: 128, cpuCount: 2 },
     });
     const custom = await json("create", "two", "--kernel", "vmlinuz", "--cmdline", "quiet", "--disk", "16M");
     expect(custom).toMatchObject({ config: { boot: { kernel: path.join(folder, "vmlinuz"), commandLine: "quiet" } } });

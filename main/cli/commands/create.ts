@@ -3,7 +3,7 @@ import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
-import { isSize, parseMiB } from "../parse.ts";
+import { isSize, parseCount, parseMiB } from "../parse.ts";
 
 interface Options {
   readonly starter?: true;
@@ -14,6 +14,7 @@ interface Options {
   readonly cmdline?: string;
   readonly disk?: string[];
   readonly memory?: string;
+  readonly cpus?: string;
   readonly description?: string;
 }
 
@@ -33,25 +34,33 @@ export const registerCreate: RegisterCommand = (program, run) => {
       append,
     )
     .option("--memory <size>", "RAM, such as 256M")
+    .option("--cpus <count>", "processors, 1 to 8")
     .option("--description <text>", "notes")
     .action(
       run(async (session, name: string, options: Options) => {
         refuseContradiction(options);
         const client = await session.client();
         const memoryMiB = options.memory === undefined ? undefined : parseMiB(options.memory, "memoryMiB");
+        const cpuCount = options.cpus === undefined ? undefined : parseCount(options.cpus, "cpuCount");
+        const hardware = { ...(memoryMiB !== undefined && { memoryMiB }), ...(cpuCount !== undefined && { cpuCount }) };
         const machine = options.starter
           ? await client.machines.createStarter({
               name,
-              ...(memoryMiB !== undefined && { memoryMiB }),
+              ...hardware,
               ...(options.description !== undefined && { description: options.description }),
             })
-          : await client.machines.create(await requestOf(name, options, memoryMiB, client));
+          : await client.machines.create(await requestOf(name, options, hardware, client));
         session.print(machine, `${machine.name} (${machine.id})`);
       }),
     );
 };
 
-async function requestOf(name: string, options: Options, memoryMiB: number | undefined, client: RpcClient) {
+interface Hardware {
+  readonly memoryMiB?: number;
+  readonly cpuCount?: number;
+}
+
+async function requestOf(name: string, options: Options, hardware: Hardware, client: RpcClient) {
   const { kernel, initrd, cmdline, description = "", disk } = options;
   requireBootable(options);
   const iso = options.iso === undefined ? null : path.resolve(options.iso);
@@ -68,7 +77,7 @@ async function requestOf(name: string, options: Options, memoryMiB: number | und
     iso,
     ...(guess && { osType: guess.osType, memoryMiB: guess.memoryMiB, firmware: guess.firmware }),
     ...(options.uefi && { firmware: "uefi" as const }),
-    ...(memoryMiB !== undefined && { memoryMiB }),
+    ...hardware,
   };
 }
 

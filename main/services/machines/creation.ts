@@ -57,6 +57,7 @@ export async function createStarter(
     readonly name?: string | undefined;
     readonly description?: string | undefined;
     readonly memoryMiB?: number | undefined;
+    readonly cpuCount?: number | undefined;
   },
 ): Promise<Machine> {
   await context.resources.requireStarter();
@@ -70,6 +71,7 @@ export async function createStarter(
     ...defaultMachineConfig(name, boot),
     adapters: newAdapters(),
     ...(options.memoryMiB !== undefined && { memoryMiB: options.memoryMiB }),
+    ...(options.cpuCount !== undefined && { cpuCount: options.cpuCount }),
     ...(options.description !== undefined && { description: options.description }),
   });
   return makeMachine(context, config, async (paths) => {

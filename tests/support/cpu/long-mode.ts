@@ -8,10 +8,10 @@
 import type { CpuModel, Platform } from "../../../native-core/cpu/context.ts";
 import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
 import { EvaluatorCpu } from "../../../native-core/cpu/evaluator/evaluator-cpu.ts";
-import { buildInterpreter } from "../../../native-core/cpu/interpreter/build-interpreter.ts";
 import type { JitOptions } from "../../../native-core/cpu/jit/jit.ts";
 import type { InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
 import { createVcpu, type DeviceAccess } from "../../../native-core/cpu/vcpu-group.ts";
+import { interpreterModule as builtInterpreter } from "../../../native-core/host/interpreter-module.ts";
 import { STATE } from "../../../native-core/x86/state-layout.ts";
 
 export const RAM_BYTES = 0x4_0000;
@@ -44,10 +44,10 @@ export const PLATFORM: Platform = {
 export const MODEL: CpuModel = { cpuid: (leaf, subleaf) => [leaf, subleaf, 3, 4] };
 const BUS: DeviceAccess = { readMmio: () => 0xffff_ffff, writeMmio: () => {} };
 
-let compiled: WebAssembly.Module | undefined;
+// Generating it takes seconds, so it is only done when its sources have changed.
+const compiled = await builtInterpreter();
 
 export function interpreterModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(buildInterpreter());
   return compiled;
 }
 
