@@ -283,7 +283,7 @@ export type TrashEntry = z.infer<typeof trashEntrySchema>;
 /** A disk image that a machine has, or a left-over file in its folder (`diskId` null), such as a layer that waits to be merged. */
 export const diskEntrySchema = z.object({
   file: z.string(),
-  format: z.enum(["qcow2", "raw"]),
+  format: z.enum(["qcow2", "raw", "iso"]),
   missing: z.boolean(),
   /** What the guest sees. */
   sizeBytes: z.number(),

@@ -221,6 +221,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(disk?.layerBytes).toBeGreaterThan(100_000);
     await rm(disk?.file ?? "");
     expect(await client.disks.list()).toMatchObject([{ missing: true, usedBytes: 0 }]);
+    const iso = path.join(folder, "tools.iso");
+    await writeFile(iso, Buffer.alloc(64 * 2048));
+    const { config } = await client.machines.get({ id });
+    await client.machines.configure({ id, config: { ...config, opticalDrives: [{ id: "cd0", file: iso }] } });
+    expect((await client.disks.list())[1]).toMatchObject({
+      file: iso,
+      format: "iso",
+      diskId: "cd0",
+      sizeBytes: 64 * 2048,
+    });
   });
 
   it("keeps preferences and tells other windows of a change", async () => {

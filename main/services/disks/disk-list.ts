@@ -1,4 +1,4 @@
-// Every disk image that machines know: attached ones with their layers, and files in machine folders that nothing names any more.
+// Every disk image and disc that machines know: attached ones with their layers, and files in machine folders that nothing names any more.
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { DiskEntry } from "../../contract/schemas.ts";
@@ -42,6 +42,18 @@ async function disksOf(machine: Machine): Promise<DiskEntry[]> {
       inUse: machine.vm !== null,
     });
   }
+  for (const drive of config.opticalDrives) {
+    if (drive.file === null) continue;
+    entries.push({
+      ...(await factsOf(drive.file, "iso")),
+      machineId: machine.id,
+      machineName: machine.name,
+      diskId: drive.id,
+      readOnly: true,
+      layerBytes: 0,
+      inUse: machine.vm !== null,
+    });
+  }
   const files = await readdir(disks).catch(() => []);
   for (const name of files) {
     const file = path.join(disks, name);
@@ -53,16 +65,9 @@ async function disksOf(machine: Machine): Promise<DiskEntry[]> {
   return entries;
 }
 
-async function factsOf(file: string, format: "qcow2" | "raw") {
-  const exists = await stat(file).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  return {
-    file,
-    format,
-    missing: !exists,
-    sizeBytes: exists ? ((await readDiskSize(file, format)) ?? 0) : 0,
-    usedBytes: exists ? await usedBytes(file) : 0,
-  };
+async function factsOf(file: string, format: DiskEntry["format"]) {
+  const found = await stat(file).catch(() => null);
+  if (!found?.isFile()) return { file, format, missing: true, sizeBytes: 0, usedBytes: 0 };
+  const sizeBytes = format === "iso" ? found.size : ((await readDiskSize(file, format)) ?? 0);
+  return { file, format, missing: false, sizeBytes, usedBytes: await usedBytes(file) };
 }

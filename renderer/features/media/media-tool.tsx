@@ -1,4 +1,4 @@
-// Media: every disk image with its machine, what the guest sees of it and what it takes here; the largest first, because that is what
+// Media: every disk image and disc with its machine, what the guest sees of it and what it takes here; the largest first, because that is what
 // people look for.
 import { InputGroup, Tag } from "@blueprintjs/core";
 import { SearchIcon, WarningSignIcon } from "@blueprintjs/icons";
@@ -17,6 +17,12 @@ const REFRESH_MS = 10_000;
 
 const fileName = (file: string): string => file.split(/[\\/]/).at(-1) ?? file;
 const total = (disk: DiskEntry): number => disk.usedBytes + disk.layerBytes;
+
+/** A disc that several machines have is on this computer once. */
+function bytesOnHost(disks: readonly DiskEntry[]): number {
+  const byFile = new Map(disks.map((disk) => [disk.file, total(disk)]));
+  return [...byFile.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
 
 function DiskRow({ disk }: { readonly disk: DiskEntry }) {
   const { t } = useTranslation();
@@ -48,7 +54,13 @@ function DiskRow({ disk }: { readonly disk: DiskEntry }) {
             type="button"
             className="setting-link"
             title={t("details.edit", { label: fileName(disk.file) })}
-            onClick={() => openDialog({ kind: "settings", machineId, field: "disks" })}
+            onClick={() =>
+              openDialog({
+                kind: "settings",
+                machineId,
+                field: disk.format === "iso" ? "opticalDrives" : "disks",
+              })
+            }
           >
             {diskId}, {disk.format}
           </button>
@@ -97,7 +109,7 @@ export default function MediaTool() {
         <p className="muted number">
           {t("media.total", {
             number: t("media.count", { count: shown.length }),
-            size: formatBytes(shown.reduce((sum, disk) => sum + total(disk), 0)),
+            size: formatBytes(bytesOnHost(shown)),
           })}
         </p>
       )}
@@ -113,7 +125,7 @@ export default function MediaTool() {
         </thead>
         <tbody>
           {shown.map((disk) => (
-            <DiskRow key={disk.file} disk={disk} />
+            <DiskRow key={`${disk.machineId} ${disk.file}`} disk={disk} />
           ))}
         </tbody>
       </table>
