@@ -1,10 +1,17 @@
 // Machine records as database rows, both ways. One transaction per record, so that a reader never sees half of a change.
 import type { Kysely, Transaction } from "kysely";
-import { type MachineRecord, machineRecordSchema, RECORD_VERSION } from "./machine-record.ts";
+import { type MachineRecord, machineRecordSchema, RECORD_VERSION, type SnapshotRecord } from "./machine-record.ts";
 import type { MachineTable, SnapshotLayerTable, SnapshotTable, StoreTables } from "./schema.ts";
 
-/** Replaces everything the database knows of the machine. */
-export async function writeRecord(database: Kysely<StoreTables>, record: MachineRecord): Promise<void> {
+/**
+ * Makes the database know the machine as `record` says. `written` are its snapshots as they were written last, by the same objects where
+ * nothing changed: a machine may have thousands, and most changes concern none of them.
+ */
+export async function writeRecord(
+  database: Kysely<StoreTables>,
+  record: MachineRecord,
+  written?: readonly SnapshotRecord[],
+): Promise<void> {
   await database.transaction().execute(async (transaction) => {
     const row = machineRow(record);
     await transaction
@@ -12,18 +19,34 @@ export async function writeRecord(database: Kysely<StoreTables>, record: Machine
       .values(row)
       .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
       .execute();
-    await transaction.deleteFrom("snapshot").where("machine_id", "=", record.id).execute();
-    await writeSnapshots(transaction, record);
+    if (written === undefined) {
+      await transaction.deleteFrom("snapshot").where("machine_id", "=", record.id).execute();
+      return writeSnapshots(transaction, record.id, record.snapshots);
+    }
+    const before = new Set(written);
+    const now = new Set(record.snapshots);
+    for (const { id } of written.filter((snapshot) => !now.has(snapshot))) {
+      await transaction.deleteFrom("snapshot").where("id", "=", id).execute();
+    }
+    await writeSnapshots(
+      transaction,
+      record.id,
+      record.snapshots.filter((snapshot) => !before.has(snapshot)),
+    );
   });
 }
 
-async function writeSnapshots(transaction: Transaction<StoreTables>, record: MachineRecord): Promise<void> {
-  for (const snapshot of record.snapshots) {
+async function writeSnapshots(
+  transaction: Transaction<StoreTables>,
+  machineId: string,
+  snapshots: readonly SnapshotRecord[],
+): Promise<void> {
+  for (const snapshot of snapshots) {
     await transaction
       .insertInto("snapshot")
       .values({
         id: snapshot.id,
-        machine_id: record.id,
+        machine_id: machineId,
         parent_id: snapshot.parentId,
         name: snapshot.name,
         description: snapshot.description,
@@ -55,12 +78,9 @@ export async function readRecords(database: Kysely<StoreTables>): Promise<Map<st
   const machines = await database.selectFrom("machine").selectAll().execute();
   const snapshots = await database.selectFrom("snapshot").selectAll().orderBy("taken_at_ms").execute();
   const layers = await database.selectFrom("snapshot_layer").selectAll().execute();
-  const records = new Map<string, MachineRecord | null>();
-  for (const row of machines) {
-    const own = snapshots.filter((snapshot) => snapshot.machine_id === row.id);
-    records.set(row.id, recordOf(row, own, layers));
-  }
-  return records;
+  const snapshotsOf = Map.groupBy(snapshots, (snapshot) => snapshot.machine_id);
+  const layersOf = Map.groupBy(layers, (layer) => layer.snapshot_id);
+  return new Map(machines.map((row) => [row.id, recordOf(row, snapshotsOf.get(row.id) ?? [], layersOf)]));
 }
 
 function machineRow(record: MachineRecord): MachineTable {
@@ -85,7 +105,7 @@ function machineRow(record: MachineRecord): MachineTable {
 function recordOf(
   row: MachineTable,
   snapshots: readonly SnapshotTable[],
-  layers: readonly SnapshotLayerTable[],
+  layersOf: ReadonlyMap<string, readonly SnapshotLayerTable[]>,
 ): MachineRecord | null {
   const parsed = machineRecordSchema.safeParse({
     recordVersion: RECORD_VERSION,
@@ -109,9 +129,11 @@ function recordOf(
       description: snapshot.description,
       takenAtMs: snapshot.taken_at_ms,
       config: JSON.parse(snapshot.config),
-      layers: layers
-        .filter((layer) => layer.snapshot_id === snapshot.id)
-        .map((layer) => ({ diskId: layer.disk_id, file: layer.file, format: layer.format })),
+      layers: (layersOf.get(snapshot.id) ?? []).map((layer) => ({
+        diskId: layer.disk_id,
+        file: layer.file,
+        format: layer.format,
+      })),
       memory: snapshot.memory,
       pauseMs: snapshot.pause_ms,
       writtenBytes: snapshot.written_bytes,

@@ -8,7 +8,7 @@ import type { DataFolder, MachinePaths } from "./data-folder.ts";
 import { machinePaths } from "./data-folder.ts";
 import { openDatabase } from "./database.ts";
 import { formerProcessesEnded } from "./former-processes.ts";
-import type { MachineRecord } from "./machine-record.ts";
+import type { MachineRecord, SnapshotRecord } from "./machine-record.ts";
 import { deleteRecord, writeRecord } from "./machine-rows.ts";
 import { MetricRows } from "./metric-rows.ts";
 import { PreferenceRows } from "./preference-rows.ts";
@@ -23,6 +23,9 @@ export class Store {
   readonly #database: Kysely<StoreTables>;
   /** Machines whose row is behind because the database refused the write; tried again with the next change. */
   readonly #behind = new Map<string, MachineRecord>();
+  #catchingUp: Promise<boolean> = Promise.resolve(true);
+  /** The snapshots of each machine as the database has them. */
+  readonly #written = new Map<string, readonly SnapshotRecord[]>();
 
   private constructor(data: DataFolder, database: Kysely<StoreTables>) {
     this.data = data;
@@ -74,10 +77,17 @@ export class Store {
   }
 
   /** Brings rows that are behind up to date; true when none is left. */
-  async catchUp(): Promise<boolean> {
+  catchUp(): Promise<boolean> {
+    // One at a time: what is written is the difference to what was written before.
+    this.#catchingUp = this.#catchingUp.then(() => this.#catchUpNow());
+    return this.#catchingUp;
+  }
+
+  async #catchUpNow(): Promise<boolean> {
     for (const [id, record] of this.#behind) {
       try {
-        await writeRecord(this.#database, record);
+        await writeRecord(this.#database, record, this.#written.get(id));
+        this.#written.set(id, record.snapshots);
         if (this.#behind.get(id) === record) this.#behind.delete(id);
       } catch {
         return false;
@@ -89,6 +99,7 @@ export class Store {
   /** Forgets a machine whose folder has left machines/. */
   async forget(id: string): Promise<void> {
     this.#behind.delete(id);
+    this.#written.delete(id);
     await deleteRecord(this.#database, id);
   }
 

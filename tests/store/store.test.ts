@@ -1,10 +1,11 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import Sqlite from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mediaImages } from "../../main/services/disks/media-images.ts";
 import { type DataFolder, machinePaths, openDataFolder } from "../../main/store/data-folder.ts";
-import type { MachineRecord } from "../../main/store/machine-record.ts";
+import type { MachineRecord, SnapshotRecord } from "../../main/store/machine-record.ts";
 import { writeRecordFile } from "../../main/store/record-file.ts";
 import { Store } from "../../main/store/store.ts";
 import { testRecord, testSnapshot } from "../support/records.ts";
@@ -75,6 +76,43 @@ describe("a change of a machine", () => {
     expect(readdirSync(data.machines)).toEqual([A]);
   });
 });
+
+describe("a machine with many snapshots", () => {
+  const ids = Array.from({ length: 2000 }, (_, index) => index.toString(16).padStart(12, "0"));
+  const chain = ids.map((id, index) => testSnapshot(id, { parentId: ids[index - 1] ?? null, takenAtMs: index }));
+
+  it("is written by what changed, and read as a whole", async () => {
+    await place(testRecord(A));
+    const { store } = await Store.open(data);
+    await store.commit(testRecord(A, { revision: 2, snapshots: chain }));
+    const rowOf = rowIds(data.database);
+    const renamed = chain.with(7, { ...(chain[7] as SnapshotRecord), name: "renamed" });
+    await store.commit(testRecord(A, { revision: 3, snapshots: renamed }));
+    // The one in the middle goes; its child moves up.
+    const [gone, child] = [ids[1000], ids[1001]];
+    const shorter = renamed
+      .filter((snapshot) => snapshot.id !== gone)
+      .map((snapshot) => (snapshot.id === child ? { ...snapshot, parentId: ids[999] ?? null } : snapshot));
+    await Promise.all([
+      store.commit(testRecord(A, { revision: 4, snapshots: shorter })),
+      store.commit(testRecord(A, { revision: 5, snapshots: shorter, state: "aborted" })),
+    ]);
+    await store.close();
+    const rows = rowIds(data.database);
+    const moved = ids.filter((id) => rows.get(id) !== rowOf.get(id));
+    expect(moved).toEqual([ids[7], gone, child]);
+    await rm(machinePaths(data, A).record);
+    expect((await reopened()).records).toEqual([testRecord(A, { revision: 5, snapshots: shorter, state: "aborted" })]);
+  });
+});
+
+/** Where each snapshot is in the database: a row that is written anew gets another place. */
+function rowIds(file: string): Map<string, number> {
+  const database = new Sqlite(file, { readonly: true });
+  const rows = database.prepare("SELECT id, rowid AS place FROM snapshot").all() as { id: string; place: number }[];
+  database.close();
+  return new Map(rows.map((row) => [row.id, row.place]));
+}
 
 describe("a data folder", () => {
   it.skipIf(process.getuid?.() === 0)("that can't be written is refused by name", async () => {
