@@ -314,6 +314,31 @@ describe("A machine's saved state", () => {
     expect(copy.vcpu.invalidations).toBe(before + 1);
   });
 
+  it("is understood as version 1 had it, with one processor and without what came later", () => {
+    vcpu.state.setGeneral(3, 0x1234n);
+    const { cpus, turn: _turn, ...saved } = machine.save();
+    const [cpu] = cpus;
+    const { nmiPending: _nmi, debugHits: _hits, ...registers } = cpu?.registers ?? {};
+    const { deadlineNs: _deadline, ...lapic } = saved.devices["lapic"]?.state as Record<string, unknown>;
+    const former = {
+      ...saved,
+      version: 1,
+      cpu: { ...cpu, registers },
+      devices: { ...saved.devices, lapic: { version: 1, state: lapic } },
+    };
+    const copy = build();
+    copy.machine.restore(former);
+    expect(copy.vcpu.state.general(3)).toBe(0x1234n);
+    expect(copy.machine.save()).toEqual({ ...saved, cpus, turn: 0 });
+  });
+
+  it("is refused when it is of another number of processors", () => {
+    const saved = machine.save();
+    const [cpu] = saved.cpus;
+    expect(failure({ ...saved, cpus: [cpu, cpu] })?.details.field).toBe("cpus");
+    expect(failure({ ...saved, turn: 1 })?.details.field).toBe("cpus");
+  });
+
   it("is refused, naming the field, when it is damaged; the machine stays as it was", () => {
     const saved = machine.save();
     const damaged = structuredClone(saved) as unknown as {
