@@ -515,7 +515,7 @@ export const de = {
     name: "Name",
     osType: "Betriebssystem",
     source: "Startet von",
-    sources: { disc: "Einem Medium (ISO)", disk: "Einem Plattenabbild", kernel: "Einem Linux-Kernel" },
+    sources: { disc: "ISO-Medium", disk: "Plattenabbild", kernel: "Linux-Kernel" },
     sourceHelp: {
       disc: "Um ein System zu installieren oder eines direkt vom Medium laufen zu lassen.",
       disk: "Ein System, das schon auf einem Abbild ist.",

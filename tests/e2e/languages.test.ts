@@ -19,13 +19,16 @@ afterAll(async () => {
   await host?.close();
 });
 
-/** A window in which this language was chosen before. */
+/** A window in a language that was chosen before, over HTTP as a script would. */
 async function openIn(language: string): Promise<Page> {
   const { page } = await openPage(browser, host.entryUrl());
   await page.getByRole("navigation").first().waitFor();
-  await page.evaluate((chosen) => {
-    localStorage.setItem("terrarium.preferences", JSON.stringify({ language: chosen }));
+  const status = await page.evaluate(async (chosen) => {
+    const body = JSON.stringify({ changes: { language: chosen } });
+    const headers = { "Content-Type": "application/json" };
+    return (await fetch("/api/preferences", { method: "PATCH", headers, body })).status;
   }, language);
+  expect(status).toBe(200);
   await page.reload();
   return page;
 }
@@ -44,6 +47,13 @@ describe("German", () => {
     expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
     await page.getByRole("button", { name: "Schließen" }).last().click();
     await page.getByRole("tree", { name: "Maschinen" }).getByText("Läuft").waitFor();
+  });
+
+  test("the way to the rest of the app is in sight in a narrow window too", async () => {
+    await page.setViewportSize({ width: 900, height: 640 });
+    const menu = await page.getByRole("button", { name: "Menü", exact: true }).boundingBox();
+    expect((menu?.x ?? 900) + (menu?.width ?? 0)).toBeLessThanOrEqual(900);
+    await page.setViewportSize({ width: 1280, height: 800 });
   });
 
   test("settings and their mistakes are told in German", async () => {

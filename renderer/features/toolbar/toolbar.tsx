@@ -144,8 +144,10 @@ export function Toolbar({ machine: shown, several }: ToolbarProps) {
         </>
       )}
       <span className="toolbar-space" />
-      <NotificationBell />
-      <AppMenu />
+      <div className="toolbar-end">
+        <NotificationBell />
+        <AppMenu />
+      </div>
     </div>
   );
 }
