@@ -99,7 +99,40 @@ const isZero = (type: Type, a: Local): Code => op(type === "f32" ? "f32x4.eq" : 
 const atLeast = (type: Type, a: Local, limit: number): Code =>
   op(type === "f32" ? "f32x4.ge" : "f64x2.ge", magnitude(type, a), splat(type, limit));
 
-function doubles(f: FunctionWriter, a: Local, b: Local, c: Local): Fused {
+/** product + error + c, rounded once; and whether it was rounded. */
+function exactSum(lanes: Lanes, product: Local, error: Local, c: Local): { sum: Local; inexact: Code } {
+  const [tail, tailError] = lanes.twoSum(c, error);
+  const [high, highError] = lanes.twoSum(product, tail);
+  const [low, lowInexact] = lanes.toOdd(...lanes.twoSum(tailError, highError));
+  const [sum, sumError] = lanes.twoSum(high, low);
+  return { sum, inexact: or(get(lowInexact), op("f64x2.ne", get(sumError), constant(0n))) };
+}
+
+/** More than a rounded double is off by, relatively. */
+const SLACK = 2 ** -50;
+
+/**
+ * The same sum with less to wait for: the product and c as a sum and its error; both errors together are off by less than SLACK, and nearly
+ * always the sum is rounded to the same double at either end of that. Else, as for ties, it is computed exactly.
+ */
+function quickSum(f: FunctionWriter, lanes: Lanes, product: Local, error: Local, c: Local, settled: Code): Local {
+  const [first, firstError] = lanes.twoSum(product, c);
+  const rest = lanes.add(firstError, error);
+  const end = (factor: number): Local => {
+    const scaled = lanes.keep(op("f64x2.mul", get(rest), splat("f64", factor)));
+    return lanes.add(first, scaled);
+  };
+  const sum = end(1 + SLACK);
+  const isSure = or(op("f64x2.eq", get(sum), get(end(1 - SLACK))), settled);
+  op("i32.eqz", op("i64x2.all_true", isSure))(f);
+  const label = f.open("if", undefined, false);
+  set(sum, get(exactSum(lanes, product, error, c).sum))(f);
+  f.close(label);
+  return sum;
+}
+
+/** `inexact` is worth its time only where somebody asks for it. */
+function doubles(f: FunctionWriter, a: Local, b: Local, c: Local, wantsInexact: boolean): Fused {
   const lanes = new Lanes(f);
   const { largest, smallestProduct, smallestResult } = FUSED_LIMIT;
   const atMost = (x: Local): Code => op("f64x2.le", magnitude("f64", x), splat("f64", largest));
@@ -108,19 +141,16 @@ function doubles(f: FunctionWriter, a: Local, b: Local, c: Local): Fused {
   const product = lanes.mul(a, b);
   const simple = lanes.add(product, c);
   const error = lanes.productError(a, b, product);
-  const [tail, tailError] = lanes.twoSum(c, error);
-  const [high, highError] = lanes.twoSum(product, tail);
-  const [low, lowInexact] = lanes.toOdd(...lanes.twoSum(tailError, highError));
-  const [sum, sumError] = lanes.twoSum(high, low);
-
   const zeroProduct = lanes.keep(or(isZero("f64", a), isZero("f64", b)));
+  const exact = wantsInexact ? exactSum(lanes, product, error, c) : undefined;
+  const sum = exact?.sum ?? quickSum(f, lanes, product, error, c, get(zeroProduct));
+
   const value = lanes.keep(op("v128.bitselect", get(simple), get(sum), get(zeroProduct)));
   const inRange = and(atLeast("f64", product, smallestProduct), atMost(product), atLeast("f64", sum, smallestResult));
-  const inexact = or(get(lowInexact), op("f64x2.ne", get(sumError), constant(0n)));
   return {
     value,
     plain: and(fits(a), fits(b), fits(c), or(get(zeroProduct), inRange)),
-    inexact: op("v128.andnot", inexact, get(zeroProduct)),
+    inexact: op("v128.andnot", exact?.inexact ?? constant(0n), get(zeroProduct)),
   };
 }
 
@@ -175,7 +205,7 @@ const ROUTINES = { f32: singles, f64: doubles } as const;
 export const fused =
   (type: Type) =>
   (f: FunctionWriter): void => {
-    const { value, plain } = ROUTINES[type](f, ...(f.params as [Local, Local, Local]));
+    const { value, plain } = ROUTINES[type](f, ...(f.params as [Local, Local, Local]), false);
     op("v128.bitselect", get(value), constant(ALL_NAN[type]), plain)(f);
   };
 
@@ -183,6 +213,6 @@ export const fused =
 export const fusedInexact =
   (type: Type) =>
   (f: FunctionWriter): void => {
-    const { plain, inexact } = ROUTINES[type](f, ...(f.params as [Local, Local, Local]));
+    const { plain, inexact } = ROUTINES[type](f, ...(f.params as [Local, Local, Local]), true);
     and(inexact, plain)(f);
   };

@@ -33,7 +33,7 @@ function rounded(a: number, b: number, c: number, precision: number): Fused {
   const sum = product + (z.significand << BigInt(z.exponent - exponent));
   const magnitude = sum < 0n ? -sum : sum;
   const excess = magnitude.toString(2).length - precision;
-  if (sum === 0n || Math.abs(exponent + excess) > 1000) return NOT_PLAIN;
+  if (sum === 0n || exponent + excess > 1000) return NOT_PLAIN;
   if (excess <= 0) return { value: Number(sum) * 2 ** exponent, inexact: false };
   const unit = 1n << BigInt(excess);
   const remainder = magnitude % unit;
