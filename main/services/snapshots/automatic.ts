@@ -15,6 +15,8 @@ const LOOK_MS = 20_000;
 export class SnapshotScheduler {
   readonly #context: ServiceContext;
   readonly #timer: NodeJS.Timeout;
+  /** When it did not work last: the log is not filled with the same failure. */
+  readonly #failedAtMs = new WeakMap<Machine, number>();
 
   constructor(context: ServiceContext) {
     this.#context = context;
@@ -24,15 +26,15 @@ export class SnapshotScheduler {
 
   /** Takes what is due at this time. Never rejects; a machine that is busy is asked again. */
   async look(nowMs: number): Promise<void> {
-    const due = this.#context.registry.list().filter((machine) => isDue(machine, nowMs));
-    await Promise.all(due.map((machine) => this.#take(machine)));
+    const due = this.#context.registry.list().filter((machine) => isDue(machine, nowMs, this.#failedAtMs.get(machine)));
+    await Promise.all(due.map((machine) => this.#take(machine, nowMs)));
   }
 
   dispose(): void {
     clearInterval(this.#timer);
   }
 
-  async #take(machine: Machine): Promise<void> {
+  async #take(machine: Machine, nowMs: number): Promise<void> {
     try {
       await machine.operate(async () => {
         if (machine.state !== "running") return;
@@ -40,18 +42,19 @@ export class SnapshotScheduler {
         await pruneNow(this.#context, machine);
       });
     } catch (error) {
+      this.#failedAtMs.set(machine, nowMs);
       void machine.log.write("error", `The scheduled snapshot failed: ${failureOf(error).message}`);
     }
   }
 }
 
-function isDue(machine: Machine, nowMs: number): boolean {
+function isDue(machine: Machine, nowMs: number, failedAtMs = 0): boolean {
   const { config, snapshots } = machine.record;
   const everyMinutes = config.snapshots.everyMinutes;
   if (everyMinutes === 0 || machine.vm === null || machine.state !== "running" || machine.operations.busy) return false;
   // Since it runs, or since the last one: a machine that was just started has nothing new to keep.
   const taken = snapshots.filter((snapshot) => snapshot.kind === "schedule").map((snapshot) => snapshot.takenAtMs);
-  return nowMs - Math.max(machine.vm.startedAtMs, ...taken) >= everyMinutes * 60_000;
+  return nowMs - Math.max(machine.vm.startedAtMs, failedAtMs, ...taken) >= everyMinutes * 60_000;
 }
 
 /** Starts a machine, after a snapshot where its settings want one. */
