@@ -30,8 +30,8 @@ const diskSchema = z.strictObject({
   file: z.string().min(1).max(4096),
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
-  /** `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
-  bus: z.enum(["virtio", "ide", "nvram"]).optional(),
+  /** `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
+  bus: z.enum(["virtio", "ide", "sata", "nvram"]).optional(),
 });
 export type DiskConfig = z.infer<typeof diskSchema>;
 
@@ -222,7 +222,7 @@ export const machineConfigSchema = z.strictObject({
       .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables"),
     {
       label: "Disks",
-      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., IDE disks sda, sdb, ... in Linux.",
+      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., SATA and IDE disks sda, sdb, ... in Linux.",
       page: "storage",
       change: "off",
       control: "list",

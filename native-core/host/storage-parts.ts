@@ -13,7 +13,7 @@ export function storageParts(
   { disks }: DiskSet,
   { drives }: OpticalDrives,
   report: ReportError,
-): Pick<CardParts, "disks" | "ide"> {
+): Pick<CardParts, "disks" | "ide" | "sata"> {
   const busOf = (id: string) => request.disks.find((disk) => disk.id === id)?.bus ?? "virtio";
   const isIde = (id: string): boolean => busOf(id) === "ide";
   const parts = disks
@@ -36,7 +36,12 @@ export function storageParts(
       onError: (kind: string, error: unknown) => report(`drive ${id}: ${kind} failed: ${messageOf(error)}`),
     })),
   ];
-  return { disks: parts.filter(({ id }) => !isIde(id)), ...(ide.length > 0 && { ide }) };
+  const sata = parts.filter(({ id }) => busOf(id) === "sata");
+  return {
+    disks: parts.filter(({ id }) => busOf(id) === "virtio"),
+    ...(ide.length > 0 && { ide }),
+    ...(sata.length > 0 && { sata }),
+  };
 }
 
 /** UEFI's variables; undefined for a machine without. */

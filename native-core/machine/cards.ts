@@ -1,4 +1,5 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
+import { AhciController } from "../devices/ahci/ahci-controller.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
 import { POWER_MANAGEMENT_FUNCTION, PowerManagement } from "../devices/chipset/power-management.ts";
@@ -23,9 +24,11 @@ import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 
+/** Slot of the adapter for SATA disks. */
+export const AHCI_SLOT = 6;
 /** Slot of the first virtio disk; the others follow. */
 export const FIRST_DISK_SLOT = 8;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, FIRST_ADAPTER: 16 } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, FIRST_ADAPTER: 16 } as const;
 
 interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -63,6 +66,8 @@ export interface CardParts {
   flash?: FlashContent;
   /** Drives on the IDE controller; absent: there is no controller. */
   ide?: readonly IdePart[];
+  /** Disks on the AHCI adapter, one per port; absent: there is no adapter. */
+  sata?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number } };
   /** Ports of a virtio console; the first is a terminal. */
@@ -107,6 +112,7 @@ export class StandardCards {
           ]
         : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
+      ...(parts.sata ? [sataCard(parts.sata)] : []),
       ...disks.map((disk, index) => virtioCard(FIRST_DISK_SLOT + index, `virtio-blk-${disk.id}`, diskModel(disk))),
       ...adapters.map((part, index) => adapterCard(SLOT.FIRST_ADAPTER + index, part)),
     ];
@@ -137,6 +143,17 @@ function diskModel({ backend, id, onError }: DiskPart) {
 function flashCard(rom: Uint8Array, content: FlashContent): IsaCard {
   const base = 2 ** 32 - rom.length - content.bytes.length;
   return ({ bus }) => new Flash(bus, base, content);
+}
+
+function sataCard(disks: readonly DiskPart[]): PciCard {
+  return {
+    slot: SLOT.SATA,
+    create: ({ memory, deliver, awaitHost }) =>
+      new AhciController(
+        memory,
+        disks.map(({ id, backend, onError }) => ({ serial: id, disk: backend, onError, deliver, awaitHost })),
+      ),
+  };
 }
 
 function ideCard(drives: readonly IdePart[]): PciCard {

@@ -75,6 +75,7 @@ function build(): Machine {
       rom: new Uint8Array(0x10000),
       fwCfg: { items: new Map(), files: new Map([["etc/file", new Uint8Array(100)]]) },
     },
+    sata: [{ id: "disk2", backend: memoryDisk(1 << 20) }],
     flash: { bytes: new Uint8Array(0x10000), changed: () => {} },
     ide: [
       { id: "disk1", position: 0, disk: memoryDisk(1 << 20) },

@@ -155,9 +155,12 @@ describe("A PC with firmware", () => {
     TIMEOUT_MS,
   );
 
-  it(
-    "boots a disk with GRUB in its boot sectors: Linux finds itself on an IDE disk, by DMA, and changes discs",
-    async () => {
+  it.each([
+    ["IDE", /ata1: PATA max MWDMA2/],
+    ["SATA", /ahci .* SATA mode/],
+  ])(
+    "boots a disk with GRUB in its boot sectors: Linux finds itself on an %s disk, and changes discs",
+    async (kind, driver) => {
       const disk = await grubDisk(
         [
           "mount -t iso9660 /dev/sr0 /mnt && cat /mnt/hello.txt",
@@ -174,14 +177,15 @@ describe("A PC with firmware", () => {
         memoryMib: 256,
         parts: {
           ide: [
-            { id: "disk0", position: 0, disk },
+            ...(kind === "IDE" ? [{ id: "disk0", position: 0 as const, disk }] : []),
             { id: "cd0", position: 2, cdRom },
           ],
+          ...(kind === "SATA" && { sata: [{ id: "disk0", backend: disk }] }),
         },
       });
       await guest.waitForConsole("READY");
       expect(guest.console).toContain("hello from the disc");
-      expect(guest.console).toMatch(/ata1: PATA max MWDMA2/);
+      expect(guest.console).toMatch(driver);
       const sum = createHash("md5")
         .update(disk.content.subarray(0, 8 << 20))
         .digest("hex");

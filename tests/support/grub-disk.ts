@@ -20,10 +20,10 @@ const SECTOR = 512;
 const PARTITION_START = 2048;
 const PARTITION_MIB = 56;
 const DISK_BYTES = 64 << 20;
-const MODULES = ["ata_piix", "sd_mod", "sr_mod", "isofs", "ext4"];
+const MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "isofs", "ext4"];
 const BOOT_CODE_BYTES = 440;
 
-/** PID 1 loads the drivers of IDE drives, mounts what is needed and runs `script` with sh on ttyS0. */
+/** PID 1 loads the drivers of IDE and SATA drives, mounts what is needed and runs `script` with sh on ttyS0. */
 export async function grubDisk(script: string): Promise<BlockBackend & { readonly content: Uint8Array }> {
   const folder = temporaryFolder("grub");
   try {

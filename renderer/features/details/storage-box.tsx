@@ -7,12 +7,12 @@ import { Meter } from "../../ui/meter.tsx";
 import { DiscRow } from "../media/disc-row.tsx";
 import { SettingLink } from "./setting-link.tsx";
 
-/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., IDE ones sda, sdb, ... */
+/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA and IDE ones sda, sdb, ... */
 function guestDevices({ config }: MachineDetails): string[] {
   const counts = { vd: 0, sd: 0 };
   return config.disks.map(({ bus }) => {
     if (bus === "nvram") return "UEFI";
-    const kind = bus === "ide" ? "sd" : "vd";
+    const kind = bus === "ide" || bus === "sata" ? "sd" : "vd";
     return `${kind}${String.fromCharCode(97 + counts[kind]++)}`;
   });
 }
