@@ -31,6 +31,8 @@ import { TcpTable } from "./tcp-table.ts";
 import { UdpTable } from "./udp-table.ts";
 
 const DNS_PORT = 53;
+/** A resolver asks for IPv4 and IPv6 at once, and again: two rounds in vain. */
+const DNS_PATIENCE = 4;
 const TICK_MS = 250;
 const ADVERTISEMENT_MS = 300_000;
 const MAX_NEIGHBORS = 256;
@@ -77,6 +79,9 @@ export class Nat implements NetworkEnd {
   #policy: ReachPolicy;
   #ticking: Disposable | undefined;
   #pings = 0;
+  /** Which name server is asked, and how many questions it has not answered. */
+  #server = 0;
+  #unanswered = 0;
   #disposed = false;
 
   constructor({ host, adapter, plan, settings, guestMac }: NatParts) {
@@ -98,6 +103,9 @@ export class Nat implements NetworkEnd {
       ...shared,
       gateway: () => plan.gateway,
       prohibited: (packet) => this.#prohibited(packet),
+      answered: ({ port }) => {
+        if (port === DNS_PORT) this.#unanswered = 0;
+      },
     });
     this.#dhcp = new DhcpServer({
       network: plan.network,
@@ -313,8 +321,15 @@ export class Nat implements NetworkEnd {
     return this.#policy.allows(destination, port) ? { address: destination, port } : undefined;
   }
 
+  /** The one that answered last; after some questions in vain, the next. */
   #nameServer(): HostEndpoint | undefined {
-    return this.#settings.nameServers[0] ?? this.#host.nameServers()[0];
+    const own = this.#settings.nameServers;
+    const servers = own.length > 0 ? own : this.#host.nameServers();
+    if (++this.#unanswered > DNS_PATIENCE) {
+      this.#server++;
+      this.#unanswered = 1;
+    }
+    return servers[this.#server % servers.length];
   }
 
   #makePolicy(): ReachPolicy {

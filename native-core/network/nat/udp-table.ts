@@ -37,6 +37,8 @@ export interface UdpTableParts {
   send(frame: Frame): void;
   macs(guestAddress: Uint8Array): { sourceMac: Uint8Array; destinationMac: Uint8Array };
   translate(destination: Uint8Array, port: number): HostEndpoint | undefined;
+  /** Something came back from there, named as the guest knows it. */
+  answered(seen: HostEndpoint): void;
   /** The guest is told that it may not send there. */
   prohibited(packet: IpPacket): void;
 }
@@ -134,6 +136,7 @@ export class UdpTable {
       const peer = mapping.peers.get(peerKey({ address, port }));
       if (!peer || this.#mappings.get(key) !== mapping) return;
       mapping.usedMs = this.#parts.host.nowMs();
+      this.#parts.answered(peer.seen);
       this.#toGuest(guest, peer.seen, payload);
     });
     const mapping: Mapping = { guest, socket, peers: new Map(), isForward, usedMs: 0, idleMs: IDLE_MS };

@@ -346,6 +346,23 @@ describe("UDP through the NAT", () => {
     expect(takeUdp()).toMatchObject([{ payload: "answer", from: "10.0.2.3", sourcePort: 53 }]);
   });
 
+  it("asks the next name server when one does not answer, and stays with one that does", () => {
+    const server = (last: number) => ({ address: address(`192.0.2.${last}`), port: 53 });
+    make({ nameServers: [server(1), server(2)] });
+    const ask = (count: number) => {
+      for (let i = 0; i < count; i++) fromGuest(udpFrame(template(address("10.0.2.3")), 5353, 53, latin1("query")));
+      return host.datagrams[0]?.sent
+        .splice(0)
+        .map((datagram) => datagram.address.at(-1))
+        .join("");
+    };
+    expect(ask(6)).toBe("111122");
+    host.datagrams[0]?.receive(latin1("answer"), address("192.0.2.2"), 53);
+    expect(ask(4)).toBe("2222");
+    host.datagrams[0]?.receive(latin1("answer"), address("192.0.2.2"), 53);
+    expect(ask(6)).toBe("222211");
+  });
+
   it("tells the guest where it may not send", () => {
     fromGuest(udpFrame(template(address("192.168.0.1")), 5000, 53, latin1("x")));
     expect(host.datagrams).toEqual([]);
