@@ -1,0 +1,59 @@
+// What belongs around snapshots in the app: comparing, space, linked clones, and the trash with its way back.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { machineRow, showPane, snapshotRow } from "./support/actions.ts";
+import { launchBrowser, openPage } from "./support/browser.ts";
+import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let browser: Browser;
+let host: TestHost;
+let page: Page;
+
+beforeAll(async () => {
+  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
+  ({ page } = await openPage(browser, host.entryUrl()));
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.close();
+});
+
+test("a snapshot is pinned, compared with now, and its machine's space is told", async () => {
+  await page.getByRole("button", { name: "Start a Linux machine" }).click();
+  await machineRow(page, "Starter Linux").waitFor();
+  await showPane(page, "Snapshots");
+  await page.getByText(/as the guest sees it/).waitFor();
+  await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Take" }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill("One");
+  await page.getByRole("form").getByRole("button", { name: "Take" }).click();
+  await snapshotRow(page, "One").click();
+  await page.getByRole("button", { name: "Pin", exact: true }).click();
+  await page.getByRole("img", { name: /^Pinned/ }).waitFor();
+  await page.getByRole("button", { name: "Compare…" }).click();
+  const dialog = page.getByRole("dialog", { name: "What changed since “One”" });
+  // The machine runs: now can't be read, and the dialog says what to do.
+  await dialog.getByText(/powered off or saved or aborted first/).waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+});
+
+test("linked clones are made, removed, and come back from the trash", async () => {
+  await snapshotRow(page, "One").click();
+  await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Clone…" }).click();
+  const clone = page.getByRole("dialog", { name: /^Clone/ });
+  await clone.getByRole("textbox", { name: "Name of the clone" }).fill("Twin");
+  expect(await clone.getByRole("radio", { name: /^Linked/ }).isChecked()).toBe(true);
+  await clone.getByRole("button", { name: "Clone", exact: true }).click();
+  await machineRow(page, "Twin").click();
+  await page.keyboard.press("Delete");
+  await machineRow(page, "Twin").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Menu", exact: true }).click();
+  await page.getByRole("menuitem", { name: "Trash…" }).click();
+  const trash = page.getByRole("dialog", { name: "Trash" });
+  await trash.getByRole("button", { name: "Restore Twin" }).click();
+  await machineRow(page, "Twin").waitFor();
+  await trash.getByText("The trash is empty.").waitFor();
+});
