@@ -1,9 +1,12 @@
 // Unmodified Linux on 2, 4 and 8 vCPUs, in instruction time.
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
+import { ACTIVITY } from "../../native-core/cpu/reset.ts";
 import type { ProcessorFactory } from "../../native-core/machine/machine.ts";
 import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
+import { STATE } from "../../native-core/x86/state-layout.ts";
 import { LinuxGuest } from "../support/linux-guest.ts";
+import { PcGuest } from "../support/pc-guest.ts";
 
 const BOOT_TIMEOUT_MS = 300_000;
 
@@ -47,6 +50,20 @@ describe("Linux on several vCPUs", () => {
       const counts = [...guest.console.matchAll(/COUNT (\d+)/g)].map((match) => Number(match[1]));
       expect(counts).toHaveLength(4);
       expect(Math.min(...counts) / Math.max(...counts)).toBeGreaterThan(0.9);
+    },
+    BOOT_TIMEOUT_MS,
+  );
+
+  it(
+    "is found by SeaBIOS, which has each processor announce itself under a lock",
+    async () => {
+      const guest = await PcGuest.start({ createProcessor, firmware: { cpuCount: 4 }, parts: { vcpuCount: 4 } });
+      await guest.waitForScreen("No bootable device.");
+      guest.stop();
+      for (const { state } of guest.machine.vcpus) {
+        expect(state.get(STATE.instructionCount)).toBeGreaterThan(0n);
+        expect(state.getNumber(STATE.halted)).toBe(ACTIVITY.halted);
+      }
     },
     BOOT_TIMEOUT_MS,
   );

@@ -54,9 +54,10 @@ const storeFlags: Semantics = (i) => {
 
 export const nothing: Semantics = () => {};
 
-/** A loop that waits for another vCPU: that one should run. */
+/** A loop that waits for another vCPU: that one should run now, before what follows takes a lock that was just released. */
 const spin: Semantics = (i) => {
   i.callHelper("pause");
+  i.leave({ to: "next" });
 };
 
 const IGNORED: RowTraits = { addressing: "unused", feature: "nop" };
@@ -73,7 +74,7 @@ export const FLAG_ROWS: readonly InstructionRow[] = [
   row("LAHF", "9F", "", loadFlags, { reads: LOW, feature: "lahf64" }),
   row("SAHF", "9E", "", storeFlags, { writes: LOW, feature: "lahf64" }),
   row("NOP", "90", "", nothing),
-  row("PAUSE", "F3 90", "", spin),
+  row("PAUSE", "F3 90", "", spin, { endsBlock: true }),
   row("NOP", "0F 1F", "Ev", nothing, IGNORED),
   ...["18", "19", "1A", "1B", "1C", "1D", "1E"].map((byte) => row("NOP", `0F ${byte}`, "Ev", nothing, IGNORED)),
   row("PREFETCHW", "0F 0D", "Mb", nothing, IGNORED),

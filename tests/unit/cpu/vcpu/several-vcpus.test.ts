@@ -30,9 +30,9 @@ interface Pair {
 }
 
 /** Two vCPUs in long mode with the same page tables. */
-function pair(jit?: JitOptions): Pair {
+function pair(jit?: JitOptions, platform = PLATFORM): Pair {
   const parts = {
-    platform: PLATFORM,
+    platform,
     model: MODEL,
     interrupts: { hasInterrupt: () => false, acknowledge: () => undefined },
   };
@@ -106,6 +106,33 @@ describe.each([
     ]);
     runByTurns(machine, 13);
     expect(machine.group.ram.readU64(DATA + 8)).toBe(1000n);
+  });
+
+  it("let the other one in between PAUSE and the next instruction", () => {
+    // SeaBIOS: release a lock, PAUSE, take it again, until the other one has had it.
+    let yielding: InterpreterVcpu | undefined;
+    const machine = pair(jit, { ...PLATFORM, pause: () => yielding?.requestExit() });
+    const { first, second } = machine;
+    // again: mov dword [0x20000], 0; take: pause; lock bts dword [0x20000], 0; jc take; cmp dword [0x20008], 0; jz again; hlt
+    load(machine, CODE, [
+      ...[0xc7, 0x04, 0x25, 0, 0, 2, 0, 0, 0, 0, 0, 0xf3, 0x90, 0xf0, 0x0f, 0xba, 0x2c, 0x25, 0, 0, 2, 0, 0],
+      ...[0x72, 0xf2, 0x83, 0x3c, 0x25, 8, 0, 2, 0, 0, 0x74, 0xdd, HLT],
+    ]);
+    // take: lock bts dword [0x20000], 0; jc spin; inc dword [0x20008]; mov dword [0x20000], 0; hlt; spin: pause; jmp take
+    load(machine, OTHER_CODE, [
+      ...[0xf0, 0x0f, 0xba, 0x2c, 0x25, 0, 0, 2, 0, 0, 0x72, 0x13, 0xff, 0x04, 0x25, 8, 0, 2, 0],
+      ...[0xc7, 0x04, 0x25, 0, 0, 2, 0, 0, 0, 0, 0, HLT, 0xf3, 0x90, 0xeb, 0xdf],
+    ]);
+    machine.group.ram.writeU32(DATA, 1);
+    second.state.set(STATE.rip, BigInt(OTHER_CODE));
+    for (let turn = 0; turn < 100; turn++) {
+      for (const vcpu of [first, second]) {
+        yielding = vcpu;
+        vcpu.run(1000);
+      }
+    }
+    expect(first.runnable).toBe(false);
+    expect(second.runnable).toBe(false);
   });
 
   it("notice at once when another one writes code that they have translated", () => {
