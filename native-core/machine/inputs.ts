@@ -47,13 +47,23 @@ export class InputQueue {
   }
 }
 
-/** Inputs that depend on nothing but the number of instructions run: for tests and, later, replay. */
+/**
+ * Inputs that depend on nothing but the number of instructions run: for tests and, later, replay. Random numbers start anew from the time
+ * whenever it has changed, so that a restored machine gets those that the saved one would have got.
+ */
 export function deterministicInputs(nowNs: () => bigint, startMs = Date.UTC(2026, 0, 1)): Inputs {
-  let seed = 0x2545f491;
+  let seed = 0;
+  let seededAtNs: bigint | undefined;
   return {
     wallClockMs: () => startMs + Number(nowNs() / 1000000n),
     monotonicNs: nowNs,
     random(bytes) {
+      const now = nowNs();
+      if (now !== seededAtNs) {
+        seededAtNs = now;
+        // The upper half of a product with 2^64 / golden ratio (Knuth) spreads neighbouring times; xorshift must not start at 0.
+        seed = Number((BigInt.asUintN(64, now * 0x9e3779b97f4a7c15n) >> 32n) | 1n) | 0;
+      }
       for (let index = 0; index < bytes.length; index++) {
         // xorshift32 (Marsaglia): any fixed sequence does, nothing here is secret.
         seed ^= seed << 13;
