@@ -24,6 +24,7 @@ import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { requireNoTemplate, requireState } from "./states.ts";
+import { ensureVariables, usesUefi } from "./variable-store.ts";
 
 export type StopMode = "acpi" | "save" | "power-off";
 
@@ -48,6 +49,7 @@ export class Lifecycle {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "started");
     const from = machine.state;
     requireNoTemplate(machine, "started");
+    await ensureVariables(this.#context, machine);
     await ownTops(this.#context, machine);
     const savedStateBefore = machine.record.savedState;
     const generationId = machine.record.generationId ?? newGenerationId();
@@ -298,7 +300,7 @@ export class Lifecycle {
       folder: machine.paths.folder,
       kernelFile: kernel === null ? null : resources.resolve(kernel, "boot.kernel"),
       initrdFile: initrd === null || kernel === null ? null : resources.resolve(initrd, "boot.initrd"),
-      ...(kernel === null && { firmware: await resources.firmware() }),
+      ...(kernel === null && { firmware: await (usesUefi(config) ? uefiFirmware(resources) : resources.firmware()) }),
       disks,
       opticalDrives: config.opticalDrives,
       hubSocket: await this.#hubSocket(config),
@@ -311,6 +313,10 @@ export class Lifecycle {
       startPaused: savedState !== null,
     };
   }
+}
+
+async function uefiFirmware(resources: ServiceContext["resources"]): Promise<NonNullable<StartRequest["firmware"]>> {
+  return { kind: "uefi", codeFile: (await resources.uefi()).codeFile };
 }
 
 async function recordOutcome(machine: Machine, outcome: VmOutcome): Promise<void> {
