@@ -1,5 +1,5 @@
 // The interpreter as the build made it. From sources it is made anew when it is missing or older than what it is made of.
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileModule } from "../wasm/compile.ts";
@@ -18,6 +18,9 @@ async function build(): Promise<Uint8Array<ArrayBuffer>> {
     mkdirSync(dirname(BUILT), { recursive: true });
     const temporary = `${BUILT}.${process.pid}`;
     writeFileSync(temporary, bytes);
+    // As old as the sources may be that it is made of: this process read them when it started, and they may have changed since.
+    const read = new Date(performance.timeOrigin);
+    utimesSync(temporary, read, read);
     renameSync(temporary, BUILT);
   } catch {
     // A read-only source tree: it is made again next time.
