@@ -280,7 +280,10 @@ export const trashEntrySchema = z.object({
 });
 export type TrashEntry = z.infer<typeof trashEntrySchema>;
 
-/** A disk image that a machine has, or a left-over file in its folder (`diskId` null), such as a layer that waits to be merged. */
+/**
+ * A disk image or disc that a machine has, or a left-over file in its folder (`diskId` null), such as a layer that waits to be merged. A
+ * file that several machines use is there once for each.
+ */
 export const diskEntrySchema = z.object({
   file: z.string(),
   format: z.enum(["qcow2", "raw", "iso"]),

@@ -319,7 +319,7 @@ describe("A machine's saved state", () => {
     const { cpus, turn: _turn, ...saved } = machine.save();
     const [cpu] = cpus;
     const { nmiPending: _nmi, debugHits: _hits, ...registers } = cpu?.registers ?? {};
-    const { deadlineNs: _deadline, ...lapic } = saved.devices["lapic"]?.state as Record<string, unknown>;
+    const { deadlineNs: _deadline, ...lapic } = (saved.devices["lapic"] as { state: unknown }).state as Record<string, unknown>;
     const former = {
       ...saved,
       version: 1,
