@@ -34,7 +34,13 @@ export async function syncFile(file: string): Promise<void> {
 }
 
 /** Replaces `file` by `data`. On failure the old version is untouched and no temporary file stays behind. */
-export async function writeFileAtomic(file: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+export async function writeFileAtomic(file: string, data: string | Uint8Array, mode?: number): Promise<void> {
+  await putFile(file, data, mode);
+  await syncFolder(path.dirname(file));
+}
+
+/** `writeFileAtomic` whose name is durable only when the caller has synced the folder: for many files in one. */
+export async function putFile(file: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = temporaryName(file);
   try {
     const handle = await open(temporary, "wx", mode);
@@ -49,7 +55,6 @@ export async function writeFileAtomic(file: string, data: string | Uint8Array, m
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(path.dirname(file));
 }
 
 /** Gives a finished file or folder its final name, durably. */

@@ -6,7 +6,7 @@
 //
 // A backup that is cut off leaves pieces that the next one finds and does not write again. Every piece is checked when it is read.
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
@@ -14,7 +14,7 @@ import { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { machineConfigSchema } from "../../../native-core/config/machine-config.ts";
 import { machineIdSchema } from "../../contract/schemas.ts";
-import { syncFolder, temporaryName, writeFileAtomic } from "../../store/atomic-file.ts";
+import { putFile, syncFolder, writeFileAtomic } from "../../store/atomic-file.ts";
 import { ioFailure, systemErrorCode, withIoFailures } from "../../store/io-error.ts";
 
 const compress = promisify(zstdCompress);
@@ -83,25 +83,12 @@ export class BackupRepository {
     const file = this.#file(name);
     if (await stat(file).catch(() => null)) return { name, writtenBytes: 0 };
     const stored = await compress(bytes);
-    const temporary = temporaryName(file);
     await withIoFailures(
       file,
       { consequence: "The backup was not made; what was stored so far is used by the next one." },
       async () => {
         await mkdir(path.dirname(file), { recursive: true });
-        try {
-          const handle = await open(temporary, "wx");
-          try {
-            await handle.writeFile(stored);
-            await handle.sync();
-          } finally {
-            await handle.close();
-          }
-          await rename(temporary, file);
-        } catch (error) {
-          await rm(temporary, { force: true });
-          throw error;
-        }
+        await putFile(file, stored);
       },
     );
     return { name, writtenBytes: stored.length };
