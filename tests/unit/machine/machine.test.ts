@@ -319,8 +319,8 @@ describe("A machine's saved state", () => {
     const { cpus, turn: _turn, ...saved } = machine.save();
     const [cpu] = cpus;
     const { nmiPending: _nmi, debugHits: _hits, ...registers } = cpu?.registers ?? {};
-      const { state } = saved.devices["lapic"] as { state: Record<string, unknown> };
-      const { deadlineNs: _deadline, ...lapic } = state;
+    const { state } = saved.devices["lapic"] as { state: Record<string, unknown> };
+    const { deadlineNs: _deadline, ...lapic } = state;
     const former = {
       ...saved,
       version: 1,
