@@ -1,7 +1,7 @@
 // Lowers one operation: its form's fragment with fields as constants, general registers as locals and flags as flag-forms.ts says.
 import { unreachable } from "../../common/assert.ts";
-import type { Exit, RegisterSelector, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
-import { foldPure, isRoutine, type PureOpName } from "../../ir/ops.ts";
+import type { Exit, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
+import { isRoutine, type PureOpName } from "../../ir/ops.ts";
 import { add32, and64, type Code, call, choose, copy, fill, i32, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
 import type { Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
@@ -13,6 +13,7 @@ import type { CompiledOperation } from "./block-source.ts";
 import * as flags from "./flag-forms.ts";
 import type { Address } from "./known-pages.ts";
 import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
+import { type Constant, OperationConstants } from "./operation-constants.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
@@ -27,8 +28,6 @@ export function lowerOperation(region: RegionWriter, operation: CompiledOperatio
   new OperationLowering(region, operation, exit).run();
 }
 
-type Constant = bigint | number;
-
 /** Beyond that a distance is no longer a small number. */
 const MAX_DELTA = 2 ** 31;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
@@ -41,7 +40,7 @@ class OperationLowering {
   readonly #exit: ExitWriter;
   readonly #locals = new Map<number, Local>();
   readonly #variables = new Map<number, Local>();
-  readonly #constants = new Map<number, Constant | undefined>();
+  readonly #constants: OperationConstants;
   /** Host addresses left by loads for writing, by the id of their linear address. */
   readonly #hosts = new Map<number, { local: Local; size: number }>();
   /** Addresses by the id of a value that is in a local: registers may have changed since. */
@@ -59,6 +58,7 @@ class OperationLowering {
     this.#region = region;
     this.#operation = operation;
     this.#exit = exit;
+    this.#constants = new OperationConstants(operation);
   }
 
   run(): void {
@@ -266,7 +266,7 @@ class OperationLowering {
       f.emit("drop");
       return;
     }
-    if (!placement.hasLocal(value) || this.#constant(value) !== undefined) return;
+    if (!placement.hasLocal(value) || this.#constants.valueOf(value) !== undefined) return;
     const address = this.#addressOf(value);
     if (address) this.#addresses.set(value.id, address);
     this.#compute(value);
@@ -317,10 +317,6 @@ class OperationLowering {
 
   // --- registers ------------------------------------------------------------------------------------------------------------
 
-  #fixed(selector: RegisterSelector): number {
-    return selector.kind === "fixed" ? selector.register : Number(this.#operation.fields[selector.field]);
-  }
-
   #readGeneral(register: number, size: Size): void {
     const { f } = this.#region;
     if (register === PSEUDO_REGISTERS.ZERO) return f.i64(0n);
@@ -346,7 +342,7 @@ class OperationLowering {
 
   #writeRegister({ file, selector, size, value, highPart = false }: Statement & { kind: "writeRegister" }): void {
     const { f } = this.#region;
-    const register = this.#fixed(selector);
+    const register = this.#constants.register(selector);
     if (file !== "general") {
       writeRegister(NO_OPERATION, file, { kind: "fixed", register }, size, highPart, this.#code(value))(f);
       return;
@@ -389,7 +385,7 @@ class OperationLowering {
 
   #isMasked({ node }: Value, mask: bigint): boolean {
     if (node.op === "pure" && node.name === "i64.and") {
-      const b = this.#constant(node.args[1] as Value);
+      const b = this.#constants.valueOf(node.args[1] as Value);
       return typeof b === "bigint" && (b & ~mask) === 0n;
     }
     if (node.op === "load" || node.op === "readRegister")
@@ -415,7 +411,7 @@ class OperationLowering {
   #value(value: Value): void {
     const local = this.#locals.get(value.id);
     if (local) return this.#region.f.get(local);
-    const constant = this.#constant(value);
+    const constant = this.#constants.valueOf(value);
     if (constant !== undefined) return this.#writeConstant(value.type, constant);
     this.#compute(value);
   }
@@ -429,35 +425,6 @@ class OperationLowering {
     else f.v128(BigInt(value));
   }
 
-  #constant(value: Value): Constant | undefined {
-    const { node } = value;
-    if (node.op === "const") return node.value;
-    if (node.op === "field") return this.#operation.fields[node.field];
-    if (node.op === "readRegister") {
-      return node.file === "general" && this.#fixed(node.selector) === PSEUDO_REGISTERS.ZERO ? 0n : undefined;
-    }
-    if (node.op !== "pure") return undefined;
-    if (this.#constants.has(value.id)) return this.#constants.get(value.id);
-    const constant = this.#foldPure(value, node.name, node.args, node.immediate);
-    this.#constants.set(value.id, constant);
-    return constant;
-  }
-
-  #foldPure(
-    value: Value,
-    name: PureOpName,
-    args: readonly Value[],
-    immediate: readonly number[] | undefined,
-  ): Constant | undefined {
-    const constants = args.map((arg) => this.#constant(arg));
-    if (name === "i64.shl" && constants[0] === 0n) return 0n;
-    if (name === "i64.and" && (constants[0] === 0n || constants[1] === 0n)) return 0n;
-    if (value.type === "v128" || constants.some((constant) => constant === undefined)) return undefined;
-    const known = args.map((arg, n): Value => ({ ...arg, node: { op: "const", value: constants[n] as Constant } }));
-    const folded = foldPure(name, known, immediate);
-    return folded?.op === "const" ? folded.value : undefined;
-  }
-
   #compute(value: Value): void {
     const { node } = value;
     const region = this.#region;
@@ -465,7 +432,7 @@ class OperationLowering {
     switch (node.op) {
       case "const":
       case "field":
-        return this.#writeConstant(value.type, this.#constant(value) as Constant);
+        return this.#writeConstant(value.type, this.#constants.valueOf(value) as Constant);
       case "pure":
         return this.#pure(node.name, node.args, node.immediate);
       case "getVariable":
@@ -473,7 +440,7 @@ class OperationLowering {
       case "readState":
         return readSlot(node.slot)(f);
       case "readRegister": {
-        const register = this.#fixed(node.selector);
+        const register = this.#constants.register(node.selector);
         if (node.file === "general") return this.#readGeneral(register, node.size as Size);
         const selector = { kind: "fixed", register } as const;
         return readRegister(NO_OPERATION, node.file, selector, node.size, node.highPart ?? false)(f);
@@ -553,14 +520,14 @@ class OperationLowering {
     const known = this.#addresses.get(value.id);
     if (known) return known;
     if (node.op === "readRegister" && node.file === "general" && node.size === 8) {
-      const register = this.#fixed(node.selector);
+      const register = this.#constants.register(node.selector);
       return register < 0x80 ? this.#region.pages.valueOf(register >> 3) : undefined;
     }
     if (node.op !== "pure" || (node.name !== "i64.add" && node.name !== "i64.sub")) return undefined;
     const [x, y] = node.args as readonly [Value, Value];
-    const constant = this.#constant(y);
+    const constant = this.#constants.valueOf(y);
     if (constant !== undefined) return this.#moved(x, node.name === "i64.add" ? constant : -BigInt(constant));
-    const first = node.name === "i64.add" ? this.#constant(x) : undefined;
+    const first = node.name === "i64.add" ? this.#constants.valueOf(x) : undefined;
     return first === undefined ? undefined : this.#moved(y, first);
   }
 
@@ -574,8 +541,8 @@ class OperationLowering {
     const { f, runtime } = this.#region;
     const [x, y, z] = args as readonly [Value, Value, Value];
     if (name === "i64.add" || name === "i64.sub" || name === "i64.shl") {
-      if (this.#constant(y) === 0n) return this.#value(x);
-      if (name === "i64.add" && this.#constant(x) === 0n) return this.#value(y);
+      if (this.#constants.valueOf(y) === 0n) return this.#value(x);
+      if (name === "i64.add" && this.#constants.valueOf(x) === 0n) return this.#value(y);
     }
     switch (name) {
       case "v128.select":

@@ -3,10 +3,11 @@
 // Interrupts arrive as messages (I/O APIC, MSI, IPIs, LVT entries), wait in IRR, and go to the processor by priority class.
 // The 8259 pair comes in through LINT0 as ExtINT ("virtual wire", MP specification 3.6.2.2); with the APIC switched off by
 // IA32_APIC_BASE it drives the processor's INTR pin directly.
-import { z } from "zod";
+import type { z } from "zod";
 import type { AccessSize, Device, VirtualClock } from "../device.ts";
-import { arrayOf, flag, timeNs, u32, u64 } from "../state-schema.ts";
 import { BROADCAST_32, type InterruptBus, type InterruptReceiver, type LapicWindow } from "./interrupt-bus.ts";
+import { type LapicState, lapicStateSchema } from "./lapic-state.ts";
+import { isReadableX2apic, LVT_OFFSETS, LVT_WRITABLE, X2APIC_WRITABLE } from "./register-access.ts";
 import {
   APIC_BASE_ENABLE,
   APIC_BASE_EXTENDED,
@@ -20,74 +21,13 @@ import {
   SHORTHAND,
   SVR_ENABLE,
 } from "./registers.ts";
-import { LapicTimer, timerStateSchema } from "./timer.ts";
+import { LapicTimer } from "./timer.ts";
 import { VectorSet } from "./vector-set.ts";
 
-/** LVT entries by register offset, with the bits a guest can write. */
-const LVT_WRITABLE: ReadonlyMap<number, number> = new Map([
-  [LAPIC.LVT_TIMER, 0x700ff],
-  [LAPIC.LVT_THERMAL, 0x107ff],
-  [LAPIC.LVT_PERFORMANCE, 0x107ff],
-  [LAPIC.LVT_LINT0, 0x1a7ff],
-  [LAPIC.LVT_LINT1, 0x1a7ff],
-  [LAPIC.LVT_ERROR, 0x100ff],
-]);
-const LVT_OFFSETS = [...LVT_WRITABLE.keys()];
 const LOWEST_VECTOR = 16;
 const RESET_APIC_BASE = 0xfee00800n;
 /** IA32_APIC_BASE.BSP, of the first processor. */
 const BOOTSTRAP = 0x100n;
-
-/** Bits that can be written in x2APIC mode by register offset (SDM 3A table 10-6); all others are #GP. */
-const X2APIC_WRITABLE: ReadonlyMap<number, number> = new Map([
-  [LAPIC.TPR, 0xff],
-  [LAPIC.EOI, 0],
-  [LAPIC.SVR, 0x1ff],
-  [LAPIC.ESR, 0],
-  ...LVT_WRITABLE,
-  [LAPIC.TIMER_INITIAL, 0xffff_ffff],
-  [LAPIC.TIMER_DIVIDE, 0xb],
-  [LAPIC.SELF_IPI, 0xff],
-]);
-
-/** EOI and SELF IPI are write-only; DFR and the high half of ICR don't exist. */
-const isReadableX2apic = (offset: number): boolean =>
-  (offset >= LAPIC.ISR && offset <= LAPIC.ESR) || LVT_WRITABLE.has(offset) || X2APIC_READABLE_REGISTERS.has(offset);
-const X2APIC_READABLE_REGISTERS: ReadonlySet<number> = new Set([
-  LAPIC.ID,
-  LAPIC.VERSION,
-  LAPIC.TPR,
-  LAPIC.PPR,
-  LAPIC.LDR,
-  LAPIC.SVR,
-  LAPIC.ICR_LOW,
-  LAPIC.TIMER_INITIAL,
-  LAPIC.TIMER_CURRENT,
-  LAPIC.TIMER_DIVIDE,
-]);
-
-const vectorSet = arrayOf(u32, 8);
-const stateSchema = z.strictObject({
-  apicBase: u64,
-  id: u32,
-  tpr: z.int().min(0).max(255),
-  ldr: u32,
-  dfr: u32,
-  svr: u32,
-  esr: u32,
-  esrLatched: u32,
-  icrLow: u32,
-  icrHigh: u32,
-  lvt: arrayOf(u32, LVT_OFFSETS.length),
-  irr: vectorSet,
-  isr: vectorSet,
-  tmr: vectorSet,
-  extInt: flag,
-  timer: timerStateSchema,
-  /** TSC deadline in virtual nanoseconds, 0 for none. */
-  deadlineNs: timeNs.default(0n),
-});
-export type LapicState = z.infer<typeof stateSchema>;
 
 /** Lines from the local APIC to its processor. */
 export interface LapicProcessor {
@@ -113,7 +53,7 @@ export interface LapicParts {
 export class Lapic implements Device<LapicState>, InterruptReceiver {
   readonly name: string;
   readonly stateVersion = 2;
-  readonly stateSchema: z.ZodType<LapicState> = stateSchema;
+  readonly stateSchema: z.ZodType<LapicState> = lapicStateSchema;
   readonly #parts: LapicParts;
   readonly #timer: LapicTimer;
   readonly #irr = new VectorSet();
