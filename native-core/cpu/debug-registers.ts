@@ -3,8 +3,10 @@ import { CR4 } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
 import type { CpuState } from "./cpu-state.ts";
 
-/** DR6: single step, access to debug registers, and the breakpoints that were hit in bits 3..0. */
-export const DR6 = { HITS: 0xfn, BD: 0x2000n, BS: 0x4000n } as const;
+/** DR6: task switch, single step, access to debug registers, and the breakpoints that were hit in bits 3..0. */
+export const DR6 = { HITS: 0xfn, BD: 0x2000n, BS: 0x4000n, BT: 0x8000n } as const;
+/** What an instruction leaves to be trapped before the one it leads to: SYSRET with TF, and a switch to a task that is to be trapped. */
+export const DEFERRED_TRAPS = DR6.BS | DR6.BT;
 /** DR7: general detect. */
 export const DR7_GD = 0x2000n;
 
@@ -44,6 +46,12 @@ export function armBreakpoints(state: CpuState): void {
     else if (ports) armed |= ARMED.port;
   }
   state.setNumber(STATE.debugArmed, armed);
+}
+
+/** Raises a trap of DEFERRED_TRAPS as soon as the instruction in hand is done. */
+export function trapNext(state: CpuState, cause: bigint): void {
+  state.setNumber(STATE.debugHits, state.getNumber(STATE.debugHits) | Number(cause));
+  state.set(STATE.instructionDeadline, 0n);
 }
 
 const overlaps = ({ address, length }: Breakpoint, first: bigint, size: number): boolean =>

@@ -6,7 +6,16 @@ import { RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { CpuException, type CpuModel, type Platform, STEP_FIRST } from "./context.ts";
 import type { CpuState } from "./cpu-state.ts";
-import { ARMED, armBreakpoints, DR6, dataHits, instructionHits, portHits, watchesPage } from "./debug-registers.ts";
+import {
+  ARMED,
+  armBreakpoints,
+  DEFERRED_TRAPS,
+  DR6,
+  dataHits,
+  instructionHits,
+  portHits,
+  watchesPage,
+} from "./debug-registers.ts";
 import { deliverEvent, type EventOptions } from "./helpers/deliver-event.ts";
 import type { BlockCache } from "./interpreter/block-cache.ts";
 import { RUN_RESULT } from "./interpreter/dispatch.ts";
@@ -254,12 +263,12 @@ export class InterpreterVcpu implements Vcpu {
     if (this.#group.isRunning(this)) this.#group.state.set(STATE.instructionDeadline, 0n);
   }
 
-  /** INIT, then the trap of SYSRET, NMI and interrupts (SDM 3A 6.9). False if the processor shuts down. */
+  /** INIT, then deferred traps, NMI and interrupts (SDM 3A 6.9). False if the processor shuts down. */
   #deliverPending(): boolean {
     const { state } = this.#group;
     if (state.getNumber(STATE.initPending) !== 0) this.#initialize();
     if (state.getNumber(STATE.halted) === ACTIVITY.waitsForStartup && !this.#startUp()) return true;
-    const trap = BigInt(state.getNumber(STATE.debugHits)) & DR6.BS;
+    const trap = BigInt(state.getNumber(STATE.debugHits)) & DEFERRED_TRAPS;
     if (trap !== 0n) return this.#deliverDebug(trap, { kind: "trap" });
     if (state.getNumber(STATE.interruptShadow) !== 0) return true;
     if (this.#nmiDeliverable) {

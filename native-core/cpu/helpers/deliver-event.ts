@@ -9,6 +9,7 @@ import { deliverProtected } from "./deliver-protected.ts";
 import { ioPrivilegeLevel, isLongMode, isRealAddressing, isVirtual8086 } from "./mode.ts";
 import { CS, loadRealSegment } from "./segment-load.ts";
 import { StackCursor } from "./stack.ts";
+import { redirectInterrupt } from "./virtual-interrupts.ts";
 
 /** "software": INT n, INT3, INTO, which check the gate's privilege level; "trap": INT1 and single steps, which do not. */
 export type EventKind = "exception" | "trap" | "external" | "software";
@@ -105,10 +106,18 @@ function deliverReal(cpu: CpuContext, event: PendingEvent): void {
   cpu.modeChanged();
 }
 
-/** (vector, offset of the next instruction). In virtual-8086 mode INT n needs IOPL 3; INT3 and INTO do not, but have a gate of DPL 3. */
-const softwareInterrupt: Helper = (cpu, vector, next) => {
-  if (isVirtual8086(cpu) && ioPrivilegeLevel(cpu) < 3) throw new CpuException(VECTOR.GP, 0);
-  deliverOnce(cpu, Number(vector), { kind: "software", returnRip: next ?? 0n });
+/** INT n (vector, offset of the next instruction). In virtual-8086 mode it goes to the program itself or needs IOPL 3. */
+const softwareInterrupt: Helper = (cpu, vector = 0n, next = 0n) => {
+  if (isVirtual8086(cpu)) {
+    if (redirectInterrupt(cpu, Number(vector), next)) return 0n;
+    if (ioPrivilegeLevel(cpu) < 3) throw new CpuException(VECTOR.GP, 0);
+  }
+  return fixedInterrupt(cpu, vector, next);
+};
+
+/** INT3 and INTO: as INT n, but all that keeps virtual-8086 code from them is the gate's privilege level. */
+const fixedInterrupt: Helper = (cpu, vector = 0n, next = 0n) => {
+  deliverOnce(cpu, Number(vector), { kind: "software", returnRip: next });
   return 0n;
 };
 
@@ -123,4 +132,4 @@ const debugInterrupt: Helper = (cpu, next) => {
   return 0n;
 };
 
-export const INTERRUPT_HELPERS: Record<string, Helper> = { softwareInterrupt, debugInterrupt };
+export const INTERRUPT_HELPERS: Record<string, Helper> = { softwareInterrupt, fixedInterrupt, debugInterrupt };

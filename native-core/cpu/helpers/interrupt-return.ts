@@ -10,11 +10,15 @@ import { returnToOuter } from "./outer-return.ts";
 import { loadRealSegment, writeCodeSegment } from "./segment-load.ts";
 import { StackCursor } from "./stack.ts";
 import { switchTask } from "./task-switch.ts";
+import { isVirtualFlagInUse, virtualSystemFlags } from "./virtual-interrupts.ts";
 
 type OperandSize = 2 | 4 | 8;
 
-const { CF, PF, AF, ZF, SF, TF, IF, DF, OF, IOPL, NT, RF, VM, AC, ID } = RFLAGS;
-const ALWAYS = CF | PF | AF | ZF | SF | TF | DF | OF | NT | RF | AC | ID;
+const { CF, PF, AF, ZF, SF, TF, IF, DF, OF, IOPL, NT, RF, VM, AC, VIF, VIP, ID } = RFLAGS;
+const ARITHMETIC = CF | PF | AF | ZF | SF | OF;
+const ALWAYS = ARITHMETIC | TF | DF | NT | RF | AC | ID;
+/** What a return from CPL 0 sets besides. */
+const SUPERVISOR = IOPL | VIF | VIP;
 
 /** Flags taken from the stack image; `writable` as far as the operand size reaches. */
 function restoreFlags(cpu: CpuContext, image: bigint, size: OperandSize, writable: number): void {
@@ -23,21 +27,24 @@ function restoreFlags(cpu: CpuContext, image: bigint, size: OperandSize, writabl
   state.flagBits = (state.flagBits & ~mask) | (Number(image & 0xffff_ffffn) & mask);
 }
 
-/** With the privilege before the return: IF needs CPL <= IOPL, IOPL needs CPL 0. */
+/** With the privilege before the return: IF needs CPL <= IOPL, IOPL and the virtual flags need CPL 0. */
 function writableFlags(cpu: CpuContext): number {
   const cpl = privilegeLevel(cpu);
-  return ALWAYS | (cpl <= ioPrivilegeLevel(cpu) ? IF : 0) | (cpl === 0 ? IOPL : 0);
+  return ALWAYS | (cpl <= ioPrivilegeLevel(cpu) ? IF : 0) | (cpl === 0 ? SUPERVISOR : 0);
 }
 
 function returnReal(cpu: CpuContext, size: OperandSize): void {
   const virtual = isVirtual8086(cpu);
-  if (virtual && ioPrivilegeLevel(cpu) < 3) throw new CpuException(VECTOR.GP, 0);
+  const substituted = isVirtualFlagInUse(cpu) && size === 2;
+  if (virtual && ioPrivilegeLevel(cpu) < 3 && !substituted) throw new CpuException(VECTOR.GP, 0);
   const stack = StackCursor.current(cpu);
   const offset = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
   const image = stack.pop(size);
+  const systemFlags = substituted ? virtualSystemFlags(cpu, image) : undefined;
   jumpReal(cpu, selector, offset);
-  restoreFlags(cpu, image, size, ALWAYS | IF | (virtual ? 0 : IOPL));
+  restoreFlags(cpu, image, size, substituted ? ARITHMETIC : ALWAYS | IF | (virtual ? 0 : IOPL));
+  if (systemFlags !== undefined) cpu.state.setNumber(STATE.systemFlags, systemFlags);
   stack.commit();
 }
 
@@ -58,7 +65,7 @@ function returnToVirtual8086(
     bigint,
     bigint,
   ];
-  restoreFlags(cpu, image, 4, ALWAYS | IF | IOPL | VM);
+  restoreFlags(cpu, image, 4, ALWAYS | IF | SUPERVISOR | VM);
   state.setNumber(STATE.cpl, 3);
   const selectors = [es, BigInt(selector), ss, ds, fs, gs];
   selectors.forEach((value, segment) => loadRealSegment(cpu, segment, Number(value & 0xffffn)));

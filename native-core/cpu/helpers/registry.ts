@@ -17,6 +17,7 @@ import { SSE_HELPERS } from "./sse-float.ts";
 import { SSE4_HELPERS } from "./sse4-float.ts";
 import { SYSTEM_CALL_HELPERS } from "./system-call.ts";
 import { SYSTEM_SEGMENT_HELPERS } from "./system-segment.ts";
+import { VIRTUAL_INTERRUPT_HELPERS } from "./virtual-interrupts.ts";
 import { X87_HELPERS } from "./x87.ts";
 import { XSAVE_HELPERS } from "./xsave.ts";
 
@@ -27,6 +28,7 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   ...FAR_TRANSFER_HELPERS,
   ...INTERRUPT_HELPERS,
   ...INTERRUPT_RETURN_HELPERS,
+  ...VIRTUAL_INTERRUPT_HELPERS,
   ...SYSTEM_CALL_HELPERS,
   ...CONTROL_REGISTER_HELPERS,
   ...MSR_HELPERS,

@@ -2,7 +2,7 @@
 import { CR0, EFER, FLAT_SEGMENT, RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
-import { DR6 } from "../debug-registers.ts";
+import { DR6, trapNext } from "../debug-registers.ts";
 import { is64BitCode, isCanonical, isLongMode, privilegeLevel } from "./mode.ts";
 import { CS, SS, writeSegment } from "./segment-load.ts";
 
@@ -65,7 +65,7 @@ const systemReturn: Helper = (cpu, size) => {
   if (isLongMode(cpu)) state.flagBits = Number(state.general(R11) & 0xffff_ffffn) & RETURN_FLAGS;
   else state.flagBits |= RFLAGS.IF;
   // A single step ends with SYSRET, not behind the instruction it returns to.
-  if (state.flagBits & RFLAGS.TF) state.setNumber(STATE.debugHits, state.getNumber(STATE.debugHits) | Number(DR6.BS));
+  if (state.flagBits & RFLAGS.TF) trapNext(state, DR6.BS);
   flatSegments(cpu, size === 8n ? selector + 16 : selector, selector + 8, size === 8n, 3);
   return 0n;
 };

@@ -6,6 +6,7 @@
 import { CR0, RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { SEGMENTS, STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException } from "../context.ts";
+import { DR6, trapNext } from "../debug-registers.ts";
 import {
   type Descriptor,
   findDescriptor,
@@ -45,6 +46,8 @@ interface TssLayout {
   readonly segments: number;
   readonly segmentCount: number;
   readonly ldt: number;
+  /** A word whose bit 0 asks for a debug trap at each switch to the task. */
+  readonly trap: number | undefined;
   /** Smallest limit. */
   readonly limit: number;
 }
@@ -58,6 +61,7 @@ const LAYOUT_32: TssLayout = {
   segments: 0x48,
   segmentCount: 6,
   ldt: 0x60,
+  trap: 0x64,
   limit: 0x67,
 };
 const LAYOUT_16: TssLayout = {
@@ -69,6 +73,7 @@ const LAYOUT_16: TssLayout = {
   segments: 0x22,
   segmentCount: 4,
   ldt: 0x2a,
+  trap: undefined,
   limit: 0x2b,
 };
 
@@ -127,6 +132,7 @@ export function switchTask(cpu: CpuContext, selector: number, kind: TaskSwitchKi
     state.setGeneral(register, value);
   });
   loadSegments(cpu, incoming);
+  if (incoming.isTrapped) trapNext(state, DR6.BT);
 }
 
 /** An available TSS, or a busy one to return to. */
@@ -150,6 +156,7 @@ interface Task {
   readonly general: readonly bigint[];
   readonly segments: readonly number[];
   readonly ldt: number;
+  readonly isTrapped: boolean;
 }
 
 function readTask(cpu: CpuContext, base: bigint, layout: TssLayout): Task {
@@ -164,6 +171,7 @@ function readTask(cpu: CpuContext, base: bigint, layout: TssLayout): Task {
     general: Array.from({ length: 8 }, (_, n) => read(layout.general + n * word) | upper),
     segments: Array.from({ length: layout.segmentCount }, (_, n) => Number(read(layout.segments + n * word, 2))),
     ldt: Number(read(layout.ldt, 2)),
+    isTrapped: layout.trap !== undefined && (read(layout.trap, 2) & 1n) !== 0n,
   };
 }
 

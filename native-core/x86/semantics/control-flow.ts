@@ -1,6 +1,7 @@
 // Branches, calls, returns, loops, software interrupts; SYSCALL and IRET are in privilege-change.ts.
 import type { ConditionCode, Size, Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
+import { VECTOR } from "../registers.ts";
 import { type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { SEGMENTS } from "../state-layout.ts";
 import { conditionFlags, conditionNames } from "./conditions.ts";
@@ -139,20 +140,23 @@ const returnFarImmediate: Semantics = (i) => {
   i.leave({ to: "state" });
 };
 
-function softwareInterrupt(vector: (i: InstructionBuilder) => Value): Semantics {
-  return (i) => {
-    i.callHelper("softwareInterrupt", [vector(i), i.nextRip()]);
-    i.leave({ to: "state" });
-  };
+const softwareInterrupt: Semantics = (i) => {
+  i.callHelper("softwareInterrupt", [i.read(0), i.nextRip()]);
+  i.leave({ to: "state" });
+};
+
+/** INT3 and INTO ask virtual-8086 code for no IOPL, and are never redirected (SDM 3A 21.3). */
+function deliverFixed(i: InstructionBuilder, vector: number): void {
+  i.callHelper("fixedInterrupt", [i.i64(vector), i.nextRip()]);
+  i.leave({ to: "state" });
 }
+
+const interruptBreakpoint: Semantics = (i) => deliverFixed(i, VECTOR.BP);
 
 const interruptOnOverflow: Semantics = (i) => {
   i.if(
     i.readFlag("OF"),
-    () => {
-      i.callHelper("softwareInterrupt", [i.i64(4), i.nextRip()]);
-      i.leave({ to: "state" });
-    },
+    () => deliverFixed(i, VECTOR.OF),
     () => i.leave({ to: "next" }),
   );
 };
@@ -210,20 +214,8 @@ export const CONTROL_FLOW_ROWS: readonly InstructionRow[] = [
   row("CALLF", "FF /3", "M", callFar(farPointer), { ...FAR, sized: true }),
   row("RETF", "CB", "", returnFar, { ...FAR, sized: true }),
   row("RETF", "CA", "Iw", returnFarImmediate, { ...FAR, sized: true }),
-  row(
-    "INT3",
-    "CC",
-    "",
-    softwareInterrupt((i) => i.i64(3)),
-    FAR,
-  ),
-  row(
-    "INT",
-    "CD",
-    "Ib",
-    softwareInterrupt((i) => i.read(0)),
-    FAR,
-  ),
+  row("INT3", "CC", "", interruptBreakpoint, FAR),
+  row("INT", "CD", "Ib", softwareInterrupt, FAR),
   row("INTO", "CE", "", interruptOnOverflow, { ...FAR, mode: "legacy", reads: ["OF"] }),
   row("INT1", "F1", "", interruptDebug, FAR),
   row("SYSENTER", "0F 34", "", systemEnter, FAR),

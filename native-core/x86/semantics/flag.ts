@@ -1,10 +1,10 @@
 // Flag instructions: CLC STC CMC CLD STD CLI STI LAHF SAHF, and those that do nothing.
+import type { Value } from "../../ir/nodes.ts";
 import type { InstructionBuilder } from "../instruction-builder.ts";
 import { type ArithmeticFlag, type InstructionRow, type RowTraits, row, type Semantics } from "../row.ts";
 import { STATE } from "../state-layout.ts";
 import { GPR } from "./registers.ts";
 
-const GENERAL_PROTECTION = 13;
 const IF = 0x200;
 const DF = 0x400;
 /** OF is not part of AH. */
@@ -22,20 +22,26 @@ const setDirection: Semantics = (i) => {
   i.writeState(STATE.systemFlags, i.or(i.readState(STATE.systemFlags), i.i64(DF)));
 };
 
-/** #GP(0) when CPL > IOPL. */
-export function requireIoPrivilege(i: InstructionBuilder): void {
+/** i32: CPL > IOPL. */
+function isBeyondIoPrivilege(i: InstructionBuilder): Value {
   const iopl = i.and(i.shrU(i.readState(STATE.systemFlags), i.i64(12)), i.i64(3));
-  i.if(i.ltU(iopl, i.readState(STATE.cpl)), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+  return i.ltU(iopl, i.readState(STATE.cpl));
 }
 
 const clearInterrupts: Semantics = (i) => {
-  requireIoPrivilege(i);
-  i.writeState(STATE.systemFlags, i.and(i.readState(STATE.systemFlags), i.i64(~IF)));
+  i.if(
+    isBeyondIoPrivilege(i),
+    () => i.callHelper("clearVirtualInterrupt"),
+    () => i.writeState(STATE.systemFlags, i.and(i.readState(STATE.systemFlags), i.i64(~IF))),
+  );
 };
 
 /** Interrupts stay inhibited for one more instruction if they were disabled before (SDM 2B, STI). */
 const setInterrupts: Semantics = (i) => {
-  requireIoPrivilege(i);
+  i.if(isBeyondIoPrivilege(i), () => {
+    i.callHelper("setVirtualInterrupt");
+    i.leave({ to: "next" });
+  });
   const flags = i.readState(STATE.systemFlags);
   i.if(i.isZero(i.and(flags, i.i64(IF))), () => i.writeState(STATE.interruptShadow, i.i64(1)));
   i.writeState(STATE.systemFlags, i.or(flags, i.i64(IF)));

@@ -11,9 +11,9 @@ const CS = SEGMENTS.indexOf("cs");
 const SS = SEGMENTS.indexOf("ss");
 const DATA_SEGMENTS = (["es", "ds", "fs", "gs"] as const).map((name) => SEGMENTS.indexOf(name));
 
-const { TF, IF, DF, IOPL, NT, RF, AC, ID } = RFLAGS;
+const { TF, IF, DF, IOPL, NT, RF, AC, VIF, VIP, ID } = RFLAGS;
 /** What IRETQ at CPL 0 takes from the stack beside the arithmetic flags. */
-const RETURN_FLAGS = TF | IF | DF | IOPL | NT | RF | AC | ID;
+const RETURN_FLAGS = TF | IF | DF | IOPL | NT | RF | AC | VIF | VIP | ID;
 /** The same for SYSRET from R11, which clears RF. */
 const SYSRET_FLAGS = RETURN_FLAGS & ~RF;
 

@@ -8,7 +8,6 @@ import { isOrdinaryAccess } from "./address.ts";
 import { GPR } from "./registers.ts";
 
 const SS = SEGMENTS.indexOf("ss");
-const GENERAL_PROTECTION = 13;
 
 /** A stack pointer, wrapped to the width of the stack outside 64-bit mode. */
 function wrap(i: InstructionBuilder, pointer: Value): Value {
@@ -102,13 +101,13 @@ const popAll: Semantics = (i) => {
   });
 };
 
-/** Virtual-8086 mode lets PUSHF and POPF through only with IOPL 3. */
-function checkVirtual8086(i: InstructionBuilder): void {
+/** Virtual-8086 mode with an IOPL below 3 lets PUSHF and POPF through only with CR4.VME: `otherwise` then. */
+function ifRestricted(i: InstructionBuilder, otherwise: () => void): void {
   if (i.form.mode === "64") return;
   const flags = i.readState(STATE.systemFlags);
   const vm = i.and(flags, i.i64(VM));
-  const privileged = i.ltU(i.and(flags, i.i64(IOPL)), i.i64(IOPL));
-  i.if(i.pure("i32.and", [i.isNonZero(vm), privileged]), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+  const below = i.ltU(i.and(flags, i.i64(IOPL)), i.i64(IOPL));
+  i.if(i.pure("i32.and", [i.isNonZero(vm), below]), otherwise);
 }
 
 const VM = 0x2_0000;
@@ -119,13 +118,27 @@ const IF = 0x200;
 const FREE_FLAGS = 0x24_4500;
 
 const pushFlags: Semantics = (i) => {
-  checkVirtual8086(i);
-  push(i, i.and(i.readFlags(), i.i64(~(VM | RF))));
+  const flags = i.and(i.readFlags(), i.i64(~(VM | RF)));
+  if (i.form.mode === "64") return push(i, flags);
+  const image = i.variable(flags);
+  ifRestricted(i, () => i.set(image, i.callHelper("pushVirtualFlags", [i.i64(i.size)])));
+  push(i, i.get(image));
 };
+
+/** What POPF of virtual-8086 code does where VIF stands for IF. */
+function popVirtualFlags(i: InstructionBuilder): void {
+  i.callHelper("requireVirtualFlags", [i.i64(i.size)]);
+  const value = peek(i);
+  const system = i.callHelper("popVirtualFlags", [value]);
+  drop(i, i.size);
+  i.writeArithmeticFlags(value);
+  i.writeState(STATE.systemFlags, system);
+  i.leave({ to: "next" });
+}
 
 /** IF changes only with CPL <= IOPL, IOPL only with CPL 0; VM stays, RF is cleared (SDM 2B, POPF). */
 const popFlags: Semantics = (i) => {
-  checkVirtual8086(i);
+  ifRestricted(i, () => popVirtualFlags(i));
   const value = peek(i);
   drop(i, i.size);
   const old = i.readState(STATE.systemFlags);

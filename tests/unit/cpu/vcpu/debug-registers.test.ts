@@ -3,7 +3,14 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
 import { RFLAGS } from "../../../../native-core/x86/registers.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
-import { CODE, DATA, HANDLERS, interpreterMachine } from "../../../support/cpu/long-mode.ts";
+import {
+  CODE,
+  DATA,
+  enterProtectedMode,
+  HANDLERS,
+  interpreterMachine,
+  quadwords,
+} from "../../../support/cpu/long-mode.ts";
 
 const DB_HANDLER = BigInt(HANDLERS + 16);
 const HLT = 0xf4;
@@ -161,5 +168,33 @@ describe("the trap flag", () => {
     cpu.state.setGeneral(6, BigInt(DATA));
     run([0x89, 0x06, HLT], [BigInt(DATA)], enable(0, WRITE));
     expect(hits()).toBe(0x4001n);
+  });
+});
+
+describe("a task whose T bit is set", () => {
+  const TASK = 0x2000;
+  const OLD_TSS = 0x5000;
+  const NEW_TSS = 0x5100;
+
+  it("is trapped before its first instruction, with DR6.BT", () => {
+    enterProtectedMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
+    const available = (base: number): bigint => 0x0000_8900_0000_0067n | (BigInt(base) << 16n);
+    cpu.ram.write(0x6000 + 0x28, quadwords(available(OLD_TSS), available(NEW_TSS)));
+    cpu.state.setNumber(STATE.gdtLimit, 0x37);
+    const tss = new DataView(new ArrayBuffer(0x68));
+    const put = (offset: number, value: number): void => tss.setUint32(offset, value, true);
+    put(0x20, TASK);
+    put(0x24, 2);
+    put(0x38, DATA);
+    for (let n = 0; n < 6; n++) put(0x48 + n * 4, n === 1 ? 0x08 : 0x10);
+    put(0x64, 1);
+    cpu.ram.write(OLD_TSS, new Uint8Array(0x68));
+    cpu.ram.write(NEW_TSS, new Uint8Array(tss.buffer));
+    cpu.ram.write(TASK, Uint8Array.of(0x43, HLT));
+    // mov ax, 28h; ltr ax; jmp 30h:0
+    run([0x66, 0xb8, 0x28, 0, 0x0f, 0x00, 0xd8, 0xea, 0, 0, 0, 0, 0x30, 0], [], 0n);
+    expect(cpu.state.get(STATE.rip)).toBe(DB_HANDLER + 1n);
+    expect(hits()).toBe(0x8000n);
+    expect(cpu.memory.read(cpu.state.general(4), 4)).toBe(BigInt(TASK));
   });
 });
