@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { buildAll } from "../scripts/setup/build.ts";
 import { BENCH_TOOLS, requireTools } from "../scripts/setup/debian.ts";
+import { bootSuite } from "./suites/boot.ts";
 import { diskSuite } from "./suites/disk.ts";
 import { guestSuite } from "./suites/guest.ts";
 import { idleSuite } from "./suites/idle.ts";
@@ -24,6 +25,7 @@ function interfaceSuite(name: string): Suite {
 }
 
 const SUITES: Record<string, Suite> = {
+  boot: bootSuite,
   guest: guestSuite,
   micro: microSuite,
   idle: idleSuite,

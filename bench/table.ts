@@ -18,6 +18,16 @@ export interface ReportRow {
   readonly unit: string;
 }
 
+/** A row of medians: one figure of each participant's results. */
+export function rowOf<T>(
+  what: string,
+  unit: string,
+  results: ReadonlyMap<string, readonly T[]>,
+  pick: (result: T) => number,
+): ReportRow {
+  return { what, unit, values: Object.fromEntries([...results].map(([name, all]) => [name, median(all.map(pick))])) };
+}
+
 export interface Report {
   readonly suite: string;
   /** Participant to version. */

@@ -4,33 +4,23 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { amd64Image, type GuestImage, i386Image } from "../guests/images.ts";
 import { benchInit, WORKLOADS, workloadScript } from "../guests/workloads.ts";
 import { type Marks, untilDone } from "../peers/peer.ts";
-import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
-import { V86 } from "../peers/v86.ts";
 import { geometricMean, median, type Report, type ReportRow } from "../table.ts";
+import { everybody } from "./everybody.ts";
 import { inRounds } from "./rounds.ts";
 
 const COMMAND_LINE = "console=ttyS0 quiet panic=-1";
 
 export async function guestSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
-  const amd64 = await amd64Image("guest", benchInit());
-  const i386 = await i386Image("guest", benchInit());
-  const options = (image: GuestImage | undefined) =>
-    image && { kernel: image.kernel, initrd: image.initrd, commandLine: COMMAND_LINE, memoryMiB: 256 };
-  const participants = [
-    { peer: TERRARIUM, guest: options(amd64) },
-    { peer: QEMU, guest: options(amd64) },
-    { peer: V86, guest: options(i386) },
-  ];
+  const { participants, busybox } = await everybody("guest", benchInit(), COMMAND_LINE);
   const { results, versions, missing } = await inRounds<Marks>(
     rounds,
     participants,
     progress,
     (guest) => untilDone(guest),
-    () => native(amd64.busybox),
+    () => native(busybox),
   );
   return { suite: "guest", versions, missing, rounds, rows: rows(results), notes: summary(results) };
 }

@@ -1,0 +1,30 @@
+// Ours, QEMU TCG and v86 with the same init: 64-bit kernels for the first two, a 32-bit one for v86, which has no 64-bit mode.
+import { amd64Image, type GuestImage, i386Image } from "../guests/images.ts";
+import { QEMU } from "../peers/qemu.ts";
+import { TERRARIUM } from "../peers/terrarium.ts";
+import { V86 } from "../peers/v86.ts";
+import type { Participant } from "./rounds.ts";
+
+const MEMORY_MIB = 256;
+
+export interface Everybody {
+  readonly participants: readonly Participant[];
+  /** The program that the guests have as well, for the host itself. */
+  readonly busybox: string;
+}
+
+/** `name` keeps the images of suites apart. */
+export async function everybody(name: string, init: string, commandLine: string): Promise<Everybody> {
+  const amd64 = await amd64Image(name, init);
+  const i386 = await i386Image(name, init);
+  const options = (image: GuestImage | undefined) =>
+    image && { kernel: image.kernel, initrd: image.initrd, commandLine, memoryMiB: MEMORY_MIB };
+  return {
+    participants: [
+      { peer: TERRARIUM, guest: options(amd64) },
+      { peer: QEMU, guest: options(amd64) },
+      { peer: V86, guest: options(i386) },
+    ],
+    busybox: amd64.busybox,
+  };
+}
