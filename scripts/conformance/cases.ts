@@ -9,7 +9,7 @@ import { rowKey } from "./families.ts";
 import type { NativeCase } from "./native.ts";
 import { Random } from "./random.ts";
 import { prepare } from "./situations.ts";
-import { background, type Mode, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
+import { background, type Mode, STATE_IMAGE, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
 
 /** What of a row is held fixed in a group of cases. */
 export interface FormChoice {
@@ -249,6 +249,7 @@ function fillMemory(state: TestState, offset: number, operand: OperandCode, byte
 /** Mostly mid-window and aligned; sometimes misaligned, sometimes reaching into the absent page. */
 function windowOffset(row: InstructionRow, bytes: number, random: Random): number {
   const size = Math.max(bytes, 1);
+  if (STATE_IMAGE.test(row.mnemonic)) return random.chance(95) ? 0 : 1 + 2 * random.below(32);
   if (row.addressing !== "unused" && random.chance(5)) return WINDOW_SIZE - random.below(size + 1);
   const aligned = 256 + (bytes === 32 ? 32 * random.below(16) : 16 * random.below(32));
   const mustBeAligned = bytes === 16 && !isVexOpcode(row.opcode);

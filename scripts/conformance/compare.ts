@@ -1,6 +1,6 @@
 // Compares what a subject did with what the processor did.
 import type { ArithmeticFlag, InstructionRow } from "../../native-core/x86/row.ts";
-import { FLAGS_COMPARED, type Mode, type Outcome, type TestState } from "./vector-format.ts";
+import { FLAGS_COMPARED, type Mode, type Outcome, STATE_IMAGE, type TestState } from "./vector-format.ts";
 
 const FLAG_BITS: Record<ArithmeticFlag, bigint> = { CF: 0x1n, PF: 0x4n, AF: 0x10n, ZF: 0x40n, SF: 0x80n, OF: 0x800n };
 
@@ -11,6 +11,9 @@ const APPROXIMATE = /^V?(RCP|RSQRT)/;
 const TOLERANCE = 2 * 1.5 * 2 ** -12;
 
 export const ARITHMETIC_FLAGS = 0x8d5n;
+
+/** In an image of processor state: x87 opcode and pointers, which the core does not track, and MXCSR_MASK, which has more bits on AMD. */
+const differsInImages = (offset: number): boolean => (offset >= 6 && offset < 24) || (offset >= 28 && offset < 32);
 
 /** x87 transcendental instructions: results within one unit in the last place, C1 (whether it was rounded up) not compared. */
 const TRANSCENDENTAL = /^(F2XM1|FYL2X|FYL2XP1|FPATAN|FPTAN|FSIN|FCOS|FSINCOS)$/;
@@ -74,7 +77,9 @@ function compareStates(
     const [want, got] = [expected.x87[n] ?? 0n, actual.x87[n] ?? 0n];
     if (!loose || !areNeighbours(want, got)) check(`st${n}`, want, got);
   }
+  const isImage = row !== undefined && STATE_IMAGE.test(row.mnemonic);
   for (let n = 0; n < expected.window.length; n++) {
+    if (isImage && differsInImages(n)) continue;
     if (expected.window[n] !== actual.window[n]) {
       check(`memory +${n}`, expected.window[n] ?? 0, actual.window[n] ?? 0);
       break;

@@ -2,6 +2,7 @@
 // tables, page tables, ports and MMIO in reach. A program is determined by its seed; nothing but the machine's own memory may suffer.
 //
 //   0x01000  PML4, PDPT, page directories: the first 64 MiB and the top GiB mapped to themselves, for everybody
+//   0x05000  page directory of 32-bit paging: all 4 GiB mapped to themselves
 //   0x08000  IDT    0x09000  GDT    0x0a000  TSS    0x0b000  handlers
 //   0x10000  code   0x20000  data   0x30000  stacks
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../../native-core/cpu/jit/jit.ts";
@@ -20,9 +21,11 @@ const PML4 = 0x1000;
 const PDPT = 0x2000;
 const PD_LOW = 0x3000;
 const PD_HIGH = 0x4000;
+const PD_32 = 0x5000;
 const IDT = 0x8000;
 const GDT = 0x9000;
 const TSS = 0xa000;
+const TASK = 0xa800;
 const HANDLERS = 0xb000;
 const CODE = 0x1_0000;
 const DATA = 0x2_0000;
@@ -35,16 +38,18 @@ const EAGER: JitOptions = { ...DEFAULT_JIT_OPTIONS, threshold: 3, batch: 1 };
 
 export const FUZZ_MODES = [
   "real",
+  "unreal",
   "virtual-8086",
   "16-bit",
   "32-bit",
   "32-bit paged",
+  "32-bit PAE",
   "compatibility",
   "64-bit",
 ] as const;
 type FuzzMode = (typeof FUZZ_MODES)[number];
 
-const SELECTOR = { code64: 0x08, data: 0x10, code32: 0x18, code16: 0x20, data16: 0x28, ldt: 0x30, tss: 0x38 } as const;
+const SELECTOR = { code64: 0x08, data: 0x10, code32: 0x18, code16: 0x20, data16: 0x28, ldt: 0x30, tss: 0x38, task: 0x80 } as const;
 const USER_OFFSET = 0x40;
 const ATTRIBUTES: Readonly<Record<string, number>> = {
   code64: 0xaf9b,
@@ -53,6 +58,12 @@ const ATTRIBUTES: Readonly<Record<string, number>> = {
   code16: 0x009b,
   data16: 0x0093,
 };
+
+const isLong = (mode: FuzzMode): boolean => mode === "64-bit" || mode === "compatibility";
+const isRealMode = (mode: FuzzMode): boolean => mode === "real" || mode === "unreal";
+
+/** What may be on in CR4 beside what every mode needs: VME, PVI, TSD, DE, MCE, UMIP, FSGSBASE, OSXSAVE, SMEP, SMAP. */
+const CR4_CHOICES = [0x1, 0x2, 0x4, 0x8, 0x40, 0x800, 0x1_0000, 0x4_0000, 0x4_0000, 0x10_0000, 0x20_0000] as const;
 
 /** Registers of devices that react, beside whatever the random numbers hit. */
 const PORTS = [
@@ -228,18 +239,26 @@ function writeTables(machine: Machine, long: boolean, random: Random): void {
   memory.write(PDPT, quadwords([BigInt(PD_LOW) | 7n, 0n, 0n, BigInt(PD_HIGH) | 7n]));
   memory.write(PD_LOW, largePages(0));
   memory.write(PD_HIGH, largePages(0xc000_0000));
+  const largePages32 = Array.from({ length: 512 }, (_, n) => {
+    const page = (half: number): bigint => (BigInt(2 * n + half) << 22n) | 0xe7n;
+    return page(0) | (page(1) << 32n);
+  });
+  memory.write(PD_32, quadwords(largePages32));
   const table: bigint[] = [0n];
   for (const name of ["code64", "data", "code32", "code16", "data16"])
     table.push(descriptor(ATTRIBUTES[name] as number));
   table.push(descriptor(0x0082, DATA, 0xfff), descriptor(0x008b, TSS, 0x7ff), 0n);
   for (const name of ["code64", "data", "code32", "code16", "data16"])
     table.push(descriptor((ATTRIBUTES[name] as number) | 0x60));
+  while (table.length < SELECTOR.task / 8) table.push(0n);
+  table.push(descriptor(0x00e9, TASK, 0x67));
   memory.write(GDT, quadwords(table));
   // A TSS that serves both formats: ring 0 stacks, no I/O map unless chance wants one.
   memory.write(TSS, new Uint8Array(0x800));
   memory.writeU32(TSS + 4, STACK + 0x1000);
   memory.writeU32(TSS + 8, long ? 0 : SELECTOR.data);
   memory.writeU16(TSS + 0x66, random.pick([0x68, 0xffff]));
+  writeTask(machine, random);
   const gates: bigint[] = [];
   for (let vector = 0; vector < 256; vector++) {
     const handler = BigInt(HANDLERS + (vector & 31) * 16);
@@ -247,6 +266,7 @@ function writeTables(machine: Machine, long: boolean, random: Random): void {
     const attributes = random.pick([0x8en, 0x8fn, 0xeen, 0xefn]);
     gates.push((handler & 0xffffn) | (selector << 16n) | (attributes << 40n));
     if (long) gates.push(0n);
+    else if (random.chance(3)) gates[vector] = 0x8500_0000_0000n | (BigInt(SELECTOR.task) << 16n);
   }
   memory.write(IDT, quadwords(gates));
   for (let vector = 0; vector < 32; vector++) {
@@ -262,54 +282,82 @@ function writeTables(machine: Machine, long: boolean, random: Random): void {
   }
 }
 
+/** A task to switch to, whose trap bit may be set. */
+function writeTask(machine: Machine, random: Random): void {
+  const { memory } = machine;
+  memory.write(TASK, new Uint8Array(0x68));
+  memory.writeU32(TASK + 0x1c, PD_32);
+  memory.writeU32(TASK + 0x20, HANDLERS + random.below(32) * 16);
+  memory.writeU32(TASK + 0x24, 2 | (random.chance(20) ? RFLAGS.VM : 0));
+  memory.writeU32(TASK + 0x38, STACK);
+  for (let n = 0; n < 6; n++) memory.writeU32(TASK + 0x48 + n * 4, n === 1 ? SELECTOR.code32 : SELECTOR.data);
+  memory.writeU16(TASK + 0x64, random.below(2));
+}
+
 function prepare(machine: Machine, vcpu: Machine["vcpus"][number], mode: FuzzMode, random: Random): void {
   const { state } = vcpu;
   const { memory } = machine;
-  const long = mode === "64-bit" || mode === "compatibility";
-  const user = mode === "virtual-8086" || (mode !== "real" && random.chance(50));
+  const long = isLong(mode);
+  const user = mode === "virtual-8086" || (!isRealMode(mode) && random.chance(50));
   if (vcpu === machine.vcpu) writeTables(machine, long, random);
   memory.write(DATA, randomBytes(random, 0x400));
   memory.write(CODE, randomCode(random, mode === "64-bit"));
   for (let n = 0; n < 16; n++) state.setGeneral(n, randomValue(random));
   for (const n of [3, 6, 7]) if (random.chance(70)) state.setGeneral(n, BigInt(DATA + random.below(0x800)));
   state.setGeneral(1, BigInt(random.below(64)));
-  if (random.chance(80)) state.setGeneral(4, BigInt(mode === "real" || mode === "virtual-8086" ? 0x8000 : STACK));
+  if (random.chance(80)) state.setGeneral(4, BigInt(isRealMode(mode) || mode === "virtual-8086" ? 0x8000 : STACK));
   for (let n = 0; n < 16; n++) state.setVector(n, (random.bits64() << 64n) | random.bits64());
   // A vCPU that was waiting for a start-up IPI runs as well.
   state.setNumber(STATE.halted, ACTIVITY.runs);
   const flags =
     random.bits32() & (0x8d5 | RFLAGS.IF | RFLAGS.DF | (random.chance(5) ? RFLAGS.TF : 0) | RFLAGS.IOPL | RFLAGS.AC);
-  const trueFlags = mode === "virtual-8086" ? flags | RFLAGS.VM : flags;
+  const virtual = random.pick([0, 0, RFLAGS.VIF, RFLAGS.VIP]);
+  const trueFlags = virtual | (mode === "virtual-8086" ? flags | RFLAGS.VM : flags);
   state.flags = BigInt(trueFlags | 2);
-  if (mode === "real") {
+  if (isRealMode(mode)) {
     for (const segment of ["cs", "ss", "ds", "es", "fs", "gs"] as const) {
       const selector =
         segment === "cs" ? CODE >> 4 : segment === "ss" ? 0x3000 : random.pick([DATA >> 4, 0xb800, 0xffff, 0]);
       state.setSegment(segment, "selector", BigInt(selector));
       state.setSegment(segment, "base", BigInt(selector << 4));
+      if (mode === "unreal") state.setSegment(segment, "limit", 0xffff_ffffn);
     }
     state.set(STATE.rip, 0n);
   } else {
     enterProtection(vcpu, mode, user, random);
   }
+  armBreakpoints(vcpu, random);
   vcpu.invalidateAll();
+}
+
+/** Now and then a breakpoint on data or a port; one on instructions makes everything slow. */
+function armBreakpoints({ state }: Machine["vcpus"][number], random: Random): void {
+  if (!random.chance(10)) return;
+  state.set(STATE.dr0, random.chance(70) ? BigInt(DATA + random.below(0x400)) : randomValue(random));
+  const condition = random.pick([0, 1, 1, 2, 3, 3]);
+  state.set(STATE.dr7, BigInt(0x402 | (condition << 16) | (random.below(4) << 18)));
 }
 
 function enterProtection(vcpu: Machine["vcpus"][number], mode: FuzzMode, user: boolean, random: Random): void {
   const { state } = vcpu;
-  const long = mode === "64-bit" || mode === "compatibility";
-  const paged = long || mode === "32-bit paged" || (mode === "virtual-8086" && random.chance(50));
+  const long = isLong(mode);
+  const pae = mode === "32-bit PAE" || (mode === "virtual-8086" && random.chance(50));
+  const paged = long || pae || mode === "32-bit paged";
   const offset = user ? USER_OFFSET : 0;
   const rpl = user ? 3 : 0;
   const code = mode === "64-bit" ? "code64" : mode === "16-bit" ? "code16" : "code32";
-  state.set(STATE.cr3, BigInt(long ? PML4 : PDPT));
-  state.set(STATE.cr4, BigInt(0x6a0 | (random.chance(50) ? 0x1d : 0)));
+  state.set(STATE.cr3, BigInt(long ? PML4 : pae ? PDPT : PD_32));
+  const extensions = CR4_CHOICES.reduce((bits: number, bit) => bits | (random.chance(30) ? bit : 0), 0);
+  // SMAP and SMEP close the only mapping there is to CPL 0: not too often.
+  const closing = random.chance(20) ? 0 : 0x30_0000;
+  state.set(STATE.cr4, BigInt(0x690 | (long || pae ? 0x20 : 0) | (extensions & ~closing)));
+  if (random.chance(70)) state.set(STATE.xcr0, 7n);
   state.set(STATE.efer, long ? 0xd01n : 0x801n);
   // Not with a PDPT of PAE paging whose entries have bits that are reserved there.
-  if (paged && !long) for (const n of [0, 3]) vcpuMemory(vcpu, PDPT + n * 8, BigInt(n === 0 ? PD_LOW : PD_HIGH) | 1n);
+  if (pae) for (const n of [0, 3]) vcpuMemory(vcpu, PDPT + n * 8, BigInt(n === 0 ? PD_LOW : PD_HIGH) | 1n);
   state.set(STATE.cr0, BigInt(0x33) | (paged ? 0x8001_0000n : 0n));
   state.set(STATE.gdtBase, BigInt(GDT));
-  state.setNumber(STATE.gdtLimit, 0x7f);
+  state.setNumber(STATE.gdtLimit, 0x87);
   state.set(STATE.idtBase, BigInt(IDT));
   state.setNumber(STATE.idtLimit, 0xfff);
   const task = STATE.tr.offset;

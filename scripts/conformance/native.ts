@@ -14,8 +14,8 @@ const WINDOW_OFFSET = 1280;
 const XSTATE_BV = 512;
 const UPPER_HALVES = 576;
 const IMAGE_SIZE = 832;
-/** x87, SSE, AVX. */
-const COMPONENTS = 7n;
+const COMPONENT_X87 = 1n;
+const COMPONENT_SSE = 2n;
 const COMPONENT_AVX = 4n;
 const MODE_NUMBERS: Record<Mode, number> = { "64": 0, legacy: 1, "16": 2 };
 const TRAP_BREAKPOINT = 3;
@@ -89,12 +89,20 @@ function xsaveImage(state: TestState): Uint8Array {
   const image = new Uint8Array(IMAGE_SIZE);
   image.set(fxsaveImage(state));
   const view = viewOf(image);
-  view.setBigUint64(XSTATE_BV, COMPONENTS, true);
+  view.setBigUint64(XSTATE_BV, componentsInUse(state), true);
   state.upper.forEach((value, n) => {
     view.setBigUint64(UPPER_HALVES + n * 16, BigInt.asUintN(64, value), true);
     view.setBigUint64(UPPER_HALVES + n * 16 + 8, value >> 64n, true);
   });
   return image;
+}
+
+/** Components that are not in their initial state (SDM 1 13.6). */
+function componentsInUse(state: TestState): bigint {
+  const { x87Control, x87Status, x87Tag, x87, vector, upper } = state;
+  const holds = (values: readonly bigint[]): boolean => values.some((value) => value !== 0n);
+  const usesX87 = x87Control !== 0x37f || x87Status !== 0 || x87Tag !== 0 || holds(x87);
+  return (usesX87 ? COMPONENT_X87 : 0n) | (holds(vector) ? COMPONENT_SSE : 0n) | (holds(upper) ? COMPONENT_AVX : 0n);
 }
 
 /** The FXSAVE image of a state (SDM 1 10.5.1). */

@@ -2,15 +2,17 @@
 //   node scripts/conformance/record.ts [family ...]
 // Needs an x86-64 Linux host and binutils. Seeds are per form, so re-recording changes only what changed.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { casesOf, formChoices, formMode } from "./cases.ts";
+import { casesOf, type FormChoice, formChoices, formMode } from "./cases.ts";
 import { FAMILIES, rowKey, skipReason } from "./families.ts";
-import { type NativeCase, NativeRunner } from "./native.ts";
+import { NativeRunner } from "./native.ts";
 import { background, difference, encodeOutcome, type Mode, packGroups, type VectorGroup } from "./vector-format.ts";
 
 const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
 const MODES: readonly Mode[] = ["64", "legacy", "16"];
 /** Vectors per form; 32-bit and 16-bit code repeat what 64-bit code shows, so they get fewer. */
 const COUNT: Record<Mode, number> = { "64": 24, legacy: 5, "16": 4 };
+/** Each family has at least so many: those with few forms get more of each. */
+const LEAST = 1000;
 /** Families with few forms and many special values get more, in 64-bit code. */
 const DENSE: Record<string, number> = {
   // Many forms of semantics that the SSE families show.
@@ -43,7 +45,7 @@ try {
   for (const [family, rows] of Object.entries(FAMILIES)) {
     if (wanted.length > 0 && !wanted.includes(family)) continue;
     const groups: VectorGroup[] = [];
-    const cases: { readonly group: VectorGroup; readonly one: NativeCase }[] = [];
+    const forms: { readonly group: VectorGroup; readonly choice: FormChoice; readonly count: number }[] = [];
     for (const mode of MODES) {
       for (const row of rows) {
         if (skipReason(row, mode) || (row.mode !== undefined && row.mode !== formMode(mode))) continue;
@@ -52,11 +54,14 @@ try {
         const factor = DENSE[family] ?? 1;
         const density = mode === "64" ? factor : Math.min(factor, 1);
         const count = Math.ceil((row.mode === "legacy" && mode === "legacy" ? COUNT["64"] : COUNT[mode]) * density);
-        for (const choice of formChoices(row, mode)) {
-          for (const one of casesOf(choice, count)) cases.push({ group, one });
-        }
+        for (const choice of formChoices(row, mode)) forms.push({ group, choice, count });
       }
     }
+    const planned = forms.reduce((sum, { count }) => sum + count, 0);
+    const scale = Math.max(1, LEAST / planned);
+    const cases = forms.flatMap(({ group, choice, count }) =>
+      casesOf(choice, Math.ceil(count * scale)).map((one) => ({ group, one })),
+    );
     const outcomes = runner.run(cases.map(({ one }) => one));
     outcomes.forEach((outcome, n) => {
       const { group, one } = cases[n] as (typeof cases)[number];

@@ -3,7 +3,7 @@ import type { Size } from "../../native-core/ir/nodes.ts";
 import type { InstructionRow } from "../../native-core/x86/row.ts";
 import type { MemoryOperand } from "./encoder.ts";
 import type { Random } from "./random.ts";
-import { type Mode, slotOffset, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
+import { type Mode, STATE_IMAGE, slotOffset, type TestState, WINDOW_SIZE, windowOffsetOf } from "./vector-format.ts";
 
 export interface Situation {
   readonly row: InstructionRow;
@@ -46,6 +46,12 @@ export function prepare(s: Situation): void {
   if (/^(P?BLENDV|SHA256RNDS2)/.test(mnemonic)) s.state.vector[0] = random.vector("integer");
   if (/^PCMP[EI]STR/.test(mnemonic)) prepareStringCompare(s);
   if (mnemonic === "PTEST" && random.chance(50)) prepareTest(s);
+  if (STATE_IMAGE.test(mnemonic)) prepareImage(s);
+  // What XCR0 holds is the operating system's choice; the others are components in use (1), and none.
+  if (mnemonic === "XGETBV") {
+    prepareImage(s);
+    setGeneral(s, RCX, random.pick([1n, 1n, 1n, 1n, 2n, 0x8000_0001n]));
+  }
   prepareSelectors(s);
   if (row.feature === "x87") prepareX87(s);
   if (/(^|,)[PQN]/.test(row.operands) || mnemonic === "EMMS") prepareMmx(s);
@@ -179,6 +185,38 @@ function prepareBound(s: Situation): void {
   const { random, size } = s;
   write(s, s.offset, size, random.integer(size * 8));
   write(s, s.offset + size, size, random.integer(size * 8));
+}
+
+/** Components that the recorded processor has not: nothing answers to them. */
+const ABSENT_COMPONENTS = [3, 4, 8, 10, 40] as const;
+const INITIAL_X87 = { x87Control: 0x37f, x87Status: 0, x87Tag: 0 };
+
+/** A processor state with components in and out of use, and at the start of the window an image that mostly can be loaded. */
+function prepareImage(s: Situation): void {
+  const { random, state, row } = s;
+  state.x87Status = (random.below(8) << 11) | (random.bits32() & 0x4700);
+  state.x87Tag = random.below(256);
+  state.mxcsr = 0x1f80 | (random.chance(50) ? random.bits32() & 0xe07f : 0);
+  for (let n = 0; n < 8; n++) state.x87[n] = random.extended();
+  if (random.chance(20)) Object.assign(state, INITIAL_X87, { x87: state.x87.map(() => 0n) });
+  if (random.chance(20)) state.vector.fill(0n);
+  if (random.chance(30)) state.upper.fill(0n);
+  const absent = (): bigint => 1n << BigInt(random.pick(ABSENT_COMPONENTS));
+  setGeneral(s, RAX, BigInt(random.below(8)) | (random.chance(20) ? 8n : 0n));
+  setGeneral(s, RDX, random.chance(20) ? absent() >> 32n : 0n);
+
+  const words = [randomX87Control(random), random.bits32() & 0x7f7f, random.below(256), 0];
+  words.forEach((word, n) => write(s, n * 2, 2, BigInt(word)));
+  write(s, 8, 16, 0n);
+  write(s, 24, 4, BigInt((random.bits32() & 0xffff) | (random.chance(8) ? random.pick([0x1_0000, 0x40_0000]) : 0)));
+  for (let n = 0; n < 8; n++) write(s, 32 + n * 16, 16, random.extended());
+  if (!row.mnemonic.startsWith("X")) return;
+  // The header: components present, compaction, and zeros.
+  const present = BigInt(random.below(8));
+  const compacted = random.chance(30) ? (1n << 63n) | present | BigInt(random.below(8)) : 0n;
+  write(s, 512, 8, present | (random.chance(6) ? absent() : 0n));
+  write(s, 520, 8, compacted | (random.chance(6) ? absent() : 0n));
+  write(s, 528, 48, random.chance(6) ? 1n << BigInt(random.below(48 * 8)) : 0n);
 }
 
 /** Few different elements, so that strings match in part; lengths around those of a vector. */

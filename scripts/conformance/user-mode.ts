@@ -94,7 +94,11 @@ export const platform: Platform = {
   writeTscDeadline: () => {},
 };
 
-export const model: CpuModel = { cpuid: () => [0, 0, 0, 0] };
+/** XSAVEOPT, XSAVEC and XGETBV of components in use. */
+const XSAVE_EXTENSIONS = 7;
+export const model: CpuModel = {
+  cpuid: (leaf, subleaf) => (leaf === 0xd && subleaf === 1 ? [XSAVE_EXTENSIONS, 0, 0, 0] : [0, 0, 0, 0]),
+};
 
 /** What the harness needs of a processor. */
 export interface Processor {

@@ -21,6 +21,9 @@ export const WINDOW_SIZE = 1024;
 /** Flags that cases set and compare: CF PF AF ZF SF DF OF, NT, AC, ID. */
 export const FLAGS_COMPARED = 0x24_4cd5n;
 
+/** Instructions that store or load an image of x87, SSE and AVX state. It is at the start of the window, unless the case is to fault. */
+export const STATE_IMAGE = /^(FX|X)(SAVE(OPT|C)?|RSTOR)$/;
+
 /** 64-bit code, 32-bit code (the forms that 16-bit code has too), 16-bit code. */
 export type Mode = "64" | "legacy" | "16";
 

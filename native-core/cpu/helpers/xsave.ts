@@ -26,6 +26,8 @@ const SSE_STATE = 2n;
 const AVX_STATE = 4n;
 const COMPACTED = 1n << 63n;
 
+const INITIAL_MXCSR = 0x1f80;
+
 const HEADER = { offset: LEGACY_IMAGE_SIZE, size: 64 } as const;
 const UPPER_HALVES = HEADER.offset + HEADER.size;
 const MAX_REGISTERS = 16;
@@ -43,6 +45,11 @@ function componentsInUse(state: CpuState): bigint {
   );
 }
 
+/** As XSAVEC and XGETBV see it: SSE is in use for the sake of MXCSR alone. */
+function componentsWithMxcsr(state: CpuState): bigint {
+  return componentsInUse(state) | (state.getNumber(STATE.mxcsr) === INITIAL_MXCSR ? 0n : SSE_STATE);
+}
+
 /** Where images are put together and taken apart. */
 const scratch = new Uint8Array(IMAGE_SIZE);
 const zeros = new Uint8Array(MAX_REGISTERS * 16);
@@ -57,7 +64,7 @@ const save =
   (style: Style): Helper =>
   ({ state, memory }, address = 0n, requested = 0n, wide = 0n, registers = 16n) => {
     const components = requested & state.get(STATE.xcr0);
-    const inUse = componentsInUse(state);
+    const inUse = style === "compacted" ? componentsWithMxcsr(state) : componentsInUse(state);
     const written = style === "plain" ? components : components & inUse;
     const count = Number(registers);
     const write = (from: number, to: number): void =>
@@ -125,7 +132,7 @@ const restore: Helper = (cpu, address = 0n, requested = 0n, wide = 0n, registers
   const mxcsr = mxcsrOf(image);
   const isInitial = compacted && !(present & SSE_STATE);
   if (loadsMxcsr && !isInitial && mxcsr === undefined) throw fault();
-  if (loadsMxcsr) state.setNumber(STATE.mxcsr, isInitial ? 0x1f80 : (mxcsr ?? 0));
+  if (loadsMxcsr) state.setNumber(STATE.mxcsr, isInitial ? INITIAL_MXCSR : (mxcsr ?? 0));
 
   if (loaded & X87_STATE) restoreX87(state, image, wide !== 0n);
   else if (components & X87_STATE) initializeX87(state);
@@ -147,7 +154,7 @@ const readExtended: Helper = ({ state, model }, number = 0n) => {
   if (number === 0n) return state.get(STATE.xcr0);
   const hasInUse = (model.cpuid(0xd, 1)[0] & 4) !== 0;
   if (number !== 1n || !hasInUse) throw fault();
-  return state.get(STATE.xcr0) & componentsInUse(state);
+  return state.get(STATE.xcr0) & componentsWithMxcsr(state);
 };
 
 /** (number, value): x87 cannot be disabled, AVX needs SSE, and nothing can be enabled that CPUID does not show. */
