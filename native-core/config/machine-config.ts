@@ -137,6 +137,19 @@ export const machineConfigSchema = z.strictObject({
     control: "select",
     example: "embedded",
   }),
+  // Machines that were made before there was a choice keep UTC.
+  clock: z
+    .strictObject({
+      rtc: field(z.enum(["utc", "local"]).default("utc"), {
+        label: "Hardware clock",
+        help: "What the machine's clock shows: UTC, as Linux wants it, or the host's local time, as Windows and DOS do.",
+        page: "system",
+        change: "off",
+        control: "select",
+        example: "local",
+      }),
+    })
+    .prefault({}),
   boot: z.strictObject({
     kernel: field(bootFile.nullable(), {
       label: "Kernel",
@@ -281,6 +294,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     cpuCount: 1,
     cpuModel: "x86-64-v2",
     engine: "embedded",
+    clock: { rtc: "utc" },
     boot: {
       kernel: null,
       initrd: null,

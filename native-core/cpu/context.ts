@@ -34,6 +34,14 @@ export interface LinearMemory {
   invalidatePage(address: bigint): void;
 }
 
+/** Registers of the machine's paravirtual clock, which the vCPU reaches as MSRs. Undefined or false: there is no such register. */
+export interface ClockRegisters {
+  read(number: number): bigint | undefined;
+  write(number: number, value: bigint): boolean;
+  /** The guest moved the vCPU's time-stamp counter. */
+  counterMoved(): void;
+}
+
 /** The machine around the vCPU as instructions see it. */
 export interface Platform {
   readPort(port: number, size: 1 | 2 | 4): number;
@@ -54,6 +62,7 @@ export interface Platform {
   /** IA32_TSC_DEADLINE before the vCPU's offset is added; 0 is not armed. */
   readTscDeadline(): bigint;
   writeTscDeadline(value: bigint): void;
+  readonly clockRegisters?: ClockRegisters;
 }
 
 export interface CpuContext {

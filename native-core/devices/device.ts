@@ -54,7 +54,7 @@ export interface VirtualClock {
  * (Keys, packets and completions enter through `deliver` of the machine's input queue, see machine/inputs.ts.)
  */
 export interface Inputs {
-  /** Wall clock in milliseconds since 1970, read only at power-on and by the RTC. */
+  /** Wall clock in milliseconds since 1970, read by the clocks that show the guest the date. */
   wallClockMs(): number;
   /** Host monotonic time in nanoseconds: the source of virtual time. */
   monotonicNs(): bigint;
@@ -67,6 +67,12 @@ export interface GuestMemory {
   /** Copies from RAM at `address` into `target`. */
   read(address: number, target: Uint8Array): void;
   write(address: number, source: Uint8Array): void;
+  /**
+   * RAM itself, for a transfer that goes on beside the vCPU; undefined where these addresses are not RAM in one piece. Whoever lends it to
+   * write calls `written` when the transfer is over, so that pages saved or translated meanwhile are known to have changed.
+   */
+  lend(address: number, length: number, toWrite: boolean): Uint8Array | undefined;
+  written(address: number, length: number): void;
   readU16(address: number): number;
   readU32(address: number): number;
   readU64(address: number): bigint;
@@ -83,6 +89,10 @@ export interface Device<S = unknown> {
   readonly stateVersion: number;
   /** Checks a saved state, which may be hostile, before `restore` sees it. */
   readonly stateSchema: z.ZodType<S>;
+  /** The device came later: a machine whose saved state has none goes on with it as after a reset. */
+  readonly missingInOldStates?: boolean;
+  /** A transfer that a reset cut off still reads or writes guest memory: the machine waits with its start. */
+  readonly draining?: boolean;
   /** Power-on and hard reset. */
   reset(): void;
   save(): S;

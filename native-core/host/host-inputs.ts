@@ -7,3 +7,8 @@ export const hostInputs: Inputs = {
   monotonicNs: () => process.hrtime.bigint(),
   random: (bytes) => void randomFillSync(bytes),
 };
+
+/** What the host's time zone adds to UTC now. Guests with local time move their clock themselves when summer time begins or ends. */
+export function localZoneMs(): number {
+  return new Date().getTimezoneOffset() * -60_000;
+}

@@ -12,7 +12,7 @@ import type { DataChannel, EngineResult, StartRequest } from "../protocol/engine
 import { bootLoader } from "./boot-loader.ts";
 import { DataSocket } from "./data-socket.ts";
 import { DiskSet } from "./disk-set.ts";
-import { hostInputs } from "./host-inputs.ts";
+import { hostInputs, localZoneMs } from "./host-inputs.ts";
 import { LogFile } from "./log-file.ts";
 import { NetworkSet } from "./network/network-set.ts";
 import { nodeEventLoop } from "./node-event-loop.ts";
@@ -111,6 +111,7 @@ export class RunningMachine {
       firmware,
       generationId: request.generationId === undefined ? undefined : Buffer.from(request.generationId, "hex"),
       inputs: hostInputs,
+      rtcZoneMs: config.clock.rtc === "local" ? localZoneMs() : 0,
       serial: consoles,
       ...storageParts(request, disks, optical, (message) => events.error(message)),
       ...(flash && { flash }),

@@ -13,6 +13,7 @@ import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devic
 import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
 import { GenerationId } from "../devices/generation-id/generation-id.ts";
 import { IoApic } from "../devices/ioapic/ioapic.ts";
+import { KvmClock } from "../devices/kvm-clock/kvm-clock.ts";
 import { InterruptBus } from "../devices/lapic/interrupt-bus.ts";
 import { Lapic, type LapicProcessor } from "../devices/lapic/lapic.ts";
 import { PciBus } from "../devices/pci/pci-bus.ts";
@@ -71,6 +72,8 @@ export type IsaCard = (services: BoardServices) => Device;
 export interface BoardParts {
   services: Omit<BoardServices, "isaLine">;
   memoryBytes: number;
+  /** What the real-time clock shows beside UTC. */
+  rtcZoneMs?: number | undefined;
   /** 16 bytes that tell this machine from its copies. */
   generationId: Uint8Array | undefined;
   serial: readonly [ByteSink, ByteSink];
@@ -80,6 +83,8 @@ export interface BoardParts {
   processors: readonly LapicProcessor[];
   /** Index of the vCPU that executes now. */
   running: () => number;
+  /** What each vCPU's guest has added to its time-stamp counter. */
+  tscOffsets: readonly (() => bigint)[];
 }
 
 export class Board {
@@ -91,6 +96,7 @@ export class Board {
   readonly uarts: readonly [Uart, Uart];
   readonly ps2: Ps2Controller;
   readonly acpi: AcpiPm;
+  readonly kvmClock: KvmClock;
   readonly generationId: GenerationId;
   /** In order of restoring: interrupt controllers last, so that what lines did meanwhile does not count. */
   readonly devices: readonly Device[];
@@ -130,8 +136,13 @@ export class Board {
     this.pci.attach(ISA_BRIDGE_SLOT, 0, chipset.isaBridge);
 
     const pit = new Pit(bus, clock, isaLine(PIT_IRQ));
-    const rtc = new Rtc({ bus, clock, inputs, irq: isaLine(RTC_IRQ), memoryBytes: parts.memoryBytes });
+    const rtc = new Rtc({
+      ...{ bus, clock, inputs, irq: isaLine(RTC_IRQ) },
+      memoryBytes: parts.memoryBytes,
+      zoneMs: parts.rtcZoneMs,
+    });
     this.acpi = new AcpiPm({ bus, clock, sci: isaLine(ACPI_SCI_IRQ), power });
+    this.kvmClock = new KvmClock({ memory: parts.services.memory, clock, inputs, tscOffsets: parts.tscOffsets });
     this.generationId = new GenerationId({
       bus,
       id: parts.generationId,
@@ -154,6 +165,7 @@ export class Board {
       this.pci,
       pit,
       rtc,
+      this.kvmClock,
       this.acpi,
       this.generationId,
       this.ps2,

@@ -21,6 +21,7 @@ import { type Vram, VramAperture } from "../devices/vga/vram.ts";
 import type { VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import { MEMORY_MAP } from "../firmware/memory-map.ts";
+import { STATE } from "../x86/state-layout.ts";
 import { Board, type PciCard } from "./board.ts";
 import { Budget } from "./budget.ts";
 import { type CardParts, StandardCards } from "./cards.ts";
@@ -70,6 +71,8 @@ export interface MachineParts extends CardParts {
   serial: readonly [ByteSink, ByteSink];
   /** 16 bytes that tell this machine from its copies; another one than a restored state's is announced to the guest. */
   generationId?: Uint8Array | undefined;
+  /** What the real-time clock shows beside UTC, in milliseconds; 0 by default. */
+  rtcZoneMs?: number | undefined;
   /** Cards beside the standard ones. */
   extraCards?: readonly PciCard[];
   log?: (message: string) => void;
@@ -179,11 +182,17 @@ export class Machine {
       },
       memoryBytes,
       generationId: parts.generationId,
+      rtcZoneMs: parts.rtcZoneMs,
       serial: parts.serial,
       cards: [...this.#cards.cards, ...(parts.extraCards ?? [])],
       isaCards: this.#cards.isaCards,
       processors: this.vcpus,
       running: () => this.#scheduler.current,
+      tscOffsets: this.vcpus.map(
+        ({ state }) =>
+          () =>
+            BigInt.asIntN(64, state.get(STATE.tscOffset)),
+      ),
     });
     this.#budget = new Budget(this.#instructionTime);
   }
@@ -234,6 +243,7 @@ export class Machine {
   runSlice(maxNs: bigint): Slice {
     assert(!this.clock.paused, "a paused machine does not run");
     const startNs = this.clock.nowNs();
+    this.board.kvmClock.catchUp();
     for (;;) {
       this.inputs.drain();
       this.clock.fireDue();
@@ -287,7 +297,10 @@ export class Machine {
     this.#scheduler.restoreTurn(state.turn);
     // In instruction time the counters just restored are the clock's source.
     this.clock.setNowNs(state.nowNs);
-    for (const [device, deviceState] of checked) device.restore(deviceState);
+    for (const [device, deviceState] of checked) {
+      if (deviceState === undefined) device.reset();
+      else device.restore(deviceState);
+    }
     this.board.generationId.announce();
     for (const vcpu of this.vcpus) {
       vcpu.invalidateAll();
@@ -335,6 +348,11 @@ export class Machine {
       readTscDeadline: () => this.#lapic(index).deadlineNs,
       writeTscDeadline: (value) => {
         this.#lapic(index).deadlineNs = value;
+      },
+      clockRegisters: {
+        read: (number) => this.board.kvmClock.readMsr(index, number),
+        write: (number, value) => this.board.kvmClock.writeMsr(index, number, value),
+        counterMoved: () => this.board.kvmClock.counterMoved(),
       },
     };
   }
@@ -411,11 +429,13 @@ export class Machine {
     return parsed.data;
   }
 
+  /** Undefined: the state is from before there was the device. */
   #checkDevice(state: MachineState, name: string): unknown {
     const device = this.board.devices.find((candidate) => candidate.name === name);
     const saved = Object.hasOwn(state.devices, name) ? state.devices[name] : undefined;
     assert(device, "device is on the board");
     if (!saved) {
+      if (device.missingInOldStates) return undefined;
       throw new AppError("INVALID_FILE", `the saved state has no device ${name}`, {
         field: `devices.${name}`,
         remedy: "Give the machine the devices it had when the state was saved.",

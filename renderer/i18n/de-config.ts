@@ -20,6 +20,10 @@ export const deConfig: ConfigTexts = {
       "Was der Gast laut Auskunft benutzen darf: x86-64-v2 hat SSE4.2 und AES, x86-64-v3 dazu, was von AVX2 und Verwandtem da ist, max ist alles.",
     ],
     engine: ["Engine", "Was den Gast ausführt. Die eingebaute läuft auf jedem Rechner ohne Installation und Rechte."],
+    "clock.rtc": [
+      "Hardwareuhr",
+      "Was die Uhr der Maschine zeigt: UTC, wie Linux es will, oder die Ortszeit des Rechners wie bei Windows und DOS.",
+    ],
     "boot.kernel": [
       "Kernel",
       "Ein 64-Bit-Linux-Kernel (bzImage), der direkt gestartet wird; ohne einen startet die Maschine von ihren Platten und Medien.",

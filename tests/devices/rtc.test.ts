@@ -28,6 +28,23 @@ describe("The RTC", () => {
     expect([0, 2, 4, 6, 7, 8, 9, 0x32].map(read)).toEqual([0x07, 0x05, 0x13, 0x04, 0x29, 0x07, 0x26, 0x20]);
   });
 
+  it("shows the time of a zone to guests that keep local time in it", () => {
+    const other = new DeviceBench();
+    const local = new Rtc({
+      ...{ bus: other.bus, clock: other.clock, inputs: other.inputs, irq, memoryBytes: 256 << 20 },
+      zoneMs: 13 * 3_600_000,
+    });
+    local.reset();
+    const readLocal = (index: number) => {
+      other.out8(0x70, index);
+      return other.in8(0x71);
+    };
+    expect([0x07, 0x04, 0x02].map(readLocal)).toEqual([0x30, 0x02, 0x05]);
+    other.out8(0x70, 0x04);
+    other.out8(0x71, 0x12);
+    expect(local.save().offsetMs).toBe(10 * 3_600_000);
+  });
+
   it("shows binary values and 12 hours when asked to", () => {
     write(0x0b, 0x04);
     expect([read(0x04), read(0x09)]).toEqual([0x81, 26]);

@@ -6,7 +6,7 @@ export type CpuidRegister = "eax" | "ebx" | "ecx" | "edx";
 
 /** One bit of CPUID. */
 export interface FeatureBit {
-  readonly leaf: 1 | 7 | 0xd | 0x8000_0001 | 0x8000_0007;
+  readonly leaf: 1 | 7 | 0xd | 0x4000_0101 | 0x8000_0001 | 0x8000_0007;
   readonly subleaf?: 1;
   readonly register: CpuidRegister;
   readonly bit: number;
@@ -19,6 +19,7 @@ const edx = (bit: number): FeatureBit => ({ leaf: 1, register: "edx", bit });
 const common = (bit: number): FeatureBit => ({ ...edx(bit), repeated: true });
 const leaf7 = (register: CpuidRegister, bit: number): FeatureBit => ({ leaf: 7, register, bit });
 const extendedState = (bit: number): FeatureBit => ({ leaf: 0xd, subleaf: 1, register: "eax", bit });
+const kvm = (bit: number): FeatureBit => ({ leaf: 0x4000_0101, register: "eax", bit });
 const extended = (register: CpuidRegister, bit: number): FeatureBit => ({ leaf: 0x8000_0001, register, bit });
 
 /** Instructions: rows carry the name as their `feature`. */
@@ -69,6 +70,7 @@ const INSTRUCTIONS = {
 
 /** What is not a matter of instructions: paging, system registers, time, speed. */
 const SYSTEM = {
+  vme: common(1),
   de: common(2),
   pse: common(3),
   tsc: common(4),
@@ -91,6 +93,11 @@ const SYSTEM = {
   /** REP MOVSB and REP STOSB are block copies and fills (semantics/string.ts): guests do best to use them. */
   erms: leaf7("ebx", 9),
   xgetbv1: extendedState(2),
+  /** Delays between accesses to ports are for old hardware. */
+  kvmNoDelays: kvm(1),
+  kvmClock: kvm(3),
+  /** All vCPUs' clocks go alike. */
+  kvmStableClock: kvm(24),
   nx: extended("edx", 20),
   longMode: extended("edx", 29),
   invariantTsc: { leaf: 0x8000_0007, register: "edx", bit: 8 },

@@ -20,6 +20,8 @@ function text16(value: string, at: number): Registers {
 
 const VENDOR = "AuthenticAMD";
 const HYPERVISOR = "TerrariumVM";
+/** What guests look for to find KVM's paravirtual devices. Second to the hypervisor's own name: interfaces are 100h leaves apart. */
+const KVM = "KVMKVMKVM";
 const BRAND = "Terrarium Virtual CPU";
 
 /**
@@ -52,6 +54,9 @@ export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"]
   };
   leaf(1, [SIGNATURE, BRAND_AND_COUNT, 0, 0]);
   leaf(0x4000_0000, [0x4000_0000, text(HYPERVISOR, 0), text(HYPERVISOR, 4), text(HYPERVISOR, 8)]);
+  if (features.includes("kvmClock")) {
+    leaf(0x4000_0100, [0x4000_0101, text(KVM, 0), text(KVM, 4), text(KVM, 8)]);
+  }
   leaf(0x8000_0000, vendor(0x8000_0008));
   leaf(0x8000_0001, [SIGNATURE, 0, 0, 0]);
   leaf(0x8000_0002, text16(BRAND, 0));

@@ -5,19 +5,26 @@ import type { CpuModel } from "../context.ts";
 import { type FeatureName, isInstructionFeature } from "./features.ts";
 import { cpuidLeaves } from "./leaves.ts";
 
-/** x86-64 with SSE2: all that the first machines were told. */
-const BASELINE = [
+/** x86-64 with SSE2. */
+const FIRST = [
   ...(["x87", "cx8", "cx16", "cmov", "clflush", "mmx", "fxsr", "sse", "sse2", "lahf64", "syscall", "rdtscp"] as const),
   ...(["de", "pse", "tsc", "msr", "pae", "apic", "mtrr", "pge", "pat", "pse36"] as const),
-  ...(["nx", "longMode", "hypervisor", "invariantTsc"] as const),
+  ...(["nx", "longMode", "hypervisor"] as const),
 ] satisfies readonly FeatureName[];
+
+/** All that the first machines were told. Their guests count time-stamps, which stand still while the machine does. */
+const BASELINE = [...FIRST, "invariantTsc"] satisfies readonly FeatureName[];
+
+/** A clock that goes on meanwhile; guests take it only where the counter is not said to be one. */
+const CLOCK = ["kvmClock", "kvmStableClock", "kvmNoDelays"] satisfies readonly FeatureName[];
 
 /** x86-64-v2 and what processors of that level have had beside it: AES, carry-less products, hashes, random numbers, fast strings. */
 const V2 = [
-  ...BASELINE,
+  ...FIRST,
+  ...CLOCK,
   ...(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"] as const),
   ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed", "erms"] as const),
-  ...(["mce", "mca", "x2apic", "tscDeadline", "tscAdjust", "smep", "umip", "fsgsbase"] as const),
+  ...(["vme", "mce", "mca", "x2apic", "tscDeadline", "tscAdjust", "smep", "umip", "fsgsbase"] as const),
 ] satisfies readonly FeatureName[];
 
 const V3 = [

@@ -79,6 +79,7 @@ const timeStampCounter: Msr = {
 function setCounter(cpu: CpuContext, offset: bigint): void {
   const deadline = readDeadline(cpu);
   cpu.state.set(STATE.tscOffset, offset);
+  cpu.platform.clockRegisters?.counterMoved();
   if (deadline !== 0n) writeDeadline(cpu, deadline);
 }
 
@@ -224,12 +225,33 @@ const MSRS = new Map<number, Msr>([
 
 const X2APIC_FIRST = 0x800;
 const X2APIC_LAST = 0x8ff;
+/** Where KVM has the registers of its paravirtual devices: "KVM" and a number. */
+const KVM_FIRST = 0x4b56_4d00;
+const KVM_LAST = 0x4b56_4dff;
 
 function find(numberOperand: bigint | undefined): Msr {
   const number = Number(numberOperand);
-  const msr = number >= X2APIC_FIRST && number <= X2APIC_LAST ? x2apic(number - X2APIC_FIRST) : MSRS.get(number);
+  const msr =
+    number >= X2APIC_FIRST && number <= X2APIC_LAST
+      ? x2apic(number - X2APIC_FIRST)
+      : number >= KVM_FIRST && number <= KVM_LAST
+        ? clockRegister(number)
+        : MSRS.get(number);
   if (!msr) throw fault();
   return msr;
+}
+
+function clockRegister(number: number): Msr {
+  return {
+    read: ({ platform }) => {
+      const value = platform.clockRegisters?.read(number);
+      if (value === undefined) throw fault();
+      return value;
+    },
+    write: ({ platform }, value) => {
+      if (!platform.clockRegisters?.write(number, value)) throw fault();
+    },
+  };
 }
 
 function x2apic(number: number): Msr {

@@ -53,6 +53,8 @@ export interface RtcParts {
   inputs: Inputs;
   irq: InterruptLine;
   memoryBytes: number;
+  /** What the clock shows beside UTC, in milliseconds: a time zone for guests that keep local time in it. */
+  zoneMs?: number | undefined;
 }
 
 export class Rtc implements Device<RtcState> {
@@ -137,7 +139,7 @@ export class Rtc implements Device<RtcState> {
   }
 
   #nowMs(): number {
-    return this.#parts.inputs.wallClockMs() + this.#offsetMs;
+    return this.#parts.inputs.wallClockMs() + (this.#parts.zoneMs ?? 0) + this.#offsetMs;
   }
 
   #read(index: number): number {
