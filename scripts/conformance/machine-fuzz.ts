@@ -49,7 +49,16 @@ export const FUZZ_MODES = [
 ] as const;
 type FuzzMode = (typeof FUZZ_MODES)[number];
 
-const SELECTOR = { code64: 0x08, data: 0x10, code32: 0x18, code16: 0x20, data16: 0x28, ldt: 0x30, tss: 0x38, task: 0x80 } as const;
+const SELECTOR = {
+  code64: 0x08,
+  data: 0x10,
+  code32: 0x18,
+  code16: 0x20,
+  data16: 0x28,
+  ldt: 0x30,
+  tss: 0x38,
+  task: 0x80,
+} as const;
 const USER_OFFSET = 0x40;
 const ATTRIBUTES: Readonly<Record<string, number>> = {
   code64: 0xaf9b,
@@ -119,10 +128,11 @@ export class MachineFuzz {
 function build(module: WebAssembly.Module, random: Random): Machine {
   const sink = { write: () => {} };
   const jit = random.pick(["off", EAGER, DEFAULT_JIT_OPTIONS] as const);
+  const model = random.pick(["baseline", "x86-64-v2", "max", "max"] as const);
   const machine = createMachine({
     memoryBytes: MEMORY_BYTES,
     vcpuCount: random.pick([1, 1, 2, 3]),
-    createProcessor: coreProcessor(module, jit),
+    createProcessor: (options) => coreProcessor(module, jit)({ ...options, model }),
     firmware: { start: (target) => void setUpBoard(target) },
     serial: [sink, sink],
     video: {},
