@@ -24,10 +24,12 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   ENGINE_FAILED: 14,
   UNSUPPORTED: 15,
   CORRUPT_STORE: 16,
+  UNREACHABLE: 17,
 };
 
 export const EXIT_CODES_HELP = `
 Exit codes: 0 done, 1 input/output error, 2 wrong use, 3 not found, 4 exists already, 5 not possible in this state,
 6 invalid file or setting, 7 disk full, 8 timeout, 9 cancelled, 10 no permission, 11 versions differ, 12 another host
-runs on the data folder, 13 port taken, 14 engine failed, 15 not supported, 16 damaged data. Failures are explained on
+runs on the data folder, 13 port taken, 14 engine failed, 15 not supported, 16 damaged data,
+17 network not reachable. Failures are explained on
 stderr: cause, consequence, remedy; as one JSON object with --json.`;

@@ -9,6 +9,7 @@ import { log } from "../services/log.ts";
 import { resolveHome } from "../store/data-folder.ts";
 import type { RegisterCommand, Run } from "./command.ts";
 import { registerBackup, registerExport, registerVerify } from "./commands/backup.ts";
+import { registerCatalogue } from "./commands/catalogue.ts";
 import { registerClone, registerFork, registerTemplate } from "./commands/clone.ts";
 import { registerConsole } from "./commands/console.ts";
 import { registerCreate } from "./commands/create.ts";
@@ -51,6 +52,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerStop,
   registerDiscard,
   registerMedia,
+  registerCatalogue,
   registerSnapshot,
   registerSpace,
   registerNetwork,

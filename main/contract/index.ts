@@ -6,6 +6,7 @@ import { z } from "zod";
 import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import { vmProfileSchema } from "../../native-core/protocol/engine.ts";
 import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
+import { catalogueViewSchema, downloadEntrySchema } from "./catalogue.ts";
 import {
   appEventSchema,
   backupProblemSchema,
@@ -338,6 +339,22 @@ export const contract = {
       .route({ method: "GET", path: "/media/describe" })
       .input(z.object({ file: z.string().min(1).max(4096) }))
       .output(mediumFactsSchema),
+  },
+  catalogue: {
+    /** Operating systems that are known, and what of them can be downloaded. */
+    list: base.route({ method: "GET", path: "/catalogue" }).output(catalogueViewSchema),
+    /** The file of a release: one that is there, or a new one, as a task. `newest` asks the publisher for a newer version. */
+    download: base
+      .route({ method: "POST", path: "/catalogue/download" })
+      .input(z.object({ releaseId: z.string().max(64), newest: z.boolean().default(false) }))
+      .output(z.object({ file: z.string() })),
+    /** Discs that were downloaded, whole or not. */
+    downloads: base.route({ method: "GET", path: "/catalogue/downloads" }).output(z.array(downloadEntrySchema)),
+    /** Deletes one of them. */
+    deleteDownload: base
+      .route({ method: "DELETE", path: "/catalogue/downloads/{name}" })
+      .input(z.object({ name: z.string().min(1).max(255) }))
+      .output(z.object({ freedBytes: z.number() })),
   },
   preferences: {
     get: base.route({ method: "GET", path: "/preferences" }).output(preferencesSchema),

@@ -4,8 +4,8 @@ import { z } from "zod";
 import { ERROR_CODES } from "../../native-core/common/errors.ts";
 import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import { engineCapabilitiesSchema, vmMetricsSchema } from "../../native-core/protocol/engine.ts";
-
 import { leaseSchema } from "../../native-core/protocol/network.ts";
+import { UNATTENDED_KINDS } from "./catalogue.ts";
 
 /** Bumped with every incompatible change; checked when a client connects. */
 export const CONTRACT_VERSION = 1;
@@ -250,6 +250,9 @@ export const mediumFactsSchema = z.object({
   memoryMiB: z.int(),
   /** 0: it needs none. */
   diskMiB: z.int(),
+  cpuCount: z.int(),
+  /** How its installer takes answers, or null. */
+  unattended: z.enum(UNATTENDED_KINDS).nullable(),
 });
 export type MediumFacts = z.infer<typeof mediumFactsSchema>;
 

@@ -10,6 +10,7 @@ import { cloneMachine } from "../services/clones/clone.ts";
 import { forkMachine } from "../services/clones/fork.ts";
 import { setTemplate } from "../services/clones/template.ts";
 import { listDisks } from "../services/disks/disk-list.ts";
+import { catalogueView, deleteDownload, downloadRelease, listDownloads } from "../services/downloads/downloads.ts";
 import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
 import { changePreferences, readPreferences } from "../services/host/preferences.ts";
@@ -198,6 +199,16 @@ export function createRouter(app: App) {
       })),
       convert: os.media.convert.handler(({ input }) => convertImage(context, input.source, input.target)),
       describe: os.media.describe.handler(({ input }) => describeMedium(input.file)),
+    },
+    catalogue: {
+      list: os.catalogue.list.handler(() => catalogueView(context)),
+      download: os.catalogue.download.handler(async ({ input }) => ({
+        file: await downloadRelease(context, input.releaseId, { newest: input.newest }),
+      })),
+      downloads: os.catalogue.downloads.handler(() => listDownloads(context)),
+      deleteDownload: os.catalogue.deleteDownload.handler(async ({ input }) => ({
+        freedBytes: await deleteDownload(context, input.name),
+      })),
     },
     preferences: {
       get: os.preferences.get.handler(() => readPreferences(context)),

@@ -20,6 +20,7 @@ export const ERROR_CODES = [
   "CORRUPT_STORE",
   "HOST_RUNNING",
   "PORT_TAKEN",
+  "UNREACHABLE",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -11,7 +11,7 @@ export async function buildDesktop(): Promise<void> {
   await rm(DESKTOP_FOLDER, { recursive: true, force: true });
   for (const tree of ["main", "native-core"]) await translateTree(join(PROJECT, tree));
   await bundlePreload();
-  for (const made of ["out/core", "out/renderer", "resources/icons"]) {
+  for (const made of ["out/core", "out/renderer", "resources/icons", "resources/catalogue"]) {
     await cp(join(PROJECT, made), join(DESKTOP_FOLDER, made), { recursive: true });
   }
   const { name, productName, version } = JSON.parse(await readFile(join(PROJECT, "package.json"), "utf8")) as Record<

@@ -351,6 +351,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await failureOf(client.media.changeDisc({ id, file: "/nowhere.iso" }))).toMatchObject({ code: "NOT_FOUND" });
   });
 
+  it("lists what can be downloaded and what was, and refuses what is not there", async () => {
+    const debian = (await client.catalogue.list()).find(({ id }) => id === "debian");
+    expect(debian?.releases).toContainEqual(
+      expect.objectContaining({ id: "debian-stable-netinst", downloaded: null, unattended: "preseed" }),
+    );
+    expect(await client.catalogue.downloads()).toEqual([]);
+    expect(await failureOf(client.catalogue.download({ releaseId: "none" }))).toMatchObject({ code: "NOT_FOUND" });
+    expect(await failureOf(client.catalogue.deleteDownload({ name: "none" }))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
   it("changes networks of machines in every state, and says who is in them", async () => {
     const { id, config } = await client.machines.createStarter({ name: "Networked" });
     const [adapter] = config.adapters;
