@@ -1,5 +1,6 @@
 // What helpers see of the vCPU: state, linear memory and the few things outside it that instructions can reach.
 // Helpers (cpu/helpers) are written once against this and serve the interpreter, the JIT and the evaluator.
+import { VECTOR } from "../x86/registers.ts";
 import type { CpuState } from "./cpu-state.ts";
 
 /** An architectural exception. Helpers throw it; the tier that called the helper turns it into a pending exception. */
@@ -19,6 +20,19 @@ export class CpuException extends Error {
  * again alone, so that the trap comes right behind it.
  */
 export const STEP_FIRST = 0x100;
+
+/** Pending in place of #GP or #SS for an address that is not canonical, until the instruction tells which of them it is. */
+export const NON_CANONICAL = 0x101;
+
+/** An access to `linear`, which is not canonical: #GP unless the instruction reached it as its stack. */
+export class NonCanonicalAccess extends CpuException {
+  readonly linear: bigint;
+
+  constructor(linear: bigint) {
+    super(VECTOR.GP, 0);
+    this.linear = linear;
+  }
+}
 
 export type AccessKind = "read" | "write" | "execute";
 

@@ -4,7 +4,7 @@
 import type { GuestRam } from "../memory/guest-ram.ts";
 import { RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
-import { CpuException, type CpuModel, type Platform, STEP_FIRST } from "./context.ts";
+import { CpuException, type CpuModel, NON_CANONICAL, type Platform, STEP_FIRST } from "./context.ts";
 import type { CpuState } from "./cpu-state.ts";
 import {
   ARMED,
@@ -24,6 +24,7 @@ import { type CoreLinearMemory, setException, takeException } from "./mmu/linear
 import { ACCESS, AREA, CELLS, RIP_HASH, VCPU_AREA } from "./mmu/memory-layout.ts";
 import { deriveMode } from "./mode.ts";
 import { ACTIVITY, initCpu, resetCpu, startCpu } from "./reset.ts";
+import { nonCanonicalVector } from "./stack-fault.ts";
 import type { InterruptSource, Vcpu, VcpuExit } from "./vcpu-contract.ts";
 import type { VcpuGroup, VcpuParts } from "./vcpu-group.ts";
 
@@ -337,8 +338,19 @@ export class InterpreterVcpu implements Vcpu {
     const vector = state.getNumber(STATE.exceptionVector) - 1;
     state.setNumber(STATE.exceptionVector, 0);
     if (vector === STEP_FIRST) return this.#stepOnce();
+    if (vector === NON_CANONICAL) return this.#deliverNonCanonical();
     if (state.getNumber(STATE.exceptionHasErrorCode) === 0) return deliverEvent(this.#group, vector);
     return deliverEvent(this.#group, vector, { errorCode: state.getNumber(STATE.exceptionErrorCode) });
+  }
+
+  #deliverNonCanonical(): boolean {
+    const group = this.#group;
+    const { state } = group;
+    const linear = group.cells.getBigUint64(CELLS.physicalAddress, true);
+    const block = group.decode(state.get(STATE.rip), ONE_INSTRUCTION.maxInstructions);
+    // What cannot be fetched has not been executed either: the address was that of the instruction.
+    state.setNumber(STATE.exceptionVector, 0);
+    return deliverEvent(group, nonCanonicalVector(state, block, linear), { errorCode: 0 });
   }
 
   #stepOnce(): boolean {

@@ -5,11 +5,12 @@ import { type CodeMode, decodeBlock } from "../../x86/decoder/decode-block.ts";
 import { FORMS, fragmentOf } from "../../x86/forms.ts";
 import type { Operation } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS, STATE, STATE_SIZE } from "../../x86/state-layout.ts";
-import { type CpuContext, CpuException, type CpuModel, type Platform } from "../context.ts";
+import { type CpuContext, CpuException, type CpuModel, NonCanonicalAccess, type Platform } from "../context.ts";
 import { CpuState } from "../cpu-state.ts";
 import { deliverEvent } from "../helpers/deliver-event.ts";
 import { deriveMode } from "../mode.ts";
 import { resetCpu } from "../reset.ts";
+import { nonCanonicalVector } from "../stack-fault.ts";
 import { evaluateFragment, type Outcome } from "./evaluate-fragment.ts";
 import { type EvaluatorDevices, EvaluatorMemory } from "./evaluator-memory.ts";
 
@@ -59,8 +60,9 @@ export class EvaluatorCpu implements CpuContext {
       const outcome = this.#execute();
       state.set(STATE.instructionCount, state.get(STATE.instructionCount) + 1n);
       return outcome?.to === "repeat" ? "repeated" : state.getNumber(STATE.halted) ? "halted" : "retired";
-    } catch (error) {
-      if (!(error instanceof CpuException)) throw error;
+    } catch (thrown) {
+      if (!(thrown instanceof CpuException)) throw thrown;
+      const error = thrown instanceof NonCanonicalAccess ? this.#nonCanonical(thrown) : thrown;
       this.lastException = error;
       if (!deliver) return "exception";
       const options = error.errorCode === undefined ? {} : { errorCode: error.errorCode };
@@ -98,6 +100,21 @@ export class EvaluatorCpu implements CpuContext {
       return outcome;
     }
     throw new Error("a block ends in an exit");
+  }
+
+  /** #SS or #GP: the instruction tells. */
+  #nonCanonical(access: NonCanonicalAccess): CpuException {
+    const { state } = this;
+    const mode = state.getNumber(STATE.codeMode) as CodeMode;
+    const fetch = (offset: bigint): Uint8Array | undefined => {
+      try {
+        return this.memory.fetchCode(offset);
+      } catch {
+        return undefined;
+      }
+    };
+    const block = decodeBlock(fetch, state.get(STATE.rip), mode, { maxInstructions: 1 });
+    return new CpuException(nonCanonicalVector(state, "faultOffset" in block ? undefined : block, access.linear), 0);
   }
 
   get #view(): DataView {

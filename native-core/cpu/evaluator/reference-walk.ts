@@ -1,7 +1,7 @@
 // A page walk written straight from SDM 3A 4.3-4.7, to check the one in Wasm against (mmu/page-walk.ts).
 import { CR0, CR4, EFER, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import { CpuException } from "../context.ts";
+import { CpuException, NonCanonicalAccess } from "../context.ts";
 import type { CpuState } from "../cpu-state.ts";
 import { ACCESS, PHYSICAL_ADDRESS_BITS } from "../mmu/memory-layout.ts";
 
@@ -52,7 +52,7 @@ export function referenceWalk(state: CpuState, memory: PhysicalMemory, linear: b
   const long = (efer & EFER.LMA) !== 0;
   const wide = long || (cr4 & CR4.PAE) !== 0;
   if (long && BigInt.asUintN(64, BigInt.asIntN(48, linear)) !== BigInt.asUintN(64, linear))
-    throw new CpuException(VECTOR.GP, 0);
+    throw new NonCanonicalAccess(linear);
   const nxe = wide && (efer & EFER.NXE) !== 0;
   const code = (nxe ? access : access & ~ACCESS.fetch) & (ACCESS.write | ACCESS.user | ACCESS.fetch);
   const fail = (extra: number): never => {

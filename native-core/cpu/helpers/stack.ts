@@ -1,8 +1,9 @@
 // A stack as helpers use it: values go to memory at once, RSP is written only when everything has succeeded.
+import { VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import type { CpuContext } from "../context.ts";
+import { type CpuContext, CpuException } from "../context.ts";
 import { ATTRIBUTE } from "./descriptor.ts";
-import { is64BitCode } from "./mode.ts";
+import { is64BitCode, isCanonical } from "./mode.ts";
 import { SS } from "./segment-load.ts";
 
 const RSP = 4;
@@ -56,7 +57,7 @@ export class StackCursor {
   /** Several values at once, the one at the top first; those of a flat 8-byte stack in one access. */
   popFrame(size: 2 | 4 | 8, count: number): readonly bigint[] {
     if (size !== 8 || this.#mask !== ALL_ONES) return Array.from({ length: count }, () => this.pop(size));
-    this.#cpu.memory.readBytes(BigInt.asUintN(64, this.pointer), FRAME_BYTES.subarray(0, count * 8), this.#supervisor);
+    this.#cpu.memory.readBytes(this.#address(this.pointer), FRAME_BYTES.subarray(0, count * 8), this.#supervisor);
     this.pointer += BigInt(count * 8);
     return Array.from({ length: count }, (_, n) => FRAME.getBigUint64(n * 8, true));
   }
@@ -72,7 +73,7 @@ export class StackCursor {
       FRAME.setBigUint64(bytes - 8 - n * 8, value, true);
     });
     const pointer = this.pointer - BigInt(bytes);
-    this.#cpu.memory.writeBytes(BigInt.asUintN(64, pointer), FRAME_BYTES.subarray(0, bytes), this.#supervisor);
+    this.#cpu.memory.writeBytes(this.#address(pointer), FRAME_BYTES.subarray(0, bytes), this.#supervisor);
     this.pointer = pointer;
   }
 
@@ -84,7 +85,10 @@ export class StackCursor {
   }
 
   #address(pointer: bigint): bigint {
-    if (this.#mask === ALL_ONES) return BigInt.asUintN(64, pointer);
+    if (this.#mask === ALL_ONES) {
+      if (!isCanonical(pointer)) throw new CpuException(VECTOR.SS, 0);
+      return BigInt.asUintN(64, pointer);
+    }
     return BigInt.asUintN(32, this.#base + (pointer & this.#mask));
   }
 

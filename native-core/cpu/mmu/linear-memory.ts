@@ -1,7 +1,8 @@
 // Linear memory for helpers: the Wasm module's own translation, called from TypeScript.
 
+import { VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import { CpuException, type LinearMemory } from "../context.ts";
+import { CpuException, type LinearMemory, NON_CANONICAL } from "../context.ts";
 import type { CoreInstance } from "../core-instance.ts";
 import type { CpuState } from "../cpu-state.ts";
 import { ACCESS, PAGE_SIZE } from "./memory-layout.ts";
@@ -91,7 +92,8 @@ export class CoreLinearMemory implements LinearMemory {
 
 /** Clears the pending exception and yields it. */
 export function takeException(state: CpuState): CpuException {
-  const vector = state.getNumber(STATE.exceptionVector) - 1;
+  const pending = state.getNumber(STATE.exceptionVector) - 1;
+  const vector = pending === NON_CANONICAL ? VECTOR.GP : pending;
   state.setNumber(STATE.exceptionVector, 0);
   const hasErrorCode = state.getNumber(STATE.exceptionHasErrorCode) !== 0;
   return new CpuException(vector, hasErrorCode ? state.getNumber(STATE.exceptionErrorCode) : undefined);

@@ -37,7 +37,8 @@ import {
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import { raise, readSlot, readSlot32, writeCell, writeSlot } from "./cells.ts";
+import { NON_CANONICAL } from "../context.ts";
+import { raise, readSlot, readSlot32, writeCell, writeCell64, writeSlot } from "./cells.ts";
 import { ACCESS, CELLS, PAGE_ATTRIBUTES, PHYSICAL_ADDRESS_BITS } from "./memory-layout.ts";
 import type { PhysicalFunctions } from "./physical.ts";
 
@@ -116,7 +117,11 @@ export function definePageWalk(module: ModuleWriter, physical: PhysicalFunctions
   writeCell(CELLS.uncached, i32(0))(f);
   when(not32(test32(readSlot32(STATE.cr0), CR0_PG)), [ret(and64(get(linear), i64(0xffff_ffff)))])(f);
   when(test32(readSlot32(STATE.efer), EFER_LMA), [
-    unlikely(ne64(op("i64.shr_s", shl64(get(linear), 16), i64(16)), get(linear)), [...raise(13, i32(0)), ret(i64(-1))]),
+    unlikely(ne64(op("i64.shr_s", shl64(get(linear), 16), i64(16)), get(linear)), [
+      writeCell64(CELLS.physicalAddress, get(linear)),
+      ...raise(NON_CANONICAL, i32(0)),
+      ret(i64(-1)),
+    ]),
     ret(call(walk64, get(linear), get(access), i64(39), and64(readSlot(STATE.cr3), i64(ADDRESS_MASK)))),
   ])(f);
   when(test32(readSlot32(STATE.cr4), CR4_PAE), [
