@@ -3,6 +3,7 @@
 import { unlink } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { AppError } from "../common/errors.ts";
+import type { Pieces } from "../common/pieces.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import { openChain } from "../media/chain.ts";
 import { pullUp } from "../media/layers.ts";
@@ -49,6 +50,18 @@ class LayeredDisk implements BlockBackend {
 
   write(offset: number, source: Uint8Array): Promise<void> {
     return this.#track(() => this.top.write(offset, source));
+  }
+
+  readPieces(offset: number, target: Pieces): Promise<void> {
+    return this.#track(() => this.top.readPieces(offset, target));
+  }
+
+  writePieces(offset: number, source: Pieces): Promise<void> {
+    return this.#track(() => this.top.writePieces(offset, source));
+  }
+
+  readNow(offset: number, target: Pieces): boolean {
+    return this.#gate === undefined && this.top.readNow(offset, target);
   }
 
   async flush(): Promise<void> {

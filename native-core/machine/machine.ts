@@ -119,6 +119,8 @@ export class Machine {
   readonly #scheduler: VcpuScheduler;
   readonly #instructionTime: boolean;
   #request: "reset" | "poweroff" | undefined;
+  /** The firmware starts when nothing that a reset cut off reads or writes memory any more. */
+  #startsWhenDrained = false;
   /** Pieces of host work that the guest may be polling for. */
   #awaited = 0;
 
@@ -211,6 +213,12 @@ export class Machine {
     this.#scheduler.restoreTurn(0);
     // The instruction counters, which are the clock's source in instruction time, have started over.
     this.clock.setNowNs(nowNs);
+    this.#startsWhenDrained = this.board.devices.some((device) => device.draining);
+    if (!this.#startsWhenDrained) this.#startFirmware();
+  }
+
+  #startFirmware(): void {
+    this.#startsWhenDrained = false;
     this.#firmware.start({
       vcpu: this.vcpu,
       vcpus: this.vcpus,
@@ -246,6 +254,11 @@ export class Machine {
     this.board.kvmClock.catchUp();
     for (;;) {
       this.inputs.drain();
+      if (this.#startsWhenDrained) {
+        // The end of a transfer is an input, which wakes the machine.
+        if (this.board.devices.some((device) => device.draining)) return { state: "halted", nextDeadlineNs: undefined };
+        this.#startFirmware();
+      }
       this.clock.fireDue();
       if (this.#request !== undefined) return { state: this.#request, nextDeadlineNs: undefined };
       const nowNs = this.clock.nowNs();
@@ -270,6 +283,8 @@ export class Machine {
   /** Call between slices. Pending inputs are applied first, so that none is lost. */
   save(): MachineState {
     this.inputs.drain();
+    // Whoever saves has let the disks come to rest.
+    if (this.#startsWhenDrained) this.#startFirmware();
     const devices: MachineState["devices"] = {};
     for (const device of this.board.devices) {
       devices[device.name] = { version: device.stateVersion, state: device.save() };
@@ -315,6 +330,11 @@ export class Machine {
   /** What the guest shows; undefined without display adapter. */
   get display(): DisplaySource | undefined {
     return this.#cards.display;
+  }
+
+  /** Whether the monitor can change its size while the guest runs. */
+  get resizable(): boolean {
+    return this.#cards.gpu !== undefined;
   }
 
   /** The paravirtual console, if the machine has one. */
@@ -368,6 +388,9 @@ export class Machine {
         break;
       case "serial":
         this.board.uarts[event.port].receive(event.bytes);
+        break;
+      case "resize":
+        this.#cards.gpu?.resize(event);
         break;
       case "power-button":
         this.board.acpi.pressPowerButton();

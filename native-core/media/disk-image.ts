@@ -1,4 +1,5 @@
 // A disk as its users see it, whatever its format: the shape controllers want (devices/block-backend.ts) plus what layering needs.
+import type { Pieces } from "../common/pieces.ts";
 
 export type DiskFormat = "qcow2" | "raw";
 
@@ -18,6 +19,10 @@ export interface DiskImage {
   readonly readOnly: boolean;
   read(offset: number, target: Uint8Array): Promise<void>;
   write(offset: number, source: Uint8Array): Promise<void>;
+  readPieces(offset: number, target: Pieces): Promise<void>;
+  writePieces(offset: number, source: Pieces): Promise<void>;
+  /** Fills `target` at once where nothing has to be waited for; false: `target` holds anything, ask again with `readPieces`. */
+  readNow(offset: number, target: Pieces): boolean;
   /** Settles when everything whose write had settled before the call survives a power failure. */
   flush(): Promise<void>;
   discard(offset: number, length: number): Promise<void>;

@@ -1,7 +1,8 @@
 // A raw image: the file is the disk. A size that is not a whole number of sectors is rounded down, as controllers count sectors.
 import { assert } from "../common/assert.ts";
+import { type Pieces, piecesLength, zeroPieces } from "../common/pieces.ts";
 import type { DiskImage, LayerExtent } from "./disk-image.ts";
-import { type ImageFile, readPadded } from "./image-file.ts";
+import { type ImageFile, readPadded, readPieces, writePieces } from "./image-file.ts";
 import { invalidImage } from "./media-error.ts";
 
 const ZEROES = new Uint8Array(1 << 20);
@@ -35,6 +36,22 @@ export class RawImage implements DiskImage {
     assert(!this.readOnly, "the image is writable");
     this.#checkRange(offset, source.length);
     return this.#file.write(offset, source);
+  }
+
+  async readPieces(offset: number, target: Pieces): Promise<void> {
+    this.#checkRange(offset, piecesLength(target));
+    zeroPieces(target, await readPieces(this.#file, offset, target));
+  }
+
+  async writePieces(offset: number, source: Pieces): Promise<void> {
+    assert(!this.readOnly, "the image is writable");
+    this.#checkRange(offset, piecesLength(source));
+    await writePieces(this.#file, offset, source);
+  }
+
+  readNow(offset: number, target: Pieces): boolean {
+    this.#checkRange(offset, piecesLength(target));
+    return this.#file.readNow?.(offset, target) ?? false;
   }
 
   flush(): Promise<void> {

@@ -93,6 +93,17 @@ export class GuestRam {
     }
   }
 
+  lend(address: number, length: number, toWrite: boolean): Uint8Array | undefined {
+    if (!this.#isPlain(address, length)) return undefined;
+    if (toWrite) this.prepareWrite(address, length);
+    else this.prepareRead(address, length);
+    return this.#bytes.subarray(address, address + length);
+  }
+
+  written(address: number, length: number): void {
+    this.prepareWrite(address, length);
+  }
+
   readU16(address: number): number {
     if (!this.#isPlain(address, 2)) return Number(this.#readSlow(address, 2));
     this.prepareRead(address, 2);

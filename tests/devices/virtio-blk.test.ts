@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type Pieces, scatter } from "../../native-core/common/pieces.ts";
 import type { BlockBackend } from "../../native-core/devices/block-backend.ts";
 import {
   VIRTIO_BLK_F_CONFIG_WCE,
@@ -18,6 +19,7 @@ class TestDisk implements BlockBackend {
   readonly log: string[] = [];
   failing = false;
   held = false;
+  atHand = false;
   #waiting: (() => void)[] = [];
 
   constructor(sizeBytes = 64 * 1024, readOnly = false) {
@@ -47,6 +49,13 @@ class TestDisk implements BlockBackend {
   async write(offset: number, source: Uint8Array): Promise<void> {
     await this.#operation(`write ${offset}+${source.length}`);
     this.bytes.set(source, offset);
+  }
+
+  readNow(offset: number, target: Pieces): boolean {
+    if (!this.atHand) return false;
+    this.log.push(`now ${offset} ${target.map(({ length }) => length).join("+")}`);
+    scatter(this.bytes.subarray(offset), target);
+    return true;
   }
 
   flush(): Promise<void> {
@@ -237,6 +246,45 @@ describe("virtio-blk in flight", () => {
     await b.settle();
     expect(queue.usedIndex).toBe(3);
     expect(b.line).toBe(true);
+  });
+
+  it("answers small reads of what is at hand on the spot, straight into the driver's buffers", async () => {
+    const disk = new TestDisk(1 << 20);
+    disk.bytes.fill(0x42);
+    disk.atHand = true;
+    const { b, queue } = start(disk);
+    header(b.memory, 0, 2);
+    // Two neighbouring buffers and one apart: two pieces.
+    queue.add([
+      { address: HEADER, length: 16 },
+      { address: DATA, length: 512, writable: true },
+      { address: DATA + 512, length: 512, writable: true },
+      { address: DATA + 4096, length: 1024, writable: true },
+      { address: STATUS, length: 1, writable: true },
+    ]);
+    queue.notify();
+    expect(queue.usedIndex).toBe(1);
+    expect(b.line).toBe(true);
+    expect(disk.log).toEqual(["now 1024 1024+1024"]);
+    expect(b.memory.bytes[DATA + 4096 + 1023]).toBe(0x42);
+    expect(b.memory.bytes[STATUS]).toBe(0);
+    await request(b, queue, 0, 0, { length: 256 << 10, writable: true });
+    expect(disk.log[1]).toBe(`read 0+${256 << 10}`);
+  });
+
+  it("shows a reset as done only when no transfer touches memory any more (4.1.4.3.1)", async () => {
+    const disk = new TestDisk();
+    disk.held = true;
+    const { b, queue } = start(disk);
+    await request(b, queue, 0, 0, { length: 512, writable: true });
+    const before = b.status;
+    b.status = 0;
+    expect(b.status).toBe(before);
+    expect(b.device.draining).toBe(true);
+    disk.release();
+    await b.settle();
+    expect(b.status).toBe(0);
+    expect(b.device.draining).toBe(false);
   });
 
   it("drops completions of before a reset and holds new requests until they are done", async () => {

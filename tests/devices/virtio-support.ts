@@ -31,6 +31,12 @@ export class TestMemory implements GuestMemory {
     }
   }
 
+  lend(address: number, length: number): Uint8Array | undefined {
+    return address + length <= this.bytes.length ? this.bytes.subarray(address, address + length) : undefined;
+  }
+
+  written(): void {}
+
   readU16(address: number): number {
     return this.#inside(address, 2) ? this.view.getUint16(address, true) : 0xffff;
   }

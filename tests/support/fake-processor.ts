@@ -24,6 +24,12 @@ export class FakeMemory implements GuestMemory {
   write(address: number, source: Uint8Array): void {
     if (address < this.sizeBytes) this.bytes.set(source.subarray(0, this.sizeBytes - address), address);
   }
+  lend(address: number, length: number): Uint8Array | undefined {
+    return address + length <= this.bytes.length ? this.bytes.subarray(address, address + length) : undefined;
+  }
+
+  written(): void {}
+
   readU16(address: number): number {
     return this.#has(address, 2) ? this.#view.getUint16(address, true) : 0xffff;
   }

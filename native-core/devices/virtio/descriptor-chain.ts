@@ -3,17 +3,13 @@
 // The ring belongs to the guest, so nothing in it is trusted: loops, indices outside the table, buffers outside RAM, nested or
 // empty indirect tables and writable-before-readable order are reported as a reason, and the device asks to be reset.
 import type { GuestMemory } from "../device.ts";
+import { DmaBuffer, type DmaSegment } from "../dma-buffer.ts";
 import { VIRTQ_DESC_F_INDIRECT, VIRTQ_DESC_F_NEXT, VIRTQ_DESC_F_WRITE } from "./constants.ts";
 
 const DESCRIPTOR_BYTES = 16;
 
 /** Longest chain accepted through an indirect table; drivers of small queues use tables longer than the queue. */
 const MAX_INDIRECT = 1024;
-
-interface Segment {
-  readonly address: number;
-  readonly length: number;
-}
 
 /** The driver's request as two byte streams: what the device may read, and what it may write. */
 export class DescriptorChain {
@@ -23,10 +19,10 @@ export class DescriptorChain {
   readonly readableBytes: number;
   readonly writableBytes: number;
   readonly #memory: GuestMemory;
-  readonly #readable: readonly Segment[];
-  readonly #writable: readonly Segment[];
+  readonly #readable: readonly DmaSegment[];
+  readonly #writable: readonly DmaSegment[];
 
-  constructor(memory: GuestMemory, head: number, generation: number, readable: Segment[], writable: Segment[]) {
+  constructor(memory: GuestMemory, head: number, generation: number, readable: DmaSegment[], writable: DmaSegment[]) {
     this.#memory = memory;
     this.head = head;
     this.generation = generation;
@@ -53,15 +49,37 @@ export class DescriptorChain {
       done += length;
     }
   }
+
+  /** `length` bytes from `offset` of the readable part, for a transfer from the guest. */
+  source(offset: number, length: number): DmaBuffer {
+    return new DmaBuffer(this.#memory, joined(slice(this.#readable, offset, length)), false);
+  }
+
+  /** `length` bytes from `offset` of the writable part, for a transfer to the guest. */
+  target(offset: number, length: number): DmaBuffer {
+    return new DmaBuffer(this.#memory, joined(slice(this.#writable, offset, length)), true);
+  }
 }
 
-function totalLength(segments: readonly Segment[]): number {
+/** Drivers describe memory page by page; neighbours are one segment. */
+function joined(segments: Iterable<DmaSegment>): DmaSegment[] {
+  const result: DmaSegment[] = [];
+  for (const segment of segments) {
+    const last = result.at(-1);
+    if (last && last.address + last.length === segment.address) {
+      result[result.length - 1] = { address: last.address, length: last.length + segment.length };
+    } else result.push(segment);
+  }
+  return result;
+}
+
+function totalLength(segments: readonly DmaSegment[]): number {
   let total = 0;
   for (const { length } of segments) total += length;
   return total;
 }
 
-function* slice(segments: readonly Segment[], offset: number, length: number): Generator<Segment> {
+function* slice(segments: readonly DmaSegment[], offset: number, length: number): Generator<DmaSegment> {
   let start = 0;
   for (const segment of segments) {
     if (length === 0) return;
@@ -92,8 +110,8 @@ export function readChain(
   head: number,
   generation: number,
 ): DescriptorChain | string {
-  const readable: Segment[] = [];
-  const writable: Segment[] = [];
+  const readable: DmaSegment[] = [];
+  const writable: DmaSegment[] = [];
   let { address: base, entries } = table;
   let indirect = false;
   let index = head;

@@ -36,6 +36,8 @@ export interface VirtioModel<S = unknown> {
   writeConfig(offset: number, size: AccessSize, value: number): void;
   /** The driver put something into a queue, or finished set-up with something already in it. */
   notified(queueIndex: number): void;
+  /** What a reset cut off still reads or writes guest memory: the driver is told that the reset goes on. */
+  readonly draining?: boolean;
   /** Device reset, by the driver or at power-on. What is in flight must not reach the queues any more. */
   reset(): void;
   /** One queue was reset alone; its chains are void. */

@@ -126,6 +126,10 @@ export class VirtioPciDevice implements Device<VirtioPciState>, IoHandler {
 
   // Device
 
+  get draining(): boolean {
+    return this.#model.draining ?? false;
+  }
+
   reset(): void {
     this.#life++;
     this.pci.reset();

@@ -57,6 +57,8 @@ export class VirtioTransport implements VirtioTransportServices {
   readonly #warn: ((message: string) => void) | undefined;
   readonly #offered: bigint;
   #status = 0;
+  /** Shown while a reset waits for transfers to end. */
+  #statusBefore = 0;
   #deviceFeatureSelect = 0;
   #driverFeatureSelect = 0;
   #driverFeatures = 0n;
@@ -153,7 +155,8 @@ export class VirtioTransport implements VirtioTransportServices {
       case COMMON_CONFIG.NUM_QUEUES:
         return this.queues.length;
       case COMMON_CONFIG.DEVICE_STATUS:
-        return this.#status;
+        // virtio 1.2 4.1.4.3.1: 0 is shown once the reset is done.
+        return this.#status === 0 && this.#model.draining ? this.#statusBefore : this.#status;
       case COMMON_CONFIG.CONFIG_GENERATION:
         return this.#configGeneration;
       case COMMON_CONFIG.QUEUE_SELECT:
@@ -176,8 +179,9 @@ export class VirtioTransport implements VirtioTransportServices {
       case COMMON_CONFIG.QUEUE_DEVICE:
       case COMMON_CONFIG.QUEUE_DEVICE + 4:
         return word(setup?.deviceArea ?? 0n, (offset - COMMON_CONFIG.QUEUE_DEVICE) / 4);
+      case COMMON_CONFIG.QUEUE_RESET:
+        return setup && !setup.enabled && this.#status !== 0 && this.#model.draining ? 1 : 0;
       default:
-        // QUEUE_RESET reads 0: a reset is complete before the write that asks for it returns.
         return 0;
     }
   }
@@ -257,6 +261,7 @@ export class VirtioTransport implements VirtioTransportServices {
 
   #writeStatus(value: number): void {
     if (value === 0) {
+      if (this.#status !== 0) this.#statusBefore = this.#status;
       this.reset();
       return;
     }

@@ -61,6 +61,11 @@ export class ClusterMap {
     return this.#tables.get(l1Index);
   }
 
+  /** Whether a mapping can be looked up without reading: there is none, or its table is in memory. */
+  isAtHand(l1Index: number): boolean {
+    return this.#tables.has(l1Index) || this.isEmpty(l1Index);
+  }
+
   /** Brings a table that exists into memory. */
   load(l1Index: number): Promise<L2Table> {
     const cached = this.#tables.get(l1Index);

@@ -1,6 +1,7 @@
 // Reading a qcow2 layer and what lies below it: contiguous clusters in one request, several requests at once.
+import { type Pieces, piecesLength, scatter, slicePieces, zeroPieces } from "../../common/pieces.ts";
 import type { DiskImage } from "../disk-image.ts";
-import type { ImageFile } from "../image-file.ts";
+import { type ImageFile, readPieces } from "../image-file.ts";
 import { corruptImage } from "../media-error.ts";
 import type { ClusterMap, L2Table } from "./cluster-map.ts";
 import type { Decompressors } from "./decompress.ts";
@@ -28,18 +29,19 @@ export class ClusterReader {
     this.backing = parts.backing;
   }
 
-  async read(offset: number, target: Uint8Array): Promise<void> {
+  async read(offset: number, target: Pieces): Promise<void> {
     const { map, geometry } = this.#parts;
+    const length = piecesLength(target);
     const pending: Promise<void>[] = [];
     try {
-      for (let done = 0; done < target.length; ) {
+      for (let done = 0; done < length; ) {
         const position = offset + done;
-        const found = extentAt(map, geometry, position, target.length - done);
+        const found = extentAt(map, geometry, position, length - done);
         const extent = found instanceof Promise ? await found : found;
-        const part = target.subarray(done, done + extent.length);
+        const part = slicePieces(target, done, done + extent.length);
         if (extent.kind === "data") pending.push(this.#readData(extent.hostOffset, part));
         else if (extent.kind === "absent") pending.push(this.#readBacking(position, part));
-        else if (extent.kind === "zero") part.fill(0);
+        else if (extent.kind === "zero") zeroPieces(part);
         else pending.push(this.#readCompressed(extent.table, extent.index, position % geometry.clusterSize, part));
         done += extent.length;
       }
@@ -48,27 +50,47 @@ export class ClusterReader {
     }
   }
 
-  async #readData(hostOffset: number, target: Uint8Array): Promise<void> {
+  /** Reads what needs no waiting: mapping in memory, data that the file has at hand. */
+  readNow(offset: number, target: Pieces): boolean {
+    const { map, geometry, file } = this.#parts;
+    const length = piecesLength(target);
+    for (let done = 0; done < length; ) {
+      const position = offset + done;
+      if (!map.isAtHand(geometry.l1Index(geometry.cluster(position)))) return false;
+      const extent = extentAt(map, geometry, position, length - done);
+      if (extent instanceof Promise || extent.kind === "compressed") return false;
+      const part = slicePieces(target, done, done + extent.length);
+      if (extent.kind === "data") {
+        if (!file.readNow?.(extent.hostOffset, part)) return false;
+      } else if (extent.kind === "zero" || !this.backing) zeroPieces(part);
+      else if (position + extent.length > this.backing.sizeBytes || !this.backing.readNow(position, part)) return false;
+      done += extent.length;
+    }
+    return true;
+  }
+
+  async #readData(hostOffset: number, target: Pieces): Promise<void> {
     const { file, geometry } = this.#parts;
-    const count = await file.read(hostOffset, target);
-    if (count === target.length) return;
+    const length = piecesLength(target);
+    const count = await readPieces(file, hostOffset, target);
+    if (count === length) return;
     // The file may end inside the last cluster, whose rest was never written; it can't end before one that is in use.
-    const lastByte = hostOffset + target.length - 1;
+    const lastByte = hostOffset + length - 1;
     if (lastByte - (lastByte % geometry.clusterSize) >= hostOffset + count) {
       throw corruptImage(file.name, "cluster", "lies behind the end of the file; it may be truncated");
     }
-    target.fill(0, count);
+    zeroPieces(target, count);
   }
 
-  async #readBacking(offset: number, target: Uint8Array): Promise<void> {
+  async #readBacking(offset: number, target: Pieces): Promise<void> {
     const { backing } = this;
-    const length = backing ? Math.max(0, Math.min(target.length, backing.sizeBytes - offset)) : 0;
-    target.fill(0, length);
-    if (length > 0) await backing?.read(offset, target.subarray(0, length));
+    const length = backing ? Math.max(0, Math.min(piecesLength(target), backing.sizeBytes - offset)) : 0;
+    zeroPieces(target, length);
+    if (length > 0) await backing?.readPieces(offset, slicePieces(target, 0, length));
   }
 
   /** Reads part of a compressed cluster. The place is taken from the entry before anything is awaited. */
-  async #readCompressed(table: L2Table, index: number, from: number, target: Uint8Array): Promise<void> {
+  async #readCompressed(table: L2Table, index: number, from: number, target: Pieces): Promise<void> {
     const { file, geometry, compression, decompressors } = this.#parts;
     const { offset, length } = compressedRange(table.entries, index, geometry.clusterBits);
     const input = new Uint8Array(length);
@@ -79,7 +101,7 @@ export class ClusterReader {
       const stored = input.subarray(0, isZstd ? zstdFrameLength(input.subarray(0, count)) : count);
       const inflate = isZstd ? decompressors.zstd : decompressors.inflateRaw;
       const data = await inflate(stored, geometry.clusterSize);
-      target.set(data.subarray(from, from + target.length));
+      scatter(data.subarray(from, from + piecesLength(target)), target);
     } catch (cause) {
       const problem = `can't be unpacked (${cause instanceof Error ? cause.message : String(cause)})`;
       throw corruptImage(file.name, "compressed cluster", problem);

@@ -3,8 +3,9 @@
 // A cluster in place is overwritten without a lock. One that is absent, zero, compressed or shared gets a new place under its lock:
 // allocate, complete partial clusters from what they read as, write, change the entry. What the entry pointed at before is
 // abandoned: free, but only after the next flush (image.ts).
+import { gather, type Pieces, piecesLength, slicePieces } from "../../common/pieces.ts";
 import { isAllZero } from "../../common/zero.ts";
-import type { ImageFile } from "../image-file.ts";
+import { type ImageFile, writePieces } from "../image-file.ts";
 import type { ClusterAllocator, ClusterRange } from "./allocator.ts";
 import { ClusterLocks } from "./cluster-locks.ts";
 import type { ClusterMap, L2Table } from "./cluster-map.ts";
@@ -39,16 +40,17 @@ export class ClusterWriter {
   }
 
   /** With `absentOnly`, clusters that this layer has already are left alone. */
-  async write(offset: number, source: Uint8Array, absentOnly = false): Promise<void> {
+  async write(offset: number, source: Pieces, absentOnly = false): Promise<void> {
     const { geometry, map, file, allocator } = this.#parts;
     const size = geometry.clusterSize;
     const isReserved = (at: number, length: number) => allocator.isReserved(at, length);
     const isLocked = (cluster: number) => this.#locks.has(cluster);
+    const total = piecesLength(source);
     const pending: Promise<void>[] = [];
     try {
-      for (let done = 0; done < source.length; ) {
+      for (let done = 0; done < total; ) {
         const position = offset + done;
-        const rest = source.length - done;
+        const rest = total - done;
         const cluster = geometry.cluster(position);
         const l1Index = geometry.l1Index(cluster);
         const table = map.cached(l1Index);
@@ -61,12 +63,12 @@ export class ClusterWriter {
         const ready = table ? readyLength(table, geometry, position, rest, isReserved) : 0;
         if (table && ready > 0) {
           const place = table.entries.offset(geometry.l2Index(cluster)) + (position % size);
-          if (!absentOnly) pending.push(file.write(place, source.subarray(done, done + ready)));
+          if (!absentOnly) pending.push(writePieces(file, place, slicePieces(source, done, done + ready)));
           done += ready;
           continue;
         }
         const length = unreadyLength(table, geometry, position, rest, absentOnly, isLocked);
-        if (length > 0) pending.push(this.#place(position, source.subarray(done, done + length)));
+        if (length > 0) pending.push(this.#place(position, slicePieces(source, done, done + length)));
         // Nothing to do for a cluster that is here but not in place, when only absent ones are wanted.
         done += length > 0 ? length : Math.min(size - (position % size), rest);
       }
@@ -134,10 +136,10 @@ export class ClusterWriter {
   }
 
   /** Gives the clusters under [offset, offset + data) new places and writes them. All lie under one L2 table, unlocked. */
-  #place(offset: number, data: Uint8Array): Promise<void> {
+  #place(offset: number, data: Pieces): Promise<void> {
     const { geometry } = this.#parts;
     const first = geometry.cluster(offset);
-    const last = geometry.cluster(offset + data.length - 1);
+    const last = geometry.cluster(offset + piecesLength(data) - 1);
     return this.#withTable(first, last, async (table) => {
       for (let cluster = first; cluster <= last; ) {
         cluster += await this.#placeRun(table, cluster, last, offset, data);
@@ -146,7 +148,7 @@ export class ClusterWriter {
   }
 
   /** Places one run of clusters that are contiguous in the file; yields how many. */
-  async #placeRun(table: L2Table, first: number, last: number, offset: number, data: Uint8Array): Promise<number> {
+  async #placeRun(table: L2Table, first: number, last: number, offset: number, data: Pieces): Promise<number> {
     const { geometry, allocator, giveBack } = this.#parts;
     const { entries } = table;
     const size = geometry.clusterSize;
@@ -158,9 +160,9 @@ export class ClusterWriter {
       ? { offset: entries.offset(index), clusters: 1, fresh: false }
       : await allocator.allocate(last - first + 1);
     const from = Math.max(offset, first * size);
-    const to = Math.min(offset + data.length, (first + place.clusters) * size);
+    const to = Math.min(offset + piecesLength(data), (first + place.clusters) * size);
     try {
-      await this.#writeRun(place, first, from, data.subarray(from - offset, to - offset));
+      await this.#writeRun(place, first, from, slicePieces(data, from - offset, to - offset));
     } catch (error) {
       if (!reuse) giveBack(place);
       throw error;
@@ -178,22 +180,23 @@ export class ClusterWriter {
     place: { offset: number; clusters: number; fresh: boolean },
     first: number,
     from: number,
-    data: Uint8Array,
+    data: Pieces,
   ): Promise<void> {
     const { geometry, file } = this.#parts;
     const size = geometry.clusterSize;
+    const length = piecesLength(data);
     const end = first + place.clusters;
     const head = from - first * size;
-    const tail = place.clusters * size - head - data.length;
-    if (head === 0 && tail === 0) return file.write(place.offset, data);
-    if (data.length <= JOIN_MAX_BYTES) return this.#writeJoined(place, first, end, head, data);
+    const tail = place.clusters * size - head - length;
+    if (head === 0 && tail === 0) return writePieces(file, place.offset, data);
+    if (length <= JOIN_MAX_BYTES) return this.#writeJoined(place, first, end, head, data);
     // Whole clusters go out as they are; only the partial ones at the ends are completed.
     const bodyFrom = head > 0 ? size - head : 0;
-    const bodyTo = data.length - (tail > 0 ? size - tail : 0);
+    const bodyTo = length - (tail > 0 ? size - tail : 0);
     const last = { ...place, offset: place.offset + (place.clusters - 1) * size };
-    const pending = [file.write(place.offset + head + bodyFrom, data.subarray(bodyFrom, bodyTo))];
-    if (head > 0) pending.push(this.#writeJoined(place, first, first + 1, head, data.subarray(0, bodyFrom)));
-    if (tail > 0) pending.push(this.#writeJoined(last, end - 1, end, 0, data.subarray(bodyTo)));
+    const pending = [writePieces(file, place.offset + head + bodyFrom, slicePieces(data, bodyFrom, bodyTo))];
+    if (head > 0) pending.push(this.#writeJoined(place, first, first + 1, head, slicePieces(data, 0, bodyFrom)));
+    if (tail > 0) pending.push(this.#writeJoined(last, end - 1, end, 0, slicePieces(data, bodyTo, length)));
     return settleAll(pending);
   }
 
@@ -203,22 +206,22 @@ export class ClusterWriter {
     first: number,
     end: number,
     head: number,
-    data: Uint8Array,
+    data: Pieces,
   ): Promise<void> {
     const { geometry, file, reader } = this.#parts;
     const size = geometry.clusterSize;
     const joined = new Uint8Array((end - first) * size);
     const start = first * size;
     const readable = Math.min(joined.length, geometry.sizeBytes - start);
-    const tail = head + data.length;
+    const tail = head + piecesLength(data);
     const old: Promise<void>[] = [];
-    if (head > 0) old.push(reader.read(start, joined.subarray(0, head)));
-    if (tail < readable) old.push(reader.read(start + tail, joined.subarray(tail, readable)));
+    if (head > 0) old.push(reader.read(start, [joined.subarray(0, head)]));
+    if (tail < readable) old.push(reader.read(start + tail, [joined.subarray(tail, readable)]));
     await settleAll(old);
     // Fresh space reads as zeroes by itself: the file stays sparse.
     const sparse = place.fresh && isAllZero(joined.subarray(0, head)) && isAllZero(joined.subarray(tail));
-    if (sparse) return file.write(place.offset + head, data);
-    joined.set(data, head);
+    if (sparse) return writePieces(file, place.offset + head, data);
+    gather(data, joined, head);
     return file.write(place.offset, joined);
   }
 }

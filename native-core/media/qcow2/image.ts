@@ -5,6 +5,7 @@
 // last of all, after the flush that made sure that nothing points at the space any more.
 import { assert } from "../../common/assert.ts";
 import { AppError } from "../../common/errors.ts";
+import { type Pieces, piecesLength } from "../../common/pieces.ts";
 import type { DiskImage, LayerExtent } from "../disk-image.ts";
 import { type ImageFile, readPadded } from "../image-file.ts";
 import { invalidImage } from "../media-error.ts";
@@ -112,8 +113,17 @@ export class Qcow2Image implements DiskImage {
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {
-    this.#checkRange(offset, target.length);
+    return this.readPieces(offset, [target]);
+  }
+
+  readPieces(offset: number, target: Pieces): Promise<void> {
+    this.#checkRange(offset, piecesLength(target));
     return this.#track(this.#reader.read(offset, target));
+  }
+
+  readNow(offset: number, target: Pieces): boolean {
+    this.#checkRange(offset, piecesLength(target));
+    return this.#reader.readNow(offset, target);
   }
 
   async extentAt(offset: number, length: number): Promise<LayerExtent> {
@@ -123,12 +133,16 @@ export class Qcow2Image implements DiskImage {
   }
 
   write(offset: number, source: Uint8Array): Promise<void> {
-    return this.#change(offset, source.length, ({ writer }) => writer.write(offset, source));
+    return this.writePieces(offset, [source]);
+  }
+
+  writePieces(offset: number, source: Pieces): Promise<void> {
+    return this.#change(offset, piecesLength(source), ({ writer }) => writer.write(offset, source));
   }
 
   /** Like `write`, but leaves clusters alone that this layer already has: for pulling data up from the layer below. */
   fill(offset: number, source: Uint8Array): Promise<void> {
-    return this.#change(offset, source.length, ({ writer }) => writer.write(offset, source, true));
+    return this.#change(offset, source.length, ({ writer }) => writer.write(offset, [source], true));
   }
 
   /** Like `fill`, with zeroes. */

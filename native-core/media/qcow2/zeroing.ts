@@ -67,7 +67,7 @@ export async function fillZeroClusters(
   const { first, end } = geometry.wholeClusters(offset, length);
   const asData = async (from: number, to: number) => {
     for (let at = from; at < to; at += STEP_BYTES) {
-      await writer.write(at, new Uint8Array(Math.min(STEP_BYTES, to - at)), true);
+      await writer.write(at, [new Uint8Array(Math.min(STEP_BYTES, to - at))], true);
     }
   };
   if (first >= end || geometry.version < 3) return asData(offset, offset + length);
@@ -92,7 +92,7 @@ async function zeroData(
   for (let done = 0; done < length; ) {
     const extent = await extentAt(map, geometry, offset + done, Math.min(length - done, STEP_BYTES));
     const isZeroAlready = extent.kind === "zero" || (extent.kind === "absent" && !hasBacking);
-    if (!isZeroAlready) await writer.write(offset + done, new Uint8Array(extent.length));
+    if (!isZeroAlready) await writer.write(offset + done, [new Uint8Array(extent.length)]);
     done += extent.length;
   }
 }

@@ -64,6 +64,21 @@ describe("guest memory", () => {
     expect(voided).toEqual([[0x2000, 6]]);
   });
 
+  it("lends RAM for transfers beside the vCPU, whose pages are written at the end once more", () => {
+    const { memory, flags, voided } = ram();
+    const lent = memory.lend(0x1800, 0x1000, true);
+    expect([...memory.dirtyPages()]).toEqual([1, 2]);
+    memory.clearDirty();
+    flags[2] = 2;
+    lent?.fill(7);
+    memory.written(0x1800, 0x1000);
+    expect([...memory.dirtyPages()]).toEqual([1, 2]);
+    expect(voided).toEqual([[0x2000, 0x800]]);
+    expect(memory.readU16(0x27fe)).toBe(0x0707);
+    expect(memory.lend(0x9_f000, 0x2000, true)).toBeUndefined();
+    expect(memory.lend(memory.sizeBytes - 1, 2, false)).toBeUndefined();
+  });
+
   it("brings missing pages before they are read or written", () => {
     const { memory, flags } = ram();
     flags[1] = 4;

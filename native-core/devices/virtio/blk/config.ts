@@ -13,13 +13,13 @@ const VIRTIO_BLK_F_WRITE_ZEROES = 1n << 14n;
 
 /** Entries of the request queue. */
 export const QUEUE_SIZE = 256;
-/** Data segments of one request: with header and status it must fit a queue half in use. */
-const MAX_SEGMENTS = 126;
+/** Data segments of one request: with header and status it must fit the queue. Enough for 1 MiB of scattered pages. */
+const MAX_SEGMENTS = QUEUE_SIZE - 2;
 const MAX_SEGMENT_BYTES = 64 * 1024;
 /** More than any driver that keeps the two limits above can ask for; a larger request fails. */
 export const MAX_REQUEST_BYTES = MAX_SEGMENTS * MAX_SEGMENT_BYTES;
 /** Requests wait in the ring while this much data is being moved, which bounds what a guest can make the host allocate. */
-export const MAX_BYTES_IN_FLIGHT = 4 * MAX_REQUEST_BYTES;
+export const MAX_BYTES_IN_FLIGHT = 2 * MAX_REQUEST_BYTES;
 
 export const MAX_RANGE_SEGMENTS = 16;
 const MAX_DISCARD_SECTORS = 0x3f_ffff;

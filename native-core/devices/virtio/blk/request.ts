@@ -12,7 +12,7 @@ export const VIRTIO_BLK_S_OK = 0;
 export const VIRTIO_BLK_S_IOERR = 1;
 export const VIRTIO_BLK_S_UNSUPP = 2;
 
-const HEADER_BYTES = 16;
+export const HEADER_BYTES = 16;
 const RANGE_BYTES = 16;
 const ID_BYTES = 20;
 const RANGE_FLAG_UNMAP = 1;
@@ -25,7 +25,7 @@ interface SectorRange {
 
 export type BlockRequest =
   | { readonly kind: "read"; readonly offset: number; readonly length: number }
-  | { readonly kind: "write"; readonly offset: number; readonly data: Uint8Array }
+  | { readonly kind: "write"; readonly offset: number; readonly length: number }
   | { readonly kind: "flush" }
   | { readonly kind: "id"; readonly length: number }
   | { readonly kind: "discard" | "writeZeroes"; readonly ranges: readonly SectorRange[] }
@@ -54,9 +54,7 @@ export function parseRequest(chain: DescriptorChain, disk: DiskLimits): BlockReq
     case VIRTIO_BLK_T.OUT: {
       const length = chain.readableBytes - HEADER_BYTES;
       if (disk.readOnly || !inside(offset, length, disk)) return refused(VIRTIO_BLK_S_IOERR);
-      const data = new Uint8Array(length);
-      chain.read(HEADER_BYTES, data);
-      return { kind: "write", offset, data };
+      return { kind: "write", offset, length };
     }
     case VIRTIO_BLK_T.FLUSH:
       return { kind: "flush" };

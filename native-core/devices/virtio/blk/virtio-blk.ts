@@ -1,11 +1,13 @@
 // virtio-blk (virtio 1.2 5.2): a disk with one request queue over an asynchronous backend.
 //
-// The vCPU goes on while requests are in flight; results enter the machine through `deliver`. Requests that were in flight when
+// The vCPU goes on while requests are in flight, which move data between the medium and guest memory without a copy; results enter
+// the machine through `deliver`. Small reads of what the host has at hand are answered on the spot instead. Requests that were in flight when
 // the state was saved are submitted again after restore: reads, writes, flushes and discards all may run twice.
 import { z } from "zod";
 import { assert } from "../../../common/assert.ts";
-import { type BlockBackend, SECTOR_SIZE_BYTES } from "../../block-backend.ts";
+import { type BlockBackend, readPieces, SECTOR_SIZE_BYTES, writePieces } from "../../block-backend.ts";
 import type { AccessSize } from "../../device.ts";
+import type { DmaBuffer } from "../../dma-buffer.ts";
 import { flag } from "../../state-schema.ts";
 import { DEVICE_ID } from "../constants.ts";
 import type { DescriptorChain } from "../descriptor-chain.ts";
@@ -23,6 +25,7 @@ import {
 } from "./config.ts";
 import {
   type BlockRequest,
+  HEADER_BYTES,
   parseRequest,
   VIRTIO_BLK_S_IOERR,
   VIRTIO_BLK_S_OK,
@@ -43,11 +46,10 @@ export interface VirtioBlkOptions {
 const blkStateSchema = z.object({ writeback: flag });
 type VirtioBlkState = z.infer<typeof blkStateSchema>;
 
-/** What a finished backend call means for the driver. */
-interface Outcome {
-  readonly status: number;
-  readonly data?: Uint8Array;
-}
+/** Reads up to this size are tried at once; the time they take is the vCPU's. */
+const READ_NOW_MAX_BYTES = 128 << 10;
+/** And no more of them for one notification: the rest goes the other way, so that a full queue does not stop the guest. */
+const READ_NOW_BUDGET_BYTES = 1 << 20;
 
 export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   readonly deviceId = DEVICE_ID.BLOCK;
@@ -67,6 +69,9 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   #requestsInFlight = 0;
   /** Requests of earlier epochs that the backend still works on; new ones wait, so that an old write can't land later. */
   #orphans = 0;
+  /** What those still move from or to guest memory. */
+  #orphanBytes = 0;
+  #readNowBudget = 0;
   #backendCalls = 0;
   #quietWaiters: (() => void)[] = [];
 
@@ -98,6 +103,7 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   notified(): void {
     const queue = this.#services.queues[0];
     if (!queue) return;
+    this.#readNowBudget = READ_NOW_BUDGET_BYTES;
     while (this.#services.running && this.#orphans === 0 && this.#bytesInFlight < MAX_BYTES_IN_FLIGHT) {
       const chain = queue.pop();
       if (!chain) break;
@@ -112,6 +118,10 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
     return new Promise((resolve) => this.#quietWaiters.push(resolve));
   }
 
+  get draining(): boolean {
+    return this.#orphanBytes > 0;
+  }
+
   reset(): void {
     this.#config[CONFIG_WRITEBACK] = 1;
     this.queueReset();
@@ -120,6 +130,7 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   queueReset(): void {
     this.#epoch++;
     this.#orphans += this.#requestsInFlight;
+    this.#orphanBytes += this.#bytesInFlight;
     this.#requestsInFlight = 0;
     this.#bytesInFlight = 0;
   }
@@ -147,35 +158,49 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
       return;
     }
     // What needs no disk is answered at once.
-    if (request.kind === "refused") return this.#answer(chain, { status: request.status });
-    if (request.kind === "id") return this.#answer(chain, this.#identify(request.length));
+    if (request.kind === "refused") return this.#answer(chain, request.status);
+    if (request.kind === "id") {
+      chain.write(0, this.#identity(request.length));
+      return this.#answer(chain, VIRTIO_BLK_S_OK);
+    }
+    const target = request.kind === "read" ? chain.target(0, request.length) : undefined;
+    if (target && this.#readNow(request, target)) return this.#answer(chain, VIRTIO_BLK_S_OK);
 
     const epoch = this.#epoch;
-    const bytes = request.kind === "read" ? request.length : request.kind === "write" ? request.data.length : 0;
+    const bytes = request.kind === "read" || request.kind === "write" ? request.length : 0;
     this.#requestsInFlight++;
     this.#bytesInFlight += bytes;
     this.#backendCalls++;
-    void this.#run(request)
-      .catch((error: unknown): Outcome => {
+    void this.#run(request, chain, target)
+      .catch((error: unknown) => {
         this.#options.onError?.(request.kind, error);
-        return { status: VIRTIO_BLK_S_IOERR };
+        return VIRTIO_BLK_S_IOERR;
       })
-      .then((outcome) => {
-        this.#options.deliver(() => this.#complete(chain, epoch, bytes, outcome));
+      .then((status) => {
+        this.#options.deliver(() => {
+          target?.finish(epoch !== this.#epoch);
+          this.#complete(chain, epoch, bytes, status);
+        });
         if (--this.#backendCalls === 0) for (const resolve of this.#quietWaiters.splice(0)) resolve();
       });
   }
 
-  async #run(request: BlockRequest): Promise<Outcome> {
+  #readNow(request: BlockRequest, target: DmaBuffer): boolean {
+    if (request.kind !== "read" || request.length > Math.min(READ_NOW_MAX_BYTES, this.#readNowBudget)) return false;
+    if (!this.#backend.readNow?.(request.offset, target.pieces)) return false;
+    this.#readNowBudget -= request.length;
+    target.finish();
+    return true;
+  }
+
+  async #run(request: BlockRequest, chain: DescriptorChain, target: DmaBuffer | undefined): Promise<number> {
     const backend = this.#backend;
     switch (request.kind) {
-      case "read": {
-        const data = new Uint8Array(request.length);
-        await backend.read(request.offset, data);
-        return { status: VIRTIO_BLK_S_OK, data };
-      }
+      case "read":
+        if (target) await readPieces(backend, request.offset, target.pieces);
+        return VIRTIO_BLK_S_OK;
       case "write":
-        await backend.write(request.offset, request.data);
+        await writePieces(backend, request.offset, chain.source(HEADER_BYTES, request.length).pieces);
         break;
       case "discard":
         await Promise.all(request.ranges.map(({ offset, length }) => backend.discard(offset, length)));
@@ -187,38 +212,38 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
         break;
       case "flush":
         await backend.flush();
-        return { status: VIRTIO_BLK_S_OK };
+        return VIRTIO_BLK_S_OK;
       default:
-        return { status: VIRTIO_BLK_S_UNSUPP };
+        return VIRTIO_BLK_S_UNSUPP;
     }
     if (!this.#writeback) await backend.flush();
-    return { status: VIRTIO_BLK_S_OK };
+    return VIRTIO_BLK_S_OK;
   }
 
-  #complete(chain: DescriptorChain, epoch: number, bytes: number, outcome: Outcome): void {
+  #complete(chain: DescriptorChain, epoch: number, bytes: number, status: number): void {
     if (epoch !== this.#epoch) {
       this.#orphans--;
+      this.#orphanBytes -= bytes;
     } else {
       this.#requestsInFlight--;
       this.#bytesInFlight -= bytes;
       if (!this.#services.running) return;
-      this.#answer(chain, outcome);
+      this.#answer(chain, status);
     }
     // Signals, and goes on with what had to wait.
     this.notified();
   }
 
-  #answer(chain: DescriptorChain, { status, data }: Outcome): void {
-    if (data) chain.write(0, data);
+  #answer(chain: DescriptorChain, status: number): void {
     chain.write(chain.writableBytes - 1, Uint8Array.of(status));
     // The status is the last byte, so everything before it counts as written even where a read failed half-way.
     this.#services.queues[0]?.push(chain, chain.writableBytes);
   }
 
-  #identify(length: number): Outcome {
+  #identity(length: number): Uint8Array {
     const data = new Uint8Array(length);
     data.set(this.#serial.subarray(0, length));
-    return { status: VIRTIO_BLK_S_OK, data };
+    return data;
   }
 
   /** virtio 1.2 5.2.5.2: a driver that knows nothing about flushes gets every write made durable. */
