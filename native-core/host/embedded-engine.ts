@@ -48,6 +48,11 @@ export class EmbeddedEngine implements Engine {
     this.#createProcessor = createProcessor;
   }
 
+  /** Whether a machine was asked for. */
+  get started(): boolean {
+    return this.#state !== undefined;
+  }
+
   get ended(): Promise<void> {
     return this.#ended.promise;
   }

@@ -3,17 +3,27 @@ import "./v8-flags.ts";
 import { keepCompiled } from "./compile-cache.ts";
 
 // Static imports would all be compiled before the two above take effect.
-const [{ DEFAULT_JIT_OPTIONS }, { coreProcessor }, { EmbeddedEngine }, { interpreterModule }, { runVmProcess }] =
-  await Promise.all([
-    import("../cpu/jit/jit.ts"),
-    import("../machine/processor.ts"),
-    import("./embedded-engine.ts"),
-    import("./interpreter-module.ts"),
-    import("./run-vm-process.ts"),
-  ]);
-runVmProcess(
-  new EmbeddedEngine(
-    coreProcessor(await interpreterModule(), { ...DEFAULT_JIT_OPTIONS, now: () => performance.now() }),
-  ),
-);
+const [
+  { DEFAULT_JIT_OPTIONS },
+  { coreProcessor },
+  { EmbeddedEngine },
+  { interpreterModule },
+  { rehearse },
+  { runVmProcess },
+] = await Promise.all([
+  import("../cpu/jit/jit.ts"),
+  import("../machine/processor.ts"),
+  import("./embedded-engine.ts"),
+  import("./interpreter-module.ts"),
+  import("./rehearsal.ts"),
+  import("./run-vm-process.ts"),
+]);
+
+/** A machine that is started at once is started by then. */
+const WAITING_MS = 200;
+
+const processor = coreProcessor(await interpreterModule(), { ...DEFAULT_JIT_OPTIONS, now: () => performance.now() });
+const engine = new EmbeddedEngine(processor);
+runVmProcess(engine);
+setTimeout(() => void rehearse(processor, () => !engine.started), WAITING_MS);
 keepCompiled();

@@ -52,10 +52,8 @@ export function encodeState(shape: MachineShape, machine: unknown, savedAtMs: nu
   });
 }
 
-/** Throws AppError naming file and field. Chunks are checked when they are read. */
-export async function readState(folder: string): Promise<SavedState> {
-  const file = join(folder, STATE_FILE);
-  const text = (await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8");
+/** The text of a `state.json` that may be hostile; `file` is its name for messages. Throws AppError. */
+export function decodeState(file: string, text: string): z.infer<typeof documentSchema> {
   let untrusted: unknown;
   try {
     untrusted = decodeValue(text);
@@ -79,7 +77,13 @@ export async function readState(folder: string): Promise<SavedState> {
     const issue = parsed.error.issues[0];
     throw damaged(file, issue?.path.map(String).join(".") || "document", issue?.message ?? "is invalid");
   }
-  const { shape, machine } = parsed.data;
+  return parsed.data;
+}
+
+/** Throws AppError naming file and field. Chunks are checked when they are read. */
+export async function readState(folder: string): Promise<SavedState> {
+  const file = join(folder, STATE_FILE);
+  const { shape, machine } = decodeState(file, (await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8"));
   const pagesFile = join(folder, PAGES_FILE);
   const map = PageMap.decode(pagesFile, await readBounded(pagesFile, MAX_PAGES * 64));
   const expected = ((shape.memoryMiB + shape.videoMemoryMiB) * 2 ** 20) / PAGE_BYTES;
