@@ -1,18 +1,27 @@
 // Starts a Multiboot image (Multiboot Specification 0.6.96) in 32-bit protected mode, as QEMU's -kernel does: for test suites, which are
 // small kernels of that kind. Not a way to boot machines of users.
 //
+//   0x0000_0000  interrupt vectors of real mode      0x0000_0500  their handlers
 //   0x0000_1000  GDT      0x0000_2000  information    0x0000_2100  command line    0x0000_2800  memory map
 //   behind the image      one module
+import { PIC_MASTER_PORT } from "../../native-core/devices/pic/registers.ts";
 import { setUpBoard } from "../../native-core/firmware/board-setup.ts";
 import type { Firmware, FirmwareTarget } from "../../native-core/firmware/firmware.ts";
 import { memoryRanges } from "../../native-core/firmware/memory-map.ts";
 import { STATE } from "../../native-core/x86/state-layout.ts";
 
+const HANDLERS = 0x500;
 const GDT = 0x1000;
 const INFO = 0x2000;
 const COMMAND_LINE = 0x2100;
 const MEMORY_MAP = 0x2800;
 const PAGE = 4096;
+
+/** PUSH AX, end of interrupt, POP AX, IRET: what serves the timer. One IRET is behind it, for all else. */
+const TIMER_HANDLER = Uint8Array.of(0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf);
+const TIMER_VECTOR = 8;
+const PIT = { COUNTER_0: 0x40, CONTROL: 0x43, SQUARE_WAVE: 0x36 } as const;
+const ALL_BUT_TIMER = 0xfe;
 
 /** In EAX: a Multiboot loader. */
 const LOADER_MAGIC = 0x2bad_b002n;
@@ -55,6 +64,7 @@ export class MultibootLoader implements Firmware {
   start(target: FirmwareTarget): void {
     const { memory, vcpu } = target;
     setUpBoard(target);
+    startTimer(target);
     const { entry, end } = this.#load(target);
     const moduleAt = Math.ceil(end / PAGE) * PAGE;
     memory.write(moduleAt, this.#parts.module);
@@ -136,4 +146,15 @@ export class MultibootLoader implements Firmware {
       memory.writeU32(at + 20, type);
     });
   }
+}
+
+/** A BIOS leaves the timer running, 18.2 times a second, and a handler in real mode for every vector. */
+function startTimer({ bus, memory }: FirmwareTarget): void {
+  memory.write(HANDLERS, TIMER_HANDLER);
+  const idle = HANDLERS + TIMER_HANDLER.length - 1;
+  for (let vector = 0; vector < 256; vector++) memory.writeU32(vector * 4, vector === TIMER_VECTOR ? HANDLERS : idle);
+  bus.writePort(PIT.CONTROL, 1, PIT.SQUARE_WAVE);
+  bus.writePort(PIT.COUNTER_0, 1, 0);
+  bus.writePort(PIT.COUNTER_0, 1, 0);
+  bus.writePort(PIC_MASTER_PORT + 1, 1, ALL_BUT_TIMER);
 }
