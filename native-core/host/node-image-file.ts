@@ -28,10 +28,10 @@ export interface OpenOptions {
   readonly lock?: LockKind | null;
 }
 
-/** A read at once that took longer than this was not served from the host's cache. */
-const SLOW_READ_MS = 0.2;
-/** After a slow one, none is tried for so many times as long: at most 2 % of the time are lost to them. */
-const SLOW_READ_PENANCE = 50;
+/** A read at once that took longer than this was not served from the host's cache, or the host was busy with something else. */
+const SLOW_READ_MS = 0.1;
+/** After a slow one, none is tried for 2^n times as long; n grows with every slow one and falls with every fast one. */
+const MAX_PATIENCE = 6;
 
 export class NodeImageFile implements ImageFile {
   readonly name: string;
@@ -42,6 +42,7 @@ export class NodeImageFile implements ImageFile {
   #closed = false;
   /** Until then reading at once is not tried. */
   #patientUntilMs = 0;
+  #patience = 0;
 
   /** Bytes moved since the process started, for the metrics. */
   static readBytes = 0;
@@ -150,7 +151,7 @@ export class NodeImageFile implements ImageFile {
 
   /**
    * What the host's cache holds is here in a microsecond, while a turn through Node's thread pool takes twenty. Whether the cache holds
-   * it can't be asked; how long the last reads took tells.
+   * it can't be asked; how long the last reads took tells. Where nothing is in the cache, less than 2 % of the time are lost by trying.
    */
   readNow(offset: number, target: Pieces): boolean {
     const startMs = performance.now();
@@ -168,7 +169,10 @@ export class NodeImageFile implements ImageFile {
     }
     NodeImageFile.readBytes += count;
     const tookMs = performance.now() - startMs;
-    if (tookMs > SLOW_READ_MS) this.#patientUntilMs = startMs + tookMs * SLOW_READ_PENANCE;
+    if (tookMs > SLOW_READ_MS) {
+      this.#patience = Math.min(MAX_PATIENCE, this.#patience + 1);
+      this.#patientUntilMs = startMs + tookMs * 2 ** this.#patience;
+    } else if (this.#patience > 0) this.#patience--;
     return count === piecesLength(target);
   }
 
