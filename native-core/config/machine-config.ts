@@ -207,6 +207,15 @@ export const machineConfigSchema = z.strictObject({
     }),
   }),
   display: z.strictObject({
+    // Machines that were made before there was a choice keep the adapter that their guests know.
+    adapter: field(z.enum(["vga", "virtio"]).default("vga"), {
+      label: "Adapter",
+      help: "vga works with every system; virtio is faster and follows the window's size in systems that have its driver, as Linux has.",
+      page: "display",
+      change: "off",
+      control: "select",
+      example: "virtio",
+    }),
     videoMemoryMiB: field(
       z
         .int()
@@ -304,7 +313,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
       menuSeconds: 0.5,
       ...boot,
     },
-    display: { videoMemoryMiB: 16 },
+    display: { adapter: "vga", videoMemoryMiB: 16 },
     disks: [],
     opticalDrives: [],
     adapters: [],

@@ -23,4 +23,6 @@ export interface InputSink {
   /** A key by its set-1 make code; bit 7 stands for the E0 prefix. */
   key(code: number, down: boolean): void;
   pointer(state: PointerState): void;
+  /** Asks the guest for a picture of this size; it follows when and if the guest likes. Absent where monitors keep their size. */
+  resize?(width: number, height: number): void;
 }

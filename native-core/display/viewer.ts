@@ -1,9 +1,10 @@
 // One viewer: its handshake, its messages, and the updates it is owed. It never waits for others, nor the machine for it: while the
 // channel is full or the viewer has not answered, changes only mark squares of its grid, and the next update sends their last state.
+
+import { DirtyGrid } from "../devices/dirty-grid.ts";
 import type { Rect } from "../devices/display-source.ts";
 import type { ByteChannel } from "./byte-channel.ts";
 import { type ClientMessage, readMessage } from "./client-messages.ts";
-import { DirtyGrid } from "./dirty-grid.ts";
 import { type DeflateBlock, ENCODING, type RectEncoder } from "./encodings/encoding.ts";
 import { encodeRaw } from "./encodings/raw.ts";
 import { zrleEncoder } from "./encodings/zrle.ts";
@@ -33,9 +34,10 @@ const MAX_BUFFERED_BYTES = 1 << 20;
 const MAX_UNCONFIRMED = 2;
 /** Largest rectangle encoded in one piece: 4 bytes a pixel bound the memory a viewer can take. */
 const MAX_RECT_PIXELS = 1 << 18;
-/** What ExtendedDesktopSize says about a viewer's own request: not allowed. */
+/** What ExtendedDesktopSize says about a viewer's own request: not allowed, or handed on to the guest. */
 const RESIZE_BY_CLIENT = 1;
 const RESIZE_PROHIBITED = 1;
+const RESIZE_FORWARDED = 4;
 
 /** RFB button bits; 8 and 16 are the wheel, up and down. */
 const BUTTON_BITS: readonly (readonly [rfb: number, button: number])[] = [
@@ -251,7 +253,9 @@ export class Viewer {
         return this.#parts.wanted();
       case "set-desktop-size":
         if (this.#encodings.has(ENCODING.EXTENDED_DESKTOP_SIZE)) {
-          this.#announceSize(RESIZE_BY_CLIENT, RESIZE_PROHIBITED);
+          const { input } = this.#parts;
+          input.resize?.(message.width, message.height);
+          this.#announceSize(RESIZE_BY_CLIENT, input.resize ? RESIZE_FORWARDED : RESIZE_PROHIBITED);
         }
         return this.#parts.wanted();
       case "ignored":

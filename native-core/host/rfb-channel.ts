@@ -16,6 +16,9 @@ export function displayServer(machine: Machine, source: DisplaySource, name: str
       key: (key, down) => machine.post({ kind: "key", key, down }),
       pointer: ({ x, y, width, height, dx, dy, wheel, buttons }) =>
         machine.post({ kind: "pointer", dx, dy, x: x / width, y: y / height, wheel, buttons }),
+      ...(machine.resizable && {
+        resize: (width: number, height: number) => machine.post({ kind: "resize", width, height }),
+      }),
     },
     schedule(callback, delayMs) {
       const timer = setTimeout(callback, delayMs);

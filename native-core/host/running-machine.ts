@@ -33,9 +33,6 @@ export interface MachineEvents extends PowerHandlers {
   ejected(driveId: string): void;
 }
 
-/** Chunks of a restored state that are brought in per turn of the event loop, in the background. */
-const BACKGROUND_CHUNKS = 2;
-
 export class RunningMachine {
   readonly machine: Machine;
   readonly runner: MachineRunner;
@@ -116,7 +113,7 @@ export class RunningMachine {
       ...storageParts(request, disks, optical, (message) => events.error(message)),
       ...(flash && { flash }),
       adapters: this.network.parts,
-      video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20 },
+      video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20, adapter: config.display.adapter },
       log: (message) => events.warn(message),
     });
     if (!processor) throw new Error("assertion failed: the machine has a processor");
@@ -183,7 +180,7 @@ export class RunningMachine {
   async #restore(folder: string, onDemand: boolean): Promise<void> {
     const state = await readState(folder);
     checkShape(state, this.#shape);
-    const loader = new PageLoader(this.#memory, state.map, folder);
+    const loader = new PageLoader(this.#memory, state.map, folder, onDemand);
     this.#loader = loader;
     this.saver.continuesFrom(folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));
@@ -194,7 +191,7 @@ export class RunningMachine {
   #loadMore(): void {
     if (!this.#loader || this.#loader.isComplete) return;
     this.#loading = setImmediate(() => {
-      this.#loader?.loadSome(BACKGROUND_CHUNKS);
+      this.#loader?.loadSome();
       this.#loadMore();
     });
   }

@@ -16,6 +16,8 @@ import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
 import { type ConsolePortOptions, VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
+import type { VirtioGpu } from "../devices/virtio/gpu/virtio-gpu.ts";
+import { VirtioVga } from "../devices/virtio/gpu/virtio-vga.ts";
 import { VirtioTablet } from "../devices/virtio/input/virtio-tablet.ts";
 import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioNet } from "../devices/virtio/net/virtio-net.ts";
@@ -28,6 +30,7 @@ import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 export const AHCI_SLOT = 6;
 /** Slot of the first virtio disk; the others follow. */
 export const FIRST_DISK_SLOT = 8;
+const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
 const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, FIRST_ADAPTER: 16 } as const;
 
 interface DiskPart {
@@ -69,7 +72,7 @@ export interface CardParts {
   /** Disks on the AHCI adapter, one per port; absent: there is no adapter. */
   sata?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
-  video?: { memoryBytes?: number; monitor?: { width: number; height: number } };
+  video?: { memoryBytes?: number; monitor?: { width: number; height: number }; adapter?: "vga" | "virtio" };
   /** Ports of a virtio console; the first is a terminal. */
   consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
 }
@@ -83,6 +86,8 @@ export class StandardCards {
   console: VirtioConsole | undefined;
   /** The absolute pointer that goes with a display. */
   tablet: VirtioTablet | undefined;
+  /** The display adapter, if its monitor can change its size while the guest runs. */
+  gpu: VirtioGpu | undefined;
 
   constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware) {
     const { disks = [], adapters = [], video, consolePorts } = parts;
@@ -94,7 +99,7 @@ export class StandardCards {
     this.cards = [
       ...(video
         ? [
-            { slot: SLOT.VGA, create: (services: BoardServices) => this.#vga(services, video, videoRom) },
+            { slot: SLOT.VGA, create: (services: BoardServices) => this.#display(services, video, videoRom) },
             virtioCard(SLOT.TABLET, "virtio-tablet0", () => (this.tablet = new VirtioTablet())),
           ]
         : []),
@@ -118,21 +123,17 @@ export class StandardCards {
     ];
   }
 
-  #vga(
-    { bus, clock, videoMemory }: BoardServices,
-    { memoryBytes, monitor }: NonNullable<CardParts["video"]>,
+  #display(
+    { bus, clock, memory, videoMemory, deliver, warn }: BoardServices,
+    { memoryBytes, monitor = DEFAULT_MONITOR, adapter }: NonNullable<CardParts["video"]>,
     rom: Uint8Array | undefined,
-  ): Vga {
-    const vga = new Vga({
-      bus,
-      clock,
-      vram: videoMemory ?? new PlainVram(memoryBytes ?? VRAM_DEFAULT_BYTES),
-      saveVram: videoMemory === undefined,
-      rom,
-      ...(monitor ? { monitor } : {}),
-    });
-    this.display = vga.display;
-    return vga;
+  ): Vga | VirtioVga {
+    const vram = videoMemory ?? new PlainVram(memoryBytes ?? VRAM_DEFAULT_BYTES);
+    const options = { bus, clock, vram, saveVram: videoMemory === undefined, rom, monitor };
+    const card = adapter === "virtio" ? new VirtioVga({ ...options, memory, deliver, warn }) : new Vga(options);
+    if (card instanceof VirtioVga) this.gpu = card.gpu;
+    this.display = card.display;
+    return card;
   }
 }
 

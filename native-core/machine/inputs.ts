@@ -12,6 +12,8 @@ export type InputEvent =
    */
   | { kind: "pointer"; dx: number; dy: number; x: number; y: number; wheel: number; buttons: number }
   | { kind: "serial"; port: 0 | 1; bytes: Uint8Array }
+  /** The monitor gets this size in pixels, as the window that shows it. */
+  | { kind: "resize"; width: number; height: number }
   | { kind: "power-button" };
 
 export class InputQueue {

@@ -2,7 +2,7 @@
 
 export const THEMES = ["system", "light", "dark"] as const;
 type Theme = (typeof THEMES)[number];
-export type ScaleMode = "fit" | "sharp" | "actual";
+export type ScaleMode = "fit" | "sharp" | "actual" | "follow";
 
 export interface Preferences {
   readonly theme: Theme;

@@ -42,6 +42,10 @@ export const deConfig: ConfigTexts = {
       "Startmenü",
       "Wie lange die Firmware auf die Esc-Taste wartet, die das Startmenü öffnet; 0 wartet nicht.",
     ],
+    "display.adapter": [
+      "Adapter",
+      "vga läuft mit jedem System; virtio ist schneller und folgt der Fenstergröße, wo das System seinen Treiber hat wie Linux.",
+    ],
     "display.videoMemoryMiB": [
       "Grafikspeicher",
       "4, 8, 16, 32 oder 64 MiB; 16 MiB genügen für 2560x1600 in voller Farbe.",

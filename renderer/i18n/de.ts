@@ -196,11 +196,12 @@ export const de = {
     label: "Bildschirm von {{name}}",
     toolbar: "Bildschirm",
     mode: "Skalierung",
-    modes: { fit: "Einpassen", sharp: "Scharf", actual: "1:1" },
+    modes: { fit: "Einpassen", sharp: "Scharf", actual: "1:1", follow: "Anpassen" },
     modeHelp: {
       fit: "So groß wie die Ansicht",
       sharp: "Ganze Vielfache der Gastpixel",
       actual: "Ein Gastpixel ist ein Pixel",
+      follow: "Der Gast folgt der Größe der Ansicht, wenn sein Grafikadapter virtio ist",
     },
     fullScreen: "Vollbild",
     leaveFullScreen: "Vollbild beenden",

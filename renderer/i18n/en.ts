@@ -193,11 +193,12 @@ export const en = {
     label: "Screen of {{name}}",
     toolbar: "Display",
     mode: "Scaling",
-    modes: { fit: "Fit", sharp: "Sharp", actual: "1:1" },
+    modes: { fit: "Fit", sharp: "Sharp", actual: "1:1", follow: "Resize" },
     modeHelp: {
       fit: "As large as the pane",
       sharp: "Whole multiples of the guest's pixels",
       actual: "One guest pixel is one pixel",
+      follow: "The guest follows the pane's size, if its display adapter is virtio",
     },
     fullScreen: "Full Screen",
     leaveFullScreen: "Leave Full Screen",

@@ -14,6 +14,7 @@ declare module "@novnc/novnc" {
     background: string;
     focusOnClick: boolean;
     scaleViewport: boolean;
+    resizeSession: boolean;
     clipViewport: boolean;
     viewOnly: boolean;
     showDotCursor: boolean;

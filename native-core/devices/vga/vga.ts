@@ -48,6 +48,8 @@ export interface VgaOptions {
   readonly monitor?: { readonly width: number; readonly height: number };
   /** VGA BIOS, as the adapter's expansion ROM. */
   readonly rom?: Uint8Array | undefined;
+  /** The function that it is part of; BARs 0 and 2 are free. Without it the VGA is a function of its own. */
+  readonly pci?: PciFunction;
 }
 
 const vramStateSchema = z
@@ -90,14 +92,16 @@ export class Vga implements Device<VgaState> {
       changed: () => this.#vbeChanged(),
     });
     this.display = new Picture({ registers: this.#registers, vbe: this.#vbe, window: this.#window, vram, clock });
-    this.pci = new PciFunction({
-      vendorId: 0x1234,
-      deviceId: 0x1111,
-      classCode: 0x030000,
-      revision: 2,
-      subsystemVendorId: 0x1af4,
-      subsystemId: 0x1100,
-    });
+    this.pci =
+      options.pci ??
+      new PciFunction({
+        vendorId: 0x1234,
+        deviceId: 0x1111,
+        classCode: 0x030000,
+        revision: 2,
+        subsystemVendorId: 0x1af4,
+        subsystemId: 0x1100,
+      });
     this.pci.addBar({
       index: 0,
       kind: "memory",

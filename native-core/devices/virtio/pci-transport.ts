@@ -12,8 +12,8 @@ import { COMMON_CONFIG } from "./constants.ts";
 import type { VirtioModel } from "./model.ts";
 import { type TransportState, transportStateSchema, VirtioTransport } from "./transport.ts";
 
-const VIRTIO_VENDOR_ID = 0x1af4;
-const VIRTIO_DEVICE_ID_BASE = 0x1040;
+export const VIRTIO_VENDOR_ID = 0x1af4;
+export const VIRTIO_DEVICE_ID_BASE = 0x1040;
 const PCI_CAPABILITY_VENDOR = 0x09;
 
 /** virtio 1.2 4.1.4: cfg_type of the vendor capabilities. */
@@ -34,6 +34,8 @@ export interface VirtioPciDeviceOptions {
   readonly deliver: (apply: () => void) => void;
   /** Driver errors; the machine's log limits the rate. */
   readonly warn?: (message: string) => void;
+  /** The function that it is part of; BARs 1 and 4 are free. Without it the device is a function of its own. */
+  readonly pci?: PciFunction;
 }
 
 export interface VirtioPciState {
@@ -59,15 +61,17 @@ export class VirtioPciDevice implements Device<VirtioPciState>, IoHandler {
     this.name = name;
     this.#model = model;
     this.#deliver = options.deliver;
-    this.pci = new PciFunction({
-      vendorId: VIRTIO_VENDOR_ID,
-      deviceId: VIRTIO_DEVICE_ID_BASE + model.deviceId,
-      classCode: model.pciClass << 8,
-      revision: 1,
-      subsystemVendorId: VIRTIO_VENDOR_ID,
-      subsystemId: VIRTIO_DEVICE_ID_BASE + model.deviceId,
-      interruptPin: 1,
-    });
+    this.pci =
+      options.pci ??
+      new PciFunction({
+        vendorId: VIRTIO_VENDOR_ID,
+        deviceId: VIRTIO_DEVICE_ID_BASE + model.deviceId,
+        classCode: model.pciClass << 8,
+        revision: 1,
+        subsystemVendorId: VIRTIO_VENDOR_ID,
+        subsystemId: VIRTIO_DEVICE_ID_BASE + model.deviceId,
+        interruptPin: 1,
+      });
     this.pci.addBar({
       index: REGISTER_BAR,
       kind: "memory",

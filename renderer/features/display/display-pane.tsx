@@ -32,7 +32,9 @@ export default function DisplayPane({ machine, detached = false }: Props) {
   const [stage, setStage] = useState<HTMLDivElement | null>(null);
   const mode = usePreference("scaleMode");
   const live = isLive(machine.state);
-  const screen = useScreen(target, machine.id, useChannels(machine.state), t("display.label", { name: machine.name }));
+  const label = t("display.label", { name: machine.name });
+  const follow = mode === "follow";
+  const screen = useScreen(target, machine.id, useChannels(machine.state), label, follow);
   const pane = useElementSize(stage);
   const [panel, setPanel] = useState<DisplayPanel>(null);
   const hostKey = hostKeyCode(usePreference("hostKey"));
@@ -61,7 +63,10 @@ export default function DisplayPane({ machine, detached = false }: Props) {
     return () => listener.dispose();
   }, [stage, hostKey, release]);
 
-  const sized = screen.size && { width: screen.size.width * factor, height: screen.size.height * factor };
+  // The session asks the guest for the size of its element, which is then all of the pane.
+  const sized = follow
+    ? null
+    : screen.size && { width: screen.size.width * factor, height: screen.size.height * factor };
   return (
     <div ref={frame} className="display" data-full-screen={fullScreen || undefined}>
       <DisplayBar

@@ -6,7 +6,7 @@ import { isAllowed, type MachineCommand } from "../machines/rules.ts";
 import { runCommand } from "../machines/run-command.ts";
 import { saveScreenshot } from "./screenshot.ts";
 
-export const SCALE_MODES: readonly ScaleMode[] = ["fit", "sharp", "actual"];
+export const SCALE_MODES: readonly ScaleMode[] = ["fit", "sharp", "actual", "follow"];
 
 export function nextScaleMode(mode: ScaleMode): ScaleMode {
   return SCALE_MODES[(SCALE_MODES.indexOf(mode) + 1) % SCALE_MODES.length] ?? "fit";

@@ -34,11 +34,18 @@ export function useScreen(
   machineId: string,
   live: boolean,
   label: string,
+  follow: boolean,
 ): Screen {
   const rfb = useRef<RFB | null>(null);
   const [link, setLink] = useState<ScreenLink>("connecting");
   const [size, setSize] = useState<Size | null>(null);
   const [focused, setFocused] = useState(false);
+  // Seen by sessions made later, without making one anew for a change.
+  const followsPane = useRef(follow);
+  useEffect(() => {
+    followsPane.current = follow;
+    if (rfb.current) rfb.current.resizeSession = follow;
+  }, [follow]);
 
   useEffect(() => {
     const element = target.current;
@@ -50,6 +57,7 @@ export function useScreen(
     const connect = () => {
       const session = new RFB(element, platform.openDataChannel(machineId, "rfb"), { shared: true });
       session.scaleViewport = true;
+      session.resizeSession = followsPane.current;
       session.background = "transparent";
       // A guest without a pointer of its own, as on a text screen, still shows where the mouse is.
       session.showDotCursor = true;

@@ -1,5 +1,5 @@
-// What one viewer has not been sent yet, as a grid of 16x16 pixel squares: bounded, and overlapping damage costs nothing.
-import type { Rect } from "../devices/display-source.ts";
+// What of a picture has changed since somebody looked, as a grid of 16x16 pixel squares: bounded, and overlapping damage costs nothing.
+import type { Rect } from "./display-source.ts";
 
 const SQUARE = 16;
 
