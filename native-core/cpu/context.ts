@@ -21,6 +21,9 @@ export class CpuException extends Error {
  */
 export const STEP_FIRST = 0x100;
 
+/** Pending in place of #MF while CR0.NE is clear: the processor stops before the instruction and asserts FERR# (SDM 1 8.7.2). */
+export const NUMERIC_ERROR = 0x102;
+
 /** Pending in place of #GP or #SS for an address that is not canonical, until the instruction tells which of them it is. */
 export const NON_CANONICAL = 0x101;
 

@@ -50,6 +50,9 @@ export interface VcpuGroupOptions {
 /** Where video memory is while no BAR maps it: beyond every physical address. */
 const UNMAPPED = 1n << 60n;
 
+const ALL_LINES = (1n << 64n) - 1n;
+const A20 = 1n << 20n;
+
 /** As CpuContext it is whichever vCPU runs. */
 export class VcpuGroup implements CpuContext {
   readonly vcpus: readonly InterpreterVcpu[];
@@ -100,6 +103,7 @@ export class VcpuGroup implements CpuContext {
     this.#setCell(CELLS.ramBytes, ramBytes);
     this.#setCell(CELLS.vramBytes, vramBytes);
     this.cells.setBigUint64(CELLS.vramBase, UNMAPPED, true);
+    this.cells.setBigUint64(CELLS.a20Mask, ALL_LINES, true);
     this.ram = new GuestRam({
       bytes: this.core.guest,
       ramBytes,
@@ -185,6 +189,12 @@ export class VcpuGroup implements CpuContext {
   /** Moves the window through which the guest sees video memory; undefined takes it away. */
   setVramBase(address: number | undefined): void {
     this.cells.setBigUint64(CELLS.vramBase, address === undefined ? UNMAPPED : BigInt(address), true);
+    for (const vcpu of this.vcpus) this.flush(vcpu);
+  }
+
+  /** The address line is one for all. */
+  enableA20(enabled: boolean): void {
+    this.cells.setBigUint64(CELLS.a20Mask, enabled ? ALL_LINES : ALL_LINES & ~A20, true);
     for (const vcpu of this.vcpus) this.flush(vcpu);
   }
 

@@ -4,7 +4,7 @@
 import type { GuestRam } from "../memory/guest-ram.ts";
 import { RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
-import { CpuException, type CpuModel, NON_CANONICAL, type Platform, STEP_FIRST } from "./context.ts";
+import { CpuException, type CpuModel, NON_CANONICAL, NUMERIC_ERROR, type Platform, STEP_FIRST } from "./context.ts";
 import type { CpuState } from "./cpu-state.ts";
 import {
   ARMED,
@@ -28,6 +28,8 @@ import { nonCanonicalVector } from "./stack-fault.ts";
 import type { InterruptSource, Vcpu, VcpuExit } from "./vcpu-contract.ts";
 import type { VcpuGroup, VcpuParts } from "./vcpu-group.ts";
 
+/** An unmasked x87 exception is pending. */
+const X87_STATUS_ES = 0x80;
 const ONE_INSTRUCTION = { maxInstructions: 1 };
 
 export class InterpreterVcpu implements Vcpu {
@@ -37,6 +39,8 @@ export class InterpreterVcpu implements Vcpu {
   readonly #group: VcpuGroup;
   readonly #parked: CpuState;
   readonly #interrupts: InterruptSource;
+  /** FERR# is asserted. */
+  onNumericError: (() => void) | undefined;
   #exitRequested = false;
   /** Whole blocks are executed, not an instruction alone. */
   #inBlocks = false;
@@ -135,6 +139,17 @@ export class InterpreterVcpu implements Vcpu {
   requestExit(): void {
     this.#exitRequested = true;
     this.#kick();
+  }
+
+  /** IGNNE#: without effect unless an exception waits, with which it ends. */
+  ignoreNumericErrors(): void {
+    const { state } = this;
+    if (state.getNumber(STATE.x87Status) & X87_STATUS_ES) state.setNumber(STATE.numericErrorsIgnored, 1);
+  }
+
+  /** A20M#, inverted. */
+  enableA20(enabled: boolean): void {
+    this.#group.enableA20(enabled);
   }
 
   reset(): void {
@@ -338,6 +353,12 @@ export class InterpreterVcpu implements Vcpu {
     const vector = state.getNumber(STATE.exceptionVector) - 1;
     state.setNumber(STATE.exceptionVector, 0);
     if (vector === STEP_FIRST) return this.#stepOnce();
+    if (vector === NUMERIC_ERROR) {
+      // FERR#. The instruction waits, as if behind HLT; when a handler returns to it, it looks again.
+      state.setNumber(STATE.halted, ACTIVITY.halted);
+      this.onNumericError?.();
+      return true;
+    }
     if (vector === NON_CANONICAL) return this.#deliverNonCanonical();
     if (state.getNumber(STATE.exceptionHasErrorCode) === 0) return deliverEvent(this.#group, vector);
     return deliverEvent(this.#group, vector, { errorCode: state.getNumber(STATE.exceptionErrorCode) });

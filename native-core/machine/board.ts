@@ -10,6 +10,7 @@
 import { ACPI_GPE, ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
 import { SystemBus } from "../devices/bus.ts";
 import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
+import { A20Gate, type ProcessorPins } from "../devices/chipset/processor-pins.ts";
 import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
 import { GenerationId } from "../devices/generation-id/generation-id.ts";
 import { IoApic } from "../devices/ioapic/ioapic.ts";
@@ -30,8 +31,11 @@ import type { Vram } from "../devices/vga/vram.ts";
 import type { MachineClock } from "./clock.ts";
 
 const PIT_IRQ = 0;
+const NUMERIC_ERROR_IRQ = 13;
 /** Input of the I/O APIC that ISA interrupt 0 is wired to; the MADT tells guests. */
 const PIT_IOAPIC_PIN = 2;
+/** Input that the 8259 pair is wired to: an entry with delivery mode ExtINT passes its interrupts on. */
+const PIC_IOAPIC_PIN = 0;
 const FIRST_PIRQ_PIN = 16;
 
 /** What a plugged-in device may use. */
@@ -79,8 +83,8 @@ export interface BoardParts {
   serial: readonly [ByteSink, ByteSink];
   cards: readonly PciCard[];
   isaCards?: readonly IsaCard[];
-  /** The vCPUs as their local APICs drive them. */
-  processors: readonly LapicProcessor[];
+  /** The vCPUs as their local APICs and the chipset drive them. */
+  processors: readonly (LapicProcessor & Partial<ProcessorPins>)[];
   /** Index of the vCPU that executes now. */
   running: () => number;
   /** What each vCPU's guest has added to its time-stamp counter. */
@@ -115,14 +119,27 @@ export class Board {
           acknowledgeExtInt: () => this.pic.acknowledge(),
         }),
     );
-    // The 8259 pair is wired to the bootstrap processor (MP specification 3.6.2.2).
-    this.pic = new Pic(bus, { set: (level) => this.lapics[0]?.setExtInt(level) });
+    // The 8259 pair is wired to the bootstrap processor and to the I/O APIC (MP specification 3.6.2.2, 3.6.2.3).
     this.ioapic = new IoApic(bus, messages);
+    const lint0: InterruptLine = { set: (level) => this.lapics[0]?.setExtInt(level) };
+    this.pic = new Pic(bus, both(lint0, this.ioapic.line(PIC_IOAPIC_PIN)));
     const isaInputs = Array.from({ length: 16 }, (_, irq) => this.#isaInput(irq));
     const services: BoardServices = { ...parts.services, isaLine: (irq) => (isaInputs[irq] as SharedInput).line() };
     const { isaLine } = services;
 
-    const chipset = new Chipset({ bus, power, isaLine: (irq) => this.pic.line(irq) });
+    const { processors } = parts;
+    const a20 = new A20Gate((enabled) => processors[0]?.enableA20?.(enabled));
+    const chipset = new Chipset({
+      bus,
+      power,
+      isaLine: (irq) => this.pic.line(irq),
+      a20,
+      numericErrorIrq: isaLine(NUMERIC_ERROR_IRQ),
+      ignoreNumericErrors: () => {
+        for (const processor of processors) processor.ignoreNumericErrors?.();
+      },
+    });
+    for (const processor of processors) processor.onNumericError = () => chipset.numericError();
     this.pci = new PciBus({
       bus,
       messages,
@@ -153,6 +170,7 @@ export class Board {
       keyboardIrq: isaLine(PS2_KEYBOARD_IRQ),
       mouseIrq: isaLine(PS2_MOUSE_IRQ),
       power,
+      a20,
     });
     this.uarts = [
       new Uart(0, bus, isaLine(Uart.irq(0)), parts.serial[0]),

@@ -49,6 +49,7 @@ const ADDED: Partial<Record<StateName, bigint>> = {
   initPending: 0n,
   startupPending: 0n,
   startupPage: 0n,
+  numericErrorsIgnored: 0n,
   debugHits: 0n,
   mcgStatus: 0n,
   mcgControl: 0n,

@@ -162,6 +162,8 @@ export const STATE = {
   startupPending: u32(0x3cc),
   /** Number of the page where a start-up IPI has the processor begin. */
   startupPage: u32(0x3d0),
+  /** IGNNE#: the pending x87 exception stops nothing. */
+  numericErrorsIgnored: u32(0x3d4),
 
   /** Machine check registers: IA32_MCG_STATUS, IA32_MCG_CTL, and CTL, ADDR and MISC of six banks. SDM 3B 15.3 */
   mcgStatus: u64(0x3d8),

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Chipset } from "../../native-core/devices/chipset/chipset.ts";
+import { A20Gate } from "../../native-core/devices/chipset/processor-pins.ts";
 import { PciBus } from "../../native-core/devices/pci/pci-bus.ts";
 import { PciFunction } from "../../native-core/devices/pci/pci-function.ts";
 import { DeviceBench, Probe } from "../support/device-bench.ts";
@@ -28,7 +29,14 @@ describe("The PCI bus", () => {
     wires = Array.from({ length: 4 }, () => new Probe());
     pins = Array.from({ length: 16 }, () => new Probe());
     messages = [];
-    const chipset = new Chipset({ bus: bench.bus, power: bench, isaLine: (irq) => pins[irq] as Probe });
+    const chipset = new Chipset({
+      bus: bench.bus,
+      power: bench,
+      isaLine: (irq) => pins[irq] as Probe,
+      a20: new A20Gate(() => {}),
+      numericErrorIrq: new Probe(),
+      ignoreNumericErrors: () => {},
+    });
     pci = new PciBus({
       bus: bench.bus,
       messages: { send: (to, data) => void messages.push([to, data]) },

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { A20Gate } from "../../native-core/devices/chipset/processor-pins.ts";
 import { Ps2Controller } from "../../native-core/devices/ps2/ps2.ts";
 import { KEY_PAUSE, KEY_PRINT_SCREEN } from "../../native-core/devices/ps2/scan-codes.ts";
 import { DeviceBench, Probe } from "../support/device-bench.ts";
@@ -25,7 +26,7 @@ describe("The PS/2 controller", () => {
     bench = new DeviceBench();
     keyboardIrq = new Probe();
     mouseIrq = new Probe();
-    ps2 = new Ps2Controller({ bus: bench.bus, keyboardIrq, mouseIrq, power: bench });
+    ps2 = new Ps2Controller({ bus: bench.bus, keyboardIrq, mouseIrq, power: bench, a20: new A20Gate(() => {}) });
     ps2.reset();
   });
 

@@ -5,7 +5,14 @@ import { type CodeMode, decodeBlock } from "../../x86/decoder/decode-block.ts";
 import { FORMS, fragmentOf } from "../../x86/forms.ts";
 import type { Operation } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS, STATE, STATE_SIZE } from "../../x86/state-layout.ts";
-import { type CpuContext, CpuException, type CpuModel, NonCanonicalAccess, type Platform } from "../context.ts";
+import {
+  type CpuContext,
+  CpuException,
+  type CpuModel,
+  NonCanonicalAccess,
+  NUMERIC_ERROR,
+  type Platform,
+} from "../context.ts";
 import { CpuState } from "../cpu-state.ts";
 import { deliverEvent } from "../helpers/deliver-event.ts";
 import { deriveMode } from "../mode.ts";
@@ -65,6 +72,10 @@ export class EvaluatorCpu implements CpuContext {
       const error = thrown instanceof NonCanonicalAccess ? this.#nonCanonical(thrown) : thrown;
       this.lastException = error;
       if (!deliver) return "exception";
+      if (error.vector === NUMERIC_ERROR) {
+        this.halt();
+        return "halted";
+      }
       const options = error.errorCode === undefined ? {} : { errorCode: error.errorCode };
       return deliverEvent(this, error.vector, options) ? "exception" : "shutdown";
     }

@@ -2,8 +2,9 @@
 //
 // Instruction and data pointers are not tracked: they are saved as they were loaded (zero after FNINIT). FDP and FIP matter only to an
 // exception handler that wants to show the faulting instruction.
+import { CR0, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
-import { type CpuContext, CpuException, type Helper } from "../context.ts";
+import { type CpuContext, CpuException, type Helper, NUMERIC_ERROR } from "../context.ts";
 import type { CpuState } from "../cpu-state.ts";
 import {
   fromTenBytes,
@@ -19,7 +20,6 @@ import {
 } from "./state-image.ts";
 import { X87 } from "./x87-state.ts";
 
-const VECTOR_GP = 13;
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 const initialize: Helper = ({ state }) => {
@@ -130,14 +130,22 @@ const fxrstor: Helper = ({ state, memory }: CpuContext, address = 0n, wide = 0n,
   const image = new Uint8Array(LEGACY_IMAGE_SIZE);
   memory.readBytes(u64(address), image);
   const mxcsr = mxcsrOf(image);
-  if (mxcsr === undefined) throw new CpuException(VECTOR_GP, 0);
+  if (mxcsr === undefined) throw new CpuException(VECTOR.GP, 0);
   restoreX87(state, image, wide !== 0n);
   state.setNumber(STATE.mxcsr, mxcsr);
   restoreVectors(state, image, IMAGE_OFFSET.vectors, Number(vectors));
   return 0n;
 };
 
+/** An unmasked exception is pending: #MF, or as it was on the 8086, an interrupt from outside that may be answered with IGNNE#. */
+const numericError: Helper = ({ state }) => {
+  if (state.getNumber(STATE.cr0) & CR0.NE) throw new CpuException(VECTOR.MF);
+  if (state.getNumber(STATE.numericErrorsIgnored) === 0) throw new CpuException(NUMERIC_ERROR);
+  return 0n;
+};
+
 export const X87_CONTROL_HELPERS: Record<string, Helper> = {
+  numericError,
   x87_initialize: initialize,
   x87_clear_exceptions: clearExceptions,
   x87_load_control: loadControl,

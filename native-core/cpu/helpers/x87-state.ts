@@ -52,6 +52,7 @@ export class X87 {
   #summarize(value: number): void {
     const pending = value & ~this.control & EXCEPTIONS;
     const summary = pending ? STATUS.ES | STATUS.B : 0;
+    if (!pending) this.#state.setNumber(STATE.numericErrorsIgnored, 0);
     this.#state.setNumber(STATE.x87Status, (value & ~(STATUS.ES | STATUS.B)) | summary);
   }
   get tag(): number {

@@ -126,6 +126,9 @@ function granules(address: Code, size: Code): Code {
   return sub64(shl64(op("i64.shl", i64(1), last), 1), op("i64.shl", i64(1), first));
 }
 
+/** Page tables are reached through the same address lines as everything else. */
+const masked = (physical: Local): Code => and64(get(physical), readCell64(CELLS.a20Mask));
+
 function defineEntries(module: ModuleWriter, functions: PhysicalFunctions): void {
   for (const [reference, instruction] of [
     [functions.readEntry64, "i64.load"],
@@ -134,14 +137,14 @@ function defineEntries(module: ModuleWriter, functions: PhysicalFunctions): void
     const f = module.define(reference);
     const [physical] = f.params as [Local];
     const address = f.local("i32");
-    unlikely(eq32(tee(address, call(functions.hostAddress, get(physical))), i32(-1)), [ret(i64(0))])(f);
+    unlikely(eq32(tee(address, call(functions.hostAddress, masked(physical))), i32(-1)), [ret(i64(0))])(f);
     call(functions.touch, get(address))(f);
     load(instruction, get(address), GUEST_MEMORY.address)(f);
   }
   const f = module.define(functions.setEntryBits);
   const [physical, bits] = f.params as [Local, Local];
   const address = f.local("i32");
-  set(address, call(functions.hostAddress, get(physical)))(f);
+  set(address, call(functions.hostAddress, masked(physical)))(f);
   unlikely(eq32(get(address), i32(-1)), [ret()])(f);
   call(functions.prepareWrite, get(address), i32(1))(f);
   store(

@@ -6,12 +6,15 @@ import type { Device, InterruptLine, IoBus } from "../device.ts";
 import { PciFunction, type PciFunctionState } from "../pci/pci-function.ts";
 import type { PowerControl } from "../power.ts";
 import { arrayOf, flag, u8 } from "../state-schema.ts";
+import type { A20Gate } from "./processor-pins.ts";
 
 export const HOST_BRIDGE_SLOT = 0;
 export const ISA_BRIDGE_SLOT = 1;
 
 const SYSTEM_CONTROL_A_PORT = 0x92;
 const SYSTEM_CONTROL_A = { RESET: 0x01, A20: 0x02 } as const;
+/** A write ends the interrupt of an x87 exception and lets the processor go on in spite of it. */
+const NUMERIC_ERROR_PORT = 0xf0;
 /** Interrupt delay port of the POST: a write takes a microsecond on real buses, and guests use it to wait. */
 const POST_PORT = 0x80;
 const RESET_CONTROL = { SYSTEM_RESET: 0x02, RESET_CPU: 0x04, FULL: 0x08 } as const;
@@ -32,6 +35,7 @@ interface ChipsetState {
   systemControlA: number;
   resetControl: number;
   wires: boolean[];
+  numericError: boolean;
 }
 
 export interface ChipsetParts {
@@ -39,11 +43,16 @@ export interface ChipsetParts {
   power: PowerControl;
   /** Input of the 8259 pair for an ISA interrupt. */
   isaLine(irq: number): InterruptLine;
+  a20: A20Gate;
+  /** The interrupt of x87 exceptions (IRQ 13). */
+  numericErrorIrq: InterruptLine;
+  /** To the processors' IGNNE#. */
+  ignoreNumericErrors(): void;
 }
 
 export class Chipset implements Device<ChipsetState> {
   readonly name = "chipset";
-  readonly stateVersion = 1;
+  readonly stateVersion = 2;
   readonly hostBridge = new PciFunction({
     ...{ vendorId: 0x8086, deviceId: 0x1237, classCode: 0x060000, revision: 2 },
     // By these SeaBIOS knows that the board has fw_cfg.
@@ -59,13 +68,19 @@ export class Chipset implements Device<ChipsetState> {
   readonly #power: PowerControl;
   readonly #isaLines: readonly InterruptLine[];
   readonly #wires = new Array<boolean>(PIRQ_COUNT).fill(false);
-  #systemControlA: number = SYSTEM_CONTROL_A.A20;
+  readonly #a20: A20Gate;
+  readonly #numericErrorIrq: InterruptLine;
+  /** Bit 0 of port 92h as written last. */
+  #fastReset = false;
   #resetControl = 0;
+  #numericError = false;
   /** ISA interrupts driven from here; others belong to ISA devices and are left alone. */
   #driven = 0;
 
   constructor(parts: ChipsetParts) {
     this.#power = parts.power;
+    this.#a20 = parts.a20;
+    this.#numericErrorIrq = parts.numericErrorIrq;
     this.#isaLines = Array.from({ length: 16 }, (_, irq) => parts.isaLine(irq));
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE + wire, 1, PIRQ_OFF, 0x8f);
     // Memory behind C0000h-FFFFFh is RAM whatever these say: firmware finds itself there, and what it locks nobody has to write.
@@ -79,6 +94,7 @@ export class Chipset implements Device<ChipsetState> {
       systemControlA: u8,
       resetControl: u8,
       wires: arrayOf(flag, PIRQ_COUNT),
+      numericError: flag.default(false),
     });
     parts.bus.mapPorts(
       SYSTEM_CONTROL_A_PORT,
@@ -86,8 +102,19 @@ export class Chipset implements Device<ChipsetState> {
       byteWide(
         () => this.#systemControlA,
         (_, value) => {
-          if ((value & ~this.#systemControlA & SYSTEM_CONTROL_A.RESET) !== 0) this.#power.requestReset();
-          this.#systemControlA = value & (SYSTEM_CONTROL_A.RESET | SYSTEM_CONTROL_A.A20);
+          if (value & SYSTEM_CONTROL_A.RESET && !this.#fastReset) this.#power.requestReset();
+          this.#systemControlA = value;
+        },
+      ),
+    );
+    parts.bus.mapPorts(
+      NUMERIC_ERROR_PORT,
+      1,
+      byteWide(
+        () => 0xff,
+        () => {
+          this.#setNumericError(false);
+          parts.ignoreNumericErrors();
         },
       ),
     );
@@ -99,6 +126,25 @@ export class Chipset implements Device<ChipsetState> {
         () => {},
       ),
     );
+  }
+
+  get #systemControlA(): number {
+    return (this.#fastReset ? SYSTEM_CONTROL_A.RESET : 0) | (this.#a20.enabled ? SYSTEM_CONTROL_A.A20 : 0);
+  }
+
+  set #systemControlA(value: number) {
+    this.#fastReset = (value & SYSTEM_CONTROL_A.RESET) !== 0;
+    this.#a20.enabled = (value & SYSTEM_CONTROL_A.A20) !== 0;
+  }
+
+  /** A processor asserts FERR#. */
+  numericError(): void {
+    this.#setNumericError(true);
+  }
+
+  #setNumericError(level: boolean): void {
+    this.#numericError = level;
+    this.#numericErrorIrq.set(level);
   }
 
   /** PIRQ wire 0..3 as it reaches the 8259 pair; the I/O APIC has it on a pin of its own. */
@@ -127,6 +173,7 @@ export class Chipset implements Device<ChipsetState> {
     this.isaBridge.reset();
     this.#systemControlA = SYSTEM_CONTROL_A.A20;
     this.#resetControl = 0;
+    this.#setNumericError(false);
     this.#wires.fill(false);
     this.#route();
   }
@@ -138,13 +185,15 @@ export class Chipset implements Device<ChipsetState> {
       systemControlA: this.#systemControlA,
       resetControl: this.#resetControl,
       wires: [...this.#wires],
+      numericError: this.#numericError,
     };
   }
 
   restore(state: ChipsetState): void {
     this.hostBridge.restore(state.hostBridge);
     this.isaBridge.restore(state.isaBridge);
-    this.#systemControlA = state.systemControlA & (SYSTEM_CONTROL_A.RESET | SYSTEM_CONTROL_A.A20);
+    this.#systemControlA = state.systemControlA;
+    this.#setNumericError(state.numericError);
     this.#resetControl =
       state.resetControl & (RESET_CONTROL.SYSTEM_RESET | RESET_CONTROL.FULL | RESET_CONTROL.RESET_CPU);
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.#wires[wire] = state.wires[wire] ?? false;

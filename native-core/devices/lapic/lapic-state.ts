@@ -21,6 +21,7 @@ export const lapicStateSchema = z.strictObject({
   isr: vectorSet,
   tmr: vectorSet,
   extInt: flag,
+  extIntMessage: flag.default(false),
   timer: timerStateSchema,
   /** TSC deadline in virtual nanoseconds, 0 for none. */
   deadlineNs: timeNs.default(0n),

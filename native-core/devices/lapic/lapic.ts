@@ -76,6 +76,8 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   #icrHigh = 0;
   /** Level of LINT0: the output of the 8259 pair. */
   #extInt = false;
+  /** An ExtINT message of the I/O APIC waits. */
+  #extIntMessage = false;
 
   constructor(parts: LapicParts) {
     this.#parts = parts;
@@ -92,7 +94,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
 
   /** A maskable interrupt waits whose priority is above the processor's. */
   hasInterrupt(): boolean {
-    if (this.#extInt && this.#acceptsExtInt) return true;
+    if (this.#hasExtInt) return true;
     return this.#deliverable() >= 0;
   }
 
@@ -104,7 +106,13 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
       this.#isr.add(vector);
       return vector;
     }
-    return this.#extInt && this.#acceptsExtInt ? this.#parts.acknowledgeExtInt() : undefined;
+    if (!this.#hasExtInt) return undefined;
+    this.#extIntMessage = false;
+    return this.#parts.acknowledgeExtInt();
+  }
+
+  get #hasExtInt(): boolean {
+    return this.#extIntMessage || (this.#extInt && this.#acceptsExtInt);
   }
 
   /** CR8: bits 7..4 of the task priority. */
@@ -157,7 +165,12 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
       case DELIVERY.STARTUP:
         this.#parts.processor.requestStartup(vector);
         break;
-      // SMI is for machines with system management mode; ExtINT is a wire here.
+      case DELIVERY.EXTINT:
+        if (!this.#hardwareEnabled || !this.#softwareEnabled) break;
+        this.#extIntMessage = true;
+        this.#changed();
+        break;
+      // SMI is for machines with system management mode.
     }
   }
 
@@ -247,6 +260,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
       isr: [...this.#isr.words],
       tmr: [...this.#tmr.words],
       extInt: this.#extInt,
+      extIntMessage: this.#extIntMessage,
       timer: this.#timer.save(),
       deadlineNs: this.#timer.deadlineNs,
     };
@@ -270,6 +284,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
     this.#isr.words.set(state.isr);
     this.#tmr.words.set(state.tmr);
     this.#extInt = state.extInt;
+    this.#extIntMessage = state.extIntMessage;
     this.#timer.restore(state.timer, this.#lvtEntry(LAPIC.LVT_TIMER), state.deadlineNs);
     this.#changed();
   }
@@ -447,6 +462,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
     this.#irr.clear();
     this.#isr.clear();
     this.#tmr.clear();
+    this.#extIntMessage = false;
     this.#timer.reset();
   }
 

@@ -1,6 +1,7 @@
 // The 8042 keyboard controller with a PS/2 keyboard and mouse behind it: ports 0x60 and 0x64.
 import { z } from "zod";
 import { byteWide } from "../bus.ts";
+import type { A20Gate } from "../chipset/processor-pins.ts";
 import type { Device, InterruptLine, IoBus } from "../device.ts";
 import type { PowerControl } from "../power.ts";
 import { flag, u8 } from "../state-schema.ts";
@@ -35,6 +36,7 @@ export interface Ps2Parts {
   keyboardIrq: InterruptLine;
   mouseIrq: InterruptLine;
   power: PowerControl;
+  a20: A20Gate;
 }
 
 export class Ps2Controller implements Device<Ps2State> {
@@ -46,7 +48,8 @@ export class Ps2Controller implements Device<Ps2State> {
   readonly #mouse = new Ps2Mouse();
   readonly #translator = new ScanCodeTranslator();
   #config = RESET_CONFIG;
-  #outputPort: number = OUTPUT_PORT.NOT_RESET | OUTPUT_PORT.A20;
+  /** Without A20, which is the gate's. */
+  #outputPort: number = OUTPUT_PORT.NOT_RESET;
   /** Controller command whose argument is the next data byte; 0 = none. */
   #command = 0;
   #lastWasCommand = false;
@@ -85,7 +88,7 @@ export class Ps2Controller implements Device<Ps2State> {
 
   reset(): void {
     this.#config = RESET_CONFIG;
-    this.#outputPort = OUTPUT_PORT.NOT_RESET | OUTPUT_PORT.A20;
+    this.#outputPort = OUTPUT_PORT.NOT_RESET;
     this.#command = 0;
     this.#lastWasCommand = false;
     this.#output = 0;
@@ -100,7 +103,7 @@ export class Ps2Controller implements Device<Ps2State> {
   save(): Ps2State {
     return {
       config: this.#config,
-      outputPort: this.#outputPort,
+      outputPort: this.#outputPortLevels,
       command: this.#command,
       lastWasCommand: this.#lastWasCommand,
       output: this.#output,
@@ -114,7 +117,7 @@ export class Ps2Controller implements Device<Ps2State> {
 
   restore(state: Ps2State): void {
     this.#config = state.config;
-    this.#outputPort = state.outputPort;
+    this.#outputPort = state.outputPort & ~OUTPUT_PORT.A20;
     this.#command = state.command;
     this.#lastWasCommand = state.lastWasCommand;
     this.#output = state.output;
@@ -215,14 +218,25 @@ export class Ps2Controller implements Device<Ps2State> {
         this.#respond(0, "controller");
         break;
       case PS2_COMMAND.READ_OUTPUT_PORT:
-        this.#respond(this.#outputPort, "controller");
+        this.#respond(this.#outputPortLevels, "controller");
+        break;
+      case PS2_COMMAND.A20_OFF:
+        this.#parts.a20.enabled = false;
+        break;
+      case PS2_COMMAND.A20_ON:
+        this.#parts.a20.enabled = true;
         break;
     }
     this.#pump();
   }
 
+  get #outputPortLevels(): number {
+    return this.#outputPort | (this.#parts.a20.enabled ? OUTPUT_PORT.A20 : 0);
+  }
+
   #writeOutputPort(value: number): void {
-    this.#outputPort = value;
+    this.#outputPort = value & ~OUTPUT_PORT.A20;
+    this.#parts.a20.enabled = (value & OUTPUT_PORT.A20) !== 0;
     if ((value & OUTPUT_PORT.NOT_RESET) === 0) this.#parts.power.requestReset();
   }
 

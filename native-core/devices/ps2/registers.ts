@@ -40,6 +40,9 @@ export const PS2_COMMAND = {
   WRITE_KEYBOARD_OUTPUT: 0xd2,
   WRITE_MOUSE_OUTPUT: 0xd3,
   WRITE_MOUSE: 0xd4,
+  /** Not of the 8042 but of most chipsets since. */
+  A20_OFF: 0xdd,
+  A20_ON: 0xdf,
   /** 0xF0..0xFF pulse the output port bits that are 0 in the command; bit 0 is the reset line. */
   PULSE: 0xf0,
 } as const;

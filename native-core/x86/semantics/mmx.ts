@@ -10,12 +10,12 @@ import { generalSize, immediate8, lanes, quad, sseInstruction, zeroExtend } from
 import { andNot, high16, multiplyEven32, sumOfDifferences } from "./sse-integer.ts";
 import { byteMaskAddress } from "./sse-move.ts";
 import { shiftLanes } from "./sse-shift.ts";
+import { raisePending } from "./x87.ts";
 
 const MMX: RowTraits = { feature: "mmx", cold: true };
 const MMX_SSE: RowTraits = { feature: "sse", cold: true };
 const MMX_SSE2: RowTraits = { feature: "sse2", cold: true };
 
-const STATUS_ES = 0x80;
 const STATUS_TOP = 0x3800;
 const TAG_VALID = 0;
 const TAG_EMPTY = 0xffff;
@@ -27,7 +27,7 @@ function requireMmx(i: InstructionBuilder): void {
   const cr0 = i.readState(STATE.cr0);
   i.if(i.isNonZero(i.and(cr0, i.i64(CR0.EM))), () => i.raise(VECTOR.UD));
   i.if(i.isNonZero(i.and(cr0, i.i64(CR0.TS))), () => i.raise(VECTOR.NM));
-  i.if(i.isNonZero(i.and(i.readState(STATE.x87Status), i.i64(STATUS_ES))), () => i.raise(VECTOR.MF));
+  raisePending(i);
 }
 
 /** Every MMX instruction makes the stack top 0 and all registers valid. To be called after what may fault. */

@@ -13,7 +13,7 @@ const X87: RowTraits = { feature: "x87", cold: true };
 const X87_SSE3: RowTraits = { ...X87, feature: "sse3" };
 const X87_FLAGS: RowTraits = { ...X87, writes: ["CF", "PF", "AF", "ZF", "SF", "OF"] };
 
-/** #NM if CR0.EM or CR0.TS is set. A waiting instruction then raises #MF for a pending unmasked exception (CR0.NE is taken as set). */
+/** #NM if CR0.EM or CR0.TS is set. A waiting instruction then looks for a pending unmasked exception. */
 function x87Instruction(body: Semantics, waiting = true): Semantics {
   return (i) => {
     i.if(i.isNonZero(i.and(i.readState(STATE.cr0), i.i64(CR0.EM | CR0.TS))), () => i.raise(VECTOR.NM));
@@ -22,8 +22,9 @@ function x87Instruction(body: Semantics, waiting = true): Semantics {
   };
 }
 
-function raisePending(i: InstructionBuilder): void {
-  i.if(i.isNonZero(i.and(i.readState(STATE.x87Status), i.i64(STATUS_ES))), () => i.raise(VECTOR.MF));
+/** #MF, or what CR0.NE makes of it, where an unmasked exception is pending. */
+export function raisePending(i: InstructionBuilder): void {
+  i.if(i.isNonZero(i.and(i.readState(STATE.x87Status), i.i64(STATUS_ES))), () => i.callHelper("numericError"));
 }
 
 /** Number of the stack register that ModRM.rm names. */
