@@ -3,9 +3,9 @@ import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "../../main/services/unattended/cpio.ts";
 import { note } from "../../scripts/setup/progress.ts";
 import { PROJECT } from "../../scripts/setup/project.ts";
-import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "../../scripts/starter/cpio.ts";
 import { type KernelModule, modulesInLoadOrder } from "../../scripts/starter/modules.ts";
 import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts";
 

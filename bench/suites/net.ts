@@ -1,7 +1,7 @@
 // Suite `net`: virtio-net on user-mode NAT, ours and QEMU's slirp; throughput both ways, round trips, connections.
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
-import { directory, file } from "../../scripts/starter/cpio.ts";
+import { directory, file } from "../../main/services/unattended/cpio.ts";
 import { amd64Image, kernelModules } from "../guests/images.ts";
 import type { RunningGuest } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";

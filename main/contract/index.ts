@@ -32,6 +32,7 @@ import {
   trashEntrySchema,
   verifyProblemSchema,
 } from "./schemas.ts";
+import { unattendedSchema } from "./unattended.ts";
 
 /** All expected failures travel as one typed error whose data is the failure. */
 const base = oc.errors({
@@ -45,7 +46,7 @@ const folderPath = z.string().min(1).max(4096);
 /** How many copies one command makes. */
 const copyCount = z.int().min(1).max(100).default(1);
 
-/** A new disk (`sizeMiB`) or an existing image, which is used where it is. */
+/** A new disk (`sizeMiB`), an existing image, which is used where it is, or a copy of one, at least so large. */
 export const newDiskSchema = z.union([
   z.strictObject({
     sizeMiB: z
@@ -54,6 +55,7 @@ export const newDiskSchema = z.union([
       .max(2 * 1024 * 1024),
   }),
   z.strictObject({ file: z.string().min(1).max(4096) }),
+  z.strictObject({ copyOf: z.string().min(1).max(4096), sizeMiB: z.int().min(0).optional() }),
 ]);
 
 export const contract = {
@@ -101,6 +103,8 @@ export const contract = {
           iso: z.string().min(1).max(4096).nullable().default(null),
           osType: machineConfigSchema.shape.osType.default("linux"),
           firmware: machineConfigSchema.shape.boot.shape.firmware,
+          /** The disc's installer, or the system on the copied disk at its first start, asks nothing then. */
+          unattended: unattendedSchema.nullable().default(null),
         }),
       )
       .output(machineDetailsSchema),

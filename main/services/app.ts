@@ -23,6 +23,7 @@ import { NetworkHub } from "./network/hub.ts";
 import { SnapshotScheduler } from "./snapshots/automatic.ts";
 import { scheduleCleanup } from "./snapshots/cleanup.ts";
 import { TaskService } from "./tasks.ts";
+import { finishInstallation } from "./unattended/install.ts";
 
 /** Chunks of deleted states are kept for a while (they may be about to be used again), so one look after a deletion is not enough. */
 const HOUSEKEEPING_MS = 15 * 60_000;
@@ -80,7 +81,11 @@ export class App {
     this.#housekeeping = setInterval(() => void collectChunks(context), HOUSEKEEPING_MS);
     this.#housekeeping.unref();
     this.snapshots = new SnapshotScheduler(context);
-    this.lifecycle = new Lifecycle(context, (machine) => scheduleCleanup(context, machine), keepsReady);
+    const onStill = (machine: Machine, byGuest: boolean) => {
+      scheduleCleanup(context, machine);
+      if (byGuest && !context.closing.aborted) this.#goOn(machine);
+    };
+    this.lifecycle = new Lifecycle(context, onStill, keepsReady);
   }
 
   /** @throws AppError HOST_RUNNING, PERMISSION_DENIED, VERSION_MISMATCH, ... naming the file. */
@@ -119,6 +124,13 @@ export class App {
   /** Machines that have a VM process. */
   running(): Machine[] {
     return this.context.registry.list().filter((machine) => machine.vm !== null);
+  }
+
+  /** A guest that powered itself off may have been an installer. */
+  #goOn(machine: Machine): void {
+    finishInstallation(this.lifecycle, machine).catch((error: unknown) => {
+      void machine.log.write("error", `The installed system did not start: ${failureOf(error).message}`);
+    });
   }
 
   /** Lets the answer to whoever asked get out first. */

@@ -10,9 +10,9 @@ import { chmod, copyFile, symlink as linkFile, mkdir, readFile, rename, rm, writ
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "../../main/services/unattended/cpio.ts";
 import { note, SetupError } from "../setup/progress.ts";
 import { PROJECT } from "../setup/project.ts";
-import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "./cpio.ts";
 import { rawToQcow2 } from "./disk.ts";
 import { type KernelModule, modulesInLoadOrder } from "./modules.ts";
 import { dependencyOf, unpackedPackage } from "./packages.ts";
@@ -56,7 +56,8 @@ export async function buildStarter(
 /** Changes when this recipe does, so that a later start rebuilds. */
 export async function recipeDigest(): Promise<string> {
   const hash = createHash("sha256");
-  for (const name of ["build.ts", "cpio.ts", "disk.ts", "modules.ts", "packages.ts", "root-files.ts"])
+  const cpio = "../../main/services/unattended/cpio.ts";
+  for (const name of ["build.ts", cpio, "disk.ts", "modules.ts", "packages.ts", "root-files.ts"])
     hash.update(await readFile(new URL(name, import.meta.url)));
   return hash.digest("hex");
 }

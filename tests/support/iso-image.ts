@@ -1,7 +1,17 @@
 // Makes ISO images for tests: ECMA-119 level 1 with folders, and an El Torito boot entry for the PC without emulation.
 //
 //   block 16 primary descriptor   17 boot record   18 end   19 boot catalogue   20.. path table, folders, files
-const BLOCK = 2048;
+import {
+  ascii,
+  ISO_BLOCK_BYTES as BLOCK,
+  blocksOf,
+  both16,
+  both32,
+  directoryRecord,
+  endDescriptor,
+  volumeDescriptor,
+} from "../../native-core/media/iso-records.ts";
+
 const CATALOGUE = 19;
 const PATH_TABLE = 20;
 
@@ -19,8 +29,6 @@ interface Folder {
   readonly entries: Map<string, Folder | Uint8Array>;
   block: number;
 }
-
-const blocksOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / BLOCK));
 
 export function isoImage({ label, files, boot }: IsoParts): Uint8Array {
   const root: Folder = { name: "", parent: undefined, entries: new Map(), block: 0 };
@@ -43,7 +51,7 @@ export function isoImage({ label, files, boot }: IsoParts): Uint8Array {
   put(PATH_TABLE, pathTable(folders, true));
   put(PATH_TABLE + 1, pathTable(folders, false));
   put(16, primary(label, next, root, pathTable(folders, true).length));
-  put(18, Uint8Array.of(255, ...ascii("CD001"), 1));
+  put(18, endDescriptor());
   const bootFile = boot === undefined ? undefined : files.get(boot);
   if (bootFile) {
     const block = places.get(bootFile) ?? 0;
@@ -106,14 +114,7 @@ function records(folder: Folder, places: ReadonlyMap<Uint8Array, number>): Uint8
 }
 
 function record(name: string, block: number, size: number, isFolder: boolean): number[] {
-  const nameBytes = ascii(name);
-  const length = 33 + nameBytes.length + ((nameBytes.length + 1) % 2);
-  const bytes = [
-    ...[length, 0, ...both32(block), ...both32(size)],
-    ...[126, 1, 1, 0, 0, 0, 0, isFolder ? 2 : 0, 0, 0, ...both16(1), nameBytes.length, ...nameBytes],
-  ];
-  while (bytes.length < length) bytes.push(0);
-  return bytes;
+  return directoryRecord(ascii(name), block, size, isFolder);
 }
 
 function pathTable(folders: readonly Folder[], little: boolean): Uint8Array {
@@ -130,17 +131,13 @@ function pathTable(folders: readonly Folder[], little: boolean): Uint8Array {
 }
 
 function primary(label: string, blocks: number, root: Folder, pathTableBytes: number): Uint8Array {
-  const bytes = new Uint8Array(BLOCK).fill(0x20, 8, 0x330);
-  bytes.set([1, ...ascii("CD001"), 1, 0]);
-  bytes.set(ascii(label.padEnd(32)).slice(0, 32), 40);
-  bytes.fill(0, 72, 190);
-  bytes.set(both32(blocks), 80);
-  bytes.set([...both16(1), ...both16(1), ...both16(BLOCK), ...both32(pathTableBytes)], 120);
-  bytes.set(both32(PATH_TABLE).slice(0, 4), 140);
-  bytes.set(both32(PATH_TABLE + 1).slice(4), 148);
-  bytes.set(record("\0", root.block, records(root, new Map()).length, true), 156);
-  bytes[881] = 1;
-  return bytes;
+  return volumeDescriptor(1, {
+    label: ascii(label.padEnd(32)),
+    blocks,
+    pathTable: { bytes: pathTableBytes, littleBlock: PATH_TABLE, bigBlock: PATH_TABLE + 1 },
+    root: record("\0", root.block, records(root, new Map()).length, true),
+    blank: [0x20],
+  });
 }
 
 function bootRecord(): Uint8Array {
@@ -173,17 +170,4 @@ function writeBootInformation(file: Uint8Array, block: number): void {
   view.setUint32(16, file.length, true);
   view.setUint32(20, sum, true);
   file.fill(0, 24, 64);
-}
-
-function ascii(text: string): number[] {
-  return Array.from(text, (character) => character.charCodeAt(0));
-}
-
-function both16(value: number): number[] {
-  return [value & 0xff, value >>> 8, value >>> 8, value & 0xff];
-}
-
-function both32(value: number): number[] {
-  const little = [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
-  return [...little, ...little.toReversed()];
 }

@@ -3,6 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { characterDevice, cpioArchive, directory, file } from "../../main/services/unattended/cpio.ts";
 import { LinuxBoot } from "../../native-core/firmware/linux-boot.ts";
 import {
   createMachine,
@@ -11,7 +12,6 @@ import {
   type ProcessorFactory,
   type Slice,
 } from "../../native-core/machine/machine.ts";
-import { characterDevice, cpioArchive, directory, file } from "../../scripts/starter/cpio.ts";
 import { type KernelModule, modulesInLoadOrder } from "../../scripts/starter/modules.ts";
 import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts";
 

@@ -4,6 +4,7 @@ import { AppError } from "../../../native-core/common/errors.ts";
 import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
 import { isSize, parseCount, parseMiB } from "../parse.ts";
+import { answersOf } from "../unattended-answers.ts";
 
 interface Options {
   readonly starter?: true;
@@ -16,6 +17,15 @@ interface Options {
   readonly memory?: string;
   readonly cpus?: string;
   readonly description?: string;
+  readonly release?: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly fullName?: string;
+  readonly hostName?: string;
+  readonly locale?: string;
+  readonly timeZone?: string;
+  readonly keyboard?: string;
+  readonly mirror?: string;
 }
 
 export const registerCreate: RegisterCommand = (program, run) => {
@@ -33,6 +43,15 @@ export const registerCreate: RegisterCommand = (program, run) => {
       "existing image, or the size of a new one such as 4G; may be given several times",
       append,
     )
+    .option("--release <id>", "a system of the catalogue, downloaded first: see `catalogue list`")
+    .option("--user <name>", "install or set up without asking, with this user; asks for --password-file")
+    .option("--password-file <file>", "the user's password is its first line; - reads it from standard input")
+    .option("--full-name <text>", "of the user")
+    .option("--host-name <name>", "default: made of the machine's name")
+    .option("--locale <locale>", "such as de_DE; default: this computer's")
+    .option("--time-zone <zone>", "such as Europe/Berlin; default: this computer's")
+    .option("--keyboard <layout>", "such as us or de; default: us")
+    .option("--mirror <url>", "where Debian's installer gets packages from")
     .option("--memory <size>", "RAM, such as 256M")
     .option("--cpus <count>", "processors, 1 to 8")
     .option("--description <text>", "notes")
@@ -61,30 +80,47 @@ interface Hardware {
 }
 
 async function requestOf(name: string, options: Options, hardware: Hardware, client: RpcClient) {
-  const { kernel, initrd, cmdline, description = "", disk } = options;
+  const { kernel, initrd, cmdline, description = "", disk, release: releaseId } = options;
   requireBootable(options);
-  const iso = options.iso === undefined ? null : path.resolve(options.iso);
+  const release = releaseId === undefined ? null : await releaseOf(releaseId, client);
+  const disc = options.iso ?? (release?.kind === "disc" ? release.file : undefined);
+  const iso = disc === undefined ? null : path.resolve(disc);
   const guess = iso === null ? undefined : await client.media.describe({ file: iso });
   // An installer needs somewhere to install to.
   const guessedDisks = guess && guess.diskMiB > 0 ? [{ sizeMiB: guess.diskMiB }] : [];
+  const image = release?.kind === "disk" ? [{ copyOf: release.file, sizeMiB: release.diskMiB }] : [];
   return {
     name,
     kernel: kernel === undefined ? null : path.resolve(kernel),
     initrd: initrd === undefined ? null : path.resolve(initrd),
     commandLine: cmdline ?? "",
     description,
-    disks: disk?.map(diskOf) ?? guessedDisks,
+    disks: [...image, ...(disk?.map(diskOf) ?? guessedDisks)],
     iso,
-    ...(guess && { osType: guess.osType, memoryMiB: guess.memoryMiB, firmware: guess.firmware }),
+    ...(guess && {
+      osType: guess.osType,
+      memoryMiB: guess.memoryMiB,
+      cpuCount: guess.cpuCount,
+      firmware: guess.firmware,
+    }),
+    ...(release && { memoryMiB: release.memoryMiB }),
     ...(options.uefi && { firmware: "uefi" as const }),
     ...hardware,
+    unattended: await answersOf(name, options),
   };
+}
+
+async function releaseOf(releaseId: string, client: RpcClient) {
+  const { file } = await client.catalogue.download({ releaseId });
+  const releases = (await client.catalogue.list()).flatMap((system) => system.releases);
+  const found = releases.find(({ id }) => id === releaseId);
+  return found ? { ...found, file } : null;
 }
 
 /** Starter Linux brings what it boots from: an option that would be ignored is refused. */
 function refuseContradiction(options: Options): void {
   if (!options.starter) return;
-  const field = (["iso", "uefi", "kernel", "initrd", "cmdline", "disk"] as const).find(
+  const field = (["iso", "uefi", "kernel", "initrd", "cmdline", "disk", "release", "user"] as const).find(
     (each) => options[each] !== undefined,
   );
   if (field === undefined) return;
@@ -103,17 +139,21 @@ function diskOf(text: string): { sizeMiB: number } | { file: string } {
   return isSize(text) ? { sizeMiB: parseMiB(text, "disk") } : { file: path.resolve(text) };
 }
 
-function requireBootable({ iso, kernel, initrd, cmdline, disk }: Options): void {
+function requireBootable({ iso, kernel, initrd, cmdline, disk, release, user }: Options): void {
   const refuse = (message: string, field: string, remedy: string): never => {
     throw new AppError("INVALID_ARGUMENT", message, { field, consequence: "Nothing was made.", remedy });
   };
-  if (kernel === undefined && (initrd !== undefined || cmdline !== undefined)) {
+  if (iso !== undefined && release !== undefined) {
+    refuse("--iso and --release exclude each other", "release", "Leave one of them out.");
+  }
+  // An installer that asks nothing is started with a kernel of its disc.
+  if (kernel === undefined && (initrd !== undefined || (cmdline !== undefined && user === undefined))) {
     refuse("--initrd and --cmdline belong to a kernel", "kernel", "Give --kernel FILE as well.");
   }
-  if (iso !== undefined || kernel !== undefined || disk !== undefined) return;
+  if (iso !== undefined || kernel !== undefined || disk !== undefined || release !== undefined) return;
   refuse(
     "Say what to boot",
     "kernel",
-    "Use --starter for Starter Linux, --iso FILE for a disc, --disk FILE for an installed disk, or --kernel FILE.",
+    "Use --starter for Starter Linux, --iso FILE for a disc, --release ID to download one, --disk FILE for an installed disk, or --kernel FILE.",
   );
 }

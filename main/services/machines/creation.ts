@@ -13,6 +13,7 @@ import {
 } from "../../../native-core/config/machine-config.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { MachineOrigin } from "../../contract/schemas.ts";
+import type { UnattendedAnswers } from "../../contract/unattended.ts";
 import { moveIntoPlace, syncFile, syncFolder, temporaryName } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { type MachinePaths, machinePathsIn } from "../../store/data-folder.ts";
@@ -25,6 +26,7 @@ import { STARTER_PREFIX } from "../host/resources.ts";
 import { newId } from "../ids.ts";
 import { checkDiscs } from "../media/discs.ts";
 import { newAdapters } from "../network/adapters.ts";
+import { unattendedKindOf, writeUnattended } from "../unattended/install.ts";
 import { checkInitrd, checkKernel } from "./boot-files.ts";
 import { Machine } from "./machine.ts";
 
@@ -49,6 +51,8 @@ export interface CustomMachine {
   readonly osType?: MachineConfig["osType"];
   readonly firmware?: MachineConfig["boot"]["firmware"];
   readonly cpuCount?: number;
+  /** Installs itself, or starts for the first time, without asking. */
+  readonly unattended?: UnattendedAnswers | null;
 }
 
 export async function createStarter(
@@ -84,7 +88,8 @@ export async function createStarter(
 }
 
 export async function createCustom(context: ServiceContext, options: CustomMachine): Promise<Machine> {
-  const { kernel, initrd, commandLine, iso = null, osType = "linux", firmware = "bios" } = options;
+  const { initrd, commandLine, iso = null, osType = "linux", firmware = "bios", unattended: answers } = options;
+  const { kernel } = options;
   const config = validConfig({
     ...defaultMachineConfig(options.name, { kernel, initrd, commandLine, firmware }),
     adapters: newAdapters(),
@@ -96,12 +101,16 @@ export async function createCustom(context: ServiceContext, options: CustomMachi
   });
   await checkBoot(context, config);
   await checkDiscs(config);
-  return makeMachine(context, config, async (paths) => {
+  const hasImage = options.disks.some((disk) => "copyOf" in disk);
+  const kind = answers ? await unattendedKindOf(iso, hasImage) : null;
+  return makeMachine(context, config, async (paths, final) => {
     const disks: DiskConfig[] = [];
     for (const [index, disk] of options.disks.entries()) {
       disks.push(await makeDisk(context, paths, disk, `disk${index}`, `disks.${index}`));
     }
-    return { disks };
+    if (!answers || kind === null) return { disks };
+    const wanted = { answers, kind, iso, firmware, commandLine };
+    return { disks, config: await writeUnattended(paths.folder, final.folder, config, wanted) };
   });
 }
 
@@ -120,6 +129,7 @@ export async function makeDisk(
   id: string,
   field: string,
 ): Promise<DiskConfig> {
+  if ("copyOf" in disk) return copyImage(context, paths, disk, id, field);
   if ("sizeMiB" in disk) {
     // A disk that was taken out of the machine may have left its file under that name.
     const isTaken = existsSync(path.join(paths.disks, `${id}.qcow2`));
@@ -131,6 +141,29 @@ export async function makeDisk(
   if (converted) return converted;
   const format = await existingImage(context, disk.file, field);
   return { id, file: path.normalize(disk.file), format, readOnly: false };
+}
+
+/** A copy of an image that stays as it is, larger where `sizeMiB` says so. */
+async function copyImage(
+  { images, tasks }: ServiceContext,
+  paths: MachinePaths,
+  { copyOf, sizeMiB = 0 }: Extract<NewDisk, { copyOf: string }>,
+  id: string,
+  field: string,
+): Promise<DiskConfig> {
+  const file = `disks/${id}.qcow2`;
+  const target = path.join(paths.folder, file);
+  const title = `Copying ${path.basename(copyOf)}`;
+  try {
+    const { format, sizeBytes } = await images.inspect(copyOf);
+    await tasks.run({ title, machineId: null, cancellable: true }, ({ signal, progress }) =>
+      images.flatten({ file: copyOf, format }, target, { signal, progress }),
+    );
+    if (sizeMiB * MIB > sizeBytes) await images.grow({ file: target, format: "qcow2" }, sizeMiB * MIB);
+  } catch (error) {
+    throw explained(error, { field, consequence: "Nothing was changed.", remedy: "Choose another image." });
+  }
+  return { id, file, format: "qcow2", readOnly: false };
 }
 
 /** A disk of another product becomes a qcow2 image of the machine's own; the original stays as it is. Null: it is none. */
@@ -198,13 +231,15 @@ export interface NewMachineParts {
   /** A memory state to continue from, inside the machine's folder. */
   readonly savedState?: string;
   readonly origin?: MachineOrigin;
+  /** Settings that name files of the finished folder. */
+  readonly config?: Partial<MachineConfig>;
 }
 
 /** Reserves the name, lets `fill` put files into the new folder, and puts the machine into the list. */
 export async function makeMachine(
   context: ServiceContext,
   config: MachineConfig,
-  fill: (paths: MachinePaths) => Promise<NewMachineParts>,
+  fill: (paths: MachinePaths, final: MachinePaths) => Promise<NewMachineParts>,
 ): Promise<Machine> {
   const reservation = context.registry.reserveName(config.name);
   const id = newId();
@@ -217,7 +252,7 @@ export async function makeMachine(
       await mkdir(building.savedState);
       await mkdir(building.logs);
     });
-    const parts = await fill(building).catch((error: unknown) => {
+    const parts = await fill(building, final).catch((error: unknown) => {
       // Here the file that the system named tells more than the folder that was to be made, unless it is in there.
       const named = fileOfError(error);
       const file = named === null || named.startsWith(building.folder) ? final.folder : named;
@@ -247,7 +282,7 @@ function newRecord(id: string, config: MachineConfig, parts: NewMachineParts): M
     id,
     revision: 1,
     createdAtMs: Date.now(),
-    config: { ...config, disks: parts.disks },
+    config: { ...config, ...parts.config, disks: parts.disks },
     state: parts.savedState === undefined ? "powered-off" : "saved",
     savedState: parts.savedState ?? null,
     currentSnapshotId: null,

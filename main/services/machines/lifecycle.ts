@@ -30,11 +30,11 @@ export type StopMode = "acpi" | "save" | "power-off";
 
 export class Lifecycle {
   readonly #context: ServiceContext;
-  /** What to do with a machine that has come to rest (disk clean-up). */
-  readonly #onStill: (machine: Machine) => void;
+  /** What to do with a machine that has come to rest (disk clean-up), and whether its guest powered it off. */
+  readonly #onStill: (machine: Machine, byGuest: boolean) => void;
   readonly #processes: ProcessStarter;
 
-  constructor(context: ServiceContext, onStill: (machine: Machine) => void, keepsReady = false) {
+  constructor(context: ServiceContext, onStill: (machine: Machine, byGuest: boolean) => void, keepsReady = false) {
     this.#context = context;
     this.#processes = new ProcessStarter(context.launcher, context.timeouts, keepsReady);
     this.#onStill = onStill;
@@ -174,12 +174,14 @@ export class Lifecycle {
     vm.outcome = { kind: "off" };
     try {
       await vm.client.request("powerOff", null);
-      await vm.client.end();
+      // Its disks are closed. Giving its memory back takes the process some more time, which nobody has to wait for.
+      void vm.client.end();
+      await this.#ended(machine, vm, { code: 0, signal: null }).finally(() => vm.settleEnded());
     } catch {
       // An engine that does not answer is ended by force; the disks are as after a power failure, which is what was asked for.
       await vm.client.kill();
+      await vm.ended;
     }
-    await vm.ended;
   }
 
   async discardSavedState(machine: Machine): Promise<void> {
@@ -189,7 +191,7 @@ export class Lifecycle {
       machine.transition("powered-off");
       void machine.log.write("info", "The saved state was discarded");
     });
-    this.#onStill(machine);
+    this.#onStill(machine, false);
   }
 
   async #acpiShutdown(machine: Machine): Promise<void> {
@@ -238,9 +240,11 @@ export class Lifecycle {
     await vm.ended;
   }
 
-  /** The one place where a machine with a VM process comes to rest, however it came to that. */
+  /** The one place where a machine with a VM process comes to rest, however it came to that; once for each process. */
   async #ended(machine: Machine, vm: RunningVm, exit: ProcessExit): Promise<void> {
+    if (machine.vm !== vm) return vm.ended;
     let outcome = vm.explain(exit);
+    const byGuest = vm.outcome === null && outcome.kind === "off";
     machine.vm = null;
     machine.metrics = null;
     await rm(vm.dataSocket, { force: true }).catch(() => undefined);
@@ -252,7 +256,7 @@ export class Lifecycle {
       outcome.kind === "failed" ? `Aborted: ${outcome.failure.message}` : `The machine is ${to.replace("-", " ")}`;
     void machine.log.write(outcome.kind === "failed" ? "error" : "info", message);
     if (this.#context.registry.list().every((each) => each.vm === null)) this.#processes.restSoon();
-    this.#onStill(machine);
+    this.#onStill(machine, byGuest);
   }
 
   /** The process ended in the middle of saving or of a snapshot: what it finished counts, as after a crash of the host. */
