@@ -326,29 +326,6 @@ describe("virtio-blk in flight", () => {
     expect(queue.usedIndex).toBe(1);
     expect(other.device.save().transport.queues[0]?.inFlight).toEqual([]);
   });
-
-  it("tells when the medium is quiet", async () => {
-    const disk = new TestDisk();
-    disk.held = true;
-    let blk: VirtioBlk | undefined;
-    const b = new VirtioBench((deliver) => {
-      blk = new VirtioBlk({ backend: disk, serial: "x", deliver });
-      return blk;
-    });
-    b.negotiate(FLUSH_FEATURES);
-    const queue = new DriverQueue(b, 0, 64).setUp();
-    b.driverOk();
-    await request(b, queue, 4, 0, undefined);
-    let quiet = false;
-    const waiting = blk?.whenQuiet().then(() => {
-      quiet = true;
-    });
-    await Promise.resolve();
-    expect(quiet).toBe(false);
-    disk.release();
-    await waiting;
-    expect(quiet).toBe(true);
-  });
 });
 
 describe("virtio-blk against a hostile driver", () => {

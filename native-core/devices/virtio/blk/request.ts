@@ -3,6 +3,7 @@
 //   readable: {type:u32 reserved:u32 sector:u64} then data of OUT, or ranges {sector:u64 sectors:u32 flags:u32}[n]
 //   writable: data of IN or GET_ID, then {status:u8} in the last byte
 import { SECTOR_SIZE_BYTES } from "../../block-backend.ts";
+import type { DiskRange } from "../../disk-requests.ts";
 import type { DescriptorChain } from "../descriptor-chain.ts";
 import { MAX_RANGE_SEGMENTS, MAX_REQUEST_BYTES } from "./config.ts";
 
@@ -10,25 +11,19 @@ const VIRTIO_BLK_T = { IN: 0, OUT: 1, FLUSH: 4, GET_ID: 8, DISCARD: 11, WRITE_ZE
 
 export const VIRTIO_BLK_S_OK = 0;
 export const VIRTIO_BLK_S_IOERR = 1;
-export const VIRTIO_BLK_S_UNSUPP = 2;
+const VIRTIO_BLK_S_UNSUPP = 2;
 
 export const HEADER_BYTES = 16;
 const RANGE_BYTES = 16;
 const ID_BYTES = 20;
 const RANGE_FLAG_UNMAP = 1;
 
-interface SectorRange {
-  readonly offset: number;
-  readonly length: number;
-  readonly unmap: boolean;
-}
-
-export type BlockRequest =
+type BlockRequest =
   | { readonly kind: "read"; readonly offset: number; readonly length: number }
   | { readonly kind: "write"; readonly offset: number; readonly length: number }
   | { readonly kind: "flush" }
   | { readonly kind: "id"; readonly length: number }
-  | { readonly kind: "discard" | "writeZeroes"; readonly ranges: readonly SectorRange[] }
+  | { readonly kind: "discard" | "writeZeroes"; readonly ranges: readonly DiskRange[] }
   | { readonly kind: "refused"; readonly status: number };
 
 const refused = (status: number): BlockRequest => ({ kind: "refused", status });
@@ -77,7 +72,7 @@ function parseRanges(chain: DescriptorChain, disk: DiskLimits, kind: "discard" |
   const body = new Uint8Array(bytes);
   chain.read(HEADER_BYTES, body);
   const view = new DataView(body.buffer);
-  const ranges: SectorRange[] = [];
+  const ranges: DiskRange[] = [];
   for (let at = 0; at < bytes; at += RANGE_BYTES) {
     const offset = byteOffset(view, at);
     const length = view.getUint32(at + 8, true) * SECTOR_SIZE_BYTES;

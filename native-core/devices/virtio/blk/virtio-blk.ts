@@ -1,13 +1,12 @@
 // virtio-blk (virtio 1.2 5.2): a disk with one request queue over an asynchronous backend.
 //
-// The vCPU goes on while requests are in flight, which move data between the medium and guest memory without a copy; results enter
-// the machine through `deliver`. Small reads of what the host has at hand are answered on the spot instead. Requests that were in flight when
-// the state was saved are submitted again after restore: reads, writes, flushes and discards all may run twice.
+// Requests that were in flight when the state was saved are submitted again after restore: reads, writes, flushes and discards all may
+// run twice.
 import { z } from "zod";
 import { assert } from "../../../common/assert.ts";
-import { type BlockBackend, readPieces, SECTOR_SIZE_BYTES, writePieces } from "../../block-backend.ts";
+import { type BlockBackend, SECTOR_SIZE_BYTES } from "../../block-backend.ts";
 import type { AccessSize } from "../../device.ts";
-import type { DmaBuffer } from "../../dma-buffer.ts";
+import { DiskRequests } from "../../disk-requests.ts";
 import { flag } from "../../state-schema.ts";
 import { DEVICE_ID } from "../constants.ts";
 import type { DescriptorChain } from "../descriptor-chain.ts";
@@ -23,14 +22,7 @@ import {
   VIRTIO_BLK_F_CONFIG_WCE,
   VIRTIO_BLK_F_FLUSH,
 } from "./config.ts";
-import {
-  type BlockRequest,
-  HEADER_BYTES,
-  parseRequest,
-  VIRTIO_BLK_S_IOERR,
-  VIRTIO_BLK_S_OK,
-  VIRTIO_BLK_S_UNSUPP,
-} from "./request.ts";
+import { HEADER_BYTES, parseRequest, VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK } from "./request.ts";
 
 export interface VirtioBlkOptions {
   readonly backend: BlockBackend;
@@ -46,11 +38,6 @@ export interface VirtioBlkOptions {
 const blkStateSchema = z.object({ writeback: flag });
 type VirtioBlkState = z.infer<typeof blkStateSchema>;
 
-/** Reads up to this size are tried at once; the time they take is the vCPU's. */
-const READ_NOW_MAX_BYTES = 128 << 10;
-/** And no more of them for one notification: the rest goes the other way, so that a full queue does not stop the guest. */
-const READ_NOW_BUDGET_BYTES = 1 << 20;
-
 export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   readonly deviceId = DEVICE_ID.BLOCK;
   readonly pciClass = 0x0100;
@@ -59,29 +46,21 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   readonly configLength = CONFIG_LENGTH;
   readonly stateSchema = blkStateSchema;
   readonly #backend: BlockBackend;
-  readonly #options: VirtioBlkOptions;
   readonly #config: Uint8Array;
   readonly #serial: Uint8Array;
+  readonly #requests: DiskRequests;
   #services!: VirtioTransportServices;
-  /** Counts resets: a completion of an earlier epoch is not the driver's business any more. */
-  #epoch = 0;
-  #bytesInFlight = 0;
-  #requestsInFlight = 0;
-  /** Requests of earlier epochs that the backend still works on; new ones wait, so that an old write can't land later. */
-  #orphans = 0;
-  /** What those still move from or to guest memory. */
-  #orphanBytes = 0;
-  #readNowBudget = 0;
-  #backendCalls = 0;
-  #quietWaiters: (() => void)[] = [];
 
   constructor(options: VirtioBlkOptions) {
     const { backend, geometry } = options;
     const logicalBlockBytes = geometry?.logicalBlockBytes ?? SECTOR_SIZE_BYTES;
     const physicalBlockBytes = Math.max(geometry?.physicalBlockBytes ?? 4096, logicalBlockBytes);
     assert(backend.sizeBytes % logicalBlockBytes === 0, "a disk is a whole number of blocks");
-    this.#options = options;
     this.#backend = backend;
+    this.#requests = new DiskRequests({
+      ...{ backend, deliver: options.deliver, onError: options.onError, maxBytesInFlight: MAX_BYTES_IN_FLIGHT },
+      progressed: () => this.#serve(),
+    });
     this.features = blockFeatures(backend);
     this.#config = blockConfig(backend, { logicalBlockBytes, physicalBlockBytes });
     this.#serial = new TextEncoder().encode(options.serial).subarray(0, 20);
@@ -101,25 +80,12 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   }
 
   notified(): void {
-    const queue = this.#services.queues[0];
-    if (!queue) return;
-    this.#readNowBudget = READ_NOW_BUDGET_BYTES;
-    while (this.#services.running && this.#orphans === 0 && this.#bytesInFlight < MAX_BYTES_IN_FLIGHT) {
-      const chain = queue.pop();
-      if (!chain) break;
-      this.#submit(chain);
-    }
-    this.#services.signal(queue);
-  }
-
-  /** Settles when the backend has nothing to do: call it with the machine paused, before the medium is frozen or closed. */
-  whenQuiet(): Promise<void> {
-    if (this.#backendCalls === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#quietWaiters.push(resolve));
+    this.#requests.notified();
+    this.#serve();
   }
 
   get draining(): boolean {
-    return this.#orphanBytes > 0;
+    return this.#requests.draining;
   }
 
   reset(): void {
@@ -128,11 +94,7 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
   }
 
   queueReset(): void {
-    this.#epoch++;
-    this.#orphans += this.#requestsInFlight;
-    this.#orphanBytes += this.#bytesInFlight;
-    this.#requestsInFlight = 0;
-    this.#bytesInFlight = 0;
+    this.#requests.reset();
   }
 
   save(): VirtioBlkState {
@@ -151,87 +113,43 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
     this.notified();
   }
 
+  /** Takes what the queue holds, as far as there is room, and tells the driver of what has ended. */
+  #serve(): void {
+    const queue = this.#services.queues[0];
+    if (!queue) return;
+    while (this.#services.running && this.#requests.hasRoom) {
+      const chain = queue.pop();
+      if (!chain) break;
+      this.#submit(chain);
+    }
+    this.#services.signal(queue);
+  }
+
   #submit(chain: DescriptorChain): void {
     const request = parseRequest(chain, this.#backend);
     if (!request) {
       this.#services.broken(`request ${chain.head} has no room for header and status`);
       return;
     }
-    // What needs no disk is answered at once.
-    if (request.kind === "refused") return this.#answer(chain, request.status);
-    if (request.kind === "id") {
-      chain.write(0, this.#identity(request.length));
-      return this.#answer(chain, VIRTIO_BLK_S_OK);
-    }
-    const target = request.kind === "read" ? chain.target(0, request.length) : undefined;
-    if (target && this.#readNow(request, target)) return this.#answer(chain, VIRTIO_BLK_S_OK);
-
-    const epoch = this.#epoch;
-    const bytes = request.kind === "read" || request.kind === "write" ? request.length : 0;
-    this.#requestsInFlight++;
-    this.#bytesInFlight += bytes;
-    this.#backendCalls++;
-    void this.#run(request, chain, target)
-      .catch((error: unknown) => {
-        this.#options.onError?.(request.kind, error);
-        return VIRTIO_BLK_S_IOERR;
-      })
-      .then((status) => {
-        this.#options.deliver(() => {
-          target?.finish(epoch !== this.#epoch);
-          this.#complete(chain, epoch, bytes, status);
-        });
-        if (--this.#backendCalls === 0) for (const resolve of this.#quietWaiters.splice(0)) resolve();
-      });
-  }
-
-  #readNow(request: BlockRequest, target: DmaBuffer): boolean {
-    if (request.kind !== "read" || request.length > Math.min(READ_NOW_MAX_BYTES, this.#readNowBudget)) return false;
-    if (!this.#backend.readNow?.(request.offset, target.pieces)) return false;
-    this.#readNowBudget -= request.length;
-    target.finish();
-    return true;
-  }
-
-  async #run(request: BlockRequest, chain: DescriptorChain, target: DmaBuffer | undefined): Promise<number> {
-    const backend = this.#backend;
+    const done = (succeeded: boolean): void => {
+      if (this.#services.running) this.#answer(chain, succeeded ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+    };
+    const durable = !this.#writeback;
     switch (request.kind) {
+      case "refused":
+        return this.#answer(chain, request.status);
+      case "id":
+        chain.write(0, this.#identity(request.length));
+        return this.#answer(chain, VIRTIO_BLK_S_OK);
       case "read":
-        if (target) await readPieces(backend, request.offset, target.pieces);
-        return VIRTIO_BLK_S_OK;
+        return this.#requests.submit({ ...request, memory: chain.target(0, request.length) }, done);
       case "write":
-        await writePieces(backend, request.offset, chain.source(HEADER_BYTES, request.length).pieces);
-        break;
-      case "discard":
-        await Promise.all(request.ranges.map(({ offset, length }) => backend.discard(offset, length)));
-        break;
-      case "writeZeroes":
-        await Promise.all(
-          request.ranges.map(({ offset, length, unmap }) => backend.writeZeroes(offset, length, unmap)),
-        );
-        break;
+        return this.#requests.submit({ ...request, durable, memory: chain.source(HEADER_BYTES, request.length) }, done);
       case "flush":
-        await backend.flush();
-        return VIRTIO_BLK_S_OK;
+        return this.#requests.submit(request, done);
       default:
-        return VIRTIO_BLK_S_UNSUPP;
+        return this.#requests.submit({ ...request, durable }, done);
     }
-    if (!this.#writeback) await backend.flush();
-    return VIRTIO_BLK_S_OK;
-  }
-
-  #complete(chain: DescriptorChain, epoch: number, bytes: number, status: number): void {
-    if (epoch !== this.#epoch) {
-      this.#orphans--;
-      this.#orphanBytes -= bytes;
-    } else {
-      this.#requestsInFlight--;
-      this.#bytesInFlight -= bytes;
-      if (!this.#services.running) return;
-      this.#answer(chain, status);
-    }
-    // Signals, and goes on with what had to wait.
-    this.notified();
   }
 
   #answer(chain: DescriptorChain, status: number): void {
