@@ -6,3 +6,9 @@ setFlagsFromString("--experimental-wasm-branch-hinting");
 
 /** Compiled regions are small: optimize them after a tenth of V8's usual patience. */
 setFlagsFromString("--wasm-tiering-budget=1000000");
+
+/**
+ * A machine's memory counts as memory outside of V8's heap, and so much of it at once makes V8 collect garbage then and there: up to 60 ms of
+ * each start and restore. As part of the limit of all memory it only makes the next collection come earlier.
+ */
+setFlagsFromString("--external-memory-accounted-in-global-limit");

@@ -1,19 +1,25 @@
 // Brings guest memory back from a state: each page when it is first touched, the rest in idle moments.
 //
-// A missing page is fetched with its whole chunk, since most of the cost is in decompressing. The packs stay open until everything
-// is here, so the state may be deleted meanwhile.
+// A missing page is fetched with its whole chunk, and with chunks that follow in the pack: a call of the decompressor costs more than a
+// chunk does. The packs stay open until everything is here, so the state may be deleted meanwhile.
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { AppError } from "../../common/errors.ts";
 import { PAGE_FLAG } from "../../cpu/mmu/memory-layout.ts";
 import { fileError } from "../file-error.ts";
-import { CHUNK_BYTES, CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
+import { CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
 import type { GuestPages } from "./guest-pages.ts";
-import type { PageMap } from "./page-map.ts";
+import type { ChunkLocation, PageMap } from "./page-map.ts";
+
+/** Chunks that one call brings in, where they lie one behind the other: at most 1 MiB, half a millisecond. */
+const RUN_CHUNKS = 16;
+/** The same for a page that the guest waits for. Guests that touch a page touch those around it. */
+const TOUCH_CHUNKS = 4;
 
 export class PageLoader {
   readonly #guest: GuestPages;
+  readonly #touchChunks: number;
   readonly #map: PageMap;
   readonly #folder: string;
   readonly #packs = new Map<string, number>();
@@ -24,9 +30,13 @@ export class PageLoader {
   #next = 0;
   #remaining: number;
 
-  /** Opens the packs of the state in `folder` and marks its pages missing; memory must be all zeroes. Throws AppError. */
-  constructor(guest: GuestPages, map: PageMap, folder: string) {
+  /**
+   * Opens the packs of the state in `folder` and marks its pages missing; memory must be all zeroes. `sparing`: brings in nothing beside
+   * what is touched. Throws AppError.
+   */
+  constructor(guest: GuestPages, map: PageMap, folder: string, sparing = false) {
     this.#guest = guest;
+    this.#touchChunks = sparing ? 1 : TOUCH_CHUNKS;
     this.#map = map;
     this.#folder = folder;
     const { chunks, pages } = map;
@@ -69,20 +79,17 @@ export class PageLoader {
   /** Brings one page, and with it those that share its chunk. Throws AppError when the chunk is damaged. */
   fetch(page: number): void {
     const entry = this.#map.pages[page] ?? 0;
-    if (entry !== 0) this.#load(chunkOf(entry));
+    if (entry !== 0) this.#load(chunkOf(entry), this.#touchChunks);
   }
 
-  /** Brings up to `count` further chunks; for idle moments. */
-  loadSome(count: number): void {
-    for (let done = 0; done < count && this.#next < this.#loaded.length; this.#next++) {
-      if (this.#loaded[this.#next]) continue;
-      this.#load(this.#next);
-      done++;
-    }
+  /** Brings further chunks, 1 MiB at most; for idle moments. */
+  loadSome(): void {
+    while (this.#loaded[this.#next]) this.#next++;
+    if (this.#next < this.#loaded.length) this.#load(this.#next, RUN_CHUNKS);
   }
 
   loadAll(): void {
-    this.loadSome(this.#loaded.length);
+    while (!this.isComplete) this.loadSome();
   }
 
   close(): void {
@@ -90,9 +97,33 @@ export class PageLoader {
     this.#packs.clear();
   }
 
-  #load(chunk: number): void {
+  /** Brings `chunk` and those of the `most - 1` after it that follow it in its pack and are not here. */
+  #load(chunk: number, most: number): void {
     if (this.#loaded[chunk]) return;
-    const contents = this.#read(chunk);
+    const end = this.#runEnd(chunk, most);
+    const contents = this.#read(chunk, end);
+    // One that can't be read shall not keep others back, and is to be named.
+    if (!contents && end > chunk + 1) return this.#load(chunk, 1);
+    if (!contents) throw this.#damaged(chunk);
+    for (let each = chunk, at = 0; each < end; each++) {
+      const bytes = (this.#map.chunks[each]?.pages ?? 0) * PAGE_BYTES;
+      this.#place(each, contents.subarray(at, at + bytes));
+      at += bytes;
+    }
+    if (this.isComplete) this.close();
+  }
+
+  #runEnd(chunk: number, most: number): number {
+    const { chunks } = this.#map;
+    let end = chunk + 1;
+    for (; end < chunk + most && !this.#loaded[end]; end++) {
+      const [before, next] = [chunks[end - 1], chunks[end]];
+      if (!before || next?.pack !== before.pack || next.offset !== before.offset + before.storedBytes) break;
+    }
+    return end;
+  }
+
+  #place(chunk: number, contents: Uint8Array): void {
     const memory = this.#guest.bytes();
     const { flags } = this.#guest;
     const end = this.#starts[chunk + 1] ?? 0;
@@ -103,25 +134,37 @@ export class PageLoader {
       flags[page] = (flags[page] ?? 0) & ~PAGE_FLAG.missing;
     }
     this.#loaded[chunk] = 1;
-    if (--this.#remaining === 0) this.close();
+    this.#remaining--;
   }
 
-  #read(chunk: number): Uint8Array {
-    const location = this.#map.chunks[chunk];
-    const fd = location && this.#packs.get(location.pack);
-    if (!location || fd === undefined) throw new Error("assertion failed: the pack is open");
-    const file = join(this.#folder, PACKS_FOLDER, packName(location.pack));
-    const stored = new Uint8Array(location.storedBytes);
-    const length = location.pages * PAGE_BYTES;
+  /** What the chunks from `first` to before `end` hold, which lie one behind the other; undefined when that can't be read. */
+  #read(first: number, end: number): Uint8Array | undefined {
+    const start = this.#location(first);
+    const run = this.#map.chunks.slice(first, end);
+    const fd = this.#packs.get(start.pack);
+    if (fd === undefined) throw new Error("assertion failed: the pack is open");
+    const stored = new Uint8Array(run.reduce((bytes, { storedBytes }) => bytes + storedBytes, 0));
+    const length = run.reduce((bytes, { pages }) => bytes + pages * PAGE_BYTES, 0);
     try {
-      if (readSync(fd, stored, 0, stored.length, location.offset) < stored.length) throw new Error("cut off");
-      // The frame's checksum is verified here.
-      const contents = zstdDecompressSync(stored, { maxOutputLength: length, chunkSize: CHUNK_BYTES });
-      if (contents.length === length) return contents;
+      if (readSync(fd, stored, 0, stored.length, start.offset) < stored.length) return undefined;
+      // Frames one behind the other are one stream. Their checksums are verified here.
+      const contents = zstdDecompressSync(stored, { maxOutputLength: length, chunkSize: length });
+      return contents.length === length ? contents : undefined;
     } catch {
-      // falls through: said below
+      return undefined;
     }
-    throw new AppError("INVALID_FILE", `${file} is damaged: memory chunk at ${location.offset} can't be read`, {
+  }
+
+  #location(chunk: number): ChunkLocation {
+    const location = this.#map.chunks[chunk];
+    if (!location) throw new Error("assertion failed: the chunk is in the map");
+    return location;
+  }
+
+  #damaged(chunk: number): AppError {
+    const { pack, offset } = this.#location(chunk);
+    const file = join(this.#folder, PACKS_FOLDER, packName(pack));
+    return new AppError("INVALID_FILE", `${file} is damaged: memory chunk at ${offset} can't be read`, {
       file,
       field: `chunk ${chunk}`,
       consequence: "The state can't be restored.",
