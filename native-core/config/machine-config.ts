@@ -30,8 +30,8 @@ const diskSchema = z.strictObject({
   file: z.string().min(1).max(4096),
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
-  /** `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
-  bus: z.enum(["virtio", "ide", "sata", "nvram"]).optional(),
+  /** `nvme`, `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
+  bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
 });
 export type DiskConfig = z.infer<typeof diskSchema>;
 

@@ -13,7 +13,7 @@ export function storageParts(
   { disks }: DiskSet,
   { drives }: OpticalDrives,
   report: ReportError,
-): Pick<CardParts, "disks" | "ide" | "sata"> {
+): Pick<CardParts, "disks" | "ide" | "sata" | "nvme"> {
   const busOf = (id: string) => request.disks.find((disk) => disk.id === id)?.bus ?? "virtio";
   const isIde = (id: string): boolean => busOf(id) === "ide";
   const parts = disks
@@ -37,10 +37,12 @@ export function storageParts(
     })),
   ];
   const sata = parts.filter(({ id }) => busOf(id) === "sata");
+  const nvme = parts.filter(({ id }) => busOf(id) === "nvme");
   return {
     disks: parts.filter(({ id }) => busOf(id) === "virtio"),
     ...(ide.length > 0 && { ide }),
     ...(sata.length > 0 && { sata }),
+    ...(nvme.length > 0 && { nvme }),
   };
 }
 

@@ -10,6 +10,7 @@ import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
+import { NvmeController } from "../devices/nvme/nvme-controller.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
 import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
@@ -28,6 +29,8 @@ import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 
 /** Slot of the adapter for SATA disks. */
 export const AHCI_SLOT = 6;
+/** Slot of the controller for NVMe disks. */
+export const NVME_SLOT = 7;
 /** Slot of the first virtio disk; the others follow. */
 export const FIRST_DISK_SLOT = 8;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
@@ -71,6 +74,8 @@ export interface CardParts {
   ide?: readonly IdePart[];
   /** Disks on the AHCI adapter, one per port; absent: there is no adapter. */
   sata?: readonly DiskPart[];
+  /** Namespaces of the NVMe controller; absent: there is no controller. */
+  nvme?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number }; adapter?: "vga" | "virtio" };
   /** Ports of a virtio console; the first is a terminal. */
@@ -118,6 +123,7 @@ export class StandardCards {
         : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...(parts.sata ? [sataCard(parts.sata)] : []),
+      ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
       ...disks.map((disk, index) => virtioCard(FIRST_DISK_SLOT + index, `virtio-blk-${disk.id}`, diskModel(disk))),
       ...adapters.map((part, index) => adapterCard(SLOT.FIRST_ADAPTER + index, part)),
     ];
@@ -154,6 +160,13 @@ function sataCard(disks: readonly DiskPart[]): PciCard {
         memory,
         disks.map(({ id, backend, onError }) => ({ serial: id, disk: backend, onError, deliver, awaitHost })),
       ),
+  };
+}
+
+function nvmeCard(disks: readonly DiskPart[]): PciCard {
+  return {
+    slot: NVME_SLOT,
+    create: ({ memory, deliver, awaitHost }) => new NvmeController({ memory, disks, deliver, awaitHost }),
   };
 }
 

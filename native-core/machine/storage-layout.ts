@@ -2,7 +2,7 @@
 import type { MachineConfig } from "../config/machine-config.ts";
 import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
 import { IDE_FUNCTION } from "../devices/ide/ide-controller.ts";
-import { AHCI_SLOT, FIRST_DISK_SLOT, type IdePart } from "./cards.ts";
+import { AHCI_SLOT, FIRST_DISK_SLOT, type IdePart, NVME_SLOT } from "./cards.ts";
 
 type IdePosition = IdePart["position"];
 
@@ -14,11 +14,13 @@ type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot">;
 
 /** Open Firmware paths (SeaBIOS docs, Runtime config, "bootorder"; OVMF reads the same): first choice first, everything bootable in it. */
 export function bootPaths(config: Storage): string[] {
-  const places = { virtio: 0, ide: 0, sata: 0 };
+  const places = { virtio: 0, ide: 0, sata: 0, nvme: 0 };
   const pathOf = (bus: keyof typeof places): string => {
     const place = places[bus]++;
     if (bus === "ide") return idePath(IDE_DISK_POSITIONS[place] ?? 0);
     if (bus === "sata") return `/pci@i0cf8/pci8086,2922@${AHCI_SLOT}/drive@${place}/disk@0`;
+    // OVMF knows an NVMe controller by this name only, whatever the controller's own numbers.
+    if (bus === "nvme") return `/pci@i0cf8/pci8086,5845@${NVME_SLOT}/namespace@${place + 1},0`;
     return `/pci@i0cf8/scsi@${(FIRST_DISK_SLOT + place).toString(16)}/disk@0,0`;
   };
   const paths: Record<MachineConfig["boot"]["order"][number], string[]> = {

@@ -52,7 +52,7 @@ export const startRequestSchema = z.strictObject({
   disks: z.array(
     z.strictObject({
       ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
-      bus: z.enum(["virtio", "ide", "sata", "nvram"]).optional(),
+      bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
     }),
   ),
   opticalDrives: z.array(z.strictObject({ id: z.string(), file: z.string().nullable() })).optional(),

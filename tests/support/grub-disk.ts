@@ -20,11 +20,24 @@ const SECTOR = 512;
 const PARTITION_START = 2048;
 const PARTITION_MIB = 56;
 const DISK_BYTES = 64 << 20;
-const MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "isofs", "ext4"];
+const ATA_DRIVERS = ["ata_piix", "ahci", "sd_mod", "sr_mod"];
+const FILE_SYSTEMS = ["isofs", "ext4"];
 const BOOT_CODE_BYTES = 440;
 
-/** PID 1 loads the drivers of IDE and SATA drives, mounts what is needed and runs `script` with sh on ttyS0. */
-export async function grubDisk(script: string): Promise<BlockBackend & { readonly content: Uint8Array }> {
+export interface GrubDiskOptions {
+  /** Kernel modules to load beside file systems. */
+  readonly drivers?: readonly string[];
+  /** Devices that must be there before the script runs. */
+  readonly awaited?: readonly string[];
+}
+
+/** PID 1 loads the drivers (of IDE and SATA drives), mounts what is needed and runs `script` with sh on ttyS0. */
+export async function grubDisk(
+  script: string,
+  { drivers = ATA_DRIVERS, awaited = ["/dev/sda1", "/dev/sr0"] }: GrubDiskOptions = {},
+): Promise<BlockBackend & { readonly content: Uint8Array }> {
+  const waits = awaited.map((path) => `until [ -e ${path} ]; do usleep 50000; done`);
+  const body = [...waits, script].join("\n");
   const folder = temporaryFolder("grub");
   try {
     const disk = memoryDisk(DISK_BYTES);
@@ -32,7 +45,7 @@ export async function grubDisk(script: string): Promise<BlockBackend & { readonl
     const boot = await readFile(join(await unpackedPackage("grub-pc-bin", CACHE), "usr/lib/grub/i386-pc/boot.img"));
     disk.content.set(boot.subarray(0, BOOT_CODE_BYTES), 0);
     disk.content.set(core, SECTOR);
-    disk.content.set(await partition(folder.path, script), PARTITION_START * SECTOR);
+    disk.content.set(await partition(folder.path, body, drivers), PARTITION_START * SECTOR);
     writePartitionTable(disk.content);
     return disk;
   } finally {
@@ -61,14 +74,14 @@ async function coreImage(folder: string): Promise<Uint8Array> {
   return new Uint8Array(await readFile(target));
 }
 
-async function partition(folder: string, script: string): Promise<Uint8Array> {
+async function partition(folder: string, script: string, drivers: readonly string[]): Promise<Uint8Array> {
   const kernelName = await dependencyOf("linux-image-amd64");
   const kernel = await unpackedPackage(kernelName, CACHE);
   const version = kernelName.replace("linux-image-", "");
   const root = join(folder, "root");
   await mkdir(root);
   await writeFile(join(root, "vmlinuz"), await readFile(join(kernel, "boot", `vmlinuz-${version}`)));
-  await writeFile(join(root, "initrd"), await initialRamDisk(join(kernel, "lib/modules", version), script));
+  await writeFile(join(root, "initrd"), await initialRamDisk(join(kernel, "lib/modules", version), script, drivers));
   const image = join(folder, "partition");
   await run("/sbin/mke2fs", ["-q", "-t", "ext2", "-d", root, image, `${PARTITION_MIB}M`]);
   const bytes = new Uint8Array(await readFile(image));
@@ -76,9 +89,9 @@ async function partition(folder: string, script: string): Promise<Uint8Array> {
   return bytes;
 }
 
-async function initialRamDisk(moduleFolder: string, script: string): Promise<Uint8Array> {
+async function initialRamDisk(moduleFolder: string, script: string, drivers: readonly string[]): Promise<Uint8Array> {
   const busybox = await readFile(join(await unpackedPackage("busybox-static", CACHE), "bin/busybox"));
-  const modules = await modulesInLoadOrder(moduleFolder, MODULES);
+  const modules = await modulesInLoadOrder(moduleFolder, [...drivers, ...FILE_SYSTEMS]);
   const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -87,7 +100,6 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 ${modules.map(({ name }) => `insmod /modules/${name}.ko`).join("\n")}
-until [ -e /dev/sda1 ] && [ -e /dev/sr0 ]; do usleep 50000; done
 ${script}
 `;
   return cpioArchive([

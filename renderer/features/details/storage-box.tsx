@@ -7,11 +7,12 @@ import { Meter } from "../../ui/meter.tsx";
 import { DiscRow } from "../media/disc-row.tsx";
 import { SettingLink } from "./setting-link.tsx";
 
-/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA and IDE ones sda, sdb, ... */
+/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA and IDE ones sda, sdb, ..., NVMe ones nvme0n1, nvme0n2, ... */
 function guestDevices({ config }: MachineDetails): string[] {
-  const counts = { vd: 0, sd: 0 };
+  const counts = { vd: 0, sd: 0, nvme: 0 };
   return config.disks.map(({ bus }) => {
     if (bus === "nvram") return "UEFI";
+    if (bus === "nvme") return `nvme0n${++counts.nvme}`;
     const kind = bus === "ide" || bus === "sata" ? "sd" : "vd";
     return `${kind}${String.fromCharCode(97 + counts[kind]++)}`;
   });

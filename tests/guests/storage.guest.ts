@@ -1,0 +1,54 @@
+// Real systems on every kind of disk the board has, booted by SeaBIOS through GRUB.
+import { createHash } from "node:crypto";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
+import type { ProcessorFactory } from "../../native-core/machine/machine.ts";
+import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
+import { grubDisk } from "../support/grub-disk.ts";
+import { PcGuest, type PcGuestOptions } from "../support/pc-guest.ts";
+
+const TIMEOUT_MS = 300_000;
+
+describe("A PC that boots Linux from its disk", () => {
+  let createProcessor: ProcessorFactory<CoreProcessor>;
+  beforeAll(() => {
+    createProcessor = coreProcessor(new WebAssembly.Module(buildInterpreter()));
+  });
+  const running: PcGuest[] = [];
+  afterEach(() => {
+    for (const guest of running.splice(0)) guest.stop();
+  });
+
+  async function start(options: Omit<PcGuestOptions, "createProcessor">): Promise<PcGuest> {
+    const guest = await PcGuest.start({ createProcessor, memoryMib: 256, ...options });
+    running.push(guest);
+    return guest;
+  }
+
+  it(
+    "finds an NVMe disk: reads, writes, flushes, zeroes and discards",
+    async () => {
+      const disk = await grubDisk(
+        [
+          "dd if=/dev/nvme0n1 bs=1M count=8 2>/dev/null | md5sum",
+          "dd if=/dev/zero of=/dev/nvme0n1 bs=1M seek=60 count=2 conv=fsync 2>/dev/null && echo WRITTEN",
+          "cat /sys/block/nvme0n1/queue/discard_max_bytes /sys/block/nvme0n1/queue/write_cache",
+          "blkdiscard -o 61M -l 1M /dev/nvme0n1 2>&1 && echo DISCARDED",
+          "grep nvme /proc/interrupts; echo END; read line",
+        ].join("\n"),
+        { drivers: ["nvme"], awaited: ["/dev/nvme0n1p1"] },
+      );
+      const guest = await start({ parts: { nvme: [{ id: "disk0", backend: disk }] } });
+      await guest.waitForConsole("END");
+      const sum = createHash("md5")
+        .update(disk.content.subarray(0, 8 << 20))
+        .digest("hex");
+      expect(guest.console).toContain(sum);
+      expect(guest.console).toContain("WRITTEN");
+      expect(guest.console).toContain("write back");
+      expect(guest.console).toMatch(/PCI-MSI .*nvme0q1/);
+      expect(disk.content.subarray(60 << 20, 62 << 20).every((byte) => byte === 0)).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+});
