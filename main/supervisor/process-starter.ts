@@ -8,7 +8,7 @@ import { VmClient, type VmTimeouts } from "./vm-client.ts";
 /** Not beside the start that was asked for. */
 const READY_DELAY_MS = 1000;
 const REST_DELAY_MS = 10_000;
-/** A process that waits takes about 80 MB; a host with less than this free needs them more. */
+/** A process that waits takes about 150 MB; a host with less than this free needs them more. */
 const READY_MIN_FREE_BYTES = 2 ** 30;
 
 export class ProcessStarter {

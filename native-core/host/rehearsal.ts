@@ -1,6 +1,8 @@
 // A process that waits for a machine rehearses meanwhile: it runs a small machine of its own, saves its state and goes on from it in a second
 // one. V8 compiles functions when they are first called and well only after many calls, so without this a third of the time in which a
 // restored machine comes to its first answer would be spent on compiling the emulator itself.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { defaultMachineConfig, MEMORY_MIN_MIB } from "../config/machine-config.ts";
 import { LinuxBoot } from "../firmware/linux-boot.ts";
 import { createMachine, type Machine, type ProcessorFactory } from "../machine/machine.ts";
@@ -25,14 +27,27 @@ export async function rehearse(
   isWanted: () => boolean,
 ): Promise<void> {
   try {
-    for (const step of steps(createProcessor)) {
-      await new Promise(setImmediate);
-      if (!isWanted()) return;
-      step();
-    }
+    await play(createProcessor, isWanted);
+    if (isWanted()) await giveBackMemory();
   } catch (error) {
     process.stderr.write(`the rehearsal failed: ${String(error)}\n`);
   }
+}
+
+async function play(createProcessor: ProcessorFactory<CoreProcessor>, isWanted: () => boolean): Promise<void> {
+  for (const step of steps(createProcessor)) {
+    await new Promise(setImmediate);
+    if (!isWanted()) return;
+    step();
+  }
+}
+
+/** The machines' memory; V8 would keep it until a collection that a process at rest has no reason for. */
+async function giveBackMemory(): Promise<void> {
+  await new Promise(setImmediate);
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  setFlagsFromString("--no-expose-gc");
 }
 
 function* steps(createProcessor: ProcessorFactory<CoreProcessor>): Generator<() => void> {

@@ -33,6 +33,9 @@ export interface MachineEvents extends PowerHandlers {
   ejected(driveId: string): void;
 }
 
+/** The guest has the processor to itself for its first answer; what it needs of its memory comes as it touches it. */
+const LOAD_AFTER_MS = 200;
+
 export class RunningMachine {
   readonly machine: Machine;
   readonly runner: MachineRunner;
@@ -48,6 +51,7 @@ export class RunningMachine {
   readonly #display: RfbServer | undefined;
   #socket: DataSocket | undefined;
   #loader: PageLoader | undefined;
+  #firstLoading: NodeJS.Timeout | undefined;
   #loading: NodeJS.Immediate | undefined;
 
   /** Everything is checked before anything runs; nothing stays open when it rejects. */
@@ -162,6 +166,7 @@ export class RunningMachine {
   /** Takes everything down; rejects when disks could not be written to the end, but only after all else is closed. */
   async close(): Promise<void> {
     this.runner.pause();
+    clearTimeout(this.#firstLoading);
     clearImmediate(this.#loading);
     for (const console of this.#consoles) console.close();
     this.#display?.dispose();
@@ -184,7 +189,7 @@ export class RunningMachine {
     this.#loader = loader;
     this.saver.continuesFrom(folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));
-    if (!onDemand) this.#loadMore();
+    if (!onDemand) this.#firstLoading = setTimeout(() => this.#loadMore(), LOAD_AFTER_MS);
   }
 
   /** The guest answers before its memory is here; the rest comes in beside it. */
