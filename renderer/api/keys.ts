@@ -3,6 +3,8 @@ export const keys = {
   host: ["host"] as const,
   disks: ["disks"] as const,
   networks: ["networks"] as const,
+  catalogue: ["catalogue"] as const,
+  downloads: ["catalogue", "downloads"] as const,
   medium: (file: string) => ["medium", file] as const,
   machines: ["machines"] as const,
   machine: (id: string) => ["machine", id] as const,

@@ -5,7 +5,8 @@ import { useStore } from "../api/store.ts";
 import { ConnectionBanner } from "../features/connection/connection-banner.tsx";
 import { ConnectionProblem } from "../features/connection/connection-problem.tsx";
 import { MachineWindow } from "../features/machine-window/machine-window.tsx";
-import { useDiscDrop } from "../features/media/use-disc-drop.ts";
+import { DropHint } from "../features/media/drop-hint.tsx";
+import { useFileDrop } from "../features/media/use-file-drop.ts";
 import { Toasts } from "../features/notifications/toasts.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { useHotkeys } from "./hotkeys.ts";
@@ -23,7 +24,7 @@ export function App() {
   useApplyTheme();
   useApplyLanguage();
   useHotkeys();
-  useDiscDrop();
+  useFileDrop();
   const state = useStore(connection.state);
   const everOpen = useStore(connection.everOpen);
   const loaded = useStore(preferencesLoaded);
@@ -41,6 +42,7 @@ export function App() {
     <>
       {state.kind === "lost" && <ConnectionBanner />}
       {own ? <MachineWindow machineId={own} /> : <Workbench />}
+      <DropHint />
       <Dialogs />
       <Toasts />
     </>

@@ -16,7 +16,7 @@ function OpenDialog() {
   const dialog = useDialog();
   switch (dialog?.kind) {
     case "new-machine":
-      return <NewMachineDialog onClose={closeDialog} />;
+      return <NewMachineDialog start={dialog.start} onClose={closeDialog} />;
     case "settings":
       return <SettingsDialog machineId={dialog.machineId} focusField={dialog.field} onClose={closeDialog} />;
     case "clone":

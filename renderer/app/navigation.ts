@@ -1,5 +1,6 @@
 // Where the user is: the selected machine, the pane beside the list or the global tool, and the dialog that is open.
 import { createStore, useStore } from "../api/store.ts";
+import type { NewMachineForm } from "../features/new-machine/schema.ts";
 import { preferences, setPreference, usePreference } from "./preferences.ts";
 
 export const PANES = ["details", "display", "console", "snapshots", "activity", "logs"] as const;
@@ -10,7 +11,7 @@ export const TOOLS = ["home", "activity", "media", "network"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export type DialogRequest =
-  | { readonly kind: "new-machine" }
+  | { readonly kind: "new-machine"; readonly start?: Partial<NewMachineForm> }
   | { readonly kind: "settings"; readonly machineId: string; readonly field?: string }
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
   | { readonly kind: "close"; readonly machineId: string }

@@ -26,7 +26,7 @@ export const deConfig: ConfigTexts = {
     ],
     "boot.kernel": [
       "Kernel",
-      "Ein 64-Bit-Linux-Kernel (bzImage), der direkt gestartet wird; ohne einen startet die Maschine von ihren Platten und Medien.",
+      "Ein Linux-Kernel (bzImage), der direkt gestartet wird; ohne einen startet die Maschine von ihren Platten und Medien.",
     ],
     "boot.initrd": ["Initiale RAM-Disk", "Wird neben den Kernel geladen; kann wegbleiben."],
     "boot.commandLine": ["Befehlszeile", "Parameter für den Kernel, etwa root=/dev/vda console=ttyS0."],
@@ -49,6 +49,10 @@ export const deConfig: ConfigTexts = {
     "display.videoMemoryMiB": [
       "Grafikspeicher",
       "4, 8, 16, 32 oder 64 MiB; 16 MiB genügen für 2560x1600 in voller Farbe.",
+    ],
+    "sound.adapter": [
+      "Klang",
+      "hda ist der Klang von PCs seit 2005, für den Systeme einen Treiber haben. Er erklingt, wo der Bildschirm der Maschine gezeigt wird.",
     ],
     disks: [
       "Platten",
@@ -106,5 +110,20 @@ export const deConfig: ConfigTexts = {
       /^small letters, digits and dashes, starting with a letter$/,
       "Kleinbuchstaben, Ziffern und Striche, am Anfang ein Buchstabe",
     ],
+    [
+      /^small letters, digits, dashes and underscores, starting with a letter$/,
+      "Kleinbuchstaben, Ziffern, Striche und Unterstriche, am Anfang ein Buchstabe",
+    ],
+    [/^another name than root$/, "ein anderer Name als root"],
+    [/^no colons or control characters$/, "keine Doppelpunkte und Steuerzeichen"],
+    [/^no control characters$/, "keine Steuerzeichen"],
+    [/^a password is needed$/, "ein Kennwort ist nötig"],
+    [
+      /^letters, digits and dashes, not at the ends, at most (\d+)$/,
+      "Buchstaben, Ziffern und Striche, diese nicht am Rand, höchstens $1",
+    ],
+    [/^such as (.+)$/, "etwa $1"],
+    [/^a time zone such as (.+)$/, "eine Zeitzone wie $1"],
+    [/^two or three small letters, such as (.+)$/, "zwei oder drei Kleinbuchstaben, etwa $1"],
   ],
 };

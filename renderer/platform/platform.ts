@@ -28,7 +28,7 @@ export class AccessDenied extends Error {
   override readonly name = "AccessDenied";
 }
 
-export type DataChannelName = "rfb" | "console/0" | "console/1";
+export type DataChannelName = "rfb" | "console/0" | "console/1" | "sound";
 
 export interface Platform {
   readonly kind: "electron" | "browser";

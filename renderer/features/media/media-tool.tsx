@@ -11,6 +11,7 @@ import { keys } from "../../api/keys.ts";
 import { openDialog, selectMachine } from "../../app/navigation.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { Meter } from "../../ui/meter.tsx";
+import { Downloads } from "./downloads.tsx";
 import "./media.css";
 
 const REFRESH_MS = 10_000;
@@ -129,6 +130,7 @@ export default function MediaTool() {
           ))}
         </tbody>
       </table>
+      <Downloads filter={text} />
       {disks && shown.length === 0 && <p className="muted">{t(text ? "media.noMatch" : "media.empty")}</p>}
     </div>
   );

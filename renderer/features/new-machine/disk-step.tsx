@@ -13,25 +13,29 @@ export function DiskStep() {
   const { t } = useTranslation();
   const host = useHost();
   const { control } = useFormContext<NewMachineForm>();
-  const [kind, source] = useWatch({ control, name: ["diskKind", "source"] });
+  const [kind, source, releaseKind] = useWatch({ control, name: ["diskKind", "source", "releaseKind"] });
+  const isReady = source === "download" && releaseKind === "disk";
   // Its image was asked for where it was chosen to boot from.
   if (source === "disk") return <p className="muted">{t("create.diskChosen")}</p>;
   return (
     <>
-      <FormField
-        name="diskKind"
-        label={t("create.disk")}
-        render={(_, field) => (
-          <SegmentedControl
-            aria-label={t("create.disk")}
-            size="small"
-            options={DISK_KINDS.map((value) => ({ value, label: t(`create.diskKinds.${value}`) }))}
-            value={field.value}
-            onValueChange={field.onChange}
-          />
-        )}
-      />
-      {kind === "create" && (
+      {isReady && <p className="muted">{t("create.readyDisk")}</p>}
+      {!isReady && (
+        <FormField
+          name="diskKind"
+          label={t("create.disk")}
+          render={(_, field) => (
+            <SegmentedControl
+              aria-label={t("create.disk")}
+              size="small"
+              options={DISK_KINDS.map((value) => ({ value, label: t(`create.diskKinds.${value}`) }))}
+              value={field.value}
+              onValueChange={field.onChange}
+            />
+          )}
+        />
+      )}
+      {(kind === "create" || isReady) && (
         <FormField
           name="diskSizeMiB"
           label={t("create.diskSize")}
@@ -39,7 +43,7 @@ export function DiskStep() {
           render={(props, field) => <SizeField control={props} valueMiB={field.value} onChange={field.onChange} />}
         />
       )}
-      {kind === "existing" && (
+      {kind === "existing" && !isReady && (
         <FormField
           name="diskFile"
           label={t("create.diskFile")}

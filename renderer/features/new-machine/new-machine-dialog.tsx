@@ -8,7 +8,8 @@ import { FailureText } from "../notifications/failure-text.tsx";
 import { DiskStep } from "./disk-step.tsx";
 import { HardwareStep } from "./hardware-step.tsx";
 import { PlanSentence, Summary } from "./plan.tsx";
-import { STEPS, type Step } from "./schema.ts";
+import type { NewMachineForm, Step } from "./schema.ts";
+import { SetupStep } from "./setup-step.tsx";
 import { StarterCard } from "./starter-card.tsx";
 import { SystemStep } from "./system-step.tsx";
 import { useNewMachine } from "./use-new-machine.ts";
@@ -16,16 +17,24 @@ import "./new-machine.css";
 
 const CONTENT: Record<Step, ReactElement> = {
   system: <SystemStep />,
+  setup: <SetupStep />,
   hardware: <HardwareStep />,
   disk: <DiskStep />,
   summary: <Summary />,
 };
 
-function StepList({ current }: { readonly current: Step }) {
+const ON_ONE_PAGE = [
+  <SystemStep key="system" />,
+  <SetupStep key="setup" />,
+  <HardwareStep key="hardware" />,
+  <DiskStep key="disk" />,
+];
+
+function StepList({ current, steps }: { readonly current: Step; readonly steps: readonly Step[] }) {
   const { t } = useTranslation();
   return (
     <ol className="wizard-steps" aria-label={t("create.steps")}>
-      {STEPS.map((step, index) => (
+      {steps.map((step, index) => (
         <li key={step} aria-current={step === current ? "step" : undefined}>
           <span className="wizard-number">{index + 1}</span>
           {t(`create.step.${step}`)}
@@ -35,10 +44,16 @@ function StepList({ current }: { readonly current: Step }) {
   );
 }
 
-export default function NewMachineDialog({ onClose }: { onClose(): void }) {
+interface Props {
+  /** A file that was dropped on the window: what the machine is to boot from. */
+  readonly start?: Partial<NewMachineForm> | undefined;
+  onClose(): void;
+}
+
+export default function NewMachineDialog({ start, onClose }: Props) {
   const { t } = useTranslation();
   const wizard = usePreference("wizard");
-  const { form, failure, step, back, next, submit } = useNewMachine(wizard, onClose);
+  const { form, failure, step, steps, back, next, submit } = useNewMachine(wizard, onClose, start);
   const last = !wizard || step === "summary";
   return (
     <Dialog isOpen title={t("create.title")} onClose={onClose} className="new-machine" canOutsideClickClose={false}>
@@ -46,7 +61,7 @@ export default function NewMachineDialog({ onClose }: { onClose(): void }) {
         <DialogBody useOverflowScrollContainer={false}>
           {(!wizard || step === "system") && <StarterCard onClose={onClose} />}
           <div className="new-machine-mode">
-            {wizard ? <StepList current={step} /> : <h3>{t("create.custom")}</h3>}
+            {wizard ? <StepList current={step} steps={steps} /> : <h3>{t("create.custom")}</h3>}
             <Switch
               label={t("create.onePage")}
               checked={!wizard}
@@ -55,7 +70,7 @@ export default function NewMachineDialog({ onClose }: { onClose(): void }) {
           </div>
           <FormProvider {...form}>
             <div className="form" role="group" aria-label={t(wizard ? `create.step.${step}` : "create.custom")}>
-              {wizard ? CONTENT[step] : [<SystemStep key="s" />, <HardwareStep key="h" />, <DiskStep key="d" />]}
+              {wizard ? CONTENT[step] : ON_ONE_PAGE}
             </div>
             <PlanSentence />
           </FormProvider>

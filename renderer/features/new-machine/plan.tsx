@@ -1,10 +1,11 @@
 // What will happen, in one sentence that follows the form as it is filled in; at the end with everything as a list.
 import { useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
+import { useHost } from "../../app/use-host.ts";
 import { Row } from "../../ui/box.tsx";
-import { formatMiB } from "../../ui/format.ts";
+import { formatBytes, formatMiB } from "../../ui/format.ts";
 import { planOf } from "./plan-text.ts";
-import { DISK_KINDS, type NewMachineForm, SOURCES } from "./schema.ts";
+import { asksNothing, DISK_KINDS, hostNameFor, type NewMachineForm, SOURCES, usesReadyDisk } from "./schema.ts";
 
 function useForm(): NewMachineForm {
   const { control } = useFormContext<NewMachineForm>();
@@ -25,7 +26,9 @@ export function Summary() {
   const form = useForm();
   const source = SOURCES.find((known) => known === form.source) ?? "disc";
   const kind = DISK_KINDS.find((known) => known === form.diskKind) ?? "none";
-  const files = { disc: form.iso, disk: form.diskFile, kernel: form.kernel };
+  const host = useHost();
+  const files = { download: form.releaseFile, disc: form.iso, disk: form.diskFile, kernel: form.kernel };
+  const how = asksNothing(form) && !usesReadyDisk(form) ? "unattended" : usesReadyDisk(form) ? "copy" : form.source;
   return (
     <dl className="new-machine-summary selectable">
       <Row label={t("create.name")}>{form.name}</Row>
@@ -34,9 +37,21 @@ export function Summary() {
       </Row>
       <Row label={t("create.memory")}>{formatMiB(form.memoryMiB)}</Row>
       <Row label={t("create.processors")}>{form.cpuCount}</Row>
+      {asksNothing(form) && (
+        <Row label={t("create.step.setup")}>
+          {form.user}, {form.hostName || hostNameFor(form.name)}, {form.locale}, {form.timeZone}
+        </Row>
+      )}
       <Row label={t("create.disk")}>
-        {kind === "create" ? formatMiB(form.diskSizeMiB) : t(`create.diskKinds.${kind}`)}
+        {kind === "create" || usesReadyDisk(form) ? formatMiB(form.diskSizeMiB) : t(`create.diskKinds.${kind}`)}
       </Row>
+      <Row label={t("create.spaceLabel")}>
+        {t(kind === "create" || usesReadyDisk(form) ? "create.spaceUse" : "create.spaceNone", {
+          most: formatMiB(form.diskSizeMiB || 0),
+          free: formatBytes(host?.freeDiskBytes ?? 0),
+        })}
+      </Row>
+      <Row label={t("create.timeLabel")}>{t(`create.time.${how}`)}</Row>
     </dl>
   );
 }

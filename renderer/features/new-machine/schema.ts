@@ -1,6 +1,8 @@
 // The form of a new machine: what it holds, what makes it valid, and the request it becomes. Wizard and single page share it.
 import { z } from "zod";
+import type { CatalogueView } from "../../../main/contract/catalogue.ts";
 import type { MediumFacts } from "../../../main/contract/schemas.ts";
+import { unattendedSchema } from "../../../main/contract/unattended.ts";
 import {
   CPUS_MAX,
   MEMORY_MAX_MIB,
@@ -9,18 +11,39 @@ import {
 } from "../../../native-core/config/machine-config.ts";
 import { i18n } from "../../i18n/index.ts";
 
-/** What it boots from: a disc, what is on its disk already, or a kernel directly. */
-export const SOURCES = ["disc", "disk", "kernel"] as const;
+/** What it boots from: a system of the catalogue, a disc, what is on its disk already, or a kernel directly. */
+export const SOURCES = ["download", "disc", "disk", "kernel"] as const;
 export const DISK_KINDS = ["create", "existing", "none"] as const;
 
 const DISK_MAX_MIB = 2 * 1024 * 1024;
+
+/** Checked as a whole, and only where they are used. */
+const ANSWER_FIELDS = {
+  user: z.string().trim(),
+  fullName: z.string().trim(),
+  password: z.string(),
+  hostName: z.string().trim(),
+  locale: z.string().trim(),
+  timeZone: z.string().trim(),
+  keyboard: z.string().trim(),
+};
+const ANSWERS = ["user", "fullName", "password", "hostName", "locale", "timeZone", "keyboard"] as const;
 
 export const newMachineSchema = z
   .object({
     name: machineConfigSchema.shape.name,
     osType: machineConfigSchema.shape.osType,
     source: z.enum(SOURCES),
+    /** Of the catalogue, with its file once that is downloaded. */
+    release: z.string(),
+    releaseFile: z.string(),
+    releaseKind: z.enum(["disc", "disk"]),
     iso: z.string().trim(),
+    firmware: machineConfigSchema.shape.boot.shape.firmware,
+    /** How the chosen system takes answers; "" when it does not. */
+    unattendedKind: z.string(),
+    unattended: z.boolean(),
+    ...ANSWER_FIELDS,
     kernel: z.string().trim(),
     initrd: z.string().trim(),
     commandLine: machineConfigSchema.shape.boot.shape.commandLine,
@@ -37,10 +60,17 @@ export const newMachineSchema = z
   .superRefine((form, context) => {
     const refuse = (field: keyof typeof form, message: string) =>
       context.addIssue({ code: "custom", path: [field], message });
+    if (form.source === "download" && !form.release) refuse("release", i18n.t("create.releaseNeeded"));
+    if (form.source === "download" && form.release && !form.releaseFile)
+      refuse("release", i18n.t("create.downloadNeeded"));
     if (form.source === "disc" && !form.iso) refuse("iso", i18n.t("create.isoNeeded"));
     if (form.source === "kernel" && !form.kernel) refuse("kernel", i18n.t("create.kernelNeeded"));
     if (form.source === "disk" && form.diskKind !== "existing") refuse("diskKind", i18n.t("create.diskNeeded"));
     if (form.diskKind === "existing" && !form.diskFile) refuse("diskFile", i18n.t("create.diskFileNeeded"));
+    if (asksNothing(form)) {
+      const { issues = [] } = unattendedSchema.safeParse(answersOf(form)).error ?? {};
+      for (const { path, message } of issues) refuse(path[0] as keyof typeof form, message);
+    }
     const sizeFits = form.diskSizeMiB >= 1 && form.diskSizeMiB <= DISK_MAX_MIB;
     if (form.diskKind === "create" && !sizeFits) refuse("diskSizeMiB", i18n.t("create.diskSizeRange"));
   });
@@ -51,7 +81,20 @@ export const NEW_MACHINE_DEFAULTS: NewMachineForm = {
   name: "",
   osType: "linux",
   source: "disc",
+  release: "",
+  releaseFile: "",
+  releaseKind: "disc",
   iso: "",
+  firmware: "bios",
+  unattendedKind: "",
+  unattended: false,
+  user: "",
+  fullName: "",
+  password: "",
+  hostName: "",
+  locale: "en_US",
+  timeZone: "UTC",
+  keyboard: "us",
   kernel: "",
   initrd: "",
   commandLine: "console=ttyS0 console=tty0 root=/dev/vda",
@@ -63,7 +106,38 @@ export const NEW_MACHINE_DEFAULTS: NewMachineForm = {
   startNow: true,
 };
 
-function disksOf(form: NewMachineForm): ({ sizeMiB: number } | { file: string })[] {
+/** Whether the system of this form is set up without questions. */
+export const asksNothing = (form: NewMachineForm): boolean => form.unattended && canAnswer(form);
+
+/** Whether the chosen system takes answers. */
+export function canAnswer({ source, unattendedKind }: Pick<NewMachineForm, "source" | "unattendedKind">): boolean {
+  return unattendedKind !== "" && (source === "download" || source === "disc");
+}
+
+/** A machine's name as a host name. */
+export function hostNameFor(name: string): string {
+  const letters = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  return letters.slice(0, 63).replaceAll(/^-+|-+$/g, "") || "terrarium";
+}
+
+function answersOf(form: NewMachineForm) {
+  const answers = Object.fromEntries(ANSWERS.map((field) => [field, form[field]]));
+  return { ...answers, hostName: form.hostName || hostNameFor(form.name) };
+}
+
+/** Whether the machine starts with a copy of a disk that is installed already. */
+export const usesReadyDisk = ({ source, releaseKind }: NewMachineForm): boolean =>
+  source === "download" && releaseKind === "disk";
+
+function isoOf(form: NewMachineForm): string | null {
+  if (form.source === "disc") return form.iso;
+  return form.source === "download" && form.releaseKind === "disc" ? form.releaseFile : null;
+}
+
+type RequestedDisk = { sizeMiB: number } | { file: string } | { copyOf: string; sizeMiB: number };
+
+function disksOf(form: NewMachineForm): RequestedDisk[] {
+  if (usesReadyDisk(form)) return [{ copyOf: form.releaseFile, sizeMiB: form.diskSizeMiB }];
   if (form.diskKind === "create") return [{ sizeMiB: form.diskSizeMiB }];
   return form.diskKind === "existing" ? [{ file: form.diskFile }] : [];
 }
@@ -80,20 +154,25 @@ export function createRequest(form: NewMachineForm) {
     kernel: byKernel ? form.kernel : null,
     initrd: (byKernel && form.initrd) || null,
     commandLine: byKernel ? form.commandLine : "",
-    iso: source === "disc" ? form.iso : null,
+    iso: isoOf(form),
     disks: disksOf(form),
+    firmware: form.firmware,
+    unattended: asksNothing(form) ? unattendedSchema.parse(answersOf(form)) : null,
   };
 }
 
 /** What a disc suggests for the fields that the user has not touched. */
 export function suggestionsOf(
-  facts: MediumFacts,
+  facts: Pick<MediumFacts, "name" | "osType" | "memoryMiB" | "diskMiB" | "cpuCount" | "firmware" | "unattended">,
   touched: Readonly<Partial<Record<keyof NewMachineForm, unknown>>>,
 ): Partial<NewMachineForm> {
   const all: Partial<NewMachineForm> = {
     name: facts.name,
     osType: facts.osType,
     memoryMiB: facts.memoryMiB,
+    cpuCount: facts.cpuCount,
+    firmware: facts.firmware,
+    unattendedKind: facts.unattended ?? "",
     ...(facts.diskMiB > 0
       ? { diskKind: "create" as const, diskSizeMiB: facts.diskMiB }
       : { diskKind: "none" as const }),
@@ -111,11 +190,25 @@ export function formFieldOf(hostField: string | undefined, form: NewMachineForm)
 }
 
 /** The steps of the wizard with the fields that must be right to leave them. */
-export const STEPS = ["system", "hardware", "disk", "summary"] as const;
+export const STEPS = ["system", "setup", "hardware", "disk", "summary"] as const;
 export type Step = (typeof STEPS)[number];
 
 export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof NewMachineForm)[]>> = {
-  system: ["name", "osType", "source", "iso", "kernel", "initrd", "commandLine"],
+  system: [
+    "name",
+    "osType",
+    "source",
+    "release",
+    "releaseFile",
+    "releaseKind",
+    "unattendedKind",
+    "iso",
+    "firmware",
+    "kernel",
+    "initrd",
+    "commandLine",
+  ],
+  setup: ["unattended", ...ANSWERS],
   hardware: ["memoryMiB", "cpuCount"],
   disk: ["diskKind", "diskSizeMiB", "diskFile"],
   summary: [],
@@ -123,3 +216,14 @@ export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof NewMachineForm)[
 
 export const stepOf = (field: keyof NewMachineForm): Step =>
   STEPS.find((step) => STEP_FIELDS[step].includes(field)) ?? "summary";
+
+/** What a release of the catalogue suggests for the fields that the user has not touched. */
+export function releaseSuggestions(
+  system: CatalogueView[number],
+  release: CatalogueView[number]["releases"][number],
+  touched: Readonly<Partial<Record<keyof NewMachineForm, unknown>>>,
+): Partial<NewMachineForm> {
+  const { memoryMiB, diskMiB, kind, unattended, downloaded } = release;
+  const facts = { ...system, name: system.name, memoryMiB, diskMiB, unattended };
+  return { ...suggestionsOf(facts, touched), releaseKind: kind, releaseFile: downloaded ?? "" };
+}

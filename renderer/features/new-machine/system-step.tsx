@@ -11,6 +11,7 @@ import { FileField } from "../../forms/file-field.tsx";
 import { choices } from "../../forms/schema-fields.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { Select } from "../../ui/select.tsx";
+import { DownloadField } from "./download-field.tsx";
 import { FormField } from "./form-field.tsx";
 import { type NewMachineForm, SOURCES, suggestionsOf } from "./schema.ts";
 
@@ -108,10 +109,12 @@ export function SystemStep() {
             onValueChange={(value) => {
               field.onChange(value);
               if (value === "disk") setValue("diskKind", "existing");
+              setValue("unattendedKind", "");
             }}
           />
         )}
       />
+      {source === "download" && <DownloadField />}
       {source === "disc" && <DiscField />}
       {source === "kernel" && <KernelFields />}
       {source === "disk" && (

@@ -1,6 +1,6 @@
 // State of the dialog of a new machine: the form, the step of the wizard, and what the host refused.
 import { type FormEvent, useState } from "react";
-import { type FieldErrors, useForm } from "react-hook-form";
+import { type FieldErrors, useForm, useWatch } from "react-hook-form";
 import type { Failure } from "../../../main/contract/schemas.ts";
 import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
@@ -10,6 +10,7 @@ import { adoptMachine } from "../machines/adopt.ts";
 import { runCommand } from "../machines/run-command.ts";
 import { notify } from "../notifications/model.ts";
 import {
+  canAnswer,
   createRequest,
   formFieldOf,
   NEW_MACHINE_DEFAULTS,
@@ -21,16 +22,26 @@ import {
   stepOf,
 } from "./schema.ts";
 
-export function useNewMachine(wizard: boolean, onClose: () => void) {
+/** Locale and time zone of this computer, as an installer wants them. */
+function hereAndNow(): Partial<NewMachineForm> {
+  const { timeZone, locale } = Intl.DateTimeFormat().resolvedOptions();
+  const { language, region } = new Intl.Locale(locale);
+  return { timeZone, ...(region !== undefined && { locale: `${language}_${region}` }) };
+}
+
+export function useNewMachine(wizard: boolean, onClose: () => void, start: Partial<NewMachineForm> = {}) {
   const [failure, setFailure] = useState<Failure | null>(null);
   const [step, setStep] = useState<Step>("system");
   const form = useForm<NewMachineForm>({
-    defaultValues: NEW_MACHINE_DEFAULTS,
+    defaultValues: { ...NEW_MACHINE_DEFAULTS, ...hereAndNow(), ...start },
     resolver: zodResolver(newMachineSchema),
     mode: "onTouched",
   });
 
-  const move = (by: 1 | -1) => setStep(STEPS[STEPS.indexOf(step) + by] ?? step);
+  const [kind, source] = useWatch({ control: form.control, name: ["unattendedKind", "source"] });
+  // Who can't be asked anything is not led past an empty step.
+  const steps = STEPS.filter((each) => each !== "setup" || canAnswer({ source, unattendedKind: kind }));
+  const move = (by: 1 | -1) => setStep(steps[steps.indexOf(step) + by] ?? step);
 
   const next = (event: FormEvent) => {
     event.preventDefault();
@@ -65,6 +76,7 @@ export function useNewMachine(wizard: boolean, onClose: () => void) {
     form,
     failure,
     step,
+    steps,
     back: () => move(-1),
     next,
     submit: (event: FormEvent) => void form.handleSubmit(create, showFirstError)(event),

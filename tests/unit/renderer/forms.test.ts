@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { MediumFacts } from "../../../main/contract/schemas.ts";
 import { SETTINGS_PAGES } from "../../../native-core/config/field.ts";
 import { defaultMachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
+import { dropKind, imageName } from "../../../renderer/features/media/drop-kind.ts";
 import { planOf } from "../../../renderer/features/new-machine/plan-text.ts";
 import {
   createRequest,
@@ -86,6 +87,13 @@ describe("validation with the host's schema", () => {
   });
 });
 
+test("a dropped file is taken for what its name says", () => {
+  expect(["a.ova", "b.OVF", "c.terrarium"].map((name) => dropKind(name, false))).toEqual(Array(3).fill("machine"));
+  expect(dropKind("some folder", true)).toBe("machine");
+  expect([dropKind("old.vmdk", false), dropKind("debian.iso", false)]).toEqual(["disk", "disc"]);
+  expect(imageName("C:\\disks\\old.vhdx")).toBe("old");
+});
+
 describe("the form of a new machine", () => {
   const filled: NewMachineForm = { ...NEW_MACHINE_DEFAULTS, name: "Box", source: "kernel", kernel: "/k" };
   const mistakes = (change: object) =>
@@ -109,11 +117,43 @@ describe("the form of a new machine", () => {
     expect(createRequest({ ...both, source: "disc" })).toMatchObject({ iso: "/d.iso", kernel: null, commandLine: "" });
   });
 
+  test("a system that takes answers is set up with them, and they are checked only where they are used", () => {
+    const disc: NewMachineForm = { ...filled, source: "disc", iso: "/debian.iso", unattendedKind: "preseed" };
+    expect(createRequest(disc).unattended).toBeNull();
+    const asked = { ...disc, unattended: true };
+    expect(mistakes(asked)).toEqual(["user", "password"]);
+    const answered = { ...asked, user: "ada", password: "x" };
+    expect(mistakes(answered)).toBeUndefined();
+    expect(createRequest(answered).unattended).toMatchObject({ user: "ada", hostName: "box", timeZone: "UTC" });
+    expect(createRequest({ ...answered, source: "kernel" }).unattended).toBeNull();
+    expect(planOf(answered)).toContain("It installs itself for ada as box, without asking.");
+  });
+
+  test("a release of the catalogue has to be downloaded, and a ready disk is copied", () => {
+    const chosen: NewMachineForm = { ...filled, source: "download", release: "debian-cloud", releaseKind: "disk" };
+    expect(mistakes({ ...chosen, release: "" })).toEqual(["release"]);
+    expect(mistakes(chosen)).toEqual(["release"]);
+    const there = { ...chosen, releaseFile: "/media/debian.qcow2" };
+    expect(mistakes(there)).toBeUndefined();
+    const disks = [{ copyOf: "/media/debian.qcow2", sizeMiB: 8192 }];
+    expect(createRequest(there)).toMatchObject({ iso: null, disks });
+    expect(createRequest({ ...there, releaseKind: "disc" })).toMatchObject({
+      iso: "/media/debian.qcow2",
+      disks: [{ sizeMiB: 8192 }],
+    });
+  });
+
   test("a disc suggests what the user has not touched", () => {
-    const facts = { name: "Debian", osType: "linux", memoryMiB: 1024, diskMiB: 20480 } as MediumFacts;
+    const facts = {
+      ...{ name: "Debian", osType: "linux", memoryMiB: 1024, diskMiB: 20480 },
+      ...{ cpuCount: 2, firmware: "uefi", unattended: "preseed" },
+    } as MediumFacts;
     expect(suggestionsOf(facts, { name: true })).toEqual({
       osType: "linux",
       memoryMiB: 1024,
+      cpuCount: 2,
+      firmware: "uefi",
+      unattendedKind: "preseed",
       diskKind: "create",
       diskSizeMiB: 20480,
     });

@@ -1,0 +1,120 @@
+// New machines from the catalogue: downloaded from a web server on the loopback, set up without questions, and their files in Media.
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FileServer } from "../support/file-server.ts";
+import { isoImage } from "../support/iso-image.ts";
+import { kernelBytes } from "../support/test-app.ts";
+import { machineRow, waitForState } from "./support/actions.ts";
+import { appUnderTest } from "./support/app-under-test.ts";
+
+const NAME = "debian-13.1.0-amd64-netinst.iso";
+const DISC = Buffer.from(
+  isoImage({
+    label: "Debian 13.1.0 amd64 n",
+    files: new Map<string, Uint8Array>([
+      ["INSTALL.AMD/VMLINUZ", kernelBytes()],
+      ["INSTALL.AMD/INITRD.GZ", Buffer.from("initrd")],
+    ]),
+  }),
+);
+
+let server: FileServer;
+
+/** One system, with the server of this file as its publisher. */
+function catalogue(folder: string) {
+  const release = {
+    ...{ id: "debian-test", name: "Debian 13, network installer", architecture: "x86_64", kind: "disc", folder },
+    ...{ file: "debian-.*\\.iso", checksums: "SHA256SUMS", sizeMiB: 1, unattended: "preseed" },
+  };
+  const system = {
+    ...{ id: "debian", name: "Debian", recognize: "debian", osType: "linux", memoryMiB: 512, diskMiB: 4096 },
+    ...{ cpuCount: 1, firmware: "bios", unattended: "preseed", page: folder, releases: [release] },
+  };
+  return { version: 1, systems: [system] };
+}
+
+beforeAll(async () => {
+  server = await FileServer.listen();
+});
+
+afterAll(async () => {
+  delete process.env["TERRARIUM_CATALOGUE"];
+  await server.close();
+});
+
+const app = appUnderTest({
+  async prepare(home) {
+    const folder = path.join(home, "catalogue");
+    await mkdir(folder);
+    await writeFile(path.join(folder, "systems.json"), JSON.stringify(catalogue(server.url)));
+    process.env["TERRARIUM_CATALOGUE"] = folder;
+  },
+});
+
+const dialog = () => app.page.getByRole("dialog", { name: "New machine" });
+const next = () => dialog().getByRole("button", { name: "Next" }).click();
+
+test("what can't be downloaded says why and what to do instead", async () => {
+  await app.page.getByRole("button", { name: "New", exact: true }).click();
+  await dialog().getByText("A download", { exact: true }).click();
+  await next();
+  await dialog().getByText("Choose a system to download.").waitFor();
+  await dialog().getByRole("combobox", { name: "Download" }).selectOption("Debian 13, network installer");
+  expect(await dialog().getByRole("textbox", { name: "Name" }).inputValue()).toBe("Debian");
+  await next();
+  await dialog().getByText("Download it first.").waitFor();
+  await dialog()
+    .getByRole("button", { name: /^Download \(/ })
+    .click();
+  await dialog()
+    .getByText(/choose the file by hand/)
+    .waitFor();
+});
+
+test("a download is checked, and its machine is set up with the answers that were given", async () => {
+  server.serve(NAME, DISC);
+  server.serve("SHA256SUMS", `${createHash("sha256").update(DISC).digest("hex")}  ${NAME}\n`);
+  await dialog()
+    .getByRole("button", { name: /^Download \(/ })
+    .click();
+  await dialog().getByText("It is on this computer.").waitFor();
+  await next();
+  await dialog().getByText("Set up without questions").click();
+  await next();
+  await dialog().getByText("a password is needed").waitFor();
+  await dialog().getByRole("textbox", { name: "User name" }).fill("ada");
+  await dialog().getByLabel("Password").fill("geheim");
+  await dialog()
+    .getByRole("status")
+    .filter({ hasText: "It installs itself for ada as debian, without asking." })
+    .waitFor();
+  await next();
+  await next();
+  await next();
+  const summary = dialog().getByRole("group", { name: "Summary" });
+  await summary.getByText(/Little at first, at most 4 GiB/).waitFor();
+  await summary.getByText(/the installation runs by itself/).waitFor();
+  await dialog().getByText("Start after creating").click();
+  await dialog().getByRole("button", { name: "Create", exact: true }).last().click();
+  await dialog().waitFor({ state: "detached" });
+  await waitForState(app.page, "Debian", "Powered Off");
+});
+
+test("downloads are listed in Media with who uses them, and deleted there", async () => {
+  const tools = app.page.getByRole("navigation", { name: "Tools" });
+  await tools.getByRole("button", { name: "Media" }).click();
+  const table = app.page.getByRole("table", { name: "Downloads" });
+  const row = table.getByRole("row").filter({ hasText: NAME });
+  await row.filter({ hasText: "Debian" }).waitFor();
+  const remove = row.getByRole("button", { name: `Delete ${NAME}` });
+  expect(await remove.isDisabled()).toBe(true);
+  await machineRow(app.page, "Debian").click();
+  await app.page.keyboard.press("Delete");
+  await machineRow(app.page, "Debian").waitFor({ state: "detached" });
+  await tools.getByRole("button", { name: "Media" }).click();
+  await remove.click();
+  await row.waitFor({ state: "detached" });
+  expect(app.problems).toEqual([]);
+});
