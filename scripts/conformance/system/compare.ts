@@ -1,0 +1,40 @@
+// Compares two outcomes of a case of the system-mode fuzzer, and knows where QEMU's TCG does otherwise than the manual says.
+import { AT, REGION, type SystemCase } from "./layout.ts";
+import type { Outcome } from "./runners.ts";
+
+export interface Comparison {
+  readonly differences: readonly string[];
+  /** A known deviation of TCG that explains all of them. */
+  readonly deviation?: string;
+}
+
+/** TCG sets the accessed flag of page-directory-pointer entries with PAE paging, where there is none (SDM 3A table 4-8). */
+const PDPT_PAGE = `page ${AT.pdpt.toString(16)}`;
+
+const hex = (value: bigint | undefined): string => (value ?? 0n).toString(16);
+
+export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcome): Comparison {
+  if (typeof expected === "string" || typeof actual === "string") {
+    const name = (outcome: Outcome): string =>
+      typeof outcome === "string" ? outcome : `vector ${outcome.fields.get("vector")}`;
+    return name(expected) === name(actual)
+      ? { differences: [] }
+      : { differences: [`end: expected ${name(expected)}, got ${name(actual)}`] };
+  }
+  const differences: string[] = [];
+  for (const [name, want] of expected.fields) {
+    const got = actual.fields.get(name) ?? 0n;
+    if (want === got || (name === PDPT_PAGE && one.mode.includes("PAE"))) continue;
+    differences.push(`${name}: expected ${hex(want)}, got ${hex(got)}`);
+  }
+  if (expected.region && actual.region) {
+    for (let at = 0; at < REGION.bytes && differences.length < 40; at++) {
+      const [want, got] = [expected.region[at], actual.region[at]];
+      if (want !== got)
+        differences.push(
+          `[${(REGION.base + at).toString(16)}]: expected ${hex(BigInt(want ?? 0))}, got ${hex(BigInt(got ?? 0))}`,
+        );
+    }
+  }
+  return { differences };
+}
