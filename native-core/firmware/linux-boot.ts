@@ -1,11 +1,12 @@
-// Direct boot of a 64-bit Linux kernel, without firmware or boot loader (Linux Documentation/arch/x86/boot.rst, "64-bit BOOT PROTOCOL").
+// Direct boot of a Linux kernel, without firmware or boot loader (Linux Documentation/arch/x86/boot.rst, "64-bit BOOT PROTOCOL" and, for
+// kernels of 32 bits, "32-bit BOOT PROTOCOL", which goes without page tables).
 //
 //   0x0000_1000  GDT with __BOOT_CS (0x10) and __BOOT_DS (0x18)
 //   0x0000_2000  boot_params
 //   0x0000_3000  page tables: 4 GiB mapped to themselves by 2 MiB pages (6 pages)
 //   0x0002_0000  command line
 //   0x000F_0000  ACPI tables
-//   preferred address (16 MiB)  kernel, entered at + 0x200
+//   preferred address (16 MiB)  kernel, entered at + 0x200 (32 bits: at its start)
 //   top of RAM   initrd
 import { AppError } from "../common/errors.ts";
 import type { CpuState } from "../cpu/cpu-state.ts";
@@ -41,10 +42,11 @@ const UNKNOWN_LOADER = 0xff;
 
 const CODE_SELECTOR = 0x10;
 const DATA_SELECTOR = 0x18;
-/** Descriptor bits 40..55: present, ring 0, code (execute, read, accessed), long mode; data (read, write, accessed), 4 GiB. */
-const CODE_ATTRIBUTES = 0xaf9b;
+/** Descriptor bits 40..55: present, ring 0, 4 GiB; code (execute, read, accessed) of 64 or 32 bits, data (read, write, accessed). */
+const CODE_ATTRIBUTES = { 64: 0xaf9b, 32: 0xcf9b } as const;
 const DATA_ATTRIBUTES = 0xcf93;
-const CR0_PE_ET_NE_PG = 0x80000031n;
+const CR0_PE_ET_NE = 0x31n;
+const CR0_PG = 0x8000_0000n;
 const CR4_PAE = 0x20n;
 /** IA32_MTRR_DEF_TYPE (SDM 3A 12.11.2.1). */
 const MTRR_ENABLE = 0x800n;
@@ -100,11 +102,16 @@ export class LinuxBoot implements Firmware {
     if (this.#parts.initrd) memory.write(this.#initrdAddress, this.#parts.initrd.bytes);
     memory.write(COMMAND_LINE, this.#commandLine);
     memory.write(BOOT_PARAMS, this.#bootParams(rsdpAddress, hasVga(target)));
-    writePageTables(memory);
-    writeGdt(memory);
+    const code = CODE_ATTRIBUTES[this.#header.is64Bit ? 64 : 32];
+    writeGdt(memory, code);
     // As a BIOS leaves all processors: memory is write-back. With MTRRs off Linux gives up the PAT as well.
     for (const { state } of target.vcpus) state.set(STATE.mtrrDefaultType, MTRR_ENABLE | MTRR_WRITE_BACK);
-    enterLongMode(vcpu.state, this.#header.loadAddress + ENTRY_64);
+    enterKernel(vcpu.state, code);
+    if (this.#header.is64Bit) {
+      writePageTables(memory);
+      enterLongMode(vcpu.state);
+    }
+    vcpu.state.set(STATE.rip, BigInt(this.#header.loadAddress + (this.#header.is64Bit ? ENTRY_64 : 0)));
     vcpu.invalidateAll();
   }
 
@@ -181,33 +188,40 @@ function writePageTables(memory: GuestMemory): void {
   memory.write(PAGE_TABLES, new Uint8Array(tables.buffer));
 }
 
-function writeGdt(memory: GuestMemory): void {
+function writeGdt(memory: GuestMemory, code: number): void {
   const descriptor = (attributes: number) => (BigInt(attributes) << 40n) | 0xffffn;
-  const entries = BigUint64Array.of(0n, 0n, descriptor(CODE_ATTRIBUTES), descriptor(DATA_ATTRIBUTES));
+  const entries = BigUint64Array.of(0n, 0n, descriptor(code), descriptor(DATA_ATTRIBUTES));
   memory.write(GDT, new Uint8Array(entries.buffer));
 }
 
-function enterLongMode(state: CpuState, rip: number): void {
+/** 64-bit mode on top of what `enterKernel` made. */
+function enterLongMode(state: CpuState): void {
+  state.set(STATE.cr0, CR0_PE_ET_NE | CR0_PG);
+  state.set(STATE.cr3, BigInt(PAGE_TABLES));
+  state.set(STATE.cr4, CR4_PAE);
+  state.set(STATE.efer, EFER_LME_LMA);
+  state.set(STATE.codeMode, 8n);
+  state.set(STATE.stackMask, 0xffffffffffffffffn);
+}
+
+/** Registers and flat segments in 32-bit protected mode. */
+function enterKernel(state: CpuState, code: number): void {
   for (let register = 0; register < 16; register++) state.setGeneral(register, 0n);
   const RSP = 4;
   const RSI = 6;
   state.setGeneral(RSP, BigInt(BOOT_PARAMS));
   state.setGeneral(RSI, BigInt(BOOT_PARAMS));
-  state.set(STATE.rip, BigInt(rip));
   state.flags = 2n;
-  state.set(STATE.cr0, CR0_PE_ET_NE_PG);
-  state.set(STATE.cr3, BigInt(PAGE_TABLES));
-  state.set(STATE.cr4, CR4_PAE);
-  state.set(STATE.efer, EFER_LME_LMA);
+  state.set(STATE.cr0, CR0_PE_ET_NE);
   state.set(STATE.gdtBase, BigInt(GDT));
   state.set(STATE.gdtLimit, 4n * 8n - 1n);
-  setSegment(state, "cs", CODE_SELECTOR, CODE_ATTRIBUTES);
+  setSegment(state, "cs", CODE_SELECTOR, code);
   for (const segment of ["ds", "es", "ss", "fs", "gs"] as const) {
     setSegment(state, segment, DATA_SELECTOR, DATA_ATTRIBUTES);
   }
-  state.set(STATE.codeMode, 8n);
+  state.set(STATE.codeMode, 4n);
   state.set(STATE.cpl, 0n);
-  state.set(STATE.stackMask, 0xffffffffffffffffn);
+  state.set(STATE.stackMask, 0xffff_ffffn);
   // As FNINIT and reset of MXCSR leave them.
   state.set(STATE.x87Control, 0x37fn);
   state.set(STATE.x87Status, 0n);

@@ -34,6 +34,8 @@ const SECTOR = 512;
 export interface LinuxHeader {
   /** What `uname -r` will say, for logs. */
   kernelVersion: string;
+  /** Entered in 64-bit mode; else in 32-bit protected mode. */
+  is64Bit: boolean;
   /** The setup header itself, to be copied into boot_params at SETUP.START. */
   setup: Uint8Array;
   /** What is loaded and run. */
@@ -46,7 +48,7 @@ export interface LinuxHeader {
   commandLineMax: number;
 }
 
-/** Throws AppError INVALID_FILE naming `file` when it is no 64-bit Linux kernel that can be booted directly. */
+/** Throws AppError INVALID_FILE naming `file` when it is no Linux kernel that can be booted directly. */
 export function parseLinuxHeader(image: Uint8Array, file: string): LinuxHeader {
   const fail = (message: string, remedy: string): never => {
     throw new AppError("INVALID_FILE", `${file} ${message}`, {
@@ -69,9 +71,6 @@ export function parseLinuxHeader(image: Uint8Array, file: string): LinuxHeader {
       "Use a kernel of version 3.8 or later.",
     );
   }
-  if ((view.getUint16(SETUP.X_LOAD_FLAGS, true) & KERNEL_64) === 0) {
-    fail("is not a 64-bit kernel", "Use an x86-64 (amd64) kernel.");
-  }
   if (((image[SETUP.LOAD_FLAGS] ?? 0) & LOADED_HIGH) === 0) fail("is a zImage", chooseBzImage);
   const sectors = image[SETUP.SETUP_SECTORS] || 4;
   const payloadOffset = (sectors + 1) * SECTOR;
@@ -81,6 +80,7 @@ export function parseLinuxHeader(image: Uint8Array, file: string): LinuxHeader {
   if (preferred === 0n || preferred >= 0x8000_0000n) fail("asks for a load address out of reach", chooseBzImage);
   return {
     kernelVersion: versionString(image, view.getUint16(SETUP.KERNEL_VERSION, true)),
+    is64Bit: (view.getUint16(SETUP.X_LOAD_FLAGS, true) & KERNEL_64) !== 0,
     setup: image.slice(SETUP.START, headerEnd),
     payload: image.subarray(payloadOffset),
     loadAddress: Number(preferred),

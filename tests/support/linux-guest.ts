@@ -20,19 +20,29 @@ const CACHE = fileURLToPath(new URL("../../.cache/packages", import.meta.url));
 /** Modules of a flavour's kernel and what they depend on, in load order. */
 async function kernelModules(flavour: KernelFlavour, names: readonly string[]): Promise<KernelModule[]> {
   if (names.length === 0) return [];
-  const kernel = await dependencyOf(`linux-image-${flavour}`);
-  const folder = join(await unpackedPackage(kernel, CACHE), "lib/modules", kernel.replace("linux-image-", ""));
+  const architecture = architectureOf(flavour);
+  const kernel = await dependencyOf(`linux-image-${flavour}`, architecture);
+  const folder = join(
+    await unpackedPackage(kernel, CACHE, architecture),
+    "lib/modules",
+    kernel.replace("linux-image-", ""),
+  );
   return modulesInLoadOrder(folder, names);
 }
 
-export type KernelFlavour = "cloud-amd64" | "amd64";
+export type KernelFlavour = "cloud-amd64" | "amd64" | "686" | "686-pae";
+
+/** Debian's name of the architecture where it is not the host's. */
+const architectureOf = (flavour: KernelFlavour): string | undefined => (flavour.startsWith("686") ? "i386" : undefined);
 
 /** The kernel image of a flavour. Throws (fails the test) when it can't be fetched: a boot test is never skipped silently. */
 export async function debianKernel(flavour: KernelFlavour): Promise<{ file: string; bytes: Uint8Array }> {
-  const folder = join(await unpackedPackage(await dependencyOf(`linux-image-${flavour}`), CACHE), "boot");
-  const name = (await readdir(folder)).find((entry) => entry.startsWith("vmlinuz-"));
-  if (name === undefined) throw new Error(`no kernel in ${folder}`);
-  return { file: join(folder, name), bytes: new Uint8Array(await readFile(join(folder, name))) };
+  const architecture = architectureOf(flavour);
+  const name = await dependencyOf(`linux-image-${flavour}`, architecture);
+  const folder = join(await unpackedPackage(name, CACHE, architecture), "boot");
+  const image = (await readdir(folder)).find((entry) => entry.startsWith("vmlinuz-"));
+  if (image === undefined) throw new Error(`no kernel in ${folder}`);
+  return { file: join(folder, image), bytes: new Uint8Array(await readFile(join(folder, image))) };
 }
 
 /**
@@ -42,8 +52,9 @@ export async function debianKernel(flavour: KernelFlavour): Promise<{ file: stri
 export async function initramfs(
   script: string,
   modules: readonly KernelModule[] = [],
+  architecture?: string,
 ): Promise<{ file: string; bytes: Uint8Array }> {
-  const busybox = await readFile(join(await unpackedPackage("busybox-static", CACHE), "bin/busybox"));
+  const busybox = await readFile(join(await unpackedPackage("busybox-static", CACHE, architecture), "bin/busybox"));
   const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -68,6 +79,8 @@ export interface GuestOptions {
   flavour: KernelFlavour;
   /** Run by PID 1. */
   script: string;
+  /** Taken in place of one with busybox, `script` and `modules`. */
+  initrd?: { file: string; bytes: Uint8Array };
   /** Kernel modules to load before it. */
   modules?: readonly string[];
   createProcessor: ProcessorFactory;
@@ -92,7 +105,8 @@ export class LinuxGuest {
 
   static async start(options: GuestOptions): Promise<LinuxGuest> {
     const kernel = await debianKernel(options.flavour);
-    const initrd = await initramfs(options.script, await kernelModules(options.flavour, options.modules ?? []));
+    const modules = await kernelModules(options.flavour, options.modules ?? []);
+    const initrd = options.initrd ?? (await initramfs(options.script, modules, architectureOf(options.flavour)));
     const memoryBytes = (options.memoryMib ?? 256) << 20;
     const commandLine = options.commandLine ?? "console=ttyS0 panic=-1";
     const guest = new LinuxGuest((sink) =>

@@ -48,7 +48,7 @@ export async function temporaryFolder(): Promise<string> {
   return mkdtemp(path.join(os.tmpdir(), "terrarium-test-"));
 }
 
-/** A file that passes for a 64-bit bzImage. */
+/** A file that passes for a bzImage. */
 export function kernelBytes(payloadBytes = 64): Buffer {
   const kernel = Buffer.alloc(5 * 512 + payloadBytes);
   kernel.writeUInt8(4, 0x1f1);

@@ -35,7 +35,7 @@ export const registerCreate: RegisterCommand = (program, run) => {
     .option("--starter", "Starter Linux with its own disk")
     .option("--iso <file>", "boot from this disc; settings that are not given are guessed from it")
     .option("--uefi", "start through UEFI instead of a BIOS")
-    .option("--kernel <file>", "64-bit Linux kernel (bzImage)")
+    .option("--kernel <file>", "Linux kernel (bzImage)")
     .option("--initrd <file>", "initial RAM disk")
     .option("--cmdline <text>", "parameters for the kernel")
     .option(

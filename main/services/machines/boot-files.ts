@@ -23,7 +23,7 @@ export async function checkKernel(file: string, field = "boot.kernel"): Promise<
       file,
       field,
       consequence: "Nothing was made or changed.",
-      remedy: "Choose a 64-bit bzImage, such as /boot/vmlinuz of a Linux system.",
+      remedy: "Choose a bzImage, such as /boot/vmlinuz of a Linux system.",
     });
   if (header.length < HEADER_BYTES) throw refuse("it is too short");
   if (header.readUInt16LE(BOOT_FLAG) !== 0xaa55) throw refuse("the boot signature is missing");

@@ -64,6 +64,19 @@ describe("Direct Linux boot", () => {
     expect(memory.bytes[0x1000200]).toBe(0x90);
   });
 
+  it("enters a kernel of 32 bits at its start in flat protected mode without paging", () => {
+    const bytes = kernelImage((view) => view.setUint16(0x236, 0, true));
+    const { state, memory } = boot({ kernel: { file: "vmlinuz", bytes } });
+    expect(state.get(STATE.rip)).toBe(0x1000000n);
+    expect(state.get(STATE.cr0) & 0x80000001n).toBe(1n);
+    expect([state.get(STATE.efer), state.get(STATE.cr4)]).toEqual([0n, 0n]);
+    expect([state.segment("cs", "selector"), state.segment("ds", "selector")]).toEqual([0x10n, 0x18n]);
+    // A default operand size of 32 bits, in the descriptor as in the register.
+    expect(state.segment("cs", "attributes") & 0x6000n).toBe(0x4000n);
+    expect(memory.readU64(Number(state.get(STATE.gdtBase)) + 0x10) >> 40n).toBe(0xcf9bn);
+    expect(memory.readU32(Number(state.general(6)) + 0x202)).toBe(0x53726448);
+  });
+
   it("maps the first 4 GiB to themselves", () => {
     const { state, memory } = boot();
     for (const address of [0n, 0x1000200n, 0xfee00000n, 0xffe00000n]) {
@@ -123,7 +136,6 @@ describe("Direct Linux boot", () => {
     ["something else", new Uint8Array(0x2000), "HdrS"],
     ["a file that is too short", new Uint8Array(100), "too short"],
     ["a truncated kernel", kernelImage((view) => view.setUint8(0x1f1, 40)), "truncated"],
-    ["a 32-bit kernel", kernelImage((view) => view.setUint16(0x236, 0, true)), "not a 64-bit"],
     ["a kernel with an old boot protocol", kernelImage((view) => view.setUint16(0x206, 0x20a, true)), "2.10"],
     ["a zImage", kernelImage((view) => view.setUint8(0x211, 0)), "zImage"],
   ])("refuses %s, naming file and field", (_, bytes, message) => {

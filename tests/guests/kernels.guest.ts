@@ -1,0 +1,11 @@
+// Each of Debian's kernels for this processor, alone and with several vCPUs: minutes, so part of `npm run guests`.
+import { bootsToShell } from "./kernels.ts";
+
+bootsToShell([
+  { flavour: "amd64", vcpuCount: 1, machine: "x86_64" },
+  { flavour: "amd64", vcpuCount: 4, machine: "x86_64" },
+  { flavour: "cloud-amd64", vcpuCount: 1, machine: "x86_64" },
+  { flavour: "cloud-amd64", vcpuCount: 4, machine: "x86_64" },
+  { flavour: "686-pae", vcpuCount: 1, machine: "i686" },
+  { flavour: "686-pae", vcpuCount: 4, machine: "i686" },
+]);
