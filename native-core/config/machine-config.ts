@@ -233,6 +233,19 @@ export const machineConfigSchema = z.strictObject({
       },
     ),
   }),
+  // Machines that were made before there was sound have none.
+  sound: z
+    .strictObject({
+      adapter: field(z.enum(["none", "hda"]).default("none"), {
+        label: "Sound",
+        help: "hda is the sound of PCs since 2005, which systems have a driver for. It plays where the machine's screen is shown.",
+        page: "display",
+        change: "off",
+        control: "select",
+        example: "none",
+      }),
+    })
+    .prefault({}),
   disks: field(
     z
       .array(diskSchema)
@@ -314,6 +327,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
       ...boot,
     },
     display: { adapter: "vga", videoMemoryMiB: 16 },
+    sound: { adapter: "hda" },
     disks: [],
     opticalDrives: [],
     adapters: [],

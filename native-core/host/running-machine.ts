@@ -21,6 +21,7 @@ import { PowerEvents, type PowerHandlers } from "./power-events.ts";
 import { displayServer, socketChannel } from "./rfb-channel.ts";
 import { emptyPicture, Thumbnail, toPng } from "./screenshots.ts";
 import { SerialConsole } from "./serial-console.ts";
+import { SoundChannel } from "./sound-channel.ts";
 import { PageLoader } from "./state/page-loader.ts";
 import { checkShape, inState, type MachineShape, readState } from "./state/state-folder.ts";
 import { StateSaver } from "./state-saver.ts";
@@ -49,6 +50,7 @@ export class RunningMachine {
   readonly #logs: LogFile[] = [];
   readonly #consoles: readonly SerialConsole[];
   readonly #display: RfbServer | undefined;
+  readonly #sound = new SoundChannel();
   #socket: DataSocket | undefined;
   #loader: PageLoader | undefined;
   #firstLoading: NodeJS.Timeout | undefined;
@@ -118,6 +120,7 @@ export class RunningMachine {
       ...(flash && { flash }),
       adapters: this.network.parts,
       video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20, adapter: config.display.adapter },
+      ...(config.sound.adapter !== "none" && { sound: { adapter: config.sound.adapter, sink: this.#sound } }),
       log: (message) => events.warn(message),
     });
     if (!processor) throw new Error("assertion failed: the machine has a processor");
@@ -147,7 +150,8 @@ export class RunningMachine {
 
   /** A client of the data socket. */
   readonly accept = (channel: DataChannel, socket: Duplex, first: Uint8Array): void => {
-    if (channel !== "rfb") {
+    if (channel === "sound") this.#sound.attach(socket);
+    else if (channel !== "rfb") {
       const console = this.#consoles[channel.startsWith("console 1") ? 1 : 0];
       console?.attach(socket, channel.endsWith("tail"), first);
     } else if (this.#display) this.#display.attach(socketChannel(socket, first));
@@ -170,6 +174,7 @@ export class RunningMachine {
     clearImmediate(this.#loading);
     for (const console of this.#consoles) console.close();
     this.#display?.dispose();
+    this.#sound.close();
     const [disks] = await Promise.allSettled([
       this.disks.drain().then(() => this.disks.close()),
       this.#socket?.close(),

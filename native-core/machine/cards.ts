@@ -7,12 +7,14 @@ import type { DisplaySource } from "../devices/display-source.ts";
 import { E1000 } from "../devices/e1000/e1000.ts";
 import { Flash, type FlashContent } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
+import { Hda } from "../devices/hda/hda.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
 import { NvmeController } from "../devices/nvme/nvme-controller.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
 import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
+import type { SoundSink } from "../devices/sound/pcm.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
@@ -34,7 +36,7 @@ export const NVME_SLOT = 7;
 /** Slot of the first virtio disk; the others follow. */
 export const FIRST_DISK_SLOT = 8;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, FIRST_ADAPTER: 16 } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, FIRST_ADAPTER: 16, SOUND: 27 } as const;
 
 interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -78,6 +80,8 @@ export interface CardParts {
   nvme?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number }; adapter?: "vga" | "virtio" };
+  /** A sound adapter, and where it plays. */
+  sound?: { adapter: "hda"; sink: SoundSink };
   /** Ports of a virtio console; the first is a terminal. */
   consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
 }
@@ -121,6 +125,7 @@ export class StandardCards {
             },
           ]
         : []),
+      ...(parts.sound ? [soundCard(parts.sound)] : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...(parts.sata ? [sataCard(parts.sata)] : []),
       ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
@@ -168,6 +173,10 @@ function nvmeCard(disks: readonly DiskPart[]): PciCard {
     slot: NVME_SLOT,
     create: ({ memory, deliver, awaitHost }) => new NvmeController({ memory, disks, deliver, awaitHost }),
   };
+}
+
+function soundCard({ sink }: NonNullable<CardParts["sound"]>): PciCard {
+  return { slot: SLOT.SOUND, create: ({ memory, clock }) => new Hda({ memory, clock, sink }) };
 }
 
 function ideCard(drives: readonly IdePart[]): PciCard {

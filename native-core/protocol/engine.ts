@@ -212,9 +212,10 @@ export type EngineOutbound = z.infer<typeof engineOutboundSchema>;
  *   `rfb\n`            RFB 3.8, server speaks first
  *   `console N\n`      serial port N: the kept scroll-back first, then live bytes; input is typed into the port
  *   `console N tail\n` the same without scroll-back
+ *   `sound\n`          what the machine plays, from now on: packets of rate:u32, bytes:u32 and 16-bit stereo samples, little-endian
  * An unknown line closes the connection.
  */
-export const DATA_CHANNELS = ["rfb", "console 0", "console 1", "console 0 tail", "console 1 tail"] as const;
+export const DATA_CHANNELS = ["rfb", "console 0", "console 1", "console 0 tail", "console 1 tail", "sound"] as const;
 export type DataChannel = (typeof DATA_CHANNELS)[number];
 
 /** Bytes of serial scroll-back kept per port. */

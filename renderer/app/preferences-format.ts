@@ -11,6 +11,9 @@ export interface Preferences {
   /** Code of the Host key (`KeyboardEvent.code`); "" for the platform's usual one. */
   readonly hostKey: string;
   readonly scaleMode: ScaleMode;
+  /** Of machines that play, in percent. */
+  readonly soundVolume: number;
+  readonly soundMuted: boolean;
   readonly consoleFontSize: number;
   /** Times beside the lines of consoles. */
   readonly consoleTimes: boolean;
@@ -42,6 +45,8 @@ const DEFAULTS: Preferences = {
   language: "system",
   hostKey: "",
   scaleMode: "fit",
+  soundVolume: 100,
+  soundMuted: false,
   consoleFontSize: 13,
   consoleTimes: false,
   copyOnSelect: false,

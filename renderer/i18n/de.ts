@@ -24,7 +24,7 @@ export const de = {
     close: "Schließen",
     optional: "freiwillig",
   },
-  tool: { home: "Start", activity: "Aktivität", media: "Medien", network: "Netzwerk" },
+  tool: { home: "Start", activity: "Aktivität", consoles: "Konsolen", media: "Medien", network: "Netzwerk" },
   state: {
     "powered-off": "Ausgeschaltet",
     saved: "Gesichert",
@@ -196,6 +196,9 @@ export const de = {
     label: "Bildschirm von {{name}}",
     toolbar: "Bildschirm",
     mode: "Skalierung",
+    mute: "Stumm schalten",
+    unmute: "Ton einschalten",
+    volume: "Lautstärke",
     modes: { fit: "Einpassen", sharp: "Scharf", actual: "1:1", follow: "Anpassen" },
     modeHelp: {
       fit: "So groß wie die Ansicht",
@@ -723,6 +726,18 @@ export const de = {
       "Lassen Sie ein Medium los, um es in das Laufwerk von {{name}} zu legen, oder ein Plattenabbild oder eine Maschine, um eine neue zu machen.",
     noPath: "Ein Browser verrät nicht, wo eine Datei liegt",
     noPathBody: "Wählen Sie sie mit „Neu“ oder mit der Schaltfläche neben dem Laufwerk.",
+  },
+  consoles: {
+    find: "In allem suchen, was die Maschinen ausgaben",
+    regex: "Regulärer Ausdruck",
+    hint: "Mindestens zwei Zeichen. Durchsucht werden Maschinen, die ihren seriellen Anschluss protokollieren, ob sie laufen oder nicht.",
+    none: "Das hat keine Maschine ausgegeben.",
+    count_one: "{{count}} Zeile",
+    count_other: "{{count}} Zeilen",
+    lines: "Gefundene Zeilen",
+    columns: { machine: "Maschine", time: "Ausgegeben", line: "Zeile", snapshot: "Schnappschuss" },
+    jump: "Schnappschuss {{name}} von {{time}} zeigen",
+    open: "Konsole von {{name}} zeigen",
   },
   media: {
     downloads: "Downloads",

@@ -21,7 +21,7 @@ export const en = {
     close: "Close",
     optional: "optional",
   },
-  tool: { home: "Home", activity: "Activity", media: "Media", network: "Network" },
+  tool: { home: "Home", activity: "Activity", consoles: "Consoles", media: "Media", network: "Network" },
   state: {
     "powered-off": "Powered Off",
     saved: "Saved",
@@ -193,6 +193,9 @@ export const en = {
     label: "Screen of {{name}}",
     toolbar: "Display",
     mode: "Scaling",
+    mute: "Mute",
+    unmute: "Unmute",
+    volume: "Volume",
     modes: { fit: "Fit", sharp: "Sharp", actual: "1:1", follow: "Resize" },
     modeHelp: {
       fit: "As large as the pane",
@@ -709,6 +712,18 @@ export const en = {
     dropRunning: "Drop a disc to put it into the drive of {{name}}, or a disk image or machine to make a new one.",
     noPath: "A browser does not tell where a file is",
     noPathBody: "Choose it with New, or with the button beside the drive.",
+  },
+  consoles: {
+    find: "Find in what all machines printed",
+    regex: "Regular expression",
+    hint: "At least two characters. Machines that keep a log of their serial port are searched, whether they run or not.",
+    none: "No machine printed that.",
+    count_one: "{{count}} line",
+    count_other: "{{count}} lines",
+    lines: "Lines found",
+    columns: { machine: "Machine", time: "Printed", line: "Line", snapshot: "Snapshot" },
+    jump: "Show snapshot {{name}}, taken {{time}}",
+    open: "Show the console of {{name}}",
   },
   media: {
     downloads: "Downloads",

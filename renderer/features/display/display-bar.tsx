@@ -19,6 +19,7 @@ import { setPreference, usePreference } from "../../app/preferences.ts";
 import { DropDown } from "../../ui/drop-down.tsx";
 import { IconButton } from "../../ui/icon-button.tsx";
 import { openMachineWindow } from "../machine-window/open-window.ts";
+import { SoundControl } from "../sound/sound-control.tsx";
 import { SCALE_MODES } from "./host-commands.ts";
 import { COMBINATIONS, sendKeys } from "./keys.ts";
 import { saveScreenshot } from "./screenshot.ts";
@@ -120,6 +121,7 @@ export function DisplayBar(props: Props) {
         active={recording}
         onClick={record}
       />
+      <SoundControl />
       {!detached && (
         <IconButton
           icon={<ApplicationIcon />}

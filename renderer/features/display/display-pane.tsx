@@ -6,6 +6,7 @@ import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { isLive } from "../machines/rules.ts";
 import { useChannels } from "../machines/use-channels.ts";
+import { useSound } from "../sound/use-sound.ts";
 import { DisplayBar, type DisplayPanel } from "./display-bar.tsx";
 import { DisplayStatus } from "./display-status.tsx";
 import { nextScaleMode, runHostCommand } from "./host-commands.ts";
@@ -34,7 +35,9 @@ export default function DisplayPane({ machine, detached = false }: Props) {
   const live = isLive(machine.state);
   const label = t("display.label", { name: machine.name });
   const follow = mode === "follow";
-  const screen = useScreen(target, machine.id, useChannels(machine.state), label, follow);
+  const channels = useChannels(machine.state);
+  const screen = useScreen(target, machine.id, channels, label, follow);
+  useSound(machine.id, channels);
   const pane = useElementSize(stage);
   const [panel, setPanel] = useState<DisplayPanel>(null);
   const hostKey = hostKeyCode(usePreference("hostKey"));
