@@ -79,7 +79,7 @@ async function foreignLists(architecture: string): Promise<string> {
   const folder = foreignFolder(architecture);
   const file = join(folder, "apt.conf");
   const lists = await readdir(join(folder, "lists")).catch(() => []);
-  if (lists.some((name) => name.endsWith("_Packages"))) return file;
+  if (lists.some((name) => name.includes("_Packages"))) return file;
   await refreshForeignLists(architecture);
   return file;
 }
