@@ -1,5 +1,6 @@
 // What a PC's firmware does to the board before it starts an operating system, for machines that boot without one:
 // PCI resources and interrupt lines, interrupt controller wiring, ACPI tables.
+import { HOT_PLUG_SLOTS } from "../devices/acpi/hot-plug.ts";
 import { ISA_BRIDGE_SLOT, PIRQ_COUNT, PIRQ_ROUTE } from "../devices/chipset/chipset.ts";
 import { DELIVERY, LAPIC, LAPIC_BASE, LVT, SVR_ENABLE } from "../devices/lapic/registers.ts";
 import { pirqWire } from "../devices/pci/pci-bus.ts";
@@ -23,6 +24,7 @@ export const DSDT_LAYOUT: DsdtLayout = {
   pirqIsaIrqs: PIRQ_ISA_IRQS,
   firstPirqPin: FIRST_PIRQ_PIN,
   highestSlot: 31,
+  hotPlugSlots: HOT_PLUG_SLOTS,
 };
 
 /** Returns the address of the ACPI root pointer. */

@@ -8,6 +8,7 @@
 //
 // Both paths are live as on real boards; the guest masks the one it does not use.
 import { ACPI_GPE, ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
+import { HOT_PLUG_SLOTS, HotPlug } from "../devices/acpi/hot-plug.ts";
 import { SystemBus } from "../devices/bus.ts";
 import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
 import { A20Gate, type ProcessorPins } from "../devices/chipset/processor-pins.ts";
@@ -102,8 +103,15 @@ export class Board {
   readonly acpi: AcpiPm;
   readonly kvmClock: KvmClock;
   readonly generationId: GenerationId;
+  readonly hotPlug: HotPlug;
   /** In order of restoring: interrupt controllers last, so that what lines did meanwhile does not count. */
   readonly devices: readonly Device[];
+  readonly #services: BoardServices;
+  /** Devices in slots that can be plugged. */
+  readonly #plugged = new Map<number, PciDevice>();
+  readonly #devices: Device[];
+  /** The guest let go of the device of this name, or it was taken out. */
+  onRemoved: ((name: string) => void) | undefined;
 
   constructor(parts: BoardParts) {
     const { bus, clock, inputs, power } = parts.services;
@@ -125,6 +133,7 @@ export class Board {
     this.pic = new Pic(bus, both(lint0, this.ioapic.line(PIC_IOAPIC_PIN)));
     const isaInputs = Array.from({ length: 16 }, (_, irq) => this.#isaInput(irq));
     const services: BoardServices = { ...parts.services, isaLine: (irq) => (isaInputs[irq] as SharedInput).line() };
+    this.#services = services;
     const { isaLine } = services;
 
     const { processors } = parts;
@@ -165,6 +174,11 @@ export class Board {
       id: parts.generationId,
       notify: () => this.acpi.raise(ACPI_GPE.GENERATION_ID),
     });
+    this.hotPlug = new HotPlug({
+      bus,
+      notify: () => this.acpi.raise(ACPI_GPE.PCI_HOT_PLUG),
+      ejected: (slot) => this.#remove(slot),
+    });
     this.ps2 = new Ps2Controller({
       bus,
       keyboardIrq: isaLine(PS2_KEYBOARD_IRQ),
@@ -178,7 +192,7 @@ export class Board {
     ];
     const cards = this.#plugIn(parts.cards, services);
     const isaCards = (parts.isaCards ?? []).map((create) => create(services));
-    this.devices = [
+    this.#devices = [
       chipset,
       this.pci,
       pit,
@@ -186,6 +200,7 @@ export class Board {
       this.kvmClock,
       this.acpi,
       this.generationId,
+      this.hotPlug,
       this.ps2,
       ...this.uarts,
       ...cards,
@@ -194,6 +209,41 @@ export class Board {
       this.ioapic,
       ...this.lapics,
     ];
+    this.devices = this.#devices;
+  }
+
+  /** Plugs a card into its slot, which must be one that can be plugged, and tells the guest. */
+  plug(card: PciCard): void {
+    const [device] = this.#plugIn([card], this.#services);
+    if (!device) return;
+    device.reset();
+    // Before the interrupt controllers, as every card.
+    this.#devices.splice(this.#devices.indexOf(this.pic), 0, device);
+    this.hotPlug.plugged(card.slot ?? 0);
+  }
+
+  /** Asks the guest to let go of a device, or takes it away; `onRemoved` tells when it is gone. False: there is none of that name. */
+  unplug(name: string, force: boolean): boolean {
+    for (const [slot, device] of this.#plugged) {
+      if (device.name !== name) continue;
+      if (force) this.#remove(slot);
+      else this.hotPlug.askToRemove(slot);
+      return true;
+    }
+    return false;
+  }
+
+  #remove(slot: number): void {
+    const device = this.#plugged.get(slot);
+    if (!device) return;
+    this.#plugged.delete(slot);
+    this.hotPlug.removed(slot);
+    // Its registers are gone at once; what it still has under way ends without it.
+    device.reset();
+    this.pci.detach(slot);
+    device.dispose?.();
+    this.#devices.splice(this.#devices.indexOf(device), 1);
+    this.onRemoved?.(device.name);
   }
 
   dispose(): void {
@@ -217,6 +267,7 @@ export class Board {
       }
       const device = card.create(services);
       this.pci.attach(slot, card.functionNumber ?? 0, device.pci);
+      if (slot >= HOT_PLUG_SLOTS[0] && slot <= HOT_PLUG_SLOTS[1]) this.#plugged.set(slot, device);
       return device;
     });
   }

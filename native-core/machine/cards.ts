@@ -1,4 +1,5 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
+import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf } from "../config/slots.ts";
 import { AhciController } from "../devices/ahci/ahci-controller.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
@@ -7,14 +8,12 @@ import type { DisplaySource } from "../devices/display-source.ts";
 import { E1000 } from "../devices/e1000/e1000.ts";
 import { Flash, type FlashContent } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
-import { Hda } from "../devices/hda/hda.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
 import { NvmeController } from "../devices/nvme/nvme-controller.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
 import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
-import type { SoundSink } from "../devices/sound/pcm.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
@@ -33,14 +32,14 @@ import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 export const AHCI_SLOT = 6;
 /** Slot of the controller for NVMe disks. */
 export const NVME_SLOT = 7;
-/** Slot of the first virtio disk; the others follow. */
-export const FIRST_DISK_SLOT = 8;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, FIRST_ADAPTER: 16, SOUND: 27 } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT } as const;
 
-interface DiskPart {
+export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
   id: string;
+  /** Of a virtio disk: its place on the PCI bus, else the place follows from the order. */
+  slot?: number | undefined;
   backend: BlockBackend;
   onError?: (request: string, error: unknown) => void;
 }
@@ -57,6 +56,8 @@ export interface IdePart {
 export interface NetworkPart {
   /** Names the device in saved states: `nic0`. */
   id: string;
+  /** Its place on the PCI bus, else the place follows from the order. */
+  slot?: number | undefined;
   model: "virtio" | "e1000";
   mac: Uint8Array;
   linkUp: boolean;
@@ -80,8 +81,6 @@ export interface CardParts {
   nvme?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number }; adapter?: "vga" | "virtio" };
-  /** A sound adapter, and where it plays. */
-  sound?: { adapter: "hda"; sink: SoundSink };
   /** Ports of a virtio console; the first is a terminal. */
   consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
 }
@@ -125,12 +124,11 @@ export class StandardCards {
             },
           ]
         : []),
-      ...(parts.sound ? [soundCard(parts.sound)] : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...(parts.sata ? [sataCard(parts.sata)] : []),
       ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
-      ...disks.map((disk, index) => virtioCard(FIRST_DISK_SLOT + index, `virtio-blk-${disk.id}`, diskModel(disk))),
-      ...adapters.map((part, index) => adapterCard(SLOT.FIRST_ADAPTER + index, part)),
+      ...disks.map((disk) => diskCard(disk, slotOf(disks, disk, DISK_SLOTS))),
+      ...adapters.map((part) => adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS))),
     ];
   }
 
@@ -148,9 +146,22 @@ export class StandardCards {
   }
 }
 
-function diskModel({ backend, id, onError }: DiskPart) {
-  return ({ deliver }: BoardServices) => new VirtioBlk({ backend, serial: id, deliver, onError });
+function slotOf<T extends { id: string; slot?: number | undefined }>(
+  parts: readonly T[],
+  part: T,
+  range: typeof DISK_SLOTS | typeof ADAPTER_SLOTS,
+): number {
+  return part.slot ?? slotsOf(parts, range).get(part.id) ?? range.first;
 }
+
+/** The virtio disk in `slot`; the name of its device follows from `diskDevice`. */
+export function diskCard({ backend, id, onError }: DiskPart, slot: number): PciCard {
+  return virtioCard(slot, diskDevice(id), ({ deliver }) => new VirtioBlk({ backend, serial: id, deliver, onError }));
+}
+
+export const diskDevice = (id: string): string => `virtio-blk-${id}`;
+export const adapterDevice = ({ id, model }: Pick<NetworkPart, "id" | "model">): string =>
+  `${model === "virtio" ? "virtio-net" : model}-${id}`;
 
 function flashCard(rom: Uint8Array, content: FlashContent): IsaCard {
   const base = 2 ** 32 - rom.length - content.bytes.length;
@@ -175,10 +186,6 @@ function nvmeCard(disks: readonly DiskPart[]): PciCard {
   };
 }
 
-function soundCard({ sink }: NonNullable<CardParts["sound"]>): PciCard {
-  return { slot: SLOT.SOUND, create: ({ memory, clock }) => new Hda({ memory, clock, sink }) };
-}
-
 function ideCard(drives: readonly IdePart[]): PciCard {
   return {
     slot: ISA_BRIDGE_SLOT,
@@ -193,9 +200,9 @@ function ideCard(drives: readonly IdePart[]): PciCard {
   };
 }
 
-function adapterCard(slot: number, part: NetworkPart): PciCard {
+export function adapterCard(part: NetworkPart, slot: number): PciCard {
   if (part.model === "e1000") return { slot, create: (services) => e1000(part, services) };
-  return virtioCard(slot, `virtio-net-${part.id}`, ({ deliver }) => {
+  return virtioCard(slot, adapterDevice(part), ({ deliver }) => {
     const model = new VirtioNet({ ...part, deliver });
     part.attach(model);
     return model;
@@ -203,7 +210,7 @@ function adapterCard(slot: number, part: NetworkPart): PciCard {
 }
 
 function e1000(part: NetworkPart, { deliver, memory }: BoardServices): E1000 {
-  const adapter = new E1000({ ...part, name: `e1000-${part.id}`, memory, deliver });
+  const adapter = new E1000({ ...part, name: adapterDevice(part), memory, deliver });
   part.attach(adapter);
   return adapter;
 }

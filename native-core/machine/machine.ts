@@ -24,7 +24,7 @@ import { MEMORY_MAP } from "../firmware/memory-map.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { Board, type PciCard } from "./board.ts";
 import { Budget } from "./budget.ts";
-import { type CardParts, StandardCards } from "./cards.ts";
+import { adapterCard, type CardParts, type DiskPart, diskCard, type NetworkPart, StandardCards } from "./cards.ts";
 import { MachineClock } from "./clock.ts";
 import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
@@ -245,6 +245,15 @@ export class Machine {
   /** Presses the power button; the guest decides what comes of it. */
   powerButton(): void {
     this.post({ kind: "power-button" });
+  }
+
+  /** Plugs a virtio disk into a machine that is on; its slot is free. */
+  plugDisk(disk: DiskPart, slot: number): void {
+    this.board.plug(diskCard(disk, slot));
+  }
+
+  plugAdapter(adapter: NetworkPart, slot: number): void {
+    this.board.plug(adapterCard(adapter, slot));
   }
 
   /** Runs for about `maxNs` of virtual time, or until the machine halts or wants something of the host. */

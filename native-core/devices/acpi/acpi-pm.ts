@@ -19,7 +19,7 @@ export const ACPI_PM = {
 /** Bytes of the status and enable registers of the general-purpose events together. */
 export const ACPI_GPE_BYTES = 4;
 /** General-purpose events of the board; each has its method in the DSDT. */
-export const ACPI_GPE = { GENERATION_ID: 0 } as const;
+export const ACPI_GPE = { GENERATION_ID: 0, PCI_HOT_PLUG: 1 } as const;
 export const ACPI_SCI_IRQ = 9;
 const ACPI_PM_TIMER_HZ = 3579545n;
 /** SLP_TYP value of \_S5 (soft off) in the DSDT. */

@@ -49,7 +49,7 @@ export class PciBus implements Device<PciBusState> {
     });
   }
 
-  /** Plugs a function in. Called while the machine is built. */
+  /** Plugs a function in. */
   attach(slot: number, functionNumber: number, pciFunction: PciFunction): void {
     const key = slot * 8 + functionNumber;
     assert(
@@ -69,6 +69,14 @@ export class PciBus implements Device<PciBusState> {
         for (const other of this.#functions.values()) if (other !== pciFunction) other.retryMappings();
       },
     });
+  }
+
+  /** Takes out what is in a slot's function 0: its registers answer no more, and its wire is low. */
+  detach(slot: number): void {
+    const key = slot * 8;
+    const { interruptPin = 0 } = this.#functions.get(key) ?? {};
+    this.#functions.delete(key);
+    if (interruptPin !== 0) this.#setWire(pirqWire(slot, interruptPin), key, false);
   }
 
   /** Every function with its place, for the firmware that assigns resources. */

@@ -12,6 +12,11 @@ const OP = {
   DWORD: 0x0c,
   SCOPE: 0x10,
   BUFFER: 0x11,
+  AND: 0x7b,
+  LOCAL0: 0x60,
+  LOCAL1: 0x61,
+  REGION: 0x80,
+  FIELD: 0x81,
   PACKAGE: 0x12,
   METHOD: 0x14,
   EXTENDED: 0x5b,
@@ -98,6 +103,27 @@ export const string = (text: string): Aml => concat(bytes(OP.STRING), ascii(text
 export const notify = (object: Aml, value: number): Aml => concat(bytes(OP.NOTIFY), object, integer(value));
 
 export const ARG0 = bytes(OP.ARG0);
+export const LOCAL0 = bytes(OP.LOCAL0);
+export const LOCAL1 = bytes(OP.LOCAL1);
+/** The result goes nowhere but into the expression. */
+export const and = (a: Aml, b: Aml): Aml => concat(bytes(OP.AND), a, b, bytes(OP.ZERO));
+export const given = (condition: Aml, content: Aml): Aml =>
+  concat(bytes(OP.IF), withLength(concat(condition, content)));
+
+const SYSTEM_IO = 1;
+/** Accessed as double words, without lock, other bits written as zeroes. */
+const FIELD_FLAGS = 0x43;
+
+/** Ports with a 32-bit field for each name. */
+export function portFields(at: string, port: number, names: readonly string[]): Aml {
+  const fields = names.map((field) => concat(path(field), bytes(32)));
+  return concat(
+    bytes(OP.EXTENDED, OP.REGION),
+    concat(path(at), bytes(SYSTEM_IO), integer(port), integer(4 * names.length)),
+    bytes(OP.EXTENDED, OP.FIELD),
+    withLength(concat(path(at), bytes(FIELD_FLAGS), ...fields)),
+  );
+}
 export const store = (source: Aml, target: Aml): Aml => concat(bytes(OP.STORE), source, target);
 export const giveBack = (value: Aml): Aml => concat(bytes(OP.RETURN), value);
 export const when = (condition: Aml, yes: Aml, no: Aml): Aml =>

@@ -1,6 +1,7 @@
 // What the board's DSDT declares (ACPI 6.4, chapters 6 and 9): the PCI root with its windows and interrupt routing, the ISA devices,
 // the soft-off state, and which interrupt controller the guest uses.
 import { ACPI_GPE, ACPI_PM_BYTES, ACPI_PM_PORT, ACPI_SLEEP_TYPE_S5 } from "../../devices/acpi/acpi-pm.ts";
+import { HOT_PLUG_BYTES, HOT_PLUG_PORT } from "../../devices/acpi/hot-plug.ts";
 import { ISA_BRIDGE_SLOT } from "../../devices/chipset/chipset.ts";
 import { GENERATION_ID_BASE } from "../../devices/generation-id/generation-id.ts";
 import { pirqWire } from "../../devices/pci/pci-bus.ts";
@@ -17,6 +18,8 @@ export interface DsdtLayout {
   /** I/O APIC pin of wire 0. */
   firstPirqPin: number;
   highestSlot: number;
+  /** First and last slot that can be plugged while the machine runs. */
+  hotPlugSlots: readonly [number, number];
 }
 
 /** The DSDT's body, without its table header. */
@@ -26,7 +29,11 @@ export function dsdtBody(layout: DsdtLayout): Uint8Array {
     aml.method("\\_PIC", 1, aml.store(aml.ARG0, aml.path("\\PICM"))),
     aml.name("\\_S5", sleepPackage(ACPI_SLEEP_TYPE_S5)),
     aml.scope("\\_SB", pciRoot(layout), generationId()),
-    aml.scope("\\_GPE", aml.method(gpeMethod(ACPI_GPE.GENERATION_ID), 0, aml.notify(aml.path("\\_SB.VGEN"), 0x80))),
+    aml.scope(
+      "\\_GPE",
+      aml.method(gpeMethod(ACPI_GPE.GENERATION_ID), 0, aml.notify(aml.path("\\_SB.VGEN"), 0x80)),
+      aml.method(gpeMethod(ACPI_GPE.PCI_HOT_PLUG), 0, aml.path("\\_SB.PCI0.PCNT")),
+    ),
   );
 }
 
@@ -76,7 +83,40 @@ function pciRoot(layout: DsdtLayout): aml.Aml {
     ),
     aml.method("_PRT", 0, aml.when(aml.path("\\PICM"), aml.giveBack(aml.path("PRTA")), aml.giveBack(aml.path("PRTP")))),
     isaBridge(),
+    ...hotPlugSlots(layout.hotPlugSlots),
   );
+}
+
+/** Values that a slot's device is notified with (5.6.6): look for a device; let it go. */
+const NOTIFY_CHECK = 1;
+const NOTIFY_EJECT = 3;
+
+/** Slots whose devices come and go, and the method that tells which (hot-plug.ts). */
+function hotPlugSlots([first, last]: readonly [number, number]): aml.Aml[] {
+  const slots = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const nameOf = (slot: number): string => `S${slot.toString(16).toUpperCase().padStart(2, "0")}`;
+  const bit = (slot: number): aml.Aml => aml.integer((1 << slot) >>> 0);
+  return [
+    aml.portFields("PCST", HOT_PLUG_PORT, ["PCIU", "PCID", "PCIE"]),
+    ...slots.map((slot) =>
+      aml.device(
+        nameOf(slot),
+        aml.name("_ADR", aml.integer(slot << 16)),
+        aml.name("_SUN", aml.integer(slot)),
+        aml.method("_EJ0", 1, aml.store(bit(slot), aml.path("PCIE"))),
+      ),
+    ),
+    aml.method(
+      "PCNT",
+      0,
+      aml.store(aml.path("PCIU"), aml.LOCAL0),
+      aml.store(aml.path("PCID"), aml.LOCAL1),
+      ...slots.flatMap((slot) => [
+        aml.given(aml.and(aml.LOCAL0, bit(slot)), aml.notify(aml.path(nameOf(slot)), NOTIFY_CHECK)),
+        aml.given(aml.and(aml.LOCAL1, bit(slot)), aml.notify(aml.path(nameOf(slot)), NOTIFY_EJECT)),
+      ]),
+    ),
+  ];
 }
 
 /** _PRT entries (6.2.13): slot and pin to a global system interrupt, hard-wired. */
@@ -107,7 +147,14 @@ function isaBridge(): aml.Aml {
     isaDevice("MOU", "PNP0F13", aml.irq(PS2_MOUSE_IRQ)),
     ...UART_PORTS.map((port, index) => serialPort(index, port, UART_IRQS[index] as number)),
     // What the board itself occupies, so that nobody puts anything there.
-    isaDevice("RES", "PNP0C02", aml.ioPorts(0x92, 1), aml.ioPorts(0x4d0, 2), aml.ioPorts(ACPI_PM_PORT, ACPI_PM_BYTES)),
+    isaDevice(
+      "RES",
+      "PNP0C02",
+      aml.ioPorts(0x92, 1),
+      aml.ioPorts(0x4d0, 2),
+      aml.ioPorts(ACPI_PM_PORT, ACPI_PM_BYTES),
+      aml.ioPorts(HOT_PLUG_PORT, HOT_PLUG_BYTES),
+    ),
   );
 }
 
