@@ -35,7 +35,9 @@ it("Linux shows its console and a program's pixels on a virtio-gpu, and follows 
   // Linux 6.1 forgets writes of exactly one line.
   await command("cat /p /p > /q; dd if=/q of=/dev/fb0 bs=163840 count=1; sleep 0.3");
   const rects = display.render(pixels, false);
-  expect(pixels.subarray(0, 1024 * 40).every((pixel) => pixel === 0xff01_0203)).toBe(true);
+  // The console's cursor may be in it.
+  const painted = pixels.subarray(0, 1024 * 40).filter((pixel) => pixel === 0xff01_0203);
+  expect(painted.length).toBeGreaterThanOrEqual(1024 * 40 - 8 * 16);
   const drawn = rects.reduce((sum, { width, height }) => sum + width * height, 0);
   expect(drawn).toBeLessThan(1024 * 200);
 
