@@ -3,8 +3,11 @@ import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { inflateRaw, zstdDecompress } from "node:zlib";
+import { AppError } from "../common/errors.ts";
 import type { MediaHost } from "../media/chain.ts";
 import type { Decompressors } from "../media/qcow2/decompress.ts";
+import { EncryptedFile } from "./crypt/encrypted-file.ts";
+import { openLuks } from "./crypt/luks.ts";
 import { fileError } from "./file-error.ts";
 import type { LockKind } from "./file-lock.ts";
 import { NodeImageFile } from "./node-image-file.ts";
@@ -33,6 +36,8 @@ export interface MediaHostOptions {
   readonly trustedFolders: readonly string[];
   /** Lock for writable files; `m` while merging layers that others may be reading. */
   readonly writeLock?: LockKind;
+  /** What opens the encrypted image at a canonical path; undefined where that is not known. */
+  readonly secretOf?: (path: string) => string | undefined;
 }
 
 /** As MediaHost, with files of this host. */
@@ -52,7 +57,21 @@ export function nodeMediaHost(options: MediaHostOptions): NodeMediaHost {
       if (isInside(folder, backingPath)) return true;
       return (await trusted).some((root) => isInside(root, folder));
     },
+    async decrypted(path, file, { offset, length }) {
+      const secret = options.secretOf?.(path);
+      if (secret === undefined) throw lockedImage(path);
+      return new EncryptedFile(file, await openLuks(file, offset, length, secret));
+    },
   };
+}
+
+function lockedImage(path: string): AppError {
+  return new AppError("PERMISSION_DENIED", `${path} is encrypted`, {
+    file: path,
+    field: "encryption",
+    consequence: "The image was not opened and nothing was changed.",
+    remedy: "Unlock the machine with its passphrase first.",
+  });
 }
 
 /** `path` without symbolic links. */

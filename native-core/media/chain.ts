@@ -22,6 +22,8 @@ export interface MediaHost {
   resolveBacking(path: string, name: string): Promise<string>;
   /** Whether the image at `path` may name the file at `backingPath`. */
   allowsBacking(path: string, backingPath: string): Promise<boolean>;
+  /** The data of an encrypted image in the clear, its LUKS header being at `place`. Rejects with AppError without the key. */
+  decrypted?(path: string, file: ImageFile, place: { offset: number; length: number }): Promise<ImageFile>;
 }
 
 export interface ImageReference {
@@ -53,7 +55,8 @@ async function openLayer(
       const reference = await backingReference(host, path, header.backing);
       backing = await openLayer(host, reference, [...above, path]);
     }
-    return await Qcow2Image.open(file, header, { decompressors: host.decompressors, backing });
+    const clearFile = header.encryption && (await host.decrypted?.(path, file, header.encryption));
+    return await Qcow2Image.open(file, header, { decompressors: host.decompressors, backing, clearFile });
   } catch (error) {
     await backing?.close().catch(() => undefined);
     await file.close().catch(() => undefined);

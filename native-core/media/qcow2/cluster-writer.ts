@@ -17,6 +17,8 @@ import { settleAll } from "./write-set.ts";
 
 export interface WriterParts {
   readonly file: ImageFile;
+  /** Whether space that was never written reads as zeroes: not where what is read gets decrypted. */
+  readonly sparse: boolean;
   readonly geometry: Geometry;
   readonly map: ClusterMap;
   readonly allocator: ClusterAllocator;
@@ -208,7 +210,7 @@ export class ClusterWriter {
     head: number,
     data: Pieces,
   ): Promise<void> {
-    const { geometry, file, reader } = this.#parts;
+    const { geometry, file, reader, sparse: mayBeSparse } = this.#parts;
     const size = geometry.clusterSize;
     const joined = new Uint8Array((end - first) * size);
     const start = first * size;
@@ -219,7 +221,8 @@ export class ClusterWriter {
     if (tail < readable) old.push(reader.read(start + tail, [joined.subarray(tail, readable)]));
     await settleAll(old);
     // Fresh space reads as zeroes by itself: the file stays sparse.
-    const sparse = place.fresh && isAllZero(joined.subarray(0, head)) && isAllZero(joined.subarray(tail));
+    const sparse =
+      mayBeSparse && place.fresh && isAllZero(joined.subarray(0, head)) && isAllZero(joined.subarray(tail));
     if (sparse) return writePieces(file, place.offset + head, data);
     gather(data, joined, head);
     return file.write(place.offset, joined);

@@ -1,7 +1,15 @@
 // Making and changing qcow2 headers. A change that must not tear is one write inside the first sector.
 import type { ImageFile } from "../image-file.ts";
 import { invalidImage } from "../media-error.ts";
-import { BACKING_NAME_MAX, EXTENSION, HEADER_V3_LENGTH, parseHeader, QCOW2_MAGIC, type Qcow2Header } from "./header.ts";
+import {
+  BACKING_NAME_MAX,
+  ENCRYPTION_LUKS,
+  EXTENSION,
+  HEADER_V3_LENGTH,
+  parseHeader,
+  QCOW2_MAGIC,
+  type Qcow2Header,
+} from "./header.ts";
 
 export interface BackingReference {
   readonly name: string;
@@ -16,6 +24,8 @@ export interface HeaderFields {
   readonly l1Offset: number;
   readonly refcountTableOffset: number;
   readonly refcountTableClusters: number;
+  /** Of an encrypted image, where its LUKS header is. */
+  readonly encryption?: { readonly offset: number; readonly length: number } | undefined;
 }
 
 /** Room for names, far from the first sector, so that a new name never overwrites the one in use. */
@@ -46,7 +56,14 @@ export function encodeHeader(
   view.setUint32(56, fields.refcountTableClusters);
   view.setUint32(96, 4);
   view.setUint32(100, HEADER_V3_LENGTH);
-  writeBacking(view, HEADER_V3_LENGTH, backing);
+  const at = writeBacking(view, HEADER_V3_LENGTH, backing);
+  if (fields.encryption) {
+    view.setUint32(32, ENCRYPTION_LUKS);
+    view.setUint32(at, EXTENSION.encryption);
+    view.setUint32(at + 4, 16);
+    view.setBigUint64(at + 8, BigInt(fields.encryption.offset));
+    view.setBigUint64(at + 16, BigInt(fields.encryption.length));
+  }
   return bytes;
 }
 

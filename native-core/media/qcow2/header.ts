@@ -18,7 +18,15 @@ const L1_MAX_BYTES = 32 << 20;
 export const REFCOUNT_TABLE_MAX_BYTES = 8 << 20;
 
 export const INCOMPATIBLE = { dirty: 1n, corrupt: 2n, externalData: 4n, compressionType: 8n, extendedL2: 16n } as const;
-export const EXTENSION = { end: 0, backingFormat: 0xe2792aca, externalDataName: 0x44415441 } as const;
+export const EXTENSION = {
+  end: 0,
+  backingFormat: 0xe2792aca,
+  externalDataName: 0x44415441,
+  /** Where the LUKS header is: u64 offset, u64 length. */
+  encryption: 0x0537be77,
+} as const;
+/** Encryption methods: none, AES-CBC of old (not supported), LUKS. */
+export const ENCRYPTION_LUKS = 2;
 
 interface HeaderExtension {
   readonly type: number;
@@ -42,6 +50,8 @@ export interface Qcow2Header {
   readonly headerLength: number;
   readonly compression: "deflate" | "zstd";
   readonly extensions: readonly HeaderExtension[];
+  /** Where the LUKS header of an encrypted image is. */
+  readonly encryption: { readonly offset: number; readonly length: number } | undefined;
   readonly backing:
     | { readonly name: string; readonly format: string | undefined; readonly nameOffset: number }
     | undefined;
@@ -76,8 +86,14 @@ export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): 
     throw invalidImage(file, "cluster bits", `is ${clusterBits}, not ${CLUSTER_BITS_MIN} to ${CLUSTER_BITS_MAX}`);
   }
   const clusterSize = 2 ** clusterBits;
-  if (view.getUint32(32) !== 0) {
-    throw unsupportedImage(file, "encryption", "it is encrypted", "Decrypt it with `qemu-img convert` first.");
+  const method = view.getUint32(32);
+  if (method !== 0 && method !== ENCRYPTION_LUKS) {
+    throw unsupportedImage(
+      file,
+      "encryption",
+      `it is encrypted by method ${method}`,
+      "Decrypt it with `qemu-img convert` first.",
+    );
   }
   const sizeBytes = u64(24, "disk size");
   if (sizeBytes % 512 !== 0) throw invalidImage(file, "disk size", "is not a whole number of sectors");
@@ -137,6 +153,7 @@ export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): 
     headerLength,
     compression: compressionType === 1 ? "zstd" : "deflate",
     extensions,
+    encryption: method === 0 ? undefined : parseEncryption(file, extensions, clusterSize, fileSize),
     backing: parseBacking(file, view, nameOffset, clusterSize, extensions),
   };
 }
@@ -184,6 +201,20 @@ function parseExtensions(file: string, view: DataView, start: number, end: numbe
     at += 8 + Math.ceil(length / 8) * 8;
   }
   return found;
+}
+
+function parseEncryption(
+  file: string,
+  extensions: readonly HeaderExtension[],
+  clusterSize: number,
+  fileSize: number,
+): { offset: number; length: number } {
+  const data = extensions.find(({ type }) => type === EXTENSION.encryption)?.data;
+  if (data?.length !== 16) throw invalidImage(file, "encryption", "is not described by the header");
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const [offset, length] = [Number(view.getBigUint64(0)), Number(view.getBigUint64(8))];
+  checkTable(file, "encryption header", offset, length, clusterSize, fileSize);
+  return { offset, length };
 }
 
 function parseBacking(

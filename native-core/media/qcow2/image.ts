@@ -27,6 +27,8 @@ export interface Qcow2Options {
   readonly decompressors: Decompressors;
   /** The layer below, already open; undefined where the header names none. It is closed with this image. */
   readonly backing?: DiskImage | undefined;
+  /** Of an encrypted image: the file as its data clusters are read and written, in the clear. */
+  readonly clearFile?: ImageFile | undefined;
 }
 
 /** What only a writable image has. */
@@ -52,6 +54,7 @@ export class Qcow2Image implements DiskImage {
 
   /** Header as `readHeader` gave it. Throws AppError for anything that is not a sound image. */
   static async open(file: ImageFile, header: Qcow2Header, options: Qcow2Options): Promise<Qcow2Image> {
+    if (header.encryption && !options.clearFile) throw invalidImage(file.name, "encryption", "is not open");
     if (header.backing && !options.backing) throw invalidImage(file.name, "backing file", "is not open");
     const fileSize = await file.size();
     const l1 = new EntryTable(new Uint8Array(header.l1Entries * ENTRY_SIZE));
@@ -86,13 +89,18 @@ export class Qcow2Image implements DiskImage {
     const map = new ClusterMap(file, header, l1, allocator, abandon);
     this.#map = map;
     const { compression } = header;
-    const { decompressors, backing } = options;
-    const reader = new ClusterReader({ file, geometry, map, compression, decompressors, backing });
+    const { decompressors, backing, clearFile } = options;
+    const data = clearFile ?? file;
+    const reader = new ClusterReader({ file: data, geometry, map, compression, decompressors, backing });
     this.#reader = reader;
     if (!allocator) return;
     const giveBack = (range: ClusterRange) => this.#reclaim(allocator, [range]);
     const flush = () => this.flush();
-    const writer = new ClusterWriter({ file, geometry, map, allocator, reader, abandon, giveBack, flush });
+    const sparse = clearFile === undefined;
+    const writer = new ClusterWriter({
+      ...{ file: data, sparse, geometry, map, allocator, reader },
+      ...{ abandon, giveBack, flush },
+    });
     this.#writing = { allocator, writer };
   }
 

@@ -5,7 +5,7 @@
 import { AppError } from "../../common/errors.ts";
 import type { ImageFile } from "../image-file.ts";
 import { ENTRY_SIZE } from "./entries.ts";
-import type { Qcow2Header } from "./header.ts";
+import { ENCRYPTION_LUKS, type Qcow2Header } from "./header.ts";
 
 /** On an image that nobody has open. @throws AppError INVALID_ARGUMENT, UNSUPPORTED */
 export async function growQcow2(file: ImageFile, header: Qcow2Header, sizeBytes: number): Promise<void> {
@@ -25,9 +25,10 @@ export async function growQcow2(file: ImageFile, header: Qcow2Header, sizeBytes:
     await file.write(l1Offset + l1Entries * ENTRY_SIZE, new Uint8Array((entries - l1Entries) * ENTRY_SIZE));
     await file.flush();
   }
-  // Bytes 24..39 of the header: disk size, encryption (none), entries of the L1 table.
+  // Bytes 24..39 of the header: disk size, encryption, entries of the L1 table.
   const change = new Uint8Array(16);
   const view = new DataView(change.buffer);
+  if (header.encryption) view.setUint32(8, ENCRYPTION_LUKS);
   view.setBigUint64(0, BigInt(sizeBytes));
   view.setUint32(12, Math.max(entries, l1Entries));
   await file.write(24, change);
