@@ -1,5 +1,5 @@
 // Compares two outcomes of a case of the system-mode fuzzer, and knows where QEMU's TCG does otherwise than the manual says.
-import { AT, REGION, type SystemCase } from "./layout.ts";
+import { AT, type Dump, KIND, REGION, type SystemCase } from "./layout.ts";
 import type { Outcome } from "./runners.ts";
 
 export interface Comparison {
@@ -10,6 +10,17 @@ export interface Comparison {
 
 /** TCG sets the accessed flag of page-directory-pointer entries with PAE paging, where there is none (SDM 3A table 4-8). */
 const PDPT_PAGE = `page ${AT.pdpt.toString(16)}`;
+
+/** In long mode TCG counts gates by twice their number in error codes; they have the vector in bits 15..3 (SDM 3A 6.13). */
+function isDoubledVector(tcg: bigint, core: bigint): boolean {
+  const inTable = 2n;
+  return (core & inTable) !== 0n && tcg === (((core >> 3n) << 4n) | (core & 7n));
+}
+
+/** An instruction that reads and writes its operand asks for both at once; TCG reads first, and says so when that faults. */
+function isReadFirst({ fields }: Dump, tcg: bigint, core: bigint): boolean {
+  return fields.get("vector") === 14n && core === (tcg | 2n);
+}
 
 const hex = (value: bigint | undefined): string => (value ?? 0n).toString(16);
 
@@ -25,6 +36,8 @@ export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcom
   for (const [name, want] of expected.fields) {
     const got = actual.fields.get(name) ?? 0n;
     if (want === got || (name === PDPT_PAGE && one.mode.includes("PAE"))) continue;
+    if (name === "error code" && one.kind === KIND.long && isDoubledVector(want, got)) continue;
+    if (name === "error code" && isReadFirst(expected, want, got)) continue;
     differences.push(`${name}: expected ${hex(want)}, got ${hex(got)}`);
   }
   if (expected.region && actual.region) {

@@ -176,7 +176,7 @@ const DR7_FIXED = 0x400;
 
 function breakpoints(random: Random): number[] {
   if (!random.chance(15)) return [0, 0, 0, 0, DR7_FIXED];
-  const places = [AT.code + 1 + random.below(12), AT.data + random.below(0x1000), AT.userStack - 4, AT.stack - 4];
+  const places = [AT.code + 1 + random.below(12), ...[1, 2, 3].map(() => AT.data + (random.below(0x400) & ~3))];
   let control = DR7_FIXED;
   for (let n = 0; n < 4; n++) {
     if (!random.chance(50)) continue;

@@ -91,11 +91,11 @@ function codeSelector(a: Assembler): number {
   return chosen | (user ? 3 : random.pick([0, 0, 3]));
 }
 
-/** An offset in CS of bytes that are breakpoints. */
-const target = ({ random, bits }: Assembler): number =>
-  random.chance(95)
-    ? (bits === 16 ? 0 : AT.code) + 0x800 + random.below(0x700)
-    : random.pick([0x2800, 0xffff, 0x10_0000]);
+/** An offset in CS of bytes that are breakpoints; now and then beyond the segment's limit, or in an absent page. */
+const target = ({ random, bits, mode }: Assembler): number => {
+  if (bits === 16) return random.chance(95) ? 0x800 + random.below(0x700) : random.pick([0x2800, 0xffff]);
+  return mode === "32-bit" || random.chance(95) ? AT.code + 0x800 + random.below(0x700) : 0x100_0000;
+};
 
 /** MOV r, imm: 32 bits, or 16 in 16-bit code; sign-extended in 64-bit code. */
 function load(a: Assembler, reg: number, value: number | bigint): Bytes {
@@ -343,14 +343,17 @@ const msrWrite: Maker = (a) => {
   const high = random.chance(85) ? (index === 0x277 ? 0x0007_0406 : 0) : random.pick([0x1_0000, 0xffff_8000, 0x8000]);
   return [...load(a, 1, index), ...load(a, 0, value >>> 0), ...load(a, 2, high), 0x0f, 0x30];
 };
-const systemCall: Maker = (a) =>
-  a.random.pick([
+/** Where a processor takes them without PE is not agreed upon. */
+const systemCall: Maker = (a) => {
+  if (a.mode === "real" || a.mode === "virtual-8086") return [0x0f, 0x0b];
+  return a.random.pick([
     [0x0f, 0x05],
     [0x0f, 0x05],
     [0x0f, 0x34],
     [...load(a, 1, target(a)), ...(a.bits === 64 ? [0x48] : []), 0x0f, 0x07],
     [...load(a, 2, target(a)), ...load(a, 1, stackOf(a)), 0x0f, 0x35],
   ]);
+};
 const swapGs: Maker = (a) =>
   a.bits === 64
     ? a.random.pick([
@@ -383,12 +386,12 @@ const tableLoad: Maker = (a) => {
     ...absolute(a, isIdt ? 3 : 2, place),
   ];
 };
-const taskLoad: Maker = (a) => [
-  ...load(a, 0, a.random.chance(50) ? a.random.pick([SELECTOR.ldt, SELECTOR.tss, SELECTOR.otherTss, 0]) : selector(a)),
-  0x0f,
-  0x00,
-  a.random.pick([0xd0, 0xd8]),
-];
+const taskLoad: Maker = (a) => {
+  const isTask = a.random.chance(50);
+  const chosen = a.random.chance(60) ? a.random.pick([SELECTOR.ldt, SELECTOR.tss, SELECTOR.otherTss]) : selector(a);
+  // TCG loads a null selector into TR.
+  return [...load(a, 0, isTask && chosen < 4 ? SELECTOR.otherTss : chosen), 0x0f, 0x00, isTask ? 0xd8 : 0xd0];
+};
 const invalidate: Maker = (a) =>
   a.random.pick([
     [0x0f, 0x01, ...memory(a, 7)],

@@ -72,10 +72,12 @@ ivt:    stosd
         test ax, ax
         jz no_task
         ltr ax
-no_task: mov es, [ES_]
+no_task: cmp dword ptr [KIND], 0
+        je no_segments
+        mov es, [ES_]
         mov fs, [FS_]
         mov gs, [GS_]
-        mov esi, [MSRS]
+no_segments: mov esi, [MSRS]
         mov ebx, [MSR_COUNT]
 msr:    dec ebx
         js modes
@@ -284,6 +286,7 @@ common32: and dword ptr [esp+16], 0xfffeffff # RF, which TCG does not set
         pop dword ptr [OUT_GPRS]
         pop dword ptr [VECTOR]
         pop dword ptr [ERROR]
+        mov dword ptr [esp-4], 0        # compared once, in the dump
         pop dword ptr [OUT_FRAME]
         pop dword ptr [OUT_FRAME+8]
         pop dword ptr [OUT_FRAME+16]
@@ -356,6 +359,7 @@ common64: mov [OUT_GPRS], rax
         and dword ptr [rsp+32], 0xfffeffff
         pop qword ptr [VECTOR]          # its upper half is the error code's lower, written next
         pop qword ptr [ERROR]
+        mov qword ptr [rsp-8], 0
         mov [OUT_GPRS+32], rsp
         pop qword ptr [OUT_FRAME]
         pop qword ptr [OUT_FRAME+8]
