@@ -7,9 +7,12 @@
 // or the dispatcher, for the interpreter knows the words only.
 import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
 import {
+  and32,
   and64,
+  br,
   type Code,
   call,
+  extendU,
   get,
   i32,
   i64,
@@ -21,10 +24,13 @@ import {
   seq,
   set,
   shl64,
+  shrU64,
+  test32,
   test64,
   when,
   wrap,
 } from "../../wasm/code.ts";
+import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
@@ -53,34 +59,133 @@ function known(form: number): Known {
   return { operation: OPERATIONS[(form - 1) >> 2] as FlagOperation, size: SIZES[(form - 1) & 3] as Size };
 }
 
-/** Where the operands are: a, b (the old CF for inc and dec), result. Zero-extended. */
+/** Where the operands are: a, b (the old CF for inc and dec), result, zero-extended; overrides: bits 0, 1, 2 are CF, OF, PF. */
 export interface FlagLocals {
   readonly a: Local;
   readonly b: Local;
   readonly result: Local;
+  readonly overrides: Local;
 }
 
-/** Defines (): writes what the cells say into the state's three flag words. */
-export function defineSettleFlags(module: ModuleWriter): FunctionReference {
+/** Flags that an instruction has changed alone, added to the form: they are in `overrides`, whatever the form says. */
+export const OVERRIDE = { CF: 64, OF: 128, PF: 256 } as const;
+export type OverridableFlag = keyof typeof OVERRIDE;
+const OVERRIDES = 64 | 128 | 256;
+const POSITION: Record<OverridableFlag, number> = { CF: 0, OF: 1, PF: 2 };
+
+export const isOverridable = (flag: FlagName): flag is OverridableFlag => flag in OVERRIDE;
+
+/** i32 0 or 1: a flag that is overridden. */
+export function overriddenFlag(overrides: Local, flag: OverridableFlag): Code {
+  const position = POSITION[flag];
+  return and32(wrap(position === 0 ? get(overrides) : shrU64(get(overrides), position)), i32(1));
+}
+
+/** Overrides a flag with an i32 of 0 or 1; `others`: some other flag may be overridden too. */
+export function overrideFlag(overrides: Local, flag: OverridableFlag, value: Code, others: boolean): Code {
+  const position = POSITION[flag];
+  const bit = position === 0 ? extendU(value) : shl64(extendU(value), position);
+  return set(overrides, others ? or64(and64(get(overrides), i64(~(1 << position))), bit) : bit);
+}
+
+/** What makes flags wholly or in part words of the state. */
+export interface FlagFunctions {
+  /** (): writes what the cells say into the state's three flag words. */
+  readonly settleFlags: FunctionReference;
+  /** (form: i32, overrides: i64): settles, then overrides flags in the words; of the form, only OVERRIDE counts. */
+  readonly patchFlags: FunctionReference;
+  /** (form: i32, result: i64): settles, then counts as INC or DEC does. */
+  readonly stepFlags: FunctionReference;
+}
+
+export function defineFlagFunctions(module: ModuleWriter): FlagFunctions {
+  const settleFlags = defineSettleFlags(module);
+  return {
+    settleFlags,
+    patchFlags: definePatchFlags(module, settleFlags),
+    stepFlags: defineStepFlags(module, settleFlags),
+  };
+}
+
+function defineSettleFlags(module: ModuleWriter): FunctionReference {
   const reference = module.declare("settleFlags", []);
   const f = module.define(reference);
-  const locals: FlagLocals = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64") };
+  const locals = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64"), overrides: f.local("i64") };
+  const form = f.local("i32");
   const scratch = f.local("i64");
   set(locals.a, readCell64(CELLS.flagA))(f);
   set(locals.b, readCell64(CELLS.flagB))(f);
   set(locals.result, readCell64(CELLS.flagValue))(f);
-  const labels = Array.from({ length: FORMS }, () => f.open("block"));
-  // The innermost block is the last one opened: form FORMS - 1 ends first.
-  readCell(CELLS.flagForm)(f);
+  set(form, readCell(CELLS.flagForm))(f);
   writeCell(CELLS.flagForm, i32(IN_MEMORY))(f);
+  const end = f.open("block");
+  byForm(f, form, (n) => seq(n === IN_MEMORY ? seq() : storeKnownFlags(n, locals, scratch), br(end)));
+  f.close(end);
+  when(test32(get(form), OVERRIDES), [
+    set(locals.overrides, readCell64(CELLS.flagOverrides)),
+    storeOverrides(form, locals.overrides),
+  ])(f);
+  return reference;
+}
+
+function definePatchFlags(module: ModuleWriter, settle: FunctionReference): FunctionReference {
+  const reference = module.declare("patchFlags", ["i32", "i64"]);
+  const f = module.define(reference);
+  const [form, overrides] = f.params as [Local, Local];
+  settleIfKept(settle)(f);
+  storeOverrides(form, overrides)(f);
+  return reference;
+}
+
+function defineStepFlags(module: ModuleWriter, settle: FunctionReference): FunctionReference {
+  const reference = module.declare("stepFlags", ["i32", "i64"]);
+  const f = module.define(reference);
+  const [form, result] = f.params as [Local, Local];
+  const scratch = f.local("i64");
+  const kept = { set: (value: Code) => set(scratch, value), get: get(scratch) };
+  settleIfKept(settle)(f);
+  byForm(f, form, (n) => {
+    if (!isStep(n)) return op("unreachable");
+    const { operation, size } = known(n);
+    return seq(lazy.setFlags(operation, size, steppedFrom(n, get(result)), i64(1), get(result), kept), ret());
+  });
+  return reference;
+}
+
+/** Goes where the number of the form (without overrides) leads; each way has to end in a branch. */
+function byForm(f: FunctionWriter, form: Local, way: (form: number) => Code): void {
+  const labels = Array.from({ length: FORMS }, () => f.open("block"));
+  and32(get(form), i32(OVERRIDE.CF - 1))(f);
+  // The innermost block is the last one opened: form FORMS - 1 ends first.
   f.brTable(labels);
   for (let n = FORMS - 1; n >= 0; n--) {
     f.close(labels[n] as Label);
-    if (n !== IN_MEMORY) storeKnownFlags(n, locals, scratch)(f);
-    ret()(f);
+    way(n)(f);
   }
-  return reference;
 }
+
+function storeOverrides(form: Local, overrides: Local): Code {
+  const none = (): Code => op("unreachable");
+  return seq(
+    ...(Object.keys(OVERRIDE) as OverridableFlag[]).map((flag) =>
+      when(test32(get(form), OVERRIDE[flag]), [lazy.writeFlag(flag, overriddenFlag(overrides, flag), none(), none)]),
+    ),
+  );
+}
+
+/** INC and DEC, of which the result says all but CF. */
+export function isStep(form: number): boolean {
+  return form > 0 && (known(form).operation === "inc" || known(form).operation === "dec");
+}
+
+/** The operand that INC or DEC made `result` from. */
+export function steppedFrom(form: number, result: Code): Code {
+  const { operation, size } = known(form);
+  const operand = op(operation === "inc" ? "i64.sub" : "i64.add", result, i64(1));
+  return size === 8 ? operand : and64(operand, i64((1n << BigInt(size * 8)) - 1n));
+}
+
+export const needsResultOnly = (form: number): boolean => known(form & (OVERRIDE.CF - 1)).operation === "logic";
 
 /** Settles the flags if they are in cells. */
 export const settleIfKept = (settle: FunctionReference): Code => when(readCell(CELLS.flagForm), [call(settle)]);
@@ -88,14 +193,31 @@ export const settleIfKept = (settle: FunctionReference): Code => when(readCell(C
 /** The flag words have been written: what the cells say is void. */
 export const forgetKept: Code = writeCell(CELLS.flagForm, i32(IN_MEMORY));
 
-/** Writes form, operands and result to the cells. `form`: known while code is made, or a local. */
-export function keepFlags(form: number | Local, { a, b, result }: FlagLocals): Code {
-  const isLogic = typeof form === "number" && known(form).operation === "logic";
+/** Writes form (with overrides, and not IN_MEMORY apart from them), operands and result to the cells. */
+export function keepFlags(form: number, { a, b, result, overrides }: FlagLocals): Code {
   return seq(
-    writeCell(CELLS.flagForm, typeof form === "number" ? i32(form) : get(form)),
-    isLogic ? seq() : seq(writeCell64(CELLS.flagA, get(a)), writeCell64(CELLS.flagB, get(b))),
+    writeCell(CELLS.flagForm, i32(form)),
+    needsResultOnly(form) ? seq() : seq(writeCell64(CELLS.flagA, get(a)), writeCell64(CELLS.flagB, get(b))),
     writeCell64(CELLS.flagValue, get(result)),
+    form < OVERRIDE.CF ? seq() : writeCell64(CELLS.flagOverrides, get(overrides)),
   );
+}
+
+/** The same for a form that a local holds, which may be IN_MEMORY. */
+export function keepDynamicFlags(form: Local, { a, b, result, overrides }: FlagLocals, patch: FunctionReference): Code {
+  return when(get(form), [
+    when(
+      and32(get(form), i32(OVERRIDE.CF - 1)),
+      [
+        writeCell(CELLS.flagForm, get(form)),
+        writeCell64(CELLS.flagA, get(a)),
+        writeCell64(CELLS.flagB, get(b)),
+        writeCell64(CELLS.flagValue, get(result)),
+        writeCell64(CELLS.flagOverrides, get(overrides)),
+      ],
+      [call(patch, get(form), get(overrides))],
+    ),
+  ]);
 }
 
 /** Writes what a form known while code is made says into the state. `scratch` is an i64. */
@@ -117,17 +239,23 @@ function signExtended(value: Code, size: Size): Code {
 
 const topBit = (value: Code, size: Size): Code => test64(value, 1n << BigInt(size * 8 - 1));
 
-/** i32 0 or 1; undefined for flags that are easier had from memory. */
-export function knownFlag(form: number, locals: FlagLocals, flag: FlagName): Code | undefined {
+/** Operands and result, as expressions. */
+export interface FlagOperands {
+  readonly a: Code;
+  readonly b: Code;
+  readonly result: Code;
+}
+
+/** i32 0 or 1, without overrides; undefined for flags that are easier had from memory. */
+export function knownFlag(form: number, { a, b, result }: FlagOperands, flag: FlagName): Code | undefined {
   const { operation, size } = known(form);
-  const [a, b, result] = [get(locals.a), get(locals.b), get(locals.result)];
   switch (flag) {
     case "ZF":
       return op("i64.eqz", result);
     case "SF":
       return isNegative(signExtended(result, size));
     case "PF":
-      return op("i32.and", op("i32.xor", op("i32.popcnt", op("i32.and", wrap(result), i32(0xff))), i32(1)), i32(1));
+      return and32(op("i32.xor", op("i32.popcnt", and32(wrap(result), i32(0xff))), i32(1)), i32(1));
     case "CF":
       return carry(operation, size, a, b, result);
     case "OF":
@@ -181,15 +309,32 @@ function overflow(operation: FlagOperation, size: Size, a: Code, b: Code, result
 }
 
 /** i32 0 or 1: a condition on flags of a known form. */
-export function knownCondition(form: number, locals: FlagLocals, code: ConditionCode): Code {
-  const pair = knownPair(form, locals, code >> 1);
+export function knownCondition(form: number, operands: FlagOperands, code: ConditionCode): Code {
+  const pair = knownPair(form, operands, code >> 1);
   return code & 1 ? not32(pair) : pair;
 }
 
-function knownPair(form: number, locals: FlagLocals, pair: number): Code {
+/** i32 0 or 1: a condition by its definition. */
+export function conditionOf(flag: (name: FlagName) => Code, code: ConditionCode): Code {
+  const less = (): Code => op("i32.xor", flag("SF"), flag("OF"));
+  const pairs = [
+    () => flag("OF"),
+    () => flag("CF"),
+    () => flag("ZF"),
+    () => or32(flag("CF"), flag("ZF")),
+    () => flag("SF"),
+    () => flag("PF"),
+    less,
+    () => or32(flag("ZF"), less()),
+  ] as const;
+  const pair = (pairs[code >> 1] as () => Code)();
+  return code & 1 ? not32(pair) : pair;
+}
+
+function knownPair(form: number, operands: FlagOperands, pair: number): Code {
   const { operation, size } = known(form);
-  const [a, b, result] = [get(locals.a), get(locals.b), get(locals.result)];
-  const flag = (name: FlagName): Code => knownFlag(form, locals, name) as Code;
+  const { a, b, result } = operands;
+  const flag = (name: FlagName): Code => knownFlag(form, operands, name) as Code;
   const signed = signExtended(result, size);
   const compares = operation === "sub";
   const tests = operation === "logic";

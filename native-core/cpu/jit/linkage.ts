@@ -5,7 +5,7 @@ import type { FunctionReference, WasmType } from "../../wasm/types.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { importMemories } from "../mmu/imports.ts";
 import type { Routines } from "../routines/routines.ts";
-import { defineSettleFlags } from "./flag-forms.ts";
+import { defineFlagFunctions } from "./flag-forms.ts";
 import { defineFollow } from "./follow.ts";
 import type { JitRuntime } from "./region-writer.ts";
 
@@ -31,6 +31,8 @@ const ARITHMETIC = {
   composeFlags: ["->i64"],
   writeArithmeticFlags: ["i64"],
   settleFlags: [],
+  patchFlags: ["i32", "i64"],
+  stepFlags: ["i32", "i64"],
   follow: ["i32", "i32", "i64", "->i32"],
 } as const;
 
@@ -44,11 +46,11 @@ const exportName = (name: string): string => `jit.${name}`;
 
 /** In the interpreter's module: declares what only regions use, exports all; yields what the dispatcher needs. `area`: the global with the address of the privilege area in use. */
 export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: number): RegionExports {
-  const settleFlags = defineSettleFlags(module);
+  const flags = defineFlagFunctions(module);
   const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
   const functions = {
     ...runtime,
-    settleFlags,
+    ...flags,
     follow: defineFollow(module, table, module.typeIndex(REGION_TYPE), area),
   };
   for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
@@ -57,7 +59,7 @@ export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: n
     module.export(exportName(name), functions[name]);
   for (const name of ROUTINE_NAMES) module.export(exportName(name), runtime.routines[name]);
   module.exportTable(REGION_TABLE, table);
-  return { table, settleFlags };
+  return { table, settleFlags: flags.settleFlags };
 }
 
 function importRoutines(module: ModuleWriter): Routines {

@@ -2,7 +2,7 @@
 import { unreachable } from "../../common/assert.ts";
 import type { Exit, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
 import { isRoutine, type PureOpName } from "../../ir/ops.ts";
-import { add32, and64, type Code, call, choose, copy, fill, i32, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
+import { add32, and64, type Code, choose, copy, fill, i32, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
 import type { Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
@@ -10,11 +10,11 @@ import { readRegister, readSegment, writeRegister } from "../interpreter/lower-r
 import { exceptionPending, raise, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
 import { CELLS, GUEST_MEMORY } from "../mmu/memory-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
-import * as flags from "./flag-forms.ts";
 import type { Address } from "./known-pages.ts";
 import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
 import { type Constant, OperationConstants } from "./operation-constants.ts";
 import { OUTCOME } from "./outcome.ts";
+import { effectOf } from "./region-registers.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
 /**
@@ -30,6 +30,7 @@ export function lowerOperation(region: RegionWriter, operation: CompiledOperatio
 
 /** Beyond that a distance is no longer a small number. */
 const MAX_DELTA = 2 ** 31;
+const ALL_REGISTERS = 0xffff;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
@@ -74,11 +75,12 @@ class OperationLowering {
 
   // --- statements -----------------------------------------------------------------------------------------------------------
 
-  /** What starts over is a loop around all of it. Nothing is known where rounds meet. */
+  /** What starts over is a loop around all of it. Nothing is known where rounds meet, and what a former one has written is dirty. */
   #rounds(body: readonly Statement[]): void {
     const region = this.#region;
     region.pages.forgetAll();
-    region.forgetForm();
+    region.flags.forgetForm();
+    region.dirty |= effectOf(this.#operation).written;
     this.#round = region.f.open("loop");
     this.#branches++;
     this.#body(body);
@@ -93,17 +95,17 @@ class OperationLowering {
     region.retire(1)(region.f);
     region.leaveIfInterrupted(at, retired)(region.f);
     unlikely(readCell(CELLS.codeVoided), [region.resume(at - Number(fields.start), address)])(region.f);
-    region.settleForm()(region.f);
+    region.flags.settleForm()(region.f);
     region.f.br(this.#round as Label);
   }
 
   #loop({ body, again }: Statement & { kind: "loop" }): void {
     const region = this.#region;
     const { f } = region;
-    region.forgetForm();
+    region.flags.forgetForm();
     const label = f.open("loop");
     this.#body(body);
-    region.forgetForm();
+    region.flags.forgetForm();
     this.#value(again);
     f.brIf(label);
     f.close(label);
@@ -152,7 +154,7 @@ class OperationLowering {
 
   #statement(statement: Statement): void {
     const region = this.#region;
-    const { f, runtime } = region;
+    const { f } = region;
     switch (statement.kind) {
       case "define":
         return this.#define(statement.value);
@@ -165,26 +167,10 @@ class OperationLowering {
         return this.#writeRegister(statement);
       case "setFlags":
         return this.#setFlags(statement);
-      case "writeFlag": {
-        // The value first: it may be read from flags in locals.
-        const kept = f.borrow("i32");
-        this.#value(statement.value);
-        f.set(kept);
-        region.settleFlags()(f);
-        flags.writeMemoryFlag(
-          statement.flag,
-          (w) => w.get(kept),
-          call(runtime.composeFlags),
-          (value) => call(runtime.writeArithmeticFlags, value),
-        )(f);
-        return f.release(kept);
-      }
+      case "writeFlag":
+        return region.flags.writeFlag(statement.flag, this.#code(statement.value));
       case "writeArithmeticFlags":
-        this.#value(statement.value);
-        f.call(runtime.writeArithmeticFlags);
-        flags.forgetKept(f);
-        region.flagState = flags.IN_MEMORY;
-        return;
+        return region.flags.writeAll(this.#code(statement.value));
       case "store":
         return this.#store(statement);
       case "hostCopy":
@@ -227,17 +213,17 @@ class OperationLowering {
     const { f } = region;
     this.#value(statement.condition);
     const joins = this.#operation.prepared.flagBranches.has(statement);
-    if (joins) region.forgetForm();
-    const before = region.flagState;
+    if (joins) region.flags.forgetForm();
+    const before = region.flags.knowledge;
     const label = f.open("if", undefined, isRaise(statement.then) ? false : undefined);
     this.#branch(statement.then, joins);
     if (statement.otherwise.length > 0) {
-      region.flagState = before;
+      region.flags.knowledge = before;
       f.otherwise();
       this.#branch(statement.otherwise, joins);
     }
     f.close(label);
-    region.flagState = before;
+    region.flags.knowledge = before;
   }
 
   /** Host addresses known before a branch stay known in it; those found in it are not known behind it. */
@@ -246,7 +232,7 @@ class OperationLowering {
     const before = new Set(this.#hosts.keys());
     this.#body(statements);
     const last = statements.at(-1)?.kind;
-    if (joins && last !== "exit" && last !== "raise") this.#region.settleForm()(this.#region.f);
+    if (joins && last !== "exit" && last !== "raise") this.#region.flags.settleForm()(this.#region.f);
     for (const [id, { local }] of this.#hosts) {
       if (before.has(id)) continue;
       this.#forget(this.#hosts, id, local);
@@ -276,24 +262,7 @@ class OperationLowering {
   }
 
   #setFlags({ operation, size, a, b, result }: Statement & { kind: "setFlags" }): void {
-    const region = this.#region;
-    const { f } = region;
-    // All are evaluated before any is kept: they may read the flags that are there now.
-    if (operation === "logic") {
-      this.#value(result);
-      f.set(region.flags.result);
-    } else {
-      this.#value(a);
-      if (operation === "inc" || operation === "dec") {
-        this.#readFlag("CF");
-        f.emit("i64.extend_i32_u");
-      } else this.#value(b);
-      this.#value(result);
-      f.set(region.flags.result);
-      f.set(region.flags.b);
-      f.set(region.flags.a);
-    }
-    region.flagState = flags.flagForm(operation, size);
+    this.#region.flags.setFlags(operation, size, this.#code(a), this.#code(b), this.#code(result));
   }
 
   /** The value first: if a load for writing is part of it, the host address it found serves the store. */
@@ -353,10 +322,12 @@ class OperationLowering {
     }
     const local = this.#register(register);
     const { pages } = this.#region;
-    this.#region.dirty |= 1 << (register >> 3);
     const address = size === 8 && this.#branches === 0 ? this.#addressOf(value) : undefined;
-    // The value is computed first: it may read the register.
-    const written = (): unknown => pages.setRegister(register >> 3, address);
+    // The value is computed first: it may read the register, and leave.
+    const written = (): void => {
+      this.#region.dirty |= 1 << (register >> 3);
+      pages.setRegister(register >> 3, address);
+    };
     if (size === 8 || size === 16) {
       this.#value(value);
       written();
@@ -450,13 +421,11 @@ class OperationLowering {
         return readSegment(NO_OPERATION, segment, node.part)(f);
       }
       case "readFlag":
-        return this.#readFlag(node.flag);
+        return region.flags.readFlag(node.flag)(f);
       case "condition":
-        if (region.flagState > 0) return flags.knownCondition(region.flagState, region.flags, node.code)(f);
-        region.settleFlags()(f);
-        return flags.memoryCondition(node.code)(f);
+        return region.flags.condition(node.code)(f);
       case "readFlags":
-        region.settleFlags()(f);
+        region.flags.settle()(f);
         return f.call(runtime.composeFlags);
       case "load":
         return this.#load(node.size, node.address, node.forWrite);
@@ -474,17 +443,6 @@ class OperationLowering {
     }
   }
 
-  #readFlag(flag: Parameters<typeof flags.memoryFlag>[0]): void {
-    const region = this.#region;
-    const { f } = region;
-    if (region.flagState > 0) {
-      const code = flags.knownFlag(region.flagState, region.flags, flag);
-      if (code) return code(f);
-    }
-    region.settleFlags()(f);
-    flags.memoryFlag(flag)(f);
-  }
-
   #callHelper(name: string, args: readonly Value[]): void {
     const region = this.#region;
     const { f, runtime } = region;
@@ -495,7 +453,7 @@ class OperationLowering {
     region.spill()(f);
     f.call(helper);
     unlikely(exceptionPending, [region.leaveStored(OUTCOME.fault, region.ripAt(at), retired)])(f);
-    region.reload(f);
+    region.reload(ALL_REGISTERS)(f);
     region.pages.forgetAll();
   }
 

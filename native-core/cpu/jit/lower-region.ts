@@ -11,11 +11,11 @@ import { STATE } from "../../x86/state-layout.ts";
 import { readSlot } from "../mmu/cells.ts";
 import type { CompiledBlock } from "./block-source.ts";
 import { isSamePage, slotOf } from "./discover-region.ts";
-import { DYNAMIC } from "./flag-forms.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { Region, RegionNode } from "./region.ts";
-import { type JitRuntime, type RegionSetting, type RegionUses, RegionWriter } from "./region-writer.ts";
+import { type NodeRegisters, registersOfRegion } from "./region-registers.ts";
+import { type JitRuntime, type RegionSetting, RegionWriter } from "./region-writer.ts";
 
 const NOWHERE: RegionNode["successors"] = new Map();
 
@@ -26,32 +26,36 @@ export function lowerRegion(f: FunctionWriter, runtime: JitRuntime, setting: Reg
 class RegionLowering {
   readonly #writer: RegionWriter;
   readonly #nodes: readonly RegionNode[];
-  /** Registers that may differ from memory at the start of each node, as bits. */
-  readonly #dirty: readonly number[];
+  readonly #registers: readonly NodeRegisters[];
   readonly #loops = new Map<number, Label>();
   readonly #merges = new Map<number, Label>();
 
   constructor(f: FunctionWriter, runtime: JitRuntime, setting: RegionSetting, { nodes }: Region) {
     const entry = nodes[0] as RegionNode;
     this.#nodes = nodes;
-    this.#dirty = dirtyAtStart(nodes);
-    this.#writer = new RegionWriter(f, runtime, setting, usesOf(nodes), entry.block.pageOffset);
+    const registers = registersOfRegion(nodes);
+    this.#registers = registers.nodes;
+    this.#writer = new RegionWriter(f, runtime, setting, registers, entry.block.pageOffset);
   }
 
   run(): void {
-    this.#writer.open();
+    this.#writer.open(this.#liveAt(0));
     this.#tree(0);
     this.#writer.close();
+  }
+
+  #liveAt(node: number): number {
+    return (this.#registers[node] as NodeRegisters).live;
   }
 
   /** A node with all that it dominates. */
   #tree(index: number): void {
     const { f } = this.#writer;
     const node = this.#nodes[index] as RegionNode;
-    if (node.isMerge) this.#writer.flagState = DYNAMIC;
+    if (node.isMerge) this.#writer.flags.areUnknown();
     if (node.isMerge || node.isLoop) this.#writer.pages.forgetAll();
     if (!node.isLoop) return this.#within(node, 0);
-    this.#writer.forgetForm();
+    this.#writer.flags.forgetForm();
     const label = f.open("loop");
     this.#loops.set(index, label);
     this.#within(node, 0);
@@ -73,7 +77,7 @@ class RegionLowering {
   #block(node: RegionNode): void {
     const writer = this.#writer;
     const { block } = node;
-    writer.dirty = this.#dirty[this.#nodes.indexOf(node)] as number;
+    writer.dirty = (this.#registers[this.#nodes.indexOf(node)] as NodeRegisters).dirty;
     for (const operation of block.operations) {
       lowerOperation(writer, operation, (exit, isVoid) => {
         const { prepared, next } = operation;
@@ -106,7 +110,7 @@ class RegionLowering {
           );
         }
         if (back !== undefined) {
-          writer.callFunction(writer.ripAt(target), instructionCount, slot, pageOffset, next);
+          writer.callFunction(writer.ripAt(target), instructionCount, slot, pageOffset, next, this.#liveAt(back));
           return this.#edge(0, back, next);
         }
         const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
@@ -116,7 +120,7 @@ class RegionLowering {
         const target = f.borrow("i64");
         f.set(target);
         if (back !== undefined) {
-          writer.callFunction(get(target), instructionCount, 0, pageOffset, next);
+          writer.callFunction(get(target), instructionCount, 0, pageOffset, next, this.#liveAt(back));
           this.#edge(0, back, next);
         } else if (block.isReturn && !changesSystem) this.#return(node, get(target));
         else writer.leaveUsually(changesSystem ? OUTCOME.indirect : OUTCOME.jump, get(target), instructionCount)(f);
@@ -155,60 +159,13 @@ class RegionLowering {
     if (guard) writer.guard(writer.ripAt(target), guard.slot, guard.blockOffset, node.block.address)(f);
     const label = this.#loops.get(successor) ?? (node.isMerge ? this.#merges.get(successor) : undefined);
     if (label) {
-      writer.settleForm()(f);
+      writer.flags.settleForm()(f);
       f.br(label);
     } else this.#tree(successor);
     writer.knowledge = knowledge;
   }
 }
 
-/** Forward over the region to a fixed point. A call leaves nothing dirty behind. */
-function dirtyAtStart(nodes: readonly RegionNode[]): number[] {
-  const start = nodes.map(() => 0);
-  const written = nodes.map(({ block }) => writtenBy(block));
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const [n, { successors }] of nodes.entries()) {
-      for (const [kind, to] of successors) {
-        const out = kind === "return" ? 0 : (start[n] as number) | (written[n] as number);
-        if (((start[to] as number) | out) === start[to]) continue;
-        start[to] = (start[to] as number) | out;
-        changed = true;
-      }
-    }
-  }
-  return start;
-}
-
-function writtenBy({ operations }: CompiledBlock): number {
-  let bits = 0;
-  for (const { prepared, fields } of operations) {
-    for (const { selector, write } of prepared.registers) {
-      const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
-      if (write && register < 0x80) bits |= 1 << (register >> 3);
-    }
-  }
-  return bits;
-}
-
 function relativeTarget(block: CompiledBlock): number {
   return block.pageOffset + Number(block.operations.at(-1)?.fields.disp);
-}
-
-function usesOf(nodes: readonly RegionNode[]): RegionUses {
-  const used = new Set<number>();
-  const written = new Set<number>();
-  const flagForms = new Set<number>();
-  for (const { block } of nodes) {
-    for (const { prepared, fields } of block.operations) {
-      for (const form of prepared.flagForms) flagForms.add(form);
-      for (const { selector, write } of prepared.registers) {
-        const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
-        if (register >= 0x80) continue;
-        used.add(register >> 3);
-        if (write) written.add(register >> 3);
-      }
-    }
-  }
-  return { used, written, flagForms };
 }

@@ -7,11 +7,12 @@ import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
 import { allStatements, bodiesOf, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
 import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
 import { helpersOf } from "../interpreter/runtime.ts";
-import { flagForm } from "./flag-forms.ts";
 
 export interface RegisterUse {
   readonly selector: RegisterSelector;
-  readonly write: boolean;
+  /** Looked at; or written in part, or only perhaps, so that the rest of it stays. */
+  readonly reads: boolean;
+  readonly writes: boolean;
 }
 
 export interface PreparedForm {
@@ -36,8 +37,6 @@ export interface PreparedForm {
   readonly observesFlags: boolean;
   /** Whether it replaces all six flags whatever its operands are. */
   readonly replacesFlags: boolean;
-  /** Forms that it leaves the flags in (flag-forms.ts). */
-  readonly flagForms: readonly number[];
   /** Helpers it calls, with the number of their operands. */
   readonly helpers: ReadonlyMap<string, number>;
 }
@@ -70,12 +69,9 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     mayVoidCode: statements.some(isStore) || callsForEffect(form, fragment),
     repeats: statements.some(repeats),
     plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),
-    registers: registersOf(statements),
+    registers: registersOf(fragment.body, statements),
     observesFlags: statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
     replacesFlags: fragment.body.some(replacesFlags),
-    flagForms: statements.flatMap((statement) =>
-      statement.kind === "setFlags" ? [flagForm(statement.operation, statement.size)] : [],
-    ),
     helpers: helpersOf(fragment),
     flagBranches: new Set(
       statements.filter((statement) => statement.kind === "if" && bodiesOf(statement).some(touchesFlags)),
@@ -174,18 +170,20 @@ function readsFlags({ node }: Value): boolean {
   return operandsOf(node).some(readsFlags);
 }
 
-function registersOf(statements: readonly Statement[]): RegisterUse[] {
+function registersOf(body: readonly Statement[], statements: readonly Statement[]): RegisterUse[] {
   const uses = new Map<string, RegisterUse>();
-  const note = (selector: RegisterSelector, write: boolean): void => {
-    uses.set(`${JSON.stringify(selector)} ${write}`, { selector, write });
+  const note = (selector: RegisterSelector, reads: boolean, writes: boolean): void => {
+    uses.set(`${JSON.stringify(selector)} ${reads} ${writes}`, { selector, reads, writes });
   };
   const visit = ({ node }: Value): void => {
-    if (node.op === "readRegister" && node.file === "general") note(node.selector, false);
+    if (node.op === "readRegister" && node.file === "general") note(node.selector, true, false);
     for (const operand of operandsOf(node)) visit(operand);
   };
+  const always = new Set(statements.some(repeats) ? [] : body);
   for (const statement of statements) {
     for (const value of valuesOf(statement)) visit(value);
-    if (statement.kind === "writeRegister" && statement.file === "general") note(statement.selector, true);
+    if (statement.kind !== "writeRegister" || statement.file !== "general") continue;
+    note(statement.selector, !always.has(statement) || statement.size < 4, true);
   }
   return [...uses.values()];
 }

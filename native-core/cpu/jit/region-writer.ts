@@ -3,7 +3,7 @@
 //   registers in i64 locals, loaded at entry, stored at the exit and around helpers
 //   base      RIP of offset 0 of the page (regions run wherever their page is mapped)
 //   count     instructions retired up to the current block
-//   a, b, result, form   flags (flag-forms.ts)
+//   flags     region-flags.ts
 //
 // The function returns an outcome of the interpreter's (interpreter/dispatch.ts) with a link slot in the upper bits; RIP is in state.
 import {
@@ -37,27 +37,21 @@ import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block
 import type { Runtime } from "../interpreter/target.ts";
 import { interruptible, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
 import { AREA, CELLS, PAGE_SIZE } from "../mmu/memory-layout.ts";
-import { DYNAMIC, type FlagLocals, IN_MEMORY, keepFlags, settleIfKept } from "./flag-forms.ts";
+import type { FlagFunctions } from "./flag-forms.ts";
 import { KnownPages } from "./known-pages.ts";
 import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
+import { type FlagKnowledge, RegionFlags } from "./region-flags.ts";
+import type { RegionRegisters } from "./region-registers.ts";
 
 /** Nested guest calls; each takes a frame of the host's stack. */
 const MAX_DEPTH = 100;
 /** The table of regions in a module of them. */
 const REGIONS = 0;
 
-export interface JitRuntime extends Runtime {
-  readonly settleFlags: FunctionReference;
+export interface JitRuntime extends Runtime, FlagFunctions {
   readonly follow: FunctionReference;
   /** Index of REGION_TYPE in the module. */
   readonly regionType: number;
-}
-
-/** What a region's code touches: registers by number, forms of flags (flag-forms.ts). */
-export interface RegionUses {
-  readonly flagForms: ReadonlySet<number>;
-  readonly used: ReadonlySet<number>;
-  readonly written: ReadonlySet<number>;
 }
 
 export interface RegionSetting {
@@ -67,7 +61,7 @@ export interface RegionSetting {
 }
 
 export interface Knowledge {
-  readonly flagState: number;
+  readonly flags: FlagKnowledge;
   readonly dirty: number;
   readonly pages: KnownPages["knowledge"];
 }
@@ -83,24 +77,19 @@ export class RegionWriter {
   readonly addressRegister: Local;
   readonly base: Local;
   readonly count: Local;
-  readonly flags: FlagLocals;
+  readonly flags: RegionFlags;
   readonly pages: KnownPages;
-  /** Form of the flags where it is not known while code is made. */
-  readonly form: Local;
-  /** Form of the flags at the place being written, or DYNAMIC. */
-  flagState: number = IN_MEMORY;
   /** Registers (bit n: register n) that may differ from memory at the place being written. */
   dirty = 0;
-  readonly #written: readonly number[];
+  readonly #dirtySets: readonly number[];
   readonly #rip: Local;
   readonly #outcome: Local;
   readonly #entryOffset: number;
-  readonly #flagForms: readonly number[];
   /** Regions that wait for this one. */
   readonly #depth: Local;
   /** The RIP that the innermost of them waits for. */
   readonly #expected: Local;
-  /** Ways out by the form of the flags; DYNAMIC and IN_MEMORY too. */
+  /** Ways out by the registers that they store. */
   readonly #exits = new Map<number, Label>();
   #exitStored: Label | undefined;
 
@@ -108,7 +97,7 @@ export class RegionWriter {
     f: FunctionWriter,
     runtime: JitRuntime,
     { user, shared }: RegionSetting,
-    registers: RegionUses,
+    { used, dirtySets }: RegionRegisters,
     entryOffset: number,
   ) {
     this.f = f;
@@ -117,56 +106,53 @@ export class RegionWriter {
     this.runtime = runtime;
     this.area = user ? AREA.user : AREA.supervisor;
     this.areaOffset = shared ? f.local("i32") : undefined;
-    this.registers = Array.from({ length: 16 }, (_, n) => (registers.used.has(n) ? f.local("i64") : undefined));
-    this.#written = [...registers.written];
+    this.registers = Array.from({ length: 16 }, (_, n) => (used & (1 << n) ? f.local("i64") : undefined));
+    this.#dirtySets = dirtySets;
     this.addressRegister = f.local("i64");
     this.base = f.local("i64");
     this.count = f.local("i64");
     this.pages = new KnownPages(f);
-    this.flags = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64") };
+    this.flags = new RegionFlags(f, runtime);
     this.#rip = f.local("i64");
-    this.form = f.local("i32");
     this.#outcome = f.local("i32");
     this.#entryOffset = entryOffset;
-    this.#flagForms = [...registers.flagForms];
   }
 
   /** What is known statically at the place being written; to be put back before code for another place is written. */
   get knowledge(): Knowledge {
-    return { flagState: this.flagState, dirty: this.dirty, pages: this.pages.knowledge };
+    return { flags: this.flags.knowledge, dirty: this.dirty, pages: this.pages.knowledge };
   }
 
-  set knowledge({ flagState, dirty, pages }: Knowledge) {
-    this.flagState = flagState;
+  set knowledge({ flags, dirty, pages }: Knowledge) {
+    this.flags.knowledge = flags;
     this.dirty = dirty;
     this.pages.restore(pages);
   }
 
   // --- frame ----------------------------------------------------------------------------------------------------------------
 
-  open(): void {
+  /** `live`: registers to be loaded. */
+  open(live: number): void {
     const { f } = this;
-    this.reload(f);
+    this.reload(live)(f);
     if (this.areaOffset) set(this.areaOffset, readCell(CELLS.vcpuOffset))(f);
     set(this.count, readSlot(STATE.instructionCount))(f);
     set(this.base, add64(load("i64.load", i32(0), PSEUDO_REGISTERS.BLOCK_RIP), i64(-this.#entryOffset)))(f);
     this.#exitStored = f.open("block");
-    for (const form of [IN_MEMORY, DYNAMIC, ...this.#flagForms]) this.#exits.set(form, f.open("block"));
+    for (const registers of this.#dirtySets.toReversed()) this.#exits.set(registers, f.open("block"));
   }
 
   close(): void {
     const { f } = this;
     f.emit("unreachable");
-    const settled = this.#exits.get(IN_MEMORY) as Label;
-    for (const form of this.#flagForms.toReversed()) {
-      f.close(this.#exits.get(form) as Label);
-      keepFlags(form, this.flags)(f);
-      f.br(settled);
+    for (const [n, registers] of this.#dirtySets.entries()) {
+      f.close(this.#exits.get(registers) as Label);
+      // The next one that stores nothing else stores the rest.
+      const rest = this.#dirtySets.slice(n + 1).find((other) => (other & ~registers) === 0);
+      this.#storeRegisters(registers & ~(rest ?? 0))(f);
+      if (rest !== undefined) f.br(this.#exits.get(rest) as Label);
     }
-    f.close(this.#exits.get(DYNAMIC) as Label);
-    this.#keepDynamicFlags(f);
-    f.close(settled);
-    this.#storeRegisters(f);
+    this.flags.keepDynamic(f);
     f.close(this.#exitStored as Label);
     writeSlot(STATE.instructionCount, get(this.count))(f);
     writeSlot(STATE.rip, get(this.#rip))(f);
@@ -187,9 +173,16 @@ export class RegionWriter {
       set(this.#rip, rip),
       this.retire(retired),
       set(this.#outcome, i32(outcome | (slot << OUTCOME_BITS))),
-      (w) => w.br(this.#exits.get(this.flagState) as Label),
+      this.#exit,
     );
   }
+
+  readonly #exit: Code = (w) => {
+    this.flags.settleToLeave()(w);
+    const shared = this.#exits.get(this.dirty);
+    if (!shared) this.#storeRegisters(this.dirty)(w);
+    w.br(shared ?? (this.#exits.get(0) as Label));
+  };
 
   /** As leave, in line and with the changed registers only: for the ways that code usually takes. */
   leaveUsually(outcome: number, rip: Code, retired: number): Code {
@@ -219,7 +212,7 @@ export class RegionWriter {
       writeSlot(STATE.rip, rip),
       this.retire(retired),
       this.#storeDirty(),
-      this.flagsToMemory(),
+      this.flags.toMemory(),
       this.storeCount(),
     );
   }
@@ -259,13 +252,20 @@ export class RegionWriter {
 
   /**
    * Calls the guest function at `rip`: that behind a link slot of the block at `blockOffset`, or, with slot 0, wherever it is. What
-   * follows is written for the case that it has returned to `returnOffset`, with all state in memory; else the region ends with the
-   * callee's outcome.
+   * follows is written for the case that it has returned to `returnOffset`, with all state in memory, of which it loads the registers
+   * `live`; else the region ends with the callee's outcome.
    */
-  callFunction(rip: Code, retired: number, slot: number, blockOffset: number, returnOffset: number): void {
+  callFunction(
+    rip: Code,
+    retired: number,
+    slot: number,
+    blockOffset: number,
+    returnOffset: number,
+    live: number,
+  ): void {
     const { f } = this;
     this.retire(retired)(f);
-    seq(this.storeCount(), this.#storeDirty(), this.flagsToMemory())(f);
+    seq(this.storeCount(), this.#storeDirty(), this.flags.toMemory())(f);
     const expected = this.ripAt(returnOffset);
     if (slot === 0) this.#callIndirect(rip, expected);
     else this.#callLinked(rip, expected, slot, blockOffset);
@@ -275,8 +275,8 @@ export class RegionWriter {
     );
     unlikely(op("i32.eqz", returned), [get(this.#outcome), op("return")])(f);
     set(this.count, readSlot(STATE.instructionCount))(f);
-    this.reload(f);
-    this.flagState = IN_MEMORY;
+    this.reload(live)(f);
+    this.flags.areInMemory();
     this.dirty = 0;
     this.pages.forgetAll();
   }
@@ -356,54 +356,23 @@ export class RegionWriter {
 
   /** Puts everything into memory, for a helper. */
   spill(): Code {
-    return seq(this.storeCount(), this.#storeRegisters, this.settleFlags());
+    return seq(this.storeCount(), this.#storeDirty(), this.flags.settle());
   }
-
-  readonly #storeRegisters: Code = (w) => {
-    for (const n of this.#written) store("i64.store", i32(0), get(this.registers[n] as Local), n * 8)(w);
-  };
 
   #storeDirty(): Code {
-    const { dirty } = this;
-    return (w) => {
-      for (const n of this.#written)
-        if (dirty & (1 << n)) store("i64.store", i32(0), get(this.registers[n] as Local), n * 8)(w);
-    };
+    return this.#storeRegisters(this.dirty);
   }
 
-  /** Takes the registers back from memory. */
-  readonly reload: Code = (w) => {
-    for (const [n, local] of this.registers.entries()) if (local) set(local, load("i64.load", i32(0), n * 8))(w);
-  };
-
-  // --- flags ----------------------------------------------------------------------------------------------------------------
-
-  /** The form's local says what is known statically. */
-  settleForm(): Code {
-    const state = this.flagState;
-    return state === DYNAMIC ? seq() : set(this.form, i32(state));
+  #storeRegisters(registers: number): Code {
+    return this.#eachOf(registers, (local, n) => store("i64.store", i32(0), get(local), n * 8));
   }
 
-  /** From here on nothing is known statically. */
-  forgetForm(): void {
-    this.settleForm()(this.f);
-    this.flagState = DYNAMIC;
+  /** Takes registers back from memory. */
+  reload(registers: number): Code {
+    return this.#eachOf(registers, (local, n) => set(local, load("i64.load", i32(0), n * 8)));
   }
 
-  /** The state's flag words hold the flags; from here on they are there. */
-  settleFlags(): Code {
-    return seq(this.flagsToMemory(), settleIfKept(this.runtime.settleFlags));
+  #eachOf(registers: number, code: (local: Local, n: number) => Code): Code {
+    return seq(...this.registers.flatMap((local, n) => (local && registers & (1 << n) ? [code(local, n)] : [])));
   }
-
-  /** Memory holds the flags, as words or in cells. */
-  flagsToMemory(): Code {
-    return (w) => {
-      const state = this.flagState;
-      if (state === DYNAMIC) this.#keepDynamicFlags(w);
-      else if (state !== IN_MEMORY) keepFlags(state, this.flags)(w);
-      this.flagState = IN_MEMORY;
-    };
-  }
-
-  readonly #keepDynamicFlags: Code = (w) => when(get(this.form), [keepFlags(this.form, this.flags)])(w);
 }

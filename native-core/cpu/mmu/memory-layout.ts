@@ -70,11 +70,12 @@ export const CELLS = {
   blockSpansPages: CONTEXT_SIZE + 0x40,
   /** Set when translated code was voided: compiled code that may have voided itself looks here. */
   codeVoided: CONTEXT_SIZE + 0x44,
-  /** Flags that compiled code has left as an operation with its operands (cpu/jit/flag-forms.ts): form, or 0; u64 a, b, result. */
+  /** Flags that compiled code has left as an operation with its operands (cpu/jit/flag-forms.ts): form, or 0; u64 a, b, result, overrides. */
   flagForm: CONTEXT_SIZE + 0x48,
   flagA: CONTEXT_SIZE + 0x50,
   flagB: CONTEXT_SIZE + 0x58,
   flagValue: CONTEXT_SIZE + 0x60,
+  flagOverrides: CONTEXT_SIZE + 0x68,
 } as const;
 
 /** What is counted all the time, for profiles (cpu/profile.ts); u64 each. */

@@ -86,17 +86,18 @@ const compareToFlags = (type: FloatType, signalling: boolean): Semantics =>
     const a = toFloat(i, type, aBits);
     const b = toFloat(i, type, bBits);
     const plain = and32(i, defaultControl(i, readMxcsr(i)), isOrdinary(i, type, a), isOrdinary(i, type, b));
-    const equal = i.pure(`${type}.eq`, [a, b]);
-    i.if(
-      plain,
-      () => {
-        // A lazy result of 0 or 1 stands for ZF; only the parity of 0 has to be corrected.
-        const less = i.widen(i.pure(`${type}.lt`, [a, b]));
-        i.setFlags("shift", 8, less, i.i64(0), i.widen(i.pure("i32.eqz", [equal])));
-        i.if(equal, () => i.writeFlag("PF", i.i32(0)));
-      },
-      () => i.writeArithmeticFlags(i.callHelper(`sse_${signalling ? "comi" : "ucomi"}_${type}`, [aBits, bBits])),
-    );
+    const less = i.variable(i.widen(i.pure(`${type}.lt`, [a, b])));
+    const differ = i.variable(i.widen(i.pure(`${type}.ne`, [a, b])));
+    const parity = i.variable(i.i32(0));
+    i.if(i.pure("i32.eqz", [plain]), () => {
+      const flags = i.callHelper(`sse_${signalling ? "comi" : "ucomi"}_${type}`, [aBits, bBits]);
+      i.set(less, i.and(flags, i.i64(1)));
+      i.set(parity, i.narrow(i.and(i.shrU(flags, i.i64(2)), i.i64(1))));
+      i.set(differ, i.xor(i.and(i.shrU(flags, i.i64(6)), i.i64(1)), i.i64(1)));
+    });
+    // A lazy result of 0 or 1 stands for ZF; only the parity of 0 has to be corrected.
+    i.setFlags("shift", 8, i.get(less), i.i64(0), i.get(differ));
+    i.writeFlag("PF", i.get(parity));
   });
 
 const FLAGS: RowTraits = { writes: ["CF", "PF", "AF", "ZF", "SF", "OF"] };

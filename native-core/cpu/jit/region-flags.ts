@@ -1,0 +1,234 @@
+// The flags at the place being written, in a region: what is known of them while code is made, and the locals that hold the rest.
+//
+//   form       of the operation that has set them (flag-forms.ts), DYNAMIC where paths have met, IN_MEMORY
+//   overrides  flags that were written one by one since: BT, ROL, COMISD
+//   step       INC or DEC behind flags whose CF would be dear to find out: both stay as they are until somebody asks
+import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
+import { type Code, call, extendU, get, i32, i64, op, seq, set } from "../../wasm/code.ts";
+import type { FunctionWriter } from "../../wasm/function-writer.ts";
+import type { Local } from "../../wasm/types.ts";
+import {
+  conditionOf,
+  DYNAMIC,
+  type FlagFunctions,
+  type FlagLocals,
+  type FlagOperands,
+  flagForm,
+  forgetKept,
+  IN_MEMORY,
+  isOverridable,
+  keepDynamicFlags,
+  keepFlags,
+  knownCondition,
+  knownFlag,
+  memoryCondition,
+  memoryFlag,
+  needsResultOnly,
+  OVERRIDE,
+  overriddenFlag,
+  overrideFlag,
+  settleIfKept,
+  steppedFrom,
+  writeMemoryFlag,
+} from "./flag-forms.ts";
+
+export interface FlagKnowledge {
+  readonly form: number;
+  /** OVERRIDE of the flags known to be overridden. */
+  readonly overrides: number;
+  /** Form of an INC or DEC behind the rest, or 0. */
+  readonly step: number;
+}
+
+const inMemory: FlagKnowledge = { form: IN_MEMORY, overrides: 0, step: 0 };
+const unknown: FlagKnowledge = { form: DYNAMIC, overrides: 0, step: 0 };
+
+/** Conditions that look at CF: B and BE, and their negations. */
+const readsCarry = (code: ConditionCode): boolean => code >> 1 === 1 || code >> 1 === 3;
+
+export interface FlagRuntime extends FlagFunctions {
+  readonly composeFlags: Parameters<typeof call>[0];
+  readonly writeArithmeticFlags: Parameters<typeof call>[0];
+}
+
+export class RegionFlags {
+  readonly #f: FunctionWriter;
+  readonly #runtime: FlagRuntime;
+  readonly #locals: FlagLocals;
+  readonly #form: Local;
+  readonly #stepped: Local;
+  knowledge: FlagKnowledge = inMemory;
+
+  constructor(f: FunctionWriter, runtime: FlagRuntime) {
+    this.#f = f;
+    this.#runtime = runtime;
+    this.#locals = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64"), overrides: f.local("i64") };
+    this.#form = f.local("i32");
+    this.#stepped = f.local("i64");
+  }
+
+  get #operands(): FlagOperands {
+    const { a, b, result } = this.#locals;
+    return { a: get(a), b: get(b), result: get(result) };
+  }
+
+  get #steppedOperands(): FlagOperands {
+    const result = get(this.#stepped);
+    return { a: steppedFrom(this.knowledge.step, result), b: i64(0), result };
+  }
+
+  // --- writing --------------------------------------------------------------------------------------------------------------
+
+  /** Operands zero-extended; all are evaluated before any is kept: they may read the flags that are there now. */
+  setFlags(operation: FlagOperation, size: Size, a: Code, b: Code, result: Code): void {
+    const f = this.#f;
+    const locals = this.#locals;
+    const carry = this.#knownFlag("CF");
+    const form = flagForm(operation, size);
+    const counts = operation === "inc" || operation === "dec";
+    if (counts && !carry) {
+      if (this.knowledge.overrides) this.toMemory()(f);
+      set(this.#stepped, result)(f);
+      this.knowledge = { ...this.knowledge, step: form };
+      return;
+    }
+    if (operation === "logic") set(locals.result, result)(f);
+    else {
+      a(f);
+      if (counts) extendU(carry as Code)(f);
+      else b(f);
+      result(f);
+      f.set(locals.result);
+      f.set(locals.b);
+      f.set(locals.a);
+    }
+    this.knowledge = { form, overrides: 0, step: 0 };
+  }
+
+  /** `value`: i32 of 0 or 1. */
+  writeFlag(flag: FlagName, value: Code): void {
+    const f = this.#f;
+    const kept = f.borrow("i32");
+    // The value first: it may be read from flags in locals.
+    set(kept, value)(f);
+    if (isOverridable(flag)) {
+      if (this.knowledge.step) this.toMemory()(f);
+      const { form, overrides } = this.knowledge;
+      overrideFlag(this.#locals.overrides, flag, get(kept), form === DYNAMIC || overrides !== 0)(f);
+      this.knowledge = { form, overrides: overrides | OVERRIDE[flag], step: 0 };
+    } else {
+      this.settle()(f);
+      const { composeFlags, writeArithmeticFlags } = this.#runtime;
+      writeMemoryFlag(flag, get(kept), call(composeFlags), (flags) => call(writeArithmeticFlags, flags))(f);
+    }
+    f.release(kept);
+  }
+
+  /** All six, from an RFLAGS value. */
+  writeAll(value: Code): void {
+    call(this.#runtime.writeArithmeticFlags, value)(this.#f);
+    forgetKept(this.#f);
+    this.knowledge = inMemory;
+  }
+
+  /** Something else has written the state. */
+  areInMemory(): void {
+    this.knowledge = inMemory;
+  }
+
+  // --- reading --------------------------------------------------------------------------------------------------------------
+
+  /** i32 0 or 1. */
+  readFlag(flag: FlagName): Code {
+    const known = this.#knownFlag(flag);
+    return known ?? seq(this.settle(), memoryFlag(flag));
+  }
+
+  /** i32 0 or 1. */
+  condition(code: ConditionCode): Code {
+    const { form, overrides, step } = this.knowledge;
+    if (step && !readsCarry(code)) return knownCondition(step, this.#steppedOperands, code);
+    if (!step && form > 0 && overrides === 0) return knownCondition(form, this.#operands, code);
+    let isKnown = true;
+    const flag = (name: FlagName): Code => {
+      const known = this.#knownFlag(name);
+      isKnown &&= known !== undefined;
+      return known ?? seq();
+    };
+    const known = conditionOf(flag, code);
+    return isKnown ? known : seq(this.settle(), memoryCondition(code));
+  }
+
+  #knownFlag(flag: FlagName): Code | undefined {
+    const { form, overrides, step } = this.knowledge;
+    if (step) return flag === "CF" ? undefined : knownFlag(step, this.#steppedOperands, flag);
+    if (isOverridable(flag) && (overrides & OVERRIDE[flag]) !== 0) return overriddenFlag(this.#locals.overrides, flag);
+    return form > 0 ? knownFlag(form, this.#operands, flag) : undefined;
+  }
+
+  // --- where they are -------------------------------------------------------------------------------------------------------
+
+  /** The state's flag words hold the flags; from here on they are there. */
+  settle(): Code {
+    return seq(this.toMemory(), settleIfKept(this.#runtime.settleFlags));
+  }
+
+  /** Memory holds the flags, as words or in cells. */
+  toMemory(): Code {
+    return (w) => {
+      const { form, overrides, step } = this.knowledge;
+      const { patchFlags, stepFlags } = this.#runtime;
+      if (form === DYNAMIC) {
+        if (overrides) set(this.#form, op("i32.or", get(this.#form), i32(overrides)))(w);
+        this.keepDynamic(w);
+      } else if (form !== IN_MEMORY) keepFlags(form | overrides, this.#locals)(w);
+      else if (overrides) call(patchFlags, i32(overrides), get(this.#locals.overrides))(w);
+      if (step) call(stepFlags, i32(step), get(this.#stepped))(w);
+      this.knowledge = inMemory;
+    };
+  }
+
+  /** The same where nothing but the form's local is known. */
+  readonly keepDynamic: Code = (w) => keepDynamicFlags(this.#form, this.#locals, this.#runtime.patchFlags)(w);
+
+  /** The form's local says what is known statically: in front of a place where paths meet. */
+  settleForm(): Code {
+    return (w) => {
+      if (this.knowledge.step) this.toMemory()(w);
+      const { form, overrides } = this.knowledge;
+      if (form !== DYNAMIC) set(this.#form, i32(form | overrides))(w);
+      else if (overrides) set(this.#form, op("i32.or", get(this.#form), i32(overrides)))(w);
+    };
+  }
+
+  /** In front of a way out that many share: it keeps what the form's local says. Locals that say nothing would only be kept alive. */
+  settleToLeave(): Code {
+    return (w) => {
+      const { knowledge } = this;
+      if (knowledge.step || (knowledge.form === IN_MEMORY && knowledge.overrides)) this.toMemory()(w);
+      this.settleForm()(w);
+      const { form, overrides } = this.knowledge;
+      this.knowledge = knowledge;
+      if (form === DYNAMIC) return;
+      const { a, b, result, overrides: overridden } = this.#locals;
+      const needsOperands = form !== IN_MEMORY && !needsResultOnly(form);
+      const idle = [
+        ...(needsOperands ? [] : [a, b]),
+        ...(form === IN_MEMORY ? [result] : []),
+        ...(overrides ? [] : [overridden]),
+      ];
+      for (const local of idle) set(local, i64(0))(w);
+    };
+  }
+
+  /** From here on nothing is known statically. */
+  forgetForm(): void {
+    this.settleForm()(this.#f);
+    this.areUnknown();
+  }
+
+  /** Paths meet here; each has settled the form. */
+  areUnknown(): void {
+    this.knowledge = unknown;
+  }
+}

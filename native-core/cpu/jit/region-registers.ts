@@ -1,0 +1,119 @@
+// Which general registers matter where in a region. Registers live in locals: those that differ from memory have to be stored on every
+// way out, and only those that are looked at before they are overwritten have to be loaded on the way in and behind calls. Sets of
+// registers are bits of a number.
+import type { CompiledOperation } from "./block-source.ts";
+import type { RegionNode } from "./region.ts";
+
+export interface NodeRegisters {
+  /** May differ from memory at the start of the node. */
+  readonly dirty: number;
+  /** Have to be in their locals at the start of the node. */
+  readonly live: number;
+}
+
+export interface RegionRegisters {
+  readonly nodes: readonly NodeRegisters[];
+  readonly used: number;
+  /** Sets that may differ from memory where the region is left, larger ones first; the empty one is the last. */
+  readonly dirtySets: readonly number[];
+}
+
+/** Ways out that share their stores; others do without. */
+const MAX_DIRTY_SETS = 16;
+
+export interface RegisterEffect {
+  /** Looked at, or changed only in part or only perhaps. */
+  readonly read: number;
+  readonly written: number;
+}
+
+export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters {
+  const effects = nodes.map(({ block }) => block.operations.map(effectOf));
+  const blocks = effects.map(sequence);
+  const dirty = dirtyAtStart(nodes, blocks);
+  const live = liveAtStart(nodes, blocks, dirty);
+  return {
+    nodes: nodes.map((_, n) => ({ dirty: dirty[n] as number, live: live[n] as number })),
+    used: blocks.reduce((used, { read, written }) => used | read | written, 0),
+    dirtySets: dirtySets(effects, dirty),
+  };
+}
+
+export function effectOf({ prepared, fields }: CompiledOperation): RegisterEffect {
+  let [read, written] = [0, 0];
+  for (const { selector, reads, writes } of prepared.registers) {
+    const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
+    if (register >= 0x80) continue;
+    const bit = 1 << (register >> 3);
+    if (reads) read |= bit;
+    if (writes) written |= bit;
+  }
+  return { read, written };
+}
+
+function sequence(effects: readonly RegisterEffect[]): RegisterEffect {
+  let [read, written] = [0, 0];
+  for (const effect of effects) {
+    read |= effect.read & ~written;
+    written |= effect.written;
+  }
+  return { read, written };
+}
+
+/** Forward to a fixed point. A call leaves nothing dirty behind. */
+function dirtyAtStart(nodes: readonly RegionNode[], blocks: readonly RegisterEffect[]): number[] {
+  const start = nodes.map(() => 0);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const [n, { successors }] of nodes.entries()) {
+      for (const [kind, to] of successors) {
+        const out = kind === "return" ? 0 : (start[n] as number) | (blocks[n] as RegisterEffect).written;
+        if (((start[to] as number) | out) === start[to]) continue;
+        start[to] = (start[to] as number) | out;
+        changed = true;
+      }
+    }
+  }
+  return start;
+}
+
+/** Backwards to a fixed point. What may be dirty is looked at by the next way out. */
+function liveAtStart(
+  nodes: readonly RegionNode[],
+  blocks: readonly RegisterEffect[],
+  dirty: readonly number[],
+): number[] {
+  const live = nodes.map((_, n) => (dirty[n] as number) | (blocks[n] as RegisterEffect).read);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let n = nodes.length - 1; n >= 0; n--) {
+      let out = 0;
+      for (const [kind, to] of (nodes[n] as RegionNode).successors) if (kind !== "return") out |= live[to] as number;
+      const start = (live[n] as number) | (out & ~(blocks[n] as RegisterEffect).written);
+      changed ||= start !== live[n];
+      live[n] = start;
+    }
+  }
+  return live;
+}
+
+function dirtySets(effects: readonly (readonly RegisterEffect[])[], dirty: readonly number[]): number[] {
+  const counts = new Map<number, number>();
+  for (const [n, operations] of effects.entries()) {
+    let set = dirty[n] as number;
+    for (const { written } of operations) {
+      counts.set(set, (counts.get(set) ?? 0) + 1);
+      set |= written;
+    }
+    counts.set(set, (counts.get(set) ?? 0) + 1);
+  }
+  counts.delete(0);
+  const frequent = [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_DIRTY_SETS);
+  return [...frequent.map(([set]) => set).sort((a, b) => sizeOf(b) - sizeOf(a)), 0];
+}
+
+function sizeOf(set: number): number {
+  let size = 0;
+  for (let rest = set; rest; rest &= rest - 1) size++;
+  return size;
+}
