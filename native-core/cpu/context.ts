@@ -92,6 +92,10 @@ export interface CpuContext {
   modeChanged(): void;
   /** HLT: sleep until an interrupt. */
   halt(): void;
+  /** MONITOR: notes the line that holds the byte. */
+  monitorLine(linear: bigint): void;
+  /** MWAIT: sleep until an interrupt or a change of the line; not at all where none is being watched. */
+  monitorWait(): void;
   /** DR0..DR3, DR7 or CR4.DE changed. */
   debugChanged(): void;
   /** A port is about to be read or written: a breakpoint may be on it. */

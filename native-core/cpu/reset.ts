@@ -14,7 +14,7 @@ const LIMIT = 0x08;
 const ATTRIBUTES = 0x0c;
 
 /** What a processor does (STATE.halted). */
-export const ACTIVITY = { runs: 0, halted: 1, waitsForStartup: 2 } as const;
+export const ACTIVITY = { runs: 0, halted: 1, waitsForStartup: 2, monitors: 3 } as const;
 
 const APIC_BASE = 0xfee0_0800n;
 /** IA32_APIC_BASE.BSP. */

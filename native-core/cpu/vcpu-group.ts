@@ -139,6 +139,14 @@ export class VcpuGroup implements CpuContext {
     this.#running.halt();
   }
 
+  monitorLine(linear: bigint): void {
+    this.#running.monitorLine(linear);
+  }
+
+  monitorWait(): void {
+    this.#running.monitorWait();
+  }
+
   debugChanged(): void {
     this.#running.debugChanged();
   }

@@ -6,6 +6,7 @@ import { RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { CpuException, type CpuModel, NON_CANONICAL, NUMERIC_ERROR, type Platform, STEP_FIRST } from "./context.ts";
 import type { CpuState } from "./cpu-state.ts";
+import { MONITOR_LINE_BYTES } from "./cpuid/leaves.ts";
 import {
   ARMED,
   armBreakpoints,
@@ -30,6 +31,7 @@ import type { VcpuGroup, VcpuParts } from "./vcpu-group.ts";
 
 /** An unmasked x87 exception is pending. */
 const X87_STATUS_ES = 0x80;
+const LINE = BigInt(MONITOR_LINE_BYTES);
 const ONE_INSTRUCTION = { maxInstructions: 1 };
 
 export class InterpreterVcpu implements Vcpu {
@@ -49,6 +51,8 @@ export class InterpreterVcpu implements Vcpu {
   /** Code mode and CS base that blocks of each privilege were last run with: RIPs mean other bytes when they change. */
   readonly #lastMode = [0, 0];
   readonly #lastBase = [0n, 0n];
+  /** What MONITOR found in the line that it watches. Not kept by saved states: MWAIT may end at any time. */
+  #line: { readonly host: number; readonly content: Uint8Array } | undefined;
   /** What has to be dropped before this vCPU runs again. */
   #dropLater: "nothing" | "translations" | "all" = "all";
 
@@ -105,6 +109,7 @@ export class InterpreterVcpu implements Vcpu {
     const { state } = this;
     const activity = state.getNumber(STATE.halted);
     if (activity === ACTIVITY.runs || state.getNumber(STATE.initPending) !== 0) return true;
+    if (activity === ACTIVITY.monitors && this.#lineChanged) return true;
     if (activity === ACTIVITY.waitsForStartup) return state.getNumber(STATE.startupPending) !== 0;
     return this.#nmiDeliverable || (this.#interruptsEnabled && this.#interrupts.hasInterrupt());
   }
@@ -187,6 +192,29 @@ export class InterpreterVcpu implements Vcpu {
   halt(): void {
     this.state.setNumber(STATE.halted, 1);
     this.#kick();
+  }
+
+  monitorLine(linear: bigint): void {
+    const host = this.#group.core.exports.translate(linear & ~(LINE - 1n), 0, MONITOR_LINE_BYTES);
+    // Read with the supervisor's rights by now; a line that is not RAM is not watched.
+    if (this.state.getNumber(STATE.exceptionVector) !== 0) takeException(this.state);
+    this.#line = host === -1 ? undefined : { host: host >>> 0, content: this.#lineAt(host >>> 0).slice() };
+  }
+
+  monitorWait(): void {
+    if (this.#lineChanged) return;
+    this.state.setNumber(STATE.halted, ACTIVITY.monitors);
+    this.#kick();
+  }
+
+  /** Also where none is watched: whoever waits has to look for itself. A line written with what it held has not changed. */
+  get #lineChanged(): boolean {
+    const line = this.#line;
+    return !line || this.#lineAt(line.host).some((byte, n) => byte !== line.content[n]);
+  }
+
+  #lineAt(host: number): Uint8Array {
+    return this.#group.core.guest.subarray(host, host + MONITOR_LINE_BYTES);
   }
 
   debugChanged(): void {
@@ -284,6 +312,7 @@ export class InterpreterVcpu implements Vcpu {
     const { state } = this.#group;
     if (state.getNumber(STATE.initPending) !== 0) this.#initialize();
     if (state.getNumber(STATE.halted) === ACTIVITY.waitsForStartup && !this.#startUp()) return true;
+    if (state.getNumber(STATE.halted) === ACTIVITY.monitors && this.#lineChanged) this.#endWait();
     const trap = BigInt(state.getNumber(STATE.debugHits)) & DEFERRED_TRAPS;
     if (trap !== 0n) return this.#deliverDebug(trap, { kind: "trap" });
     if (state.getNumber(STATE.interruptShadow) !== 0) return true;
@@ -299,6 +328,11 @@ export class InterpreterVcpu implements Vcpu {
       if (vector !== undefined) return deliverEvent(this.#group, vector, { kind: "external" });
     }
     return true;
+  }
+
+  #endWait(): void {
+    this.#line = undefined;
+    this.#group.state.setNumber(STATE.halted, ACTIVITY.runs);
   }
 
   /** INIT signal: the bootstrap processor goes to the reset vector, the others wait to be started. */

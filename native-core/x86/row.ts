@@ -46,6 +46,8 @@ export type CpuidFeature =
   | "xsave"
   | "xsaveopt"
   | "xsavec"
+  | "xsaves"
+  | "monitor"
   | "avx"
   | "avx2"
   | "fma"

@@ -126,7 +126,7 @@ export const STATE = {
   instructionDeadline: u64(0x300),
   /** Generation of linear-to-physical mappings; bumped by every TLB flush, checked by cached block links. */
   mappingGeneration: u32(0x308),
-  /** 0: runs; 1: after HLT, until an interrupt or NMI; 2: waits for a start-up IPI. */
+  /** 0: runs; 1: after HLT, until an interrupt or NMI; 2: waits for a start-up IPI; 3: after MWAIT. */
   halted: u32(0x30c),
   /** Set by instructions that no single-step trap follows although TF was set: INT n, SYSCALL, MOV SS (SDM 3A 17.3.1.4). */
   trapInhibited: u32(0x310),

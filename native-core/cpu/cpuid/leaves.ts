@@ -42,6 +42,8 @@ const L1_CACHE = 0x4002_0140;
 const L2_TLBS = 0x4200_4200;
 const L2_CACHE = 0x0400_8140;
 
+export const MONITOR_LINE_BYTES = 64;
+
 /** Bytes of the XSAVE area: x87, SSE and header; with AVX state. Both formats have the same size. */
 export const XSAVE_AREA = { legacy: 576, withAvx: 832 } as const;
 
@@ -66,6 +68,8 @@ export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"]
   leaf(0x8000_0006, [0, L2_TLBS, L2_CACHE, 0]);
   leaf(0x8000_0008, [PHYSICAL_BITS | (LINEAR_BITS << 8), 0, 0, 0]);
 
+  // Lines that MONITOR watches are as long as those of the caches.
+  if (features.includes("monitor")) leaf(5, [MONITOR_LINE_BYTES, MONITOR_LINE_BYTES, 0, 0]);
   if (features.includes("xsave")) {
     const hasAvx = features.includes("avx");
     // EBX, the size for the components that are enabled, follows XCR0.

@@ -37,6 +37,7 @@ const V3 = [
 /** Everything there is. */
 const MAX = [
   ...V3,
+  ...(["xsaves", "monitor"] as const),
   ...(["adx", "clflushopt", "clwb", "rdpid", "smap", "vaes", "vpclmulqdq"] as const),
 ] satisfies readonly FeatureName[];
 

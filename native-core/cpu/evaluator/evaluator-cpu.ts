@@ -89,6 +89,10 @@ export class EvaluatorCpu implements CpuContext {
     this.state.setNumber(STATE.halted, 1);
   }
 
+  /** Nobody else could change the line: MWAIT goes on at once, as it may. */
+  monitorLine(): void {}
+  monitorWait(): void {}
+
   /** There are no breakpoints here. */
   debugChanged(): void {}
   watchPort(): void {}

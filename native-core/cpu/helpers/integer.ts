@@ -63,6 +63,15 @@ export const INTEGER_HELPERS: Record<string, Helper> = {
     cpu.halt();
     return 0n;
   },
+  /** (linear address of a byte in the line) */
+  monitorLine: (cpu, address = 0n) => {
+    cpu.monitorLine(address);
+    return 0n;
+  },
+  monitorWait: (cpu) => {
+    cpu.monitorWait();
+    return 0n;
+  },
   pause: ({ platform }) => {
     platform.pause();
     return 0n;

@@ -181,6 +181,23 @@ const VARIABLE_MTRRS = 16;
 /** MTRRfix64K_00000, fix16K_80000, fix16K_A0000, fix4K_C0000 .. fix4K_F8000. */
 const FIXED_MTRRS = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
 
+/** IA32_XSS: there are no components that only XSAVES knows. */
+const extendedSupervisorState: Msr = {
+  read: (cpu) => {
+    requireXsaves(cpu);
+    return 0n;
+  },
+  write: (cpu, value) => {
+    requireXsaves(cpu);
+    if (value !== 0n) throw fault();
+  },
+};
+
+/** CPUID leaf 0Dh, subleaf 1. */
+function requireXsaves({ model }: CpuContext): void {
+  if (!(model.cpuid(0xd, 1)[0] & 8)) throw fault();
+}
+
 const MSRS = new Map<number, Msr>([
   [0x10, timeStampCounter],
   [0x1b, apicBase],
@@ -198,6 +215,7 @@ const MSRS = new Map<number, Msr>([
   [0x1a0, stored(STATE.miscEnable)],
   [0x1d9, constant(0n)], // IA32_DEBUGCTL
   [0x277, pat],
+  [0xda0, extendedSupervisorState],
   [0x2ff, stored(STATE.mtrrDefaultType, 0xcffn)],
   [0xc000_0080, efer],
   [0xc000_0081, stored(STATE.star)],

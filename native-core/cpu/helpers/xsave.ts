@@ -1,8 +1,9 @@
-// XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV, XSETBV (SDM 1 chapter 13): x87, SSE and AVX state in one image with a header.
+// XSAVE, XSAVEOPT, XSAVEC, XSAVES, XRSTOR, XRSTORS, XGETBV, XSETBV (SDM 1 chapter 13): x87, SSE and AVX state in one image with a header.
 //
 //   0 x87, MXCSR, XMM as FXSAVE lays them out    512 XSTATE_BV   520 XCOMP_BV   528 zeros    576 bits 255..128 of the YMM registers
 //
-// In the compacted format the only extended component stands at the same place, so the two differ in the header alone.
+// In the compacted format the only extended component stands at the same place, so the two differ in the header alone. There are no
+// supervisor components: IA32_XSS is zero, and XSAVES and XRSTORS are XSAVEC and XRSTOR for CPL 0.
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import type { CpuState } from "../cpu-state.ts";
@@ -118,10 +119,14 @@ function hasCompaction({ model }: CpuContext): boolean {
   return (model.cpuid(0xd, 1)[0] & 2) !== 0;
 }
 
+type Format = "either" | "compacted";
+
 /** Operands as of `save`. Nothing changes before all checks have passed and the image was read. */
-const restore: Helper = (cpu, address = 0n, requested = 0n, wide = 0n, registers = 16n) => {
+function restore(cpu: CpuContext, format: Format, operands: readonly bigint[]): void {
   const { state, memory } = cpu;
+  const [address = 0n, requested = 0n, wide = 0n, registers = 16n] = operands;
   const { present, compacted } = checkedHeader(cpu, address);
+  if (format === "compacted" && !compacted) throw fault();
   const components = requested & state.get(STATE.xcr0);
   const loaded = components & present;
   const count = Number(registers);
@@ -140,8 +145,14 @@ const restore: Helper = (cpu, address = 0n, requested = 0n, wide = 0n, registers
   else if (components & SSE_STATE) restoreVectors(state, zeros, 0, count);
   if (loaded & AVX_STATE) restoreVectors(state, image, UPPER_HALVES, count, true);
   else if (components & AVX_STATE) restoreVectors(state, zeros, 0, count, true);
-  return 0n;
-};
+}
+
+const restoring =
+  (format: Format): Helper =>
+  (cpu, ...operands) => {
+    restore(cpu, format, operands);
+    return 0n;
+  };
 
 function initializeX87(state: CpuState): void {
   const x87 = new X87(state);
@@ -172,7 +183,8 @@ export const XSAVE_HELPERS: Record<string, Helper> = {
   xsave: save("plain"),
   xsaveopt: save("optimized"),
   xsavec: save("compacted"),
-  xrstor: restore,
+  xrstor: restoring("either"),
+  xrstors: restoring("compacted"),
   xgetbv: readExtended,
   xsetbv: writeExtended,
 };

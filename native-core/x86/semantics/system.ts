@@ -7,6 +7,7 @@ import { SEGMENT_FIELDS, STATE, segmentOffset } from "../state-layout.ts";
 import { leaveToNext } from "./control-flow.ts";
 import { requirePort } from "./port.ts";
 import { GPR } from "./registers.ts";
+import { checkedSource } from "./string-address.ts";
 
 const INVALID_OPCODE = 6;
 const GENERAL_PROTECTION = 13;
@@ -236,6 +237,25 @@ const halt: Semantics = (i) => {
   i.leave({ to: "next" });
 };
 
+/** MONITOR and MWAIT are the supervisor's (AMD APM 3: #UD elsewhere, unless HWCR allows it). No extension of theirs is there. */
+function requireMonitor(i: InstructionBuilder): void {
+  i.if(i.isNonZero(i.readState(STATE.cpl)), () => i.raise(INVALID_OPCODE));
+  i.if(i.isNonZero(i.readGeneral(GPR.RCX, 4)), () => i.raise(GENERAL_PROTECTION, i.i64(0)));
+}
+
+const monitorLine: Semantics = (i) => {
+  requireMonitor(i);
+  const address = checkedSource(i, i.readGeneral(GPR.RAX, 8), 1);
+  i.load(1, address);
+  i.callHelper("monitorLine", [address]);
+};
+
+const monitorWait: Semantics = (i) => {
+  requireMonitor(i);
+  i.callHelper("monitorWait");
+  i.leave({ to: "next" });
+};
+
 const flushCaches: Semantics = (i) => requireSupervisor(i);
 
 function portNumber(i: InstructionBuilder, n: number): Value {
@@ -283,6 +303,7 @@ const SYSTEM: RowTraits = { system: true, cold: true };
 const PRIVILEGED: RowTraits = { system: true, cold: true, privileged: true };
 const PRIVILEGED_END: RowTraits = { ...PRIVILEGED, endsBlock: true };
 const CONTROL: RowTraits = { ...PRIVILEGED, size64: "f64" };
+const MONITOR: RowTraits = { ...SYSTEM, feature: "monitor" };
 const BASE: RowTraits = { ...SYSTEM, mode: "64", feature: "fsgsbase" };
 
 export const SYSTEM_ROWS: readonly InstructionRow[] = [
@@ -300,6 +321,8 @@ export const SYSTEM_ROWS: readonly InstructionRow[] = [
   row("LMSW", "0F 01 /6", "Ew", loadMachineStatus, PRIVILEGED_END),
   row("INVLPG", "0F 01 /7", "M", invalidatePage, PRIVILEGED_END),
   row("SWAPGS", "0F 01 F8", "", swapGs, { system: true, privileged: true, mode: "64" }),
+  row("MONITOR", "NP 0F 01 C8", "Xb", monitorLine, MONITOR),
+  row("MWAIT", "NP 0F 01 C9", "", monitorWait, { ...MONITOR, endsBlock: true }),
   row("RDTSCP", "0F 01 F9", "", readTscAndAux, { ...SYSTEM, feature: "rdtscp" }),
   row("CLAC", "NP 0F 01 CA", "", writeAccessFlag(0), { ...SYSTEM, feature: "smap" }),
   row("STAC", "NP 0F 01 CB", "", writeAccessFlag(1), { ...SYSTEM, feature: "smap" }),

@@ -17,10 +17,12 @@ function pair(i: InstructionBuilder): Value {
   return i.or(i.shl(i.readGeneral(RDX, 4), i.i64(32)), i.readGeneral(RAX, 4));
 }
 
+/** `supervisor`: for CPL 0 only. */
 const image =
-  (helper: "xsave" | "xsaveopt" | "xsavec" | "xrstor"): Semantics =>
+  (helper: "xsave" | "xsaveopt" | "xsavec" | "xrstor" | "xrstors", supervisor = false): Semantics =>
   (i) => {
     requireEnabled(i);
+    if (supervisor) i.if(i.isNonZero(i.readState(STATE.cpl)), () => i.raise(VECTOR.GP, i.i64(0)));
     i.if(i.isNonZero(i.and(i.readState(STATE.cr0), i.i64(CR0.TS))), () => i.raise(VECTOR.NM));
     const address = i.address(0);
     i.requireAligned(address, 64);
@@ -49,6 +51,8 @@ export const XSAVE_ROWS: readonly InstructionRow[] = [
   row("XRSTOR", "NP 0F AE /5", "M", image("xrstor"), { ...IMAGE, feature: "xsave" }),
   row("XSAVEOPT", "NP 0F AE /6", "M", image("xsaveopt"), { ...IMAGE, feature: "xsaveopt" }),
   row("XSAVEC", "NP 0F C7 /4", "M", image("xsavec"), { ...IMAGE, feature: "xsavec" }),
+  row("XSAVES", "NP 0F C7 /5", "M", image("xsavec", true), { ...IMAGE, privileged: true, feature: "xsaves" }),
+  row("XRSTORS", "NP 0F C7 /3", "M", image("xrstors", true), { ...IMAGE, privileged: true, feature: "xsaves" }),
   row("XGETBV", "NP 0F 01 D0", "", read, { cold: true, feature: "xsave" }),
   row("XSETBV", "NP 0F 01 D1", "", write, { cold: true, endsBlock: true, privileged: true, feature: "xsave" }),
 ];

@@ -22,6 +22,10 @@ const XSAVE = [0x0f, 0xae, 0x27]; // [rdi]
 const XSAVEOPT = [0x0f, 0xae, 0x37]; // [rdi]
 const XSAVEC = [0x0f, 0xc7, 0x27]; // [rdi]
 const XRSTOR = [0x0f, 0xae, 0x2f]; // [rdi]
+const XSAVES = [0x0f, 0xc7, 0x2f]; // [rdi]
+const XRSTORS = [0x0f, 0xc7, 0x1f]; // [rdi]
+const RDMSR = [0x0f, 0x32];
+const WRMSR = [0x0f, 0x30];
 const XGETBV = [0x0f, 0x01, 0xd0];
 const XSETBV = [0x0f, 0x01, 0xd1];
 const CPUID = [0x0f, 0xa2];
@@ -30,7 +34,7 @@ const MOV_CR4_RAX = [0x0f, 0x22, 0xe0];
 const HEADER = DATA + 512;
 const UPPER = DATA + 576;
 
-function machine(model: "x86-64-v2" | "x86-64-v3" = "x86-64-v3"): EvaluatorCpu {
+function machine(model: "x86-64-v2" | "x86-64-v3" | "max" = "x86-64-v3"): EvaluatorCpu {
   const cpu = new EvaluatorCpu({ ramBytes: RAM_BYTES, platform: PLATFORM, model: cpuModel(model) });
   enterLongMode({ state: cpu.state, write: (address, bytes) => cpu.memory.bytes.set(bytes, address) });
   enableAvx(cpu.state);
@@ -210,6 +214,57 @@ describe("XSAVE and its relatives", () => {
     state.setVector(2, 3n);
     expect(execute(XRSTOR)).toBe(GP);
     expect(state.vector(2)).toBe(3n);
+  });
+});
+
+describe("XSAVES and XRSTORS", () => {
+  beforeEach(() => {
+    cpu = machine("max");
+    state = cpu.state;
+    view = new DataView(cpu.memory.bytes.buffer);
+  });
+
+  it("carry state over in the compacted format, MXCSR included", () => {
+    for (let n = 0; n < 16; n++) {
+      state.setVector(n, BigInt(n + 1));
+      state.setVectorUpper(n, BigInt(n + 100));
+    }
+    state.setNumber(STATE.mxcsr, 0x3f80);
+    expect(execute(XSAVES)).toBeUndefined();
+    expect(view.getBigUint64(HEADER + 8, true)).toBe((1n << 63n) | 7n);
+    for (let n = 0; n < 16; n++) {
+      state.setVector(n, ONES);
+      state.setVectorUpper(n, 0n);
+    }
+    state.setNumber(STATE.mxcsr, 0x1f80);
+    expect(execute(XRSTORS)).toBeUndefined();
+    expect([state.vector(15), state.vectorUpper(0), state.getNumber(STATE.mxcsr)]).toEqual([16n, 100n, 0x3f80]);
+  });
+
+  it("are for CPL 0, and XRSTORS takes no image of the other format", () => {
+    expect(execute(XSAVE)).toBeUndefined();
+    expect(execute(XRSTORS)).toBe(GP);
+    for (const code of [XSAVES, XRSTORS]) {
+      state.setNumber(STATE.cpl, 3);
+      cpu.memory.bytes.set(code, CODE);
+      state.set(STATE.rip, BigInt(CODE));
+      expect(cpu.step(false)).toBe("exception");
+      expect(cpu.lastException).toMatchObject({ vector: GP, errorCode: 0 });
+    }
+  });
+
+  it("have IA32_XSS, which is zero: there are no supervisor components", () => {
+    state.setGeneral(RCX, 0xda0n);
+    expect(execute(RDMSR)).toBeUndefined();
+    expect([state.general(RAX), state.general(RDX)]).toEqual([0n, 0n]);
+    state.setGeneral(RCX, 0xda0n);
+    expect(execute(WRMSR, 0n)).toBeUndefined();
+    state.setGeneral(RCX, 0xda0n);
+    expect(execute(WRMSR, 0x100n)).toBe(GP);
+    cpu = machine();
+    state = cpu.state;
+    state.setGeneral(RCX, 0xda0n);
+    expect(execute(RDMSR)).toBe(GP);
   });
 });
 

@@ -115,6 +115,8 @@ export class FakeCpu implements CpuContext {
     this.debugChanges++;
   }
   watchPort(): void {}
+  monitorLine(): void {}
+  monitorWait(): void {}
 
   nmiUnblocked = 0;
   unblockNmi(): void {

@@ -10,6 +10,7 @@ import {
   CODE,
   DATA,
   enterLongMode,
+  evaluatorMachine,
   interpreterModule,
   MODEL,
   PLATFORM,
@@ -289,5 +290,79 @@ describe("signals between vCPUs", () => {
     first.run(0);
     expect(first.state.get(STATE.rip)).toBe(0xfff0n);
     expect(first.state.getNumber(STATE.halted)).toBe(ACTIVITY.runs);
+  });
+});
+
+describe("MONITOR and MWAIT", () => {
+  // mov eax, 20000h; xor ecx, ecx; xor edx, edx; monitor; mwait; inc rbx; hlt
+  const PREPARE = [0xb8, 0x00, 0x00, 0x02, 0x00, 0x31, 0xc9, 0x31, 0xd2];
+  const MONITOR = [0x0f, 0x01, 0xc8];
+  const MWAIT = [0x0f, 0x01, 0xc9];
+  const REST = [0x48, 0xff, 0xc3, HLT];
+  const rounds = (vcpu: InterpreterVcpu): bigint => vcpu.state.general(RBX);
+  const waiting = (): Pair => {
+    const machine = pair();
+    load(machine, CODE, [...PREPARE, ...MONITOR, ...MWAIT, ...REST]);
+    machine.first.state.setGeneral(RBX, 0n);
+    return machine;
+  };
+
+  it("sleep until another vCPU writes to the line", () => {
+    const machine = waiting();
+    const { first, second } = machine;
+    expect(first.run(100)).toBe("halted");
+    expect([first.runnable, rounds(first)]).toEqual([false, 0n]);
+    // mov byte [20040h], 1: the next line; hlt
+    load(machine, OTHER_CODE, [0xc6, 0x04, 0x25, 0x40, 0x00, 0x02, 0x00, 1, HLT]);
+    second.state.set(STATE.rip, BigInt(OTHER_CODE));
+    second.run(100);
+    expect(first.runnable).toBe(false);
+    load(machine, OTHER_CODE, [0xc6, 0x04, 0x25, 0x3f, 0x00, 0x02, 0x00, 1, HLT]);
+    second.state.set(STATE.rip, BigInt(OTHER_CODE));
+    second.state.setNumber(STATE.halted, ACTIVITY.runs);
+    second.run(100);
+    expect(first.runnable).toBe(true);
+    first.run(100);
+    expect(rounds(first)).toBe(1n);
+  });
+
+  it("do not sleep if the line changed in between, or none is watched", () => {
+    const machine = waiting();
+    const { first, group } = machine;
+    first.run(4);
+    group.ram.write(DATA, Uint8Array.of(7));
+    expect(first.run(100)).toBe("halted");
+    expect(rounds(first)).toBe(1n);
+    load(machine, CODE, [...PREPARE, ...MWAIT, ...REST]);
+    first.state.set(STATE.rip, BigInt(CODE));
+    first.state.setNumber(STATE.halted, ACTIVITY.runs);
+    first.run(100);
+    expect(rounds(first)).toBe(2n);
+  });
+
+  it("wake up for an NMI, and after a restore", () => {
+    const { first } = waiting();
+    first.run(100);
+    first.requestNmi();
+    expect(first.runnable).toBe(true);
+    expect(first.run(100)).toBe("halted");
+    expect(first.memory.read(first.state.general(4), 8)).toBe(BigInt(CODE + 15));
+    const copy = waiting().first;
+    copy.state.setNumber(STATE.halted, ACTIVITY.monitors);
+    expect(copy.runnable).toBe(true);
+  });
+
+  it.each([
+    ["extensions that are not there", 1n, 0, 13],
+    ["user code", 0n, 3, 6],
+  ])("refuse %s", (_what, ecx, cpl, vector) => {
+    for (const code of [MONITOR, MWAIT]) {
+      const cpu = evaluatorMachine();
+      cpu.state.setGeneral(RCX, ecx);
+      cpu.state.setNumber(STATE.cpl, cpl);
+      cpu.memory.bytes.set(code, CODE);
+      cpu.step(false);
+      expect(cpu.lastException?.vector).toBe(vector);
+    }
   });
 });
