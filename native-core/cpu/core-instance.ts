@@ -14,8 +14,8 @@ export interface CoreExports {
   /** Empties the TLB although the mapping is the same: page flags changed. Links stay. */
   dropTranslations(): void;
   invalidatePage(linear: bigint): void;
-  /** Drops write entries of the running vCPU for a page of guest memory that holds code now. */
-  dropWriteEntries(hostPage: number): void;
+  /** Drops write entries of the running vCPU for a page of guest memory that holds code now: those of user code, or the supervisor's. */
+  dropWriteEntries(hostPage: number, user: 0 | 1): void;
   bumpGenerations(): void;
   /** Compiled regions (cpu/jit). */
   readonly regions: WebAssembly.Table;

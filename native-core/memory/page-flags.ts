@@ -11,6 +11,9 @@ export const PAGE_FLAG = {
   missing: 4,
   /** The content is being saved: a write needs a copy first (live snapshot). */
   protected: 8,
+  /** A TLB may hold a right to write to it, for the supervisor or for user code. */
+  writeCachedSupervisor: 16,
+  writeCachedUser: 32,
 } as const;
 
 /** Guest physical window of legacy video memory and option ROM of devices: never RAM. */

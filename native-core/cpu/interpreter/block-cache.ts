@@ -14,7 +14,6 @@ import {
   PAGE_SHIFT,
   RIP_HASH,
   TLB_BYTES,
-  TLB_ENTRY,
   VCPU_AREA,
 } from "../mmu/memory-layout.ts";
 import {
@@ -278,33 +277,29 @@ export class BlockCache {
 
   /** Write TLB entries of a page that now holds code: its stores must take the slow path. Other vCPUs follow before they run. */
   #dropWriteEntries(hostPage: number): void {
-    const host = hostPage << PAGE_SHIFT;
     const vcpu = this.#running();
     const upToDate = this.#swept[vcpu] === this.#codePages++;
     if (upToDate) this.#swept[vcpu] = this.#codePages;
-    this.#core.exports.dropWriteEntries(host);
+    const flags = this.#flags[hostPage] ?? 0;
+    const host = hostPage << PAGE_SHIFT;
+    if (flags & PAGE_FLAG.writeCachedSupervisor) this.#core.exports.dropWriteEntries(host, 0);
+    if (flags & PAGE_FLAG.writeCachedUser) this.#core.exports.dropWriteEntries(host, 1);
+    // The others may still have entries of their own: then the flags stay.
+    if (this.#vcpus === 1)
+      this.#flags[hostPage] = flags & ~(PAGE_FLAG.writeCachedSupervisor | PAGE_FLAG.writeCachedUser);
   }
 
-  /** To be called before a vCPU runs: pages that came to hold code while it did not must not be in its write TLB. */
+  /** To be called before a vCPU runs: pages that came to hold code while it did not must not be in its write TLB, which is emptied. */
   sweepWriteEntries(vcpu: number): void {
     if (this.#swept[vcpu] === this.#codePages) return;
     this.#swept[vcpu] = this.#codePages;
-    const words = this.#words;
-    const flags = this.#flags;
     for (const area of areasOf(vcpu)) {
-      const end = (area + AREA.write + TLB_BYTES) >> 2;
-      for (let entry = (area + AREA.write) >> 2; entry < end; entry += TLB_ENTRY.size / 4) {
-        const page = (words[entry + TLB_ENTRY.hostPage / 4] ?? 0) >>> PAGE_SHIFT;
-        if ((flags[page] ?? 0) & PAGE_FLAG.code) this.#emptyWriteEntry(area, entry);
-      }
+      const first = (area + AREA.write) >> 2;
+      this.#words.fill(0, first, first + (TLB_BYTES >> 2));
+      // The empty tag of index 0 (mmu/tlb.ts).
+      this.#words[first] = -4096;
+      this.#words[first + 1] = -1;
     }
-  }
-
-  /** The empty tag (mmu/tlb.ts); `entry` is an index of words. */
-  #emptyWriteEntry(area: number, entry: number): void {
-    const first = entry === (area + AREA.write) >> 2;
-    this.#words[entry] = first ? -4096 : 0;
-    this.#words[entry + 1] = first ? -1 : 0;
   }
 
   #codeMap(page: number): bigint {

@@ -27,7 +27,7 @@ export interface JitOptions {
   readonly now?: () => number;
 }
 
-export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 3000, batch: 24 };
+export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 12_000, batch: 24 };
 
 const LIMITS = { maxBlocks: 64, maxOperations: 500, maxInlined: 40, maxDepth: 3 };
 

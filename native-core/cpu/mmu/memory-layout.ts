@@ -11,9 +11,9 @@
 //   0x0C0_0000  operation cache
 //   0x240_0000  per vCPU, VCPU_AREA.size apart:
 //                 +0x00_0000  privilege area of the supervisor (TLBs, RIP hash), then that of user mode
-//                 +0x0C_0000  log of TLB entries that a flush of non-global pages must drop; filters; context while it does not run
-//                 +0x10_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
-//   0xAC0_0000  guest memory: RAM from guest physical 0, then video memory
+//                 +0x20_0000  log of TLB entries that a flush of non-global pages must drop; filters; context while it does not run
+//                 +0x30_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
+//   0xBC0_0000  guest memory: RAM from guest physical 0, then video memory
 //
 // What the vCPUs have of their own is what a TLB is, and whatever holds for one mapping only. Blocks, links between them and compiled
 // regions are everybody's: a link names a generation, and no two vCPUs are ever in the same one.
@@ -88,8 +88,8 @@ export const COUNTERS = {
   exits: CONTEXT_SIZE + 0x80,
 } as const;
 
-/** A TLB entry: i64 negated linear page, i32 host address of the page, i32 attributes. */
-export const TLB_ENTRIES = 2048;
+/** A TLB entry: i64 negated linear page, i32 host address of the page, i32 attributes. Together they reach 64 MiB (ADR 30). */
+export const TLB_ENTRIES = 16_384;
 export const TLB_ENTRY = { size: 16, negatedTag: 0, hostPage: 8, attributes: 12 } as const;
 export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY.size;
 /** Selects an entry's offset out of a linear address shifted right by 8 (page number times 16). */
@@ -122,37 +122,37 @@ export const BLOCK_HASH = {
 export const OPERATION_CACHE = { address: 0xc0_0000, size: 24 * 1024 * 1024 } as const;
 
 /** What each vCPU has of its own. Addresses below are those of the first vCPU; CELLS.vcpuOffset is to be added. */
-export const VCPU_AREA = { address: OPERATION_CACHE.address + OPERATION_CACHE.size, size: 0x110_0000 } as const;
+export const VCPU_AREA = { address: OPERATION_CACHE.address + OPERATION_CACHE.size, size: 0x130_0000 } as const;
 export const VCPUS_MAX = 8;
 
-/** A privilege area: everything whose meaning depends on whether the CPL is 3. */
+/** A privilege area: everything whose meaning depends on whether the CPL is 3. Aligned to TLB_BYTES from the first one on. */
 export const AREA = {
   supervisor: VCPU_AREA.address,
-  user: VCPU_AREA.address + 0x6_0000,
+  user: VCPU_AREA.address + 0x10_0000,
   read: 0,
   write: TLB_BYTES,
   execute: TLB_BYTES * 2,
   ripHash: TLB_BYTES * 3,
 } as const;
 
-export const TLB_LOG = { address: VCPU_AREA.address + 0xc_0000, capacity: 2048 } as const;
+export const TLB_LOG = { address: VCPU_AREA.address + 0x20_0000, capacity: 8192 } as const;
 
 /** 4096 bits each; mmu/tlb.ts says which bits of a linear address index them. */
 export const FILTERS = {
   /** Regions of 2 MiB of which a large page was cached: INVLPG must drop the whole region. */
-  largePages: VCPU_AREA.address + 0xc_2000,
+  largePages: VCPU_AREA.address + 0x20_8000,
   /** Pages that a block was looked up in, mapped as local and as global ones: INVLPG of another page leaves links alone. */
-  executedPages: VCPU_AREA.address + 0xc_2200,
-  executedGlobalPages: VCPU_AREA.address + 0xc_2400,
+  executedPages: VCPU_AREA.address + 0x20_8200,
+  executedGlobalPages: VCPU_AREA.address + 0x20_8400,
 } as const;
 export const FILTER_BYTES = 0x200;
 
 /** CONTEXT_SIZE bytes of a vCPU that does not run now. */
-export const PARKED = { address: VCPU_AREA.address + 0xc_4000 } as const;
+export const PARKED = { address: VCPU_AREA.address + 0x20_a000 } as const;
 
 /** i64 linear page, i32 cell, i32 check: void unless the cell still has the value of check. */
 export const PAGE_ALIASES = {
-  address: VCPU_AREA.address + 0x10_0000,
+  address: VCPU_AREA.address + 0x30_0000,
   entrySize: 16,
   page: 0,
   cell: 8,

@@ -48,6 +48,8 @@ export interface PhysicalFunctions {
   readonly setEntryBits: FunctionReference;
 }
 
+const WRITE_CACHED = PAGE_FLAG.writeCachedSupervisor | PAGE_FLAG.writeCachedUser;
+
 const flagsAddress = (hostPage: Code): Code => hostPage;
 
 export const readPageFlags = (hostPage: Code): Code => load("i32.load8_u", flagsAddress(hostPage), PAGE_FLAGS.address);
@@ -102,7 +104,7 @@ function definePrepareWrite(module: ModuleWriter, reference: FunctionReference, 
   set(page, shrU32(get(address), PAGE_SHIFT))(f);
   block((done) => [
     // The common case: an ordinary page that is dirty already.
-    brIf(done, eq32(tee(flags, readPageFlags(get(page))), i32(PAGE_FLAG.dirty)), true),
+    brIf(done, eq32(and32(tee(flags, readPageFlags(get(page))), i32(~WRITE_CACHED)), i32(PAGE_FLAG.dirty)), true),
     when(test32(get(flags), PAGE_FLAG.missing), [call(host.fetchMissingPage, get(page))]),
     when(test32(get(flags), PAGE_FLAG.protected), [call(host.releaseProtectedPage, get(page))]),
     when(test32(get(flags), PAGE_FLAG.code), [

@@ -61,7 +61,7 @@ import {
   TLB_LOG,
   TLB_MASK,
 } from "./memory-layout.ts";
-import { type PhysicalFunctions, readPageFlags } from "./physical.ts";
+import { type PhysicalFunctions, readPageFlags, writePageFlags } from "./physical.ts";
 
 export interface TlbFunctions {
   /**
@@ -75,7 +75,7 @@ export interface TlbFunctions {
   readonly dropTranslations: FunctionReference;
   /** (linear: i64) */
   readonly invalidatePage: FunctionReference;
-  /** (hostPage: i32, an address): drops write entries of a page that holds code now. */
+  /** (hostPage: i32, an address, user: i32): drops write entries of a page that holds code now, those of user code or the supervisor's. */
   readonly dropWriteEntries: FunctionReference;
   /** Voids all links and RIP hash entries. */
   readonly bumpGenerations: FunctionReference;
@@ -102,7 +102,7 @@ export function declareTlb(
     flush: module.declare("flush", ["i32"]),
     dropTranslations: module.declare("dropTranslations", []),
     invalidatePage: module.declare("invalidatePage", ["i64"]),
-    dropWriteEntries: module.declare("dropWriteEntries", ["i32"]),
+    dropWriteEntries: module.declare("dropWriteEntries", ["i32", "i32"]),
     bumpGenerations: module.declare("bumpGenerations", []),
   };
   defineTranslate(module, functions.translate, physical, pageWalk, host.watchAccess);
@@ -129,6 +129,7 @@ function defineTranslate(
   const offset = f.local("i64");
   const address = f.local("i64");
   const host = f.local("i32");
+  const page = f.local("i32");
 
   set(
     entry,
@@ -167,13 +168,18 @@ function defineTranslate(
     when(test32(get(access), ACCESS.write), [
       call(physical.prepareWrite, get(host), get(size)),
       // A page with translated code gets no write entry: every store must come this way.
-      brIf(filled, test32(readPageFlags(op("i32.shr_u", get(host), i32(12))), PAGE_FLAG.code)),
+      set(page, op("i32.shr_u", get(host), i32(12))),
+      brIf(filled, test32(readPageFlags(get(page)), PAGE_FLAG.code)),
+      writePageFlags(get(page), or32(readPageFlags(get(page)), writeCachedFlag(access))),
     ]),
     brIf(filled, readCell(CELLS.uncached)),
     fillEntry(entry, linear, host),
   ])(f);
   get(host)(f);
 }
+
+const writeCachedFlag = (access: Local): Code =>
+  select(test32(get(access), ACCESS.user), i32(PAGE_FLAG.writeCachedUser), i32(PAGE_FLAG.writeCachedSupervisor));
 
 function fillEntry(entry: Local, linear: Local, host: Local): Code {
   const logged = readCell(CELLS.tlbLogLength);
@@ -281,18 +287,17 @@ function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
 
 function defineDropWriteEntries(module: ModuleWriter, reference: FunctionReference): void {
   const f = module.define(reference);
-  const [host] = f.params as [Local];
+  const [host, user] = f.params as [Local, Local];
   const position = f.local("i32");
   const end = f.local("i32");
-  for (const area of [AREA.supervisor, AREA.user]) {
-    set(position, ownAddress(i32(area + AREA.write)))(f);
-    set(end, add32(get(position), i32(TLB_BYTES)))(f);
-    loop((next) => [
-      when(eq32(load("i32.load", get(position), TLB_ENTRY.hostPage), get(host)), [emptyEntry(get(position))]),
-      set(position, add32(get(position), i32(TLB_ENTRY.size))),
-      brIf(next, op("i32.lt_u", get(position), get(end))),
-    ])(f);
-  }
+  const area = select(get(user), i32(AREA.user), i32(AREA.supervisor));
+  set(position, ownAddress(add32(area, i32(AREA.write))))(f);
+  set(end, add32(get(position), i32(TLB_BYTES)))(f);
+  loop((next) => [
+    when(eq32(load("i32.load", get(position), TLB_ENTRY.hostPage), get(host)), [emptyEntry(get(position))]),
+    set(position, add32(get(position), i32(TLB_ENTRY.size))),
+    brIf(next, op("i32.lt_u", get(position), get(end))),
+  ])(f);
 }
 
 function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): void {

@@ -1,6 +1,7 @@
 // What the guest may rely on when translations are cached: rights, flushes, dirty pages, pages that come late.
 import { describe, expect, it, vi } from "vitest";
 import { CpuException } from "../../../../native-core/cpu/context.ts";
+import { readCounters } from "../../../../native-core/cpu/counters.ts";
 import { PAGE_FLAG } from "../../../../native-core/cpu/mmu/memory-layout.ts";
 import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
@@ -86,6 +87,45 @@ describe("cached translations", () => {
     cpu.state.setNumber(STATE.cpl, 3);
     expect(fault(() => cpu.memory.read(BigInt(DATA), 8))).toMatchObject({ vector: 14, errorCode: 5 });
     expect(fault(() => cpu.memory.read(BigInt(DATA), 8, true))).toBeUndefined();
+  });
+});
+
+describe("rights to write that are cached", () => {
+  it("go, the supervisor's and the user's, each time their page comes to hold code", () => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    const code = BigInt(DATA);
+    const runWith = (value: bigint, cpl: 0 | 3): bigint => {
+      cpu.state.setNumber(STATE.cpl, cpl);
+      cpu.memory.write(code + 1n, 1, value);
+      cpu.state.setNumber(STATE.cpl, 0);
+      cpu.state.set(STATE.rip, code);
+      cpu.state.setNumber(STATE.halted, 0);
+      cpu.run(10);
+      return cpu.state.general(0);
+    };
+    // mov eax, imm32; hlt
+    cpu.ram.write(DATA, Uint8Array.of(0xb8, 0, 0, 0, 0, 0xf4));
+    cpu.memory.write(code + 64n, 1, 0n);
+    const values = [1n, 2n, 3n, 4n, 5n, 6n];
+    expect(values.map((value) => runWith(value, value % 2n === 0n ? 3 : 0))).toEqual(values);
+    expect(values.map((value) => runWith(value, 3))).toEqual(values);
+  });
+
+  it("reach 64 MiB: pages that were walked once are not walked again", () => {
+    const firstPage = 1024;
+    const pages = 12_288;
+    const cpu = interpreterMachine(64 << 20);
+    cpu.ram.write(PD, quadwords(...Array.from({ length: 32 }, (_, n) => BigInt(n << 21) | 0x87n)));
+    cpu.memory.flush(false);
+    const walks = (): number => readCounters(new DataView(cpu.ram.bytes().buffer), undefined).tlbMisses;
+    const writeEach = (): number => {
+      const before = walks();
+      for (let n = 0; n < pages; n++) cpu.memory.write(BigInt((firstPage + n) * 4096), 1, 1n);
+      return walks() - before;
+    };
+    expect(writeEach()).toBe(pages);
+    expect(writeEach()).toBe(0);
   });
 });
 
@@ -229,7 +269,7 @@ describe("page flags", () => {
     cpu.memory.write(BigInt(DATA), 1, 8n);
     cpu.memory.write(BigInt(DATA), 1, 9n);
     expect(kept).toEqual([7]);
-    expect(cpu.ram.flags[page]).toBe(PAGE_FLAG.dirty);
+    expect((cpu.ram.flags[page] ?? 0) & (PAGE_FLAG.dirty | PAGE_FLAG.protected)).toBe(PAGE_FLAG.dirty);
   });
 
   it("an address outside RAM goes to the device, in accesses of at most four bytes", () => {
