@@ -22,6 +22,7 @@ type Message =
       readonly programs: number;
       readonly ends: Readonly<Record<string, number>>;
       readonly longestMs: number;
+      readonly longestProgram: string;
     }
   | { readonly kind: "failure"; readonly seed: string; readonly text: string };
 
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
   let programs = 0;
   let failures = 0;
   let longestMs = 0;
+  let longestProgram = "";
   const ends: Record<string, number> = {};
   const fail = (seed: string, text: string): void => {
     failures++;
@@ -49,13 +51,13 @@ async function main(): Promise<void> {
     start += 1_000_000;
     const finished = await supervise(job, fail, (message) => {
       programs += message.programs;
-      longestMs = Math.max(longestMs, message.longestMs);
+      if (message.longestMs > longestMs) ({ longestMs, longestProgram } = message);
       for (const [name, count] of Object.entries(message.ends)) ends[name] = (ends[name] ?? 0) + count;
     });
     if (finished || values.seed !== undefined) break;
   }
   console.log(
-    `${programs} programs, ${failures} failures, longest slice ${longestMs.toFixed(0)} ms, ${JSON.stringify(ends)}`,
+    `${programs} programs, ${failures} failures, longest slice ${longestMs.toFixed(0)} ms (${longestProgram}), ${JSON.stringify(ends)}`,
   );
   process.exitCode = failures > 0 ? 1 : 0;
 }

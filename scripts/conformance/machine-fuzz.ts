@@ -85,8 +85,9 @@ export interface FuzzOutcome {
   readonly programs: number;
   /** How slices ended. */
   readonly ends: Readonly<Record<string, number>>;
-  /** Longest slice in milliseconds of the host. */
+  /** Longest slice in milliseconds of the host's processor, and the program it was of. */
   readonly longestMs: number;
+  readonly longestProgram: string;
 }
 
 /** Makes machines and runs programs on them: `run(seed)` is the same each time. */
@@ -103,6 +104,7 @@ export class MachineFuzz {
     const machine = build(this.#module, random);
     const ends: Record<string, number> = {};
     let longestMs = 0;
+    let longestProgram = "";
     for (let program = 0; program < PROGRAMS_PER_MACHINE; program++) {
       const mode = random.pick(FUZZ_MODES);
       onProgram(program, mode);
@@ -110,9 +112,14 @@ export class MachineFuzz {
       for (const vcpu of machine.vcpus) prepare(machine, vcpu, mode, random);
       machine.resume();
       for (let slice = 0; slice < SLICES; slice++) {
-        const started = performance.now();
+        const started = process.threadCpuUsage();
         const { state } = runSlice(machine, random);
-        longestMs = Math.max(longestMs, performance.now() - started);
+        const { user, system } = process.threadCpuUsage(started);
+        const ms = (user + system) / 1000;
+        if (ms > longestMs) {
+          longestMs = ms;
+          longestProgram = `seed ${seed}, program ${program}, ${mode}, slice ${slice}`;
+        }
         ends[state] = (ends[state] ?? 0) + 1;
         if (state === "shutdown" || state === "poweroff" || state === "reset") break;
       }
@@ -121,7 +128,7 @@ export class MachineFuzz {
       if (random.chance(10)) machine.restore(structuredClone(machine.save()));
     }
     machine.dispose();
-    return { programs: PROGRAMS_PER_MACHINE, ends, longestMs };
+    return { programs: PROGRAMS_PER_MACHINE, ends, longestMs, longestProgram };
   }
 }
 
