@@ -1,4 +1,5 @@
 // Values as people type them on a command line.
+import path from "node:path";
 import { AppError } from "../../native-core/common/errors.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -21,8 +22,10 @@ export function parseMiB(text: string, field: string): number {
   throw new AppError("INVALID_ARGUMENT", `It is not a size: ${text}`, { field, remedy: "Write it like 256M or 2G." });
 }
 
-export function isSize(text: string): boolean {
-  return /^\d+(\.\d+)?\s*[A-Za-z]{0,3}$/.test(text.trim());
+/** A size such as `8G` is a new disk, everything else an image. */
+export function parseDisk(text: string): { sizeMiB: number } | { file: string } {
+  const isSize = /^\d+(\.\d+)?\s*[A-Za-z]{0,3}$/.test(text.trim());
+  return isSize ? { sizeMiB: parseMiB(text, "disk") } : { file: path.resolve(text) };
 }
 
 export function parseSeconds(text: string, field: string): number {

@@ -14,6 +14,7 @@ import { registerClone, registerFork, registerTemplate } from "./commands/clone.
 import { registerConsole } from "./commands/console.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDiscard } from "./commands/discard.ts";
+import { registerDisk } from "./commands/disk.ts";
 import { registerHost } from "./commands/host.ts";
 import { registerList } from "./commands/list.ts";
 import { registerLog } from "./commands/log.ts";
@@ -52,6 +53,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerStop,
   registerDiscard,
   registerMedia,
+  registerDisk,
   registerCatalogue,
   registerSnapshot,
   registerSpace,

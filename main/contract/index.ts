@@ -113,11 +113,19 @@ export const contract = {
       .route({ method: "PUT", path: "/machines/{id}/config" })
       .input(byMachine.extend({ config: machineConfigSchema }))
       .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
-    /** Adds a disk to a machine that is off. */
+    /** Adds a disk to a machine that is off, or plugs a virtio disk into one that runs. */
     addDisk: base
       .route({ method: "POST", path: "/machines/{id}/disks" })
       .input(byMachine.extend({ disk: newDiskSchema }))
       .output(machineDetailsSchema),
+    /**
+     * Takes a disk out; its file stays. Not removed: the running guest uses it and was asked to let it go, which it may do later. `force`
+     * takes it away all the same.
+     */
+    removeDisk: base
+      .route({ method: "DELETE", path: "/machines/{id}/disks/{diskId}" })
+      .input(byMachine.extend({ diskId: z.string(), force: z.boolean().default(false) }))
+      .output(z.object({ removed: z.boolean() })),
     /**
      * Copies of the machine that is off or saved, or of one of its snapshots. `linked` ones share its disk layers and take no time and no
      * space; they stay whole whatever happens to the source. Several get a number behind their name.

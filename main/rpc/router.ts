@@ -15,7 +15,7 @@ import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
 import { changePreferences, readPreferences } from "../services/host/preferences.ts";
 import { deleteTrashed, emptyTrash, listTrash } from "../services/host/trash.ts";
-import { addDisk, configure } from "../services/machines/configuration.ts";
+import { addDisk, configure, removeDisk } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
 import { moveToGroup, renameGroup } from "../services/machines/groups.ts";
@@ -74,6 +74,9 @@ export function createRouter(app: App) {
         await addDisk(context, machine, input.disk);
         return details(machine);
       }),
+      removeDisk: os.machines.removeDisk.handler(async ({ input }) => ({
+        removed: await removeDisk(registry.get(input.id), input.diskId, input.force),
+      })),
       clone: os.machines.clone.handler(async ({ input }) => {
         const source = registry.get(input.id);
         const snapshot = input.snapshotId === null ? null : snapshotOf(source, input.snapshotId);

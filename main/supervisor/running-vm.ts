@@ -28,6 +28,7 @@ export class RunningVm {
   outcome: VmOutcome | null = null;
   readonly #logs = new Emitter<VmLogLine>();
   readonly #ejected = new Emitter<string>();
+  readonly #detached = new Emitter<string>();
   readonly #taps = new Map<number, ConsoleTap>();
   readonly #ended = Promise.withResolvers<void>();
   #stopped: { reason: StopReason | null; message: string | null } | null = null;
@@ -35,6 +36,8 @@ export class RunningVm {
   readonly onLog: Event<VmLogLine> = this.#logs.event;
   /** The guest opened the tray of this drive. */
   readonly onEjected: Event<string> = this.#ejected.event;
+  /** The guest let go of this disk, some time after it was asked to. */
+  readonly onDetached: Event<string> = this.#detached.event;
 
   constructor(client: VmClient, dataSocket: string) {
     this.client = client;
@@ -42,6 +45,7 @@ export class RunningVm {
     client.onEvent((event) => {
       if (event.kind === "log") this.#logs.fire(event);
       if (event.kind === "ejected") this.#ejected.fire(event.driveId);
+      if (event.kind === "detached") this.#detached.fire(event.diskId);
       if (event.kind === "reset") this.#logs.fire({ level: "info", message: "The machine was reset" });
       if (event.kind === "runState" && event.state === "stopped") {
         this.#stopped = event;

@@ -27,7 +27,7 @@ export const DEFAULT_TIMEOUTS: VmTimeouts = { helloMs: 15_000, requestMs: 15_000
 
 const LONG_REQUESTS: ReadonlySet<EngineRequestName> = new Set(["profile", "start", "saveState", "takeSnapshot"]);
 
-export type VmEvent = Extract<EngineOutbound, { kind: "runState" | "reset" | "ejected" | "log" }>;
+export type VmEvent = Extract<EngineOutbound, { kind: "runState" | "reset" | "ejected" | "detached" | "log" }>;
 
 interface Waiting {
   readonly name: EngineRequestName;

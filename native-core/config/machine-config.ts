@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { field } from "./field.ts";
 import { adaptersSchema, defaultAdapter } from "./network-settings.ts";
+import { areDistinct, DISK_SLOTS } from "./slots.ts";
 import { snapshotSettingsSchema } from "./snapshot-settings.ts";
 
 const CONFIG_VERSION = 1;
@@ -32,6 +33,12 @@ const diskSchema = z.strictObject({
   readOnly: z.boolean(),
   /** `nvme`, `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
   bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
+  /** A virtio disk's place on the PCI bus, once it must not depend on the disks before it any more (slots.ts). */
+  slot: z
+    .int()
+    .min(DISK_SLOTS.first)
+    .max(DISK_SLOTS.first + DISK_SLOTS.count - 1)
+    .optional(),
 });
 export type DiskConfig = z.infer<typeof diskSchema>;
 
@@ -254,7 +261,8 @@ export const machineConfigSchema = z.strictObject({
         (disks) => disks.filter(({ bus }) => bus === "ide").length <= IDE_DISKS_MAX,
         `at most ${IDE_DISKS_MAX} IDE disks`,
       )
-      .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables"),
+      .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables")
+      .refine((disks) => areDistinct(disks.map(({ slot }) => slot)), "each disk has its own slot"),
     {
       label: "Disks",
       help: "In the order the guest sees them: virtio disks are vda, vdb, ..., SATA and IDE disks sda, sdb, ... in Linux.",
@@ -282,7 +290,7 @@ export const machineConfigSchema = z.strictObject({
   // Machines that were made before there were networks have none.
   adapters: field(adaptersSchema.default([]), {
     label: "Network adapters",
-    help: "What each is plugged into, port forwards, firewall rules and limits change at once; the adapters themselves only while the machine is off.",
+    help: "What each is plugged into, port forwards, firewall rules and limits change at once, and a running machine can be given adapters; model and address change only while it is off.",
     page: "network",
     change: "running",
     control: "list",

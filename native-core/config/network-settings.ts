@@ -4,6 +4,7 @@ import { z } from "zod";
 import { parseAddress, parseMac, parseRange } from "../network/addresses.ts";
 import { parsePorts } from "../network/firewall/rules.ts";
 import { parseGrant } from "../network/reach-policy.ts";
+import { ADAPTER_SLOTS, areDistinct } from "./slots.ts";
 
 export const ADAPTERS_MAX = 8;
 export const ADAPTER_MODELS = ["virtio", "e1000"] as const;
@@ -60,6 +61,12 @@ export const adapterSchema = z
     /** Stable id within the machine: `nic0`. Names the device. */
     id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
     model: z.enum(ADAPTER_MODELS).default("virtio"),
+    /** Its place on the PCI bus, once it must not depend on the adapters before it any more (slots.ts). */
+    slot: z
+      .int()
+      .min(ADAPTER_SLOTS.first)
+      .max(ADAPTER_SLOTS.first + ADAPTER_SLOTS.count - 1)
+      .optional(),
     mac: z
       .string()
       .refine((text) => parseMac(text) !== undefined, "six bytes such as 52:54:00:12:34:56")
@@ -104,14 +111,20 @@ export const adaptersSchema = z
   .refine(
     (adapters) => new Set(adapters.map(({ mac }) => mac.toLowerCase())).size === adapters.length,
     "each adapter has its own address",
-  );
+  )
+  .refine((adapters) => areDistinct(adapters.map(({ slot }) => slot)), "each adapter has its own slot");
 
 /** A new adapter on the NAT. */
 export function defaultAdapter(id: string, mac: string): AdapterConfig {
   return adapterSchema.parse({ id, mac, network: "nat" });
 }
 
-/** Whether two sets of adapters are the same hardware, so that a running machine can go from one to the other. */
+/** Whether an adapter that both have is another piece of hardware in each: the one change that a running machine can't make. */
+export function exchangesHardware(a: readonly AdapterConfig[], b: readonly AdapterConfig[]): boolean {
+  return a.some((before) => b.some((after) => after.id === before.id && !sameHardware([before], [after])));
+}
+
+/** Whether two sets of adapters are the same hardware. */
 export function sameHardware(a: readonly AdapterConfig[], b: readonly AdapterConfig[]): boolean {
   const hardware = ({ id, model, mac }: AdapterConfig) => `${id} ${model} ${mac.toLowerCase()}`;
   return a.map(hardware).join() === b.map(hardware).join();

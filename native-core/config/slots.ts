@@ -34,3 +34,9 @@ export function keepSlots<T extends Slotted>(before: readonly Slotted[], wanted:
   const slots = slotsOf(kept, range);
   return wanted.map((part) => ({ ...part, slot: slots.get(part.id) }));
 }
+
+/** Whether no slot is recorded twice. */
+export function areDistinct(slots: readonly (number | undefined)[]): boolean {
+  const recorded = slots.filter((slot) => slot !== undefined);
+  return new Set(recorded).size === recorded.length;
+}

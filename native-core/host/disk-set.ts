@@ -114,11 +114,13 @@ export interface PreparedLayer {
 }
 
 export class DiskSet {
-  readonly disks: readonly LayeredDisk[];
+  readonly #disks: LayeredDisk[];
+  readonly #folder: string;
   readonly #host: NodeMediaHost;
 
-  private constructor(disks: readonly LayeredDisk[], machineFolder: string) {
-    this.disks = disks;
+  private constructor(disks: LayeredDisk[], machineFolder: string) {
+    this.#disks = disks;
+    this.#folder = machineFolder;
     this.#host = nodeMediaHost({ trustedFolders: [machineFolder] });
   }
 
@@ -132,6 +134,28 @@ export class DiskSet {
       throw error;
     }
     return new DiskSet(disks, machineFolder);
+  }
+
+  get disks(): readonly LayeredDisk[] {
+    return this.#disks;
+  }
+
+  /** One more disk. @throws AppError; nothing stays open then. */
+  async add(request: DiskRequest): Promise<LayeredDisk> {
+    if (this.#disks.some(({ id }) => id === request.id)) {
+      throw new AppError("ALREADY_EXISTS", `there is a disk ${request.id} already`, { field: "disk.id" });
+    }
+    const disk = await openDisk(request, this.#folder);
+    this.#disks.push(disk);
+    return disk;
+  }
+
+  /** Flushes and closes a disk that no controller has any more. */
+  async remove(diskId: string): Promise<void> {
+    const disk = this.#named(diskId);
+    this.#disks.splice(this.#disks.indexOf(disk), 1);
+    await disk.drain();
+    await closeDisk(disk);
   }
 
   /** Makes a layer for every writable disk. Files that were made are removed again when it throws. */
@@ -249,16 +273,16 @@ export class DiskSet {
 
   /** Flushes and closes everything; throws the first failure after all were tried. */
   async close(): Promise<void> {
-    const results = await Promise.allSettled(
-      this.disks.map(async (disk) => {
-        try {
-          await disk.frozen;
-        } finally {
-          await disk.top.close();
-        }
-      }),
-    );
+    const results = await Promise.allSettled(this.disks.map(closeDisk));
     for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+}
+
+async function closeDisk(disk: LayeredDisk): Promise<void> {
+  try {
+    await disk.frozen;
+  } finally {
+    await disk.top.close();
   }
 }
 

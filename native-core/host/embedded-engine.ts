@@ -70,6 +70,7 @@ export class EmbeddedEngine implements Engine {
           warn: (message) => this.#events.fire({ kind: "log", level: "warn", message }),
           error: (message) => this.#events.fire({ kind: "log", level: "error", message }),
           ejected: (driveId) => this.#events.fire({ kind: "ejected", driveId }),
+          detached: (diskId) => this.#events.fire({ kind: "detached", diskId }),
         });
       } catch (error) {
         this.#enter("stopped", "failed", error instanceof Error ? error.message : String(error));
@@ -165,6 +166,19 @@ export class EmbeddedEngine implements Engine {
     }));
   }
 
+  attachDisk({ disk }: EngineArgument<"attachDisk">): Promise<null> {
+    return this.#order(["running", "paused"], "given a disk", async ({ plugging }) => {
+      await plugging.attachDisk(disk);
+      return null;
+    });
+  }
+
+  detachDisk({ diskId, force }: EngineArgument<"detachDisk">): Promise<EngineResult<"detachDisk">> {
+    return this.#order(["running", "paused"], "relieved of a disk", async ({ plugging }) => ({
+      detached: await plugging.detachDisk(diskId, force),
+    }));
+  }
+
   async sendText({ port, text }: EngineArgument<"sendText">): Promise<null> {
     const { machine } = this.#require(["running", "paused"], "typed into");
     machine.post({ kind: "serial", port: port === 0 ? 0 : 1, bytes: new TextEncoder().encode(text) });
@@ -181,8 +195,8 @@ export class EmbeddedEngine implements Engine {
   }
 
   configureNetwork({ adapters }: EngineArgument<"configureNetwork">): Promise<null> {
-    return this.#order(["running", "paused"], "given other networks", async ({ network }) => {
-      await network.configure(adapters);
+    return this.#order(["running", "paused"], "given other networks", async ({ network, plugging }) => {
+      await network.configure(adapters, plugging);
       return null;
     });
   }

@@ -17,6 +17,7 @@ import { LogFile } from "./log-file.ts";
 import { NetworkSet } from "./network/network-set.ts";
 import { nodeEventLoop } from "./node-event-loop.ts";
 import { OpticalDrives } from "./optical-drives.ts";
+import { Plugging } from "./plugging.ts";
 import { PowerEvents, type PowerHandlers } from "./power-events.ts";
 import { displayServer, socketChannel } from "./rfb-channel.ts";
 import { emptyPicture, Thumbnail, toPng } from "./screenshots.ts";
@@ -32,6 +33,8 @@ export interface MachineEvents extends PowerHandlers {
   error(message: string): void;
   /** The guest opened a drive's tray: the disc is out. */
   ejected(driveId: string): void;
+  /** The guest let go of a disk that it had been asked for. */
+  detached(diskId: string): void;
 }
 
 /** The guest has the processor to itself for its first answer; what it needs of its memory comes as it touches it. */
@@ -43,7 +46,8 @@ export class RunningMachine {
   readonly saver: StateSaver;
   readonly #memory: CoreProcessor["memory"];
   readonly counters: CoreProcessor["counters"];
-  readonly #shape: MachineShape;
+  readonly #shape: () => MachineShape;
+  readonly plugging: Plugging;
   readonly disks: DiskSet;
   readonly optical: OpticalDrives;
   readonly network: NetworkSet;
@@ -132,11 +136,15 @@ export class RunningMachine {
     this.runner = new MachineRunner(this.machine, nodeEventLoop, (event) =>
       power.handle(event, this.runner, performance.now()),
     );
-    this.#shape = {
+    this.plugging = new Plugging({
+      ...{ machine: this.machine, disks, detached: events.detached },
+      error: (message) => events.error(message),
+    });
+    this.#shape = () => ({
       memoryMiB: config.memoryMiB,
       videoMemoryMiB: this.#memory.vramBytes / (1 << 20),
       disks: disks.disks.map(({ id, sizeBytes, readOnly }) => ({ id, sizeBytes, readOnly })),
-    };
+    });
     this.saver = new StateSaver({
       machine: this.machine,
       pages: this.#memory,
@@ -189,7 +197,7 @@ export class RunningMachine {
 
   async #restore(folder: string, onDemand: boolean): Promise<void> {
     const state = await readState(folder);
-    checkShape(state, this.#shape);
+    checkShape(state, this.#shape());
     const loader = new PageLoader(this.#memory, state.map, folder, onDemand);
     this.#loader = loader;
     this.saver.continuesFrom(folder, state.map, loader);

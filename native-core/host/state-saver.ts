@@ -25,7 +25,8 @@ export interface SaverParts {
   readonly pages: GuestPages;
   readonly runner: MachineRunner;
   readonly disks: DiskSet;
-  readonly shape: MachineShape;
+  /** As it is at the moment: disks may come and go. */
+  readonly shape: () => MachineShape;
   readonly chunkFolder: string;
   /** Grabs the picture as it is now; it is scaled and packed later. */
   readonly grabThumbnail: () => Thumbnail | null;
@@ -123,7 +124,7 @@ export class StateSaver {
       const pauseMs = performance.now() - start;
       if (options.resume && wasRunning) runner.resume();
       // Plain data by now, so turning it into text can wait until the guest runs again.
-      const stateJson = encodeState(shape, machineState, Date.now());
+      const stateJson = encodeState(shape(), machineState, Date.now());
       if (!options.resume) await disks.flush();
       return { capture, stateJson, pauseMs };
     } catch (error) {

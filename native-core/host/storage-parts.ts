@@ -20,6 +20,7 @@ export function storageParts(
     .filter(({ id }) => busOf(id) !== "nvram")
     .map((disk) => ({
       id: disk.id,
+      slot: request.disks.find(({ id }) => id === disk.id)?.slot,
       backend: disk,
       onError: (kind: string, error: unknown) => report(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
     }));

@@ -222,6 +222,11 @@ export class Board {
     this.hotPlug.plugged(card.slot ?? 0);
   }
 
+  /** Whether a slot that can be plugged is empty. */
+  isFree(slot: number): boolean {
+    return !this.#plugged.has(slot);
+  }
+
   /** Asks the guest to let go of a device, or takes it away; `onRemoved` tells when it is gone. False: there is none of that name. */
   unplug(name: string, force: boolean): boolean {
     for (const [slot, device] of this.#plugged) {

@@ -250,10 +250,24 @@ export class Machine {
   /** Plugs a virtio disk into a machine that is on; its slot is free. */
   plugDisk(disk: DiskPart, slot: number): void {
     this.board.plug(diskCard(disk, slot));
+    this.#wake();
   }
 
   plugAdapter(adapter: NetworkPart, slot: number): void {
     this.board.plug(adapterCard(adapter, slot));
+    this.#wake();
+  }
+
+  /** Asks the guest to let go of a device, or takes it away (`board.onRemoved` tells when it is gone). False: there is none. */
+  unplug(name: string, force: boolean): boolean {
+    const found = this.board.unplug(name, force);
+    this.#wake();
+    return found;
+  }
+
+  /** A machine that sleeps looks at what has happened. */
+  #wake(): void {
+    this.inputs.deliver(() => {});
   }
 
   /** Runs for about `maxNs` of virtual time, or until the machine halts or wants something of the host. */

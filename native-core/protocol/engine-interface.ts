@@ -3,7 +3,7 @@ import type { Event } from "../common/emitter.ts";
 import type { EngineArgument, EngineOutbound, EngineRequestName, EngineResult } from "./engine.ts";
 
 /** What an engine says unasked. */
-export type EngineEvent = Extract<EngineOutbound, { kind: "runState" | "reset" | "ejected" | "log" }>;
+export type EngineEvent = Extract<EngineOutbound, { kind: "runState" | "reset" | "ejected" | "detached" | "log" }>;
 
 type EngineMethods = {
   readonly [N in EngineRequestName]: (argument: EngineArgument<N>) => Promise<EngineResult<N>>;

@@ -33,6 +33,12 @@ export type RunState = (typeof RUN_STATES)[number];
 export const STOP_REASONS = ["guest-shutdown", "power-off", "saved", "triple-fault", "failed"] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
+const diskRequestSchema = z.strictObject({
+  ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
+  bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
+  slot: z.int().optional(),
+});
+
 /** Everything an engine needs; paths are absolute and resolved. */
 export const startRequestSchema = z.strictObject({
   machineId: z.string(),
@@ -49,12 +55,7 @@ export const startRequestSchema = z.strictObject({
       z.strictObject({ kind: z.literal("uefi"), codeFile: z.string() }),
     ])
     .optional(),
-  disks: z.array(
-    z.strictObject({
-      ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
-      bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
-    }),
-  ),
+  disks: z.array(diskRequestSchema),
   opticalDrives: z.array(z.strictObject({ id: z.string(), file: z.string().nullable() })).optional(),
   /** Content-addressed memory chunks shared by all machines of the store. */
   chunkFolder: z.string(),
@@ -170,10 +171,17 @@ export const ENGINE_REQUESTS = {
     z.strictObject({ driveId: z.string(), file: z.string().nullable(), force: z.boolean() }),
     z.object({ changed: z.boolean() }),
   ],
+  /** Plugs a virtio disk into its slot. */
+  attachDisk: [z.strictObject({ disk: diskRequestSchema }), z.null()],
+  /** Asks the guest to let go of a virtio disk, or takes it away. Not detached: the guest keeps it, and may let go of it later. */
+  detachDisk: [z.strictObject({ diskId: z.string(), force: z.boolean() }), z.object({ detached: z.boolean() })],
   sendText: [z.strictObject({ port: z.int().min(0).max(1), text: z.string().max(65536) }), z.null()],
   metrics: [z.null(), vmMetricsSchema],
   profile: [z.strictObject({ seconds: z.number().min(0.1).max(60) }), vmProfileSchema],
-  /** New settings of the same adapters, in force when it answers. Rejects, with everything as before, when they can't be had. */
+  /**
+   * New settings of the adapters, in force when it answers; also one adapter more or less. Rejects, with everything as before, when they
+   * can't be had.
+   */
   configureNetwork: [z.strictObject({ adapters: adaptersSchema }), z.null()],
   networkStatus: [z.null(), z.array(adapterStatusSchema)],
   /** Starts a capture into a new file, or stops the one that runs (null). */
@@ -203,6 +211,8 @@ export const engineOutboundSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("reset") }),
   /** The guest opened a drive's tray. */
   z.strictObject({ kind: z.literal("ejected"), driveId: z.string() }),
+  /** The guest let go of a disk that it had been asked for. */
+  z.strictObject({ kind: z.literal("detached"), diskId: z.string() }),
   z.strictObject({ kind: z.literal("log"), level: z.enum(["info", "warn", "error"]), message: z.string() }),
 ]);
 export type EngineOutbound = z.infer<typeof engineOutboundSchema>;

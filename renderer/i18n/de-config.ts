@@ -64,7 +64,7 @@ export const deConfig: ConfigTexts = {
     ],
     adapters: [
       "Netzwerkadapter",
-      "Worin jeder steckt, Weiterleitungen, Firewallregeln und Grenzen ändern sich sofort; die Adapter selbst nur, wenn die Maschine aus ist.",
+      "Worin jeder steckt, Weiterleitungen, Firewallregeln und Grenzen ändern sich sofort; eine laufende Maschine kann Adapter bekommen und abgeben; Modell und Adresse ändern sich nur, wenn sie aus ist.",
     ],
     serial: ["Serielle Anschlüsse", "ttyS0 und ttyS1 in einem Linux-Gast."],
     "snapshots.everyMinutes": ["Einen aufnehmen alle", "Während die Maschine läuft. 0 nimmt keinen auf."],

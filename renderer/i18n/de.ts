@@ -711,6 +711,12 @@ export const de = {
       busy: "Die Maschine beschäftigt einen Kern dauernd zu {{percent}} %. Suchen Sie im Gast ein Programm, das nie wartet.",
     },
   },
+  disks: {
+    removed: "Die Platte {{disk}} wurde entnommen",
+    removeHint: "Die Platte aus der laufenden Maschine nehmen",
+    kept: "Der Gast benutzt die Platte {{disk}}",
+    keptBody: "Er wurde gebeten, sie freizugeben, und sie geht, sobald er es tut. Sie trotzdem zu entnehmen ist, wie ein Kabel zu ziehen.",
+  },
   discs: {
     empty: "Kein Medium",
     insert: "Medium einlegen",

@@ -698,6 +698,12 @@ export const en = {
       busy: "The machine keeps a core busy to {{percent}} % all the time. Look in the guest for a program that never waits.",
     },
   },
+  disks: {
+    removed: "The disk {{disk}} was taken out",
+    removeHint: "Take the disk out of the running machine",
+    kept: "The guest uses the disk {{disk}}",
+    keptBody: "It was asked to let go of it, and the disk goes when it does. Taking it out anyway is what pulling a cable is.",
+  },
   discs: {
     empty: "No disc",
     insert: "Insert a disc",

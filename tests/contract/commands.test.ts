@@ -63,6 +63,8 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(larger.revision).toBeGreaterThan(custom.revision);
     const withDisk = await client.machines.addDisk({ id: custom.id, disk: { sizeMiB: 1 } });
     expect(withDisk.disks.map((disk) => disk.id)).toEqual(["disk0", "disk1"]);
+    await client.machines.addDisk({ id: custom.id, disk: { sizeMiB: 1 } });
+    expect(await client.machines.removeDisk({ id: custom.id, diskId: "disk2" })).toEqual({ removed: true });
     await client.machines.remove({ id: custom.id });
     expect(await client.machines.list()).toHaveLength(1);
     expect(await client.machines.undoRemove({ id: custom.id })).toMatchObject({

@@ -45,7 +45,7 @@ describe("A running Linux", () => {
       guest.machine.plugDisk({ id: "disk1", backend: added }, 9);
       const adapter = (id: string, model: "virtio" | "e1000", last: number) => ({
         ...{ id, model, mac: Uint8Array.of(0x52, 0x54, 0, 0, 0, last), linkUp: true },
-        backend: { send: () => {}, flush: () => {} },
+        backend: { receive: () => {}, flush: () => {}, roomAgain: () => {} },
         attach: (_adapter: NetworkAdapter) => {},
       });
       guest.machine.plugAdapter(adapter("nic0", "virtio", 1), 16);

@@ -3,7 +3,7 @@ import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
-import { isSize, parseCount, parseMiB } from "../parse.ts";
+import { parseCount, parseDisk, parseMiB } from "../parse.ts";
 import { answersOf } from "../unattended-answers.ts";
 
 interface Options {
@@ -95,7 +95,7 @@ async function requestOf(name: string, options: Options, hardware: Hardware, cli
     initrd: initrd === undefined ? null : path.resolve(initrd),
     commandLine: cmdline ?? "",
     description,
-    disks: [...image, ...(disk?.map(diskOf) ?? guessedDisks)],
+    disks: [...image, ...(disk?.map((text) => parseDisk(text)) ?? guessedDisks)],
     iso,
     ...(guess && {
       osType: guess.osType,
@@ -133,10 +133,6 @@ function refuseContradiction(options: Options): void {
 
 function append(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
-}
-
-function diskOf(text: string): { sizeMiB: number } | { file: string } {
-  return isSize(text) ? { sizeMiB: parseMiB(text, "disk") } : { file: path.resolve(text) };
 }
 
 function requireBootable({ iso, kernel, initrd, cmdline, disk, release, user }: Options): void {

@@ -21,6 +21,7 @@ import { newGenerationId, newId } from "../ids.ts";
 import { checkDiscs, discEjected } from "../media/discs.ts";
 import { needsHub } from "../network/adapters.ts";
 import { ownTops } from "../snapshots/layers.ts";
+import { diskDetached } from "./configuration.ts";
 import { checkBoot } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { requireNoTemplate, requireState } from "./states.ts";
@@ -65,6 +66,7 @@ export class Lifecycle {
       const vm = new RunningVm(client, request.dataSocket);
       vm.onLog((line) => void machine.log.write(line.level, line.message));
       vm.onEjected((driveId) => void discEjected(machine, driveId).catch(() => undefined));
+      vm.onDetached((diskId) => void diskDetached(machine, diskId).catch(() => undefined));
       machine.vm = vm;
       // Before the guest can write: should everything end now, the disks count as touched. A saved state stays valid until the
       // engine has it, because the guest does not run before `resume`.

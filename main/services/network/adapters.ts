@@ -1,7 +1,12 @@
 // Network adapters of machines: new ones, their addresses, and changes that reach a running machine at once.
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../../native-core/common/errors.ts";
-import { type AdapterConfig, defaultAdapter, sameHardware } from "../../../native-core/config/network-settings.ts";
+import {
+  type AdapterConfig,
+  defaultAdapter,
+  exchangesHardware,
+  sameHardware,
+} from "../../../native-core/config/network-settings.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill, STATE_NAMES } from "../machines/states.ts";
@@ -37,7 +42,11 @@ export async function applyAdapters(
   adapters: readonly AdapterConfig[],
 ): Promise<void> {
   const isSame = sameHardware(machine.record.config.adapters, adapters);
-  if (!isSame && machine.state !== "powered-off" && machine.state !== "aborted") {
+  // A running guest is given adapters and relieved of them as it is of disks.
+  const isPossible = isStill(machine.state)
+    ? machine.state !== "saved"
+    : machine.vm !== null && !exchangesHardware(machine.record.config.adapters, adapters);
+  if (!isSame && !isPossible) {
     const remedy =
       machine.state === "saved"
         ? "Start it and shut it down, or discard the saved state."

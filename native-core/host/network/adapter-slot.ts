@@ -47,6 +47,7 @@ export class AdapterSlot {
     this.part = {
       id: config.id,
       model: config.model,
+      slot: config.slot,
       mac: this.#mac,
       linkUp: hasCarrier(config),
       backend: this.#link.guestSide,

@@ -1,49 +1,84 @@
 // The network adapters of a running machine.
 import { AppError } from "../../common/errors.ts";
-import { type AdapterConfig, sameHardware } from "../../config/network-settings.ts";
+import { type AdapterConfig, exchangesHardware } from "../../config/network-settings.ts";
 import type { NetworkPart } from "../../machine/cards.ts";
 import type { AdapterStatus, NetworkMetrics } from "../../protocol/network.ts";
 import { AdapterSlot, type SlotParts } from "./adapter-slot.ts";
 
+/** Puts adapters into the running machine, and takes them out: false when the guest keeps one. */
+interface AdapterPlugging {
+  attachAdapter(part: NetworkPart): void;
+  detachAdapter(part: NetworkPart): Promise<boolean>;
+}
+
 export class NetworkSet {
-  readonly parts: readonly NetworkPart[];
-  readonly #slots: readonly AdapterSlot[];
+  readonly #parts: SlotParts;
+  #slots: readonly AdapterSlot[];
   #config: readonly AdapterConfig[];
 
   constructor(adapters: readonly AdapterConfig[], parts: SlotParts) {
     this.#config = adapters;
+    this.#parts = parts;
     this.#slots = adapters.map((adapter) => new AdapterSlot(adapter, parts));
-    this.parts = this.#slots.map(({ part }) => part);
+  }
+
+  get parts(): readonly NetworkPart[] {
+    return this.#slots.map(({ part }) => part);
   }
 
   async start(): Promise<void> {
     for (const slot of this.#slots) await slot.start();
   }
 
-  /** New settings for the same hardware. Rejects with the first that can't be had; those before it are in use then. */
-  async configure(adapters: readonly AdapterConfig[]): Promise<void> {
-    if (!sameHardware(this.#config, adapters)) {
-      throw new AppError("INVALID_STATE", "Adapters can't be added, removed or exchanged while the machine runs", {
+  /** New settings, and at most one adapter more or less. Rejects, with all as it was, when they can't be had. */
+  async configure(adapters: readonly AdapterConfig[], plugging: AdapterPlugging): Promise<void> {
+    const before = this.#config;
+    const added = adapters.filter(({ id }) => !before.some((adapter) => adapter.id === id));
+    const removed = this.#slots.filter(({ id }) => !adapters.some((adapter) => adapter.id === id));
+    const kept = (list: readonly AdapterConfig[]) =>
+      list.filter(({ id }) => before.some((each) => each.id === id) && adapters.some((each) => each.id === id));
+    if (added.length + removed.length > 1 || exchangesHardware(before, adapters)) {
+      throw new AppError("INVALID_STATE", "A running machine is given or relieved of one adapter at a time", {
         field: "adapters",
         consequence: "Nothing was changed.",
-        remedy: "Shut the machine down first.",
+        remedy: "Change one after the other, or shut the machine down first.",
       });
     }
-    const before = this.#config;
-    for (const [index, slot] of this.#slots.entries()) {
-      const wanted = adapters[index];
-      if (!wanted) continue;
+    const [leaving] = removed;
+    if (leaving && !(await plugging.detachAdapter(leaving.part))) {
+      throw new AppError("INVALID_STATE", `The guest keeps using ${leaving.id}`, {
+        field: "adapters",
+        consequence: "Nothing was changed.",
+        remedy: "Take the adapter out of use in the guest, or shut the machine down first.",
+      });
+    }
+    try {
+      await this.#configureKept(kept(before), kept(adapters));
+    } catch (error) {
+      if (leaving) plugging.attachAdapter(leaving.part);
+      throw error;
+    }
+    await leaving?.close();
+    const arriving = added.map((adapter) => new AdapterSlot(adapter, this.#parts));
+    const present = [...this.#slots.filter((slot) => slot !== leaving), ...arriving];
+    for (const slot of arriving) {
+      plugging.attachAdapter(slot.part);
+      await slot.start();
+    }
+    this.#slots = adapters.flatMap(({ id }) => present.filter((slot) => slot.id === id));
+    this.#config = adapters;
+  }
+
+  async #configureKept(before: readonly AdapterConfig[], wanted: readonly AdapterConfig[]): Promise<void> {
+    const slotOf = ({ id }: AdapterConfig) => this.#slots.find((slot) => slot.id === id);
+    for (const [index, adapter] of wanted.entries()) {
       try {
-        await slot.configure(wanted);
+        await slotOf(adapter)?.configure(adapter);
       } catch (error) {
-        for (let done = 0; done < index; done++) {
-          const former = before[done];
-          if (former) await this.#slots[done]?.configure(former);
-        }
+        for (const former of before.slice(0, index)) await slotOf(former)?.configure(former);
         throw error;
       }
     }
-    this.#config = adapters;
   }
 
   async capture(adapterId: string, file: string | null): Promise<void> {

@@ -1,10 +1,14 @@
 // Disks with what they hold: the guest's size and the bytes on the host, as a bar and as numbers.
+import { Button } from "@blueprintjs/core";
+import { CrossIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineDetails } from "../../../main/contract/schemas.ts";
 import { Box, Row } from "../../ui/box.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { Meter } from "../../ui/meter.tsx";
+import { isLive } from "../machines/rules.ts";
 import { DiscRow } from "../media/disc-row.tsx";
+import { removeDisk } from "../media/remove-disk.ts";
 import { SettingLink } from "./setting-link.tsx";
 
 /** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA and IDE ones sda, sdb, ..., NVMe ones nvme0n1, nvme0n2, ... */
@@ -34,10 +38,20 @@ export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
           const size = formatBytes(disk.sizeBytes);
           return (
             <Row key={disk.id} label={names[index] ?? disk.id}>
-              <SettingLink machineId={machine.id} field="disks" label={disk.id}>
-                {disk.file.split(/[\\/]/).at(-1)} ({disk.format}
-                {disk.readOnly && `, ${t("details.readOnly")}`})
-              </SettingLink>
+              <span className="disc-row">
+                <SettingLink machineId={machine.id} field="disks" label={disk.id}>
+                  {disk.file.split(/[\\/]/).at(-1)} ({disk.format}
+                  {disk.readOnly && `, ${t("details.readOnly")}`})
+                </SettingLink>
+                {isLive(machine.state) && names[index]?.startsWith("vd") && (
+                  <Button
+                    {...{ variant: "minimal", size: "small", icon: <CrossIcon /> }}
+                    aria-label={t("settings.removeDisk", { disk: disk.id })}
+                    title={t("disks.removeHint")}
+                    onClick={() => void removeDisk(machine.id, disk.id)}
+                  />
+                )}
+              </span>
               <div className="disk-use">
                 <Meter value={disk.usedBytes / Math.max(1, disk.sizeBytes)} />
                 <span className="muted number">{t("details.usedOf", { used, size })}</span>

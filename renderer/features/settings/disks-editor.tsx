@@ -10,6 +10,7 @@ import { FileField } from "../../forms/file-field.tsx";
 import { fieldText } from "../../forms/schema-fields.ts";
 import { SizeField } from "../../forms/size-field.tsx";
 import { formatBytes, formatMiB } from "../../ui/format.ts";
+import { isLive } from "../machines/rules.ts";
 import type { EditorProps } from "./editors.ts";
 import type { NewDisk } from "./use-settings.ts";
 
@@ -128,7 +129,7 @@ export function DisksEditor({ control, field: declared, locked, machine, newDisk
           <Button
             icon={<PlusIcon />}
             text={t("settings.addDisk")}
-            disabled={disabled || count >= DISKS_MAX}
+            disabled={(disabled && !isLive(machine.state)) || count >= DISKS_MAX}
             onClick={() => setAdding(true)}
           />
         </div>

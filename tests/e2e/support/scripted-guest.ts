@@ -129,6 +129,8 @@ const handlers: Handlers = {
     return { capabilities, startMs: 5 };
   },
   changeDisc: () => ({ changed: true }),
+  attachDisk: () => null,
+  detachDisk: () => ({ detached: true }),
   mergeStep: () => ({ offset: 1, sizeBytes: 1, done: true }),
   reopenLayers: () => null,
   configureNetwork: () => null,

@@ -80,6 +80,15 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
   },
   // A guest that keeps its disc until it is forced.
   changeDisc: ({ file, force }) => ({ changed: force || file !== null }),
+  attachDisk: ({ disk }) => {
+    start?.disks.push(disk);
+    return null;
+  },
+  // It keeps its disks, too.
+  detachDisk: ({ diskId, force }) => {
+    if (force && start) start.disks = start.disks.filter(({ id }) => id !== diskId);
+    return { detached: force };
+  },
   pause: () => null,
   resume: () => null,
   reset: () => {

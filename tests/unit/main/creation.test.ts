@@ -3,7 +3,7 @@ import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
-import { addDisk, configure } from "../../../main/services/machines/configuration.ts";
+import { addDisk, configure, diskDetached, removeDisk } from "../../../main/services/machines/configuration.ts";
 import { type CustomMachine, createCustom, createStarter } from "../../../main/services/machines/creation.ts";
 import { removeMachine, undoRemove } from "../../../main/services/machines/removal.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
@@ -298,10 +298,32 @@ describe("a disk that is added", () => {
     expect(machine.record.config.disks[0]).toMatchObject({ file: image, format: "qcow2" });
   });
 
-  it("is refused while the machine runs", async () => {
+  it("is refused while the machine is saved", async () => {
     const machine = await createStarter(app.context, {});
     await app.lifecycle.start(machine);
+    await app.lifecycle.stop(machine, "save");
     await expect(addDisk(app.context, machine, { sizeMiB: 1 })).rejects.toMatchObject({ code: "INVALID_STATE" });
+  });
+
+  it("is plugged into a running machine, whose other disks keep their slots when one is taken out", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await addDisk(app.context, machine, { sizeMiB: 1 });
+    await addDisk(app.context, machine, { sizeMiB: 1 });
+    const slots = () => machine.record.config.disks.map(({ id, slot }) => [id, slot]);
+    expect(slots()).toEqual([
+      ["disk0", 8],
+      ["disk1", 9],
+      ["disk2", 10],
+    ]);
+    const snapshot = await takeSnapshot(app.context, machine, { name: "with three", description: "" });
+    expect(snapshot.layers.map(({ diskId }) => diskId)).toEqual(["disk0", "disk1", "disk2"]);
+    expect(await removeDisk(machine, "disk1", false)).toBe(false);
+    expect(slots()).toHaveLength(3);
+    expect(await removeDisk(machine, "disk1", true)).toBe(true);
+    await diskDetached(machine, "disk0");
+    expect(slots()).toEqual([["disk2", 10]]);
+    await expect(removeDisk(machine, "disk7", false)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 });
 

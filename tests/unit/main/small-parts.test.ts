@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseValue } from "../../../main/cli/commands/set.ts";
 import { EXIT_CODES } from "../../../main/cli/exit-codes.ts";
 import { bytes, table } from "../../../main/cli/format.ts";
-import { isSize, parseMiB, parsePort, parseSeconds } from "../../../main/cli/parse.ts";
+import { parseDisk, parseMiB, parsePort, parseSeconds } from "../../../main/cli/parse.ts";
 import { MACHINE_STATES } from "../../../main/contract/schemas.ts";
 import { EventHub } from "../../../main/services/events.ts";
 import { failureOf } from "../../../main/services/failures.ts";
@@ -171,6 +171,7 @@ describe("values on the command line", () => {
   });
 
   it("tell sizes from files", () => {
+    const isSize = (text: string) => "sizeMiB" in parseDisk(text);
     expect(["4G", "512", "100MiB"].every(isSize)).toBe(true);
     expect(["disk.img", "/a/4G", "4G.qcow2"].some(isSize)).toBe(false);
   });

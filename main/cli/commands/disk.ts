@@ -1,0 +1,40 @@
+// terrarium disk add | remove
+
+import { AppError } from "../../../native-core/common/errors.ts";
+import type { RegisterCommand } from "../command.ts";
+import { parseDisk } from "../parse.ts";
+
+export const registerDisk: RegisterCommand = (program, run) => {
+  const disk = program.command("disk").description("disks of a machine; virtio disks also while it runs");
+
+  disk
+    .command("add <name> <disk>")
+    .description("give a machine a disk: a size such as 8G for a new one, or an image")
+    .action(
+      run(async (session, name: string, wanted: string) => {
+        const { id, name: known } = await session.machine(name);
+        const machine = await (await session.client()).machines.addDisk({ id, disk: parseDisk(wanted) });
+        session.print(machine, `${known} has the disk ${machine.config.disks.at(-1)?.id} now.`);
+      }),
+    );
+
+  disk
+    .command("remove <name> <disk>")
+    .description("take a disk out of a machine; its file stays")
+    .option("--force", "also when the guest keeps it")
+    .action(
+      run(async (session, name: string, diskId: string, options: { force?: true }) => {
+        const { id, name: known } = await session.machine(name);
+        const force = options.force === true;
+        const { removed } = await (await session.client()).machines.removeDisk({ id, diskId, force });
+        if (!removed) {
+          throw new AppError("INVALID_STATE", `The guest of ${known} keeps using the disk ${diskId}`, {
+            field: "diskId",
+            consequence: "It was asked to let go of it; the disk goes when it does.",
+            remedy: "Unmount it in the guest, or add --force, which is what pulling a cable is.",
+          });
+        }
+        session.print({ removed }, `${known} has no disk ${diskId} any more.`);
+      }),
+    );
+};
