@@ -1,22 +1,18 @@
 // Changing a configuration: what may change in the present state is declared with each setting, not here.
-import { rm } from "node:fs/promises";
-import path from "node:path";
-import type { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { changedFields, type SettingField, settingValue, withSetting } from "../../../native-core/config/changes.ts";
 import type { DiskConfig, MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { sameHardware } from "../../../native-core/config/network-settings.ts";
-import { ADAPTER_SLOTS, DISK_SLOTS, keepSlots } from "../../../native-core/config/slots.ts";
-import type { newDiskSchema } from "../../contract/index.ts";
+import { ADAPTER_SLOTS, keepSlots } from "../../../native-core/config/slots.ts";
 import type { Layer } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import { checkDiscs } from "../media/discs.ts";
 import { applyAdapters } from "../network/adapters.ts";
 import { safetySnapshot } from "../snapshots/automatic.ts";
 import { removeFiles, topLayers } from "../snapshots/layers.ts";
-import { checkBoot, existingImage, makeDisk, validConfig } from "./creation.ts";
+import { checkBoot, existingImage, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
-import { isStill, requireState, STATE_NAMES } from "./states.ts";
+import { isStill, STATE_NAMES } from "./states.ts";
 
 /** Yields the snapshot that the change can be undone with, where the machine wants one and something about its hardware changed. */
 export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<string | null> {
@@ -77,12 +73,6 @@ function withAdaptersInPlace({ vm, record }: Machine, config: MachineConfig): Ma
   return { ...config, adapters: keepSlots(before, config.adapters, ADAPTER_SLOTS) };
 }
 
-function withDisksInPlace(before: readonly DiskConfig[], wanted: readonly DiskConfig[]): DiskConfig[] {
-  const isVirtio = ({ bus }: DiskConfig): boolean => (bus ?? "virtio") === "virtio";
-  const placed = keepSlots(before.filter(isVirtio), wanted.filter(isVirtio), DISK_SLOTS);
-  return wanted.map((disk) => placed.find(({ id }) => id === disk.id) ?? disk);
-}
-
 /** The disks that were asked for, those that the machine had before with the layer that is their top by now. */
 function withNewTops(
   wanted: readonly DiskConfig[],
@@ -135,78 +125,4 @@ async function checkDisks(context: ServiceContext, machine: Machine, config: Mac
       remedy: `Set its format to ${format}.`,
     });
   }
-}
-
-export async function addDisk(
-  context: ServiceContext,
-  machine: Machine,
-  wanted: z.infer<typeof newDiskSchema>,
-): Promise<void> {
-  await machine.operate(async () => {
-    requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "given a disk");
-    const { vm } = machine;
-    const made = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
-    const before = machine.record.config.disks;
-    const disks = vm === null ? [...before, made] : withDisksInPlace(before, [...before, made]);
-    const config = validConfig({ ...machine.record.config, disks });
-    const disk = disks.at(-1);
-    if (vm !== null && disk) {
-      try {
-        await vm.client.request("attachDisk", {
-          disk: { ...disk, file: path.resolve(machine.paths.folder, disk.file) },
-        });
-      } catch (error) {
-        if (!path.isAbsolute(made.file)) await rm(path.join(machine.paths.folder, made.file), { force: true });
-        throw error;
-      }
-    }
-    await machine.update(() => ({ config, changedSinceSnapshot: true }));
-  });
-}
-
-/**
- * Takes a disk out of the machine; its file stays. False: the running guest keeps it, and it goes when the guest lets go of it.
- * `force` takes it away as one pulls a plug.
- */
-export async function removeDisk(machine: Machine, diskId: string, force: boolean): Promise<boolean> {
-  return machine.operate(async () => {
-    requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "relieved of a disk");
-    const disk = machine.record.config.disks.find(({ id, bus }) => id === diskId && bus !== "nvram");
-    if (!disk) {
-      throw new AppError("NOT_FOUND", `"${machine.name}" has no disk ${diskId}`, {
-        ...{ field: "diskId", consequence: "Nothing was changed." },
-        remedy: "Look at the machine's disks.",
-      });
-    }
-    if (machine.vm !== null) {
-      const { detached } = await machine.vm.client.request("detachDisk", { diskId, force });
-      if (!detached) return false;
-    }
-    await withoutDisk(machine, diskId);
-    return true;
-  });
-}
-
-/** The guest let go of a disk that it had been asked for. */
-export async function diskDetached(machine: Machine, diskId: string): Promise<void> {
-  await machine.operate(() => withoutDisk(machine, diskId));
-}
-
-async function withoutDisk(machine: Machine, diskId: string): Promise<void> {
-  const { vm } = machine;
-  await machine.update(({ config }) => {
-    const rest = config.disks.filter(({ id }) => id !== diskId);
-    const disks = vm === null ? rest : withDisksInPlace(config.disks, rest);
-    return { config: { ...config, disks }, changedSinceSnapshot: true };
-  });
-  void machine.log.write("info", `The disk ${diskId} was taken out`);
-}
-
-/** Not used by the machine nor by any of its snapshots, so that files and devices are never mixed up. */
-function freeDiskId(machine: Machine): string {
-  const used = new Set(machine.record.config.disks.map((disk) => disk.id));
-  for (const snapshot of machine.record.snapshots) for (const layer of snapshot.layers) used.add(layer.diskId);
-  let number = 0;
-  while (used.has(`disk${number}`)) number += 1;
-  return `disk${number}`;
 }

@@ -1,0 +1,93 @@
+// Disks that come to a machine and leave it, whether it is off or runs. Their files stay.
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import type { z } from "zod";
+import { AppError } from "../../../native-core/common/errors.ts";
+import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
+import { DISK_SLOTS, keepSlots } from "../../../native-core/config/slots.ts";
+import type { newDiskSchema } from "../../contract/index.ts";
+import type { ServiceContext } from "../context.ts";
+import { makeDisk, validConfig } from "./creation.ts";
+import type { Machine } from "./machine.ts";
+import { requireState } from "./states.ts";
+
+export async function addDisk(
+  context: ServiceContext,
+  machine: Machine,
+  wanted: z.infer<typeof newDiskSchema>,
+): Promise<void> {
+  await machine.operate(async () => {
+    requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "given a disk");
+    const { vm } = machine;
+    const made = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
+    const before = machine.record.config.disks;
+    const disks = vm === null ? [...before, made] : withDisksInPlace(before, [...before, made]);
+    const config = validConfig({ ...machine.record.config, disks });
+    const disk = disks.at(-1);
+    if (vm !== null && disk) {
+      try {
+        await vm.client.request("attachDisk", {
+          disk: { ...disk, file: path.resolve(machine.paths.folder, disk.file) },
+        });
+      } catch (error) {
+        if (!path.isAbsolute(made.file)) await rm(path.join(machine.paths.folder, made.file), { force: true });
+        throw error;
+      }
+    }
+    await machine.update(() => ({ config, changedSinceSnapshot: true }));
+  });
+}
+
+/**
+ * Takes a disk out of the machine; its file stays. False: the running guest keeps it, and it goes when the guest lets go of it.
+ * `force` takes it away as one pulls a plug.
+ */
+export async function removeDisk(machine: Machine, diskId: string, force: boolean): Promise<boolean> {
+  return machine.operate(async () => {
+    requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "relieved of a disk");
+    const disk = machine.record.config.disks.find(({ id, bus }) => id === diskId && bus !== "nvram");
+    if (!disk) {
+      throw new AppError("NOT_FOUND", `"${machine.name}" has no disk ${diskId}`, {
+        ...{ field: "diskId", consequence: "Nothing was changed." },
+        remedy: "Look at the machine's disks.",
+      });
+    }
+    if (machine.vm !== null) {
+      const { detached } = await machine.vm.client.request("detachDisk", { diskId, force });
+      if (!detached) return false;
+    }
+    await withoutDisk(machine, diskId);
+    return true;
+  });
+}
+
+/** The guest let go of a disk that it had been asked for. */
+export async function diskDetached(machine: Machine, diskId: string): Promise<void> {
+  await machine.operate(() => withoutDisk(machine, diskId));
+}
+
+async function withoutDisk(machine: Machine, diskId: string): Promise<void> {
+  const { vm } = machine;
+  await machine.update(({ config }) => {
+    const rest = config.disks.filter(({ id }) => id !== diskId);
+    const disks = vm === null ? rest : withDisksInPlace(config.disks, rest);
+    return { config: { ...config, disks }, changedSinceSnapshot: true };
+  });
+  void machine.log.write("info", `The disk ${diskId} was taken out`);
+}
+
+/** Not used by the machine nor by any of its snapshots, so that files and devices are never mixed up. */
+function freeDiskId(machine: Machine): string {
+  const used = new Set(machine.record.config.disks.map((disk) => disk.id));
+  for (const snapshot of machine.record.snapshots) for (const layer of snapshot.layers) used.add(layer.diskId);
+  let number = 0;
+  while (used.has(`disk${number}`)) number += 1;
+  return `disk${number}`;
+}
+
+/** What comes to or goes from a running machine leaves everything else where its guest knows it. */
+function withDisksInPlace(before: readonly DiskConfig[], wanted: readonly DiskConfig[]): DiskConfig[] {
+  const isVirtio = ({ bus }: DiskConfig): boolean => (bus ?? "virtio") === "virtio";
+  const placed = keepSlots(before.filter(isVirtio), wanted.filter(isVirtio), DISK_SLOTS);
+  return wanted.map((disk) => placed.find(({ id }) => id === disk.id) ?? disk);
+}
