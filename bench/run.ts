@@ -7,6 +7,7 @@ import { bootSuite } from "./suites/boot.ts";
 import { diskSuite } from "./suites/disk.ts";
 import { guestSuite } from "./suites/guest.ts";
 import { idleSuite } from "./suites/idle.ts";
+import { interpreterSuite } from "./suites/interpreter.ts";
 import { microSuite } from "./suites/micro.ts";
 import { netSuite } from "./suites/net.ts";
 import { snapshotSuite } from "./suites/snapshot.ts";
@@ -28,6 +29,7 @@ const SUITES: Record<string, Suite> = {
   boot: bootSuite,
   guest: guestSuite,
   micro: microSuite,
+  interpreter: interpreterSuite,
   idle: idleSuite,
   snapshot: snapshotSuite,
   disk: diskSuite,

@@ -1,15 +1,12 @@
 // Kernels and RAM disks for benchmarks, from Debian packages: amd64 for everybody, i386 for v86, which has no 64-bit mode.
-import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type CpioEntry, characterDevice, cpioArchive, directory, file } from "../../main/services/unattended/cpio.ts";
 import { note } from "../../scripts/setup/progress.ts";
 import { PROJECT } from "../../scripts/setup/project.ts";
 import { type KernelModule, modulesInLoadOrder } from "../../scripts/starter/modules.ts";
 import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts";
 
-const run = promisify(execFile);
 const CACHE = join(PROJECT, ".cache/packages");
 const OUT = join(PROJECT, "out/bench");
 
@@ -33,16 +30,9 @@ export async function amd64Image(name: string, init: string, extra: readonly Cpi
 export async function i386Image(name: string, init: string): Promise<GuestImage | undefined> {
   await mkdir(CACHE, { recursive: true });
   try {
-    const { stdout } = await run("dpkg", ["--print-foreign-architectures"]);
-    if (!stdout.includes("i386")) {
-      if (process.getuid?.() !== 0) return undefined;
-      note("adding the i386 architecture, for v86");
-      await run("dpkg", ["--add-architecture", "i386"]);
-      await run("apt-get", ["update", "-q"], { maxBuffer: 1 << 26 });
-    }
-    const kernelPackage = (await dependencyOf("linux-image-686:i386")).replace(/:i386$/, "");
-    const kernel = await unpackedPackage(`${kernelPackage}:i386`, CACHE);
-    const busybox = join(await unpackedPackage("busybox-static:i386", CACHE), "bin/busybox");
+    const kernelPackage = await dependencyOf("linux-image-686", "i386");
+    const kernel = await unpackedPackage(kernelPackage, CACHE, "i386");
+    const busybox = join(await unpackedPackage("busybox-static", CACHE, "i386"), "bin/busybox");
     const image = join(kernel, "boot", kernelPackage.replace("linux-image-", "vmlinuz-"));
     return { kernel: image, initrd: await initrd(`${name}-i386`, busybox, init, []), busybox };
   } catch (error) {

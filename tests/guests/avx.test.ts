@@ -16,5 +16,5 @@ compareWithNative(
     "gcc's code for x86-64-v3, with FMA and vectors, computes what it computes natively":
       "for o in -O1 -O3; do gcc $o -march=x86-64-v3 /programs/numbers.c -lm -o /tmp/numbers && /tmp/numbers; done",
   },
-  "x86-64-v3",
+  { model: "x86-64-v3" },
 );

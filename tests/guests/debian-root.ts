@@ -1,12 +1,15 @@
 // A Debian file system with glibc programs, for guests that run what people run: made by mmdebstrap from the host's own package sources,
 // once, into .cache/guests. The same folder is where the programs run natively for comparison.
 import { execFile } from "node:child_process";
-import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { constants, zstdCompress } from "node:zlib";
+import { type CpioEntry, characterDevice, cpioArchive, file } from "../../main/services/unattended/cpio.ts";
 
 const run = promisify(execFile);
+const compress = promisify(zstdCompress);
 const CACHE = fileURLToPath(new URL("../../.cache/guests", import.meta.url));
 const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));
 
@@ -62,6 +65,30 @@ async function refreshPrograms(root: DebianRoot): Promise<void> {
   await run("/sbin/mke2fs", ["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-d", root.folder, root.disk, "768M"]);
   await writeFile(stamp, digest);
 }
+
+/**
+ * The same as an initial RAM disk with `init` as PID 1. Made each time: compressing it takes a second, and what is unpacked is the
+ * folder as it is.
+ */
+export async function debianInitramfs({ folder }: DebianRoot, init: string): Promise<Uint8Array> {
+  const entries: CpioEntry[] = [];
+  const names = (await readdir(folder, { recursive: true })).sort();
+  for (const path of names) {
+    const { mode } = await lstat(join(folder, path));
+    const type = mode & S_IFMT;
+    if (type === S_IFDIR) entries.push({ path, mode });
+    else if (type === S_IFREG) entries.push({ path, mode, data: await readFile(join(folder, path)) });
+    else if (type === S_IFLNK) entries.push({ path, mode, data: Buffer.from(await readlink(join(folder, path))) });
+  }
+  entries.push(characterDevice("dev/console", 5, 1), file("init", Buffer.from(init), true));
+  return compress(cpioArchive(entries), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+}
+
+/** st_mode: type of a file (POSIX sys/stat.h). */
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+const S_IFLNK = 0o120000;
 
 /** Runs one command in the folder as its root, with a clean environment; what it printed. */
 export async function runNatively(root: DebianRoot, command: string): Promise<string> {
