@@ -60,6 +60,9 @@ try {
       groups.set(kind, [...(groups.get(kind) ?? []), seeds[n] ?? ""]);
       if (shown++ >= Number(values.show)) return;
       console.log(`\n${seeds[n]} (${one.mode}), ${end}: ${differences.join("; ")}`);
+      const dump = typeof want === "string" ? got : want;
+      if (single && typeof dump !== "string")
+        console.log([...dump.fields].map(([name, value]) => `${name} ${value.toString(16)}`).join(", "));
       console.log(one.listing.map((line) => `    ${line}`).join("\n"));
     });
   }

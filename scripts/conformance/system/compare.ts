@@ -1,6 +1,7 @@
 // Compares two outcomes of a case of the system-mode fuzzer, and knows where QEMU's TCG does otherwise than the manual says.
 import { AT, type Dump, KIND, REGION, type SystemCase } from "./layout.ts";
 import type { Outcome } from "./runners.ts";
+import { SELECTOR } from "./tables.ts";
 
 export interface Comparison {
   readonly differences: readonly string[];
@@ -17,12 +18,28 @@ function isDoubledVector(tcg: bigint, core: bigint): boolean {
   return (core & inTable) !== 0n && tcg === (((core >> 3n) << 4n) | (core & 7n));
 }
 
-/** An instruction that reads and writes its operand asks for both at once; TCG reads first, and says so when that faults. */
-function isReadFirst({ fields }: Dump, tcg: bigint, core: bigint): boolean {
-  return fields.get("vector") === 14n && core === (tcg | 2n);
+/**
+ * An instruction that reads and writes its operand asks for both at once; TCG reads first, and says so when that faults. And it does not
+ * call a page present whose entry has reserved bits set (SDM 3A 4.7).
+ */
+function isPageFaultOfTcg({ fields }: Dump, tcg: bigint, core: bigint): boolean {
+  const [present, write, reserved] = [1n, 2n, 8n];
+  const more = write | (core & reserved ? present : 0n);
+  return fields.get("vector") === 14n && (core & ~more) === (tcg & ~more) && (core & tcg) === tcg;
 }
 
 const hex = (value: bigint | undefined): string => (value ?? 0n).toString(16);
+
+/** Segments that accesses of cases fit into. */
+const ROOMY: readonly number[] = [SELECTOR.data, SELECTOR.userData, SELECTOR.data16, SELECTOR.userData16];
+
+/** TCG checks neither limits nor types of segments when they are used, nor that the selector was not null. */
+function isSegmentCheck(one: SystemCase, { fields }: Dump): boolean {
+  const isProtection = fields.get("vector") === 13n || fields.get("vector") === 12n;
+  const isProtected = one.kind !== KIND.real && fields.get("error code") === 0n;
+  const names = ["ds", "es", "fs", "gs", "ss"];
+  return isProtection && isProtected && names.some((name) => !ROOMY.includes(Number(fields.get(name)) & ~3));
+}
 
 export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcome): Comparison {
   if (typeof expected === "string" || typeof actual === "string") {
@@ -37,7 +54,7 @@ export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcom
     const got = actual.fields.get(name) ?? 0n;
     if (want === got || (name === PDPT_PAGE && one.mode.includes("PAE"))) continue;
     if (name === "error code" && one.kind === KIND.long && isDoubledVector(want, got)) continue;
-    if (name === "error code" && isReadFirst(expected, want, got)) continue;
+    if (name === "error code" && isPageFaultOfTcg(expected, want, got)) continue;
     differences.push(`${name}: expected ${hex(want)}, got ${hex(got)}`);
   }
   if (expected.region && actual.region) {
@@ -49,5 +66,7 @@ export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcom
         );
     }
   }
+  if (differences.length > 0 && isSegmentCheck(one, actual))
+    return { differences: [], deviation: "a segment's limit or type" };
   return { differences };
 }

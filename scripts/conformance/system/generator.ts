@@ -103,7 +103,7 @@ export function makeSystemCase(seed: string, id: number, image: SystemImage, onl
     patches: [
       { address: AT.code, bytes: codePages(code) },
       { address: AT.data, bytes: dataPages(random, bits, user) },
-      ...descriptorTables({ long, random, image, cr3 }),
+      ...descriptorTables({ long, bits, random, image, cr3 }),
       ...(paging ? pageTables(paging, random) : []),
     ],
   };
@@ -148,7 +148,7 @@ function entryOf(mode: SystemMode, bits: 16 | 32 | 64, user: boolean): Entry {
     const cs = (user ? SELECTOR.userCode16 : SELECTOR.code16) | rpl;
     // Stack segments are based at the data pages.
     const sp = user ? 0x1f00 : AT.stack - AT.data;
-    return { cs, ip: 0, ss: ds, sp, segments: [ds, ds, 0, ds], segments8086: [] };
+    return { cs, ip: 0, ss: ds, sp, segments: [ds, ds, ds, ds], segments8086: [] };
   }
   const ds = (user ? SELECTOR.userData : SELECTOR.data) | rpl;
   const cs =
@@ -174,17 +174,12 @@ function initialRegister(n: number, { random, bits, mode, user }: Assembler): bi
 
 const DR7_FIXED = 0x400;
 
+/** On execution only: TCG reports data breakpoints for other bytes of the page as well. */
 function breakpoints(random: Random): number[] {
-  if (!random.chance(15)) return [0, 0, 0, 0, DR7_FIXED];
-  const places = [AT.code + 1 + random.below(12), ...[1, 2, 3].map(() => AT.data + (random.below(0x400) & ~3))];
-  let control = DR7_FIXED;
-  for (let n = 0; n < 4; n++) {
-    if (!random.chance(50)) continue;
-    const onExecution = n === 0;
-    control |= 2 << (2 * n);
-    if (!onExecution) control |= (random.pick([1, 3]) << (16 + 4 * n)) | (random.pick([0, 1, 3]) << (18 + 4 * n));
-  }
-  return [...places, control];
+  if (!random.chance(12)) return [0, 0, 0, 0, DR7_FIXED];
+  const places = [1, 2, 3, 4].map(() => AT.code + 1 + random.below(30));
+  const enabled = random.pick([0x01, 0x02, 0x0a, 0x22, 0x80]);
+  return [...places, DR7_FIXED | enabled];
 }
 
 function modelSpecific(random: Random, long: boolean, efer: number): [number, bigint][] {

@@ -33,7 +33,7 @@ const PUSH_POP: Readonly<Record<string, Bytes>> = {
 
 /** In the width of an address of the mode: data, and with paging on also pages with random rights. */
 function dataAddress({ random, bits, mode }: Assembler): number {
-  if (bits === 16) return random.chance(90) ? random.below(0xff0) : random.below(0x10000);
+  if (bits === 16) return random.below(0xff0);
   const paged = mode !== "32-bit";
   const base = paged && random.chance(50) ? AT.aliases + random.below(17) * PAGE : AT.data;
   return base + (random.chance(8) ? PAGE - random.below(8) : random.below(0xff0));
@@ -68,32 +68,32 @@ function selector({ random, mode }: Assembler): number {
   return base | random.pick([0, 0, 3, random.below(4)]);
 }
 
+/** Code whose offsets mean something else than those of the mode: it would lead to where nothing of the case is. */
+const CODE_OF: Readonly<Record<16 | 32 | 64, readonly number[]>> = {
+  16: [SELECTOR.code16, SELECTOR.userCode16],
+  32: [SELECTOR.testCode32, SELECTOR.userCode32, SELECTOR.conforming, SELECTOR.code32],
+  64: [SELECTOR.code64, SELECTOR.userCode64, SELECTOR.testCode32, SELECTOR.userCode32],
+};
+const ALL_CODE: readonly number[] = [...CODE_OF[16], ...CODE_OF[32], ...CODE_OF[64], SELECTOR.nearCode];
+
 function codeSelector(a: Assembler): number {
   const { random, mode, bits, user } = a;
   if (mode === "real" || mode === "virtual-8086") return AT.code >> 4;
-  if (random.chance(35)) return selector(a);
-  const own =
-    bits === 16
-      ? [SELECTOR.code16, SELECTOR.userCode16]
-      : bits === 32
-        ? [SELECTOR.testCode32, SELECTOR.userCode32]
-        : [SELECTOR.code64, SELECTOR.userCode64];
-  const other = [
-    SELECTOR.conforming,
-    SELECTOR.callGate,
-    SELECTOR.callGateUser,
-    SELECTOR.otherTss,
-    SELECTOR.taskGate,
-    SELECTOR.tss,
-    ...own,
-  ];
-  const chosen = random.chance(50) ? (own[user ? 1 : 0] as number) : random.pick(other);
+  const own = CODE_OF[bits];
+  if (random.chance(35)) {
+    const any = selector(a);
+    if (!ALL_CODE.includes(any & ~7) || own.includes(any & ~7)) return any;
+  }
+  const { callGate, callGateUser, otherTss, taskGate, tss } = SELECTOR;
+  const chosen = random.chance(50)
+    ? (own[user ? 1 : 0] as number)
+    : random.pick([callGate, callGateUser, otherTss, taskGate, tss, ...own]);
   return chosen | (user ? 3 : random.pick([0, 0, 3]));
 }
 
 /** An offset in CS of bytes that are breakpoints; now and then beyond the segment's limit, or in an absent page. */
 const target = ({ random, bits, mode }: Assembler): number => {
-  if (bits === 16) return random.chance(95) ? 0x800 + random.below(0x700) : random.pick([0x2800, 0xffff]);
+  if (bits === 16) return random.chance(95) ? 0x800 + random.below(0x700) : 0x2800;
   return mode === "32-bit" || random.chance(95) ? AT.code + 0x800 + random.below(0x700) : 0x100_0000;
 };
 
@@ -212,7 +212,7 @@ const stackOf = (a: Assembler): number => (a.bits === 16 ? 0x1e00 : AT.userStack
 const interruptReturn: Maker = (a) => {
   const { random } = a;
   const wide = a.bits === 64 ? [0x48] : [];
-  const vm = !a.long && a.bits === 32 && random.chance(10) ? 0x2_0000 : 0;
+  const vm = !a.long && !a.user && a.bits === 32 && random.chance(10) ? 0x2_0000 : 0;
   const flags = 2 | (random.bits32() & 0x4_0cd5) | random.pick([0, 0, 0x3000, 0x200, 0x100, 0x4000]) | vm;
   const segments8086 = vm ? [0, 0, AT.data >> 4, AT.data >> 4].flatMap((value) => push(a, value)) : [];
   const stackSelector = vm
@@ -239,13 +239,7 @@ const interrupt: Maker = (a) => {
   const vector = a.random.chance(85)
     ? 0x20 + a.random.below(0x20)
     : a.random.pick([0, 1, 2, 3, 4, 5, 6, 7, 16, 0x80, 0xff]);
-  return a.random.pick([
-    [0xcd, vector],
-    [0xcd, vector],
-    [0xcd, vector],
-    a.bits === 64 ? [0xcd, vector] : [0xce],
-    [0xf1],
-  ]);
+  return a.random.pick([[0xcd, vector], [0xcd, vector], [0xcd, vector], a.bits === 64 ? [0xcd, vector] : [0xce]]);
 };
 const near: Maker = (a) => {
   const place = a.random.pick([2, 3, 5]);
@@ -270,12 +264,12 @@ const popFlags: Maker = (a) => {
 };
 const halt: Maker = (a) => (a.user ? [0xf4] : [0x90]);
 const ports: Maker = (a) => {
-  const port = a.random.pick([0x10, 0x18, 0x1f, 0x44 + 0x50, 0xed, 0xee]);
+  const port = a.random.pick([0x10, 0x18, 0x1f]);
   return a.random.pick([
     [0xe5, port],
     [0xe6, port],
     [0xe7, port],
-    [...load(a, 2, a.random.pick([0x94, 0x100, 0x13f, 0x2f0, 0xfff0])), ...size(a), a.random.pick([0xec, 0xed])],
+    [...load(a, 2, a.random.pick([0x18, 0x100, 0x13f, 0x2f0])), ...size(a), a.random.pick([0xec, 0xed])],
   ]);
 };
 
@@ -303,11 +297,11 @@ const controlWrite: Maker = (a) => {
     0xe0,
   ];
 };
-const controlRead: Maker = (a) => [
-  0x0f,
-  0x20,
-  0xc0 | (a.random.pick([0, 2, 3, 4, 4, 1, 5]) << 3) | a.random.pick([0, 2]),
-];
+/** Without CR1 and CR5 for user code: processors say #UD, as for the supervisor, TCG #GP. */
+const controlRead: Maker = (a) => {
+  const number = a.random.pick(a.user ? [0, 2, 3, 4] : [0, 2, 3, 4, 4, 1, 5]);
+  return [0x0f, 0x20, 0xc0 | (number << 3) | a.random.pick([0, 2])];
+};
 const debugMove: Maker = (a) => {
   const number = a.random.pick([0, 1, 2, 3, 4, 5, 6, 7]);
   if (a.random.chance(50)) return [0x0f, 0x21, 0xc0 | (number << 3)];
@@ -336,22 +330,23 @@ const msrWrite: Maker = (a) => {
   const index = random.pick(MSRS);
   const value =
     index === 0xc000_0080
-      ? (a.long ? 0x500 : 0) | random.pick([1, 0x801, 0x800, 0, 2])
+      ? (a.long ? 0x500 : 0) | random.pick([1, 0x801, 0x800, 0])
       : index === 0x277
         ? random.pick([0x0007_0406, 0x0007_0402, 0x0606_0606])
         : AT.data + random.below(0x1000);
-  const high = random.chance(85) ? (index === 0x277 ? 0x0007_0406 : 0) : random.pick([0x1_0000, 0xffff_8000, 0x8000]);
+  // TCG takes any address, canonical or not.
+  const high = random.chance(85) ? (index === 0x277 ? 0x0007_0406 : 0) : random.pick([0x7fff, 0xffff_8000]);
   return [...load(a, 1, index), ...load(a, 0, value >>> 0), ...load(a, 2, high), 0x0f, 0x30];
 };
-/** Where a processor takes them without PE is not agreed upon. */
+/** Where a processor takes them without PE is not agreed upon; SYSENTER and SYSEXIT in long mode TCG leaves to processors of Intel. */
 const systemCall: Maker = (a) => {
   if (a.mode === "real" || a.mode === "virtual-8086") return [0x0f, 0x0b];
+  const exit = [...load(a, 2, target(a)), ...load(a, 1, stackOf(a)), 0x0f, 0x35];
   return a.random.pick([
     [0x0f, 0x05],
     [0x0f, 0x05],
-    [0x0f, 0x34],
     [...load(a, 1, target(a)), ...(a.bits === 64 ? [0x48] : []), 0x0f, 0x07],
-    [...load(a, 2, target(a)), ...load(a, 1, stackOf(a)), 0x0f, 0x35],
+    ...(a.long ? [] : [[0x0f, 0x34], exit]),
   ]);
 };
 const swapGs: Maker = (a) =>

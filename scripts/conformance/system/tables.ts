@@ -55,21 +55,25 @@ function gate(attributes: number, selector: number, offset: number, parameters =
   return low | (BigInt((attributes << 8) | parameters) << 32n) | (BigInt(offset >>> 16) << 48n);
 }
 
-function randomDescriptor(random: Random): bigint {
-  const base = random.pick([0, 0, AT.code, AT.data, AT.data]);
-  const limit = random.pick([0xf_ffff, 0xffff, 0xfff, 0x7ff, 0]);
+/** Code has the base that offsets of the mode are meant for. */
+function randomDescriptor({ random, bits }: TableOptions): bigint {
+  const dataBase = random.pick([0, 0, AT.code, AT.data, AT.data]);
+  const dataLimit = random.pick([0xf_ffff, 0xffff, 0xfff, 0x7ff, 0]);
   const present = random.chance(92) ? 0x80 : 0;
   const any = random.chance(80) ? 0x10 | random.below(16) : random.below(16);
   // TCG sets the accessed flag of data segments only.
-  const type = (any & 0x18) === 0x18 ? any | 1 : any;
+  const isCode = (any & 0x18) === 0x18;
+  const type = isCode ? any | 1 : any;
+  const base = isCode ? (bits === 16 ? AT.code : 0) : dataBase;
+  const limit = isCode ? (bits === 16 ? 0x1fff : 0xf_ffff) : dataLimit;
   const dpl = random.pick([0, 0, 1, 2, 3, 3]) << 5;
-  // A call gate or a segment of 64-bit code leads nowhere by its base and limit: offsets are random then.
-  const flags = random.pick([0xc0, 0xc0, 0x40, 0, 0x80, 0x20]) << 8;
+  const flags = (isCode ? { 16: 0, 32: 0xc0, 64: 0xa0 }[bits] : random.pick([0xc0, 0xc0, 0x40, 0, 0x80, 0x20])) << 8;
   return descriptor(flags | present | dpl | type, base, limit);
 }
 
 export interface TableOptions {
   readonly long: boolean;
+  readonly bits: 16 | 32 | 64;
   readonly random: Random;
   readonly image: SystemImage;
   readonly cr3: number;
@@ -79,7 +83,8 @@ export function descriptorTables(options: TableOptions): Patch[] {
   return [globalTable(options), localTable(options), interruptTable(options), ...taskStates(options)];
 }
 
-function globalTable({ long, random }: TableOptions): Patch {
+function globalTable(options: TableOptions): Patch {
+  const { long, random } = options;
   const table: bigint[] = Array.from({ length: 64 }, () => 0n);
   const set = (selector: number, low: bigint, high?: bigint): void => {
     table[selector / 8] = low;
@@ -127,12 +132,15 @@ function globalTable({ long, random }: TableOptions): Patch {
   set(SELECTOR.callGate, callGate(random.pick([0, user])));
   set(SELECTOR.callGateUser, callGate(user), random.chance(95) ? 0n : 0x1f00_0000_0000n);
   set(SELECTOR.nearCode, descriptor(0x409b, AT.monitor, 0xffff));
-  for (let n = 0; n < RANDOM_DESCRIPTORS; n++) set(SELECTOR.random + n * 8, randomDescriptor(random));
+  for (let n = 0; n < RANDOM_DESCRIPTORS; n++) set(SELECTOR.random + n * 8, randomDescriptor(options));
   return { address: AT.gdt, bytes: quadwords(table) };
 }
 
-function localTable({ random }: TableOptions): Patch {
-  return { address: AT.ldt, bytes: quadwords(Array.from({ length: LDT_DESCRIPTORS }, () => randomDescriptor(random))) };
+function localTable(options: TableOptions): Patch {
+  return {
+    address: AT.ldt,
+    bytes: quadwords(Array.from({ length: LDT_DESCRIPTORS }, () => randomDescriptor(options))),
+  };
 }
 
 /** Exceptions lead to the monitor; vectors 20h to 3Fh go through gates of all kinds. */
@@ -242,14 +250,15 @@ export function pageTables(paging: "32-bit" | "PAE" | "4-level", random: Random)
     const isTest = address >= REGION.base && address < AT.userStack;
     return BigInt(address) | P.present | P.writable | P.accessed | P.dirty | (isTest ? P.user : 0n);
   });
+  // TCG sets accessed flags even if the access then faults: they are set before. Dirty flags are not.
   const aliases = Array.from({ length: entries }, (_, page) => {
     if (page >= ALIAS_PAGES) return 0n;
     const address = BigInt(REGION.base + (page % 4) * PAGE);
     const bit = (percent: number, value: bigint): bigint => (random.chance(percent) ? value : 0n);
-    const rights = bit(88, P.present) | bit(75, P.writable) | bit(80, P.user) | bit(50, P.accessed) | bit(40, P.dirty);
+    const rights = bit(88, P.present) | bit(75, P.writable) | bit(80, P.user) | bit(40, P.dirty) | P.accessed;
     return address | rights | bit(20, P.global) | (wide ? bit(15, NX) | bit(4, RESERVED) : 0n);
   });
-  const upper = (random.chance(85) ? P.user : 0n) | (random.chance(85) ? P.writable : 0n) | P.present;
+  const upper = (random.chance(85) ? P.user : 0n) | (random.chance(85) ? P.writable : 0n) | P.present | P.accessed;
   if (!wide) {
     return [
       { address: AT.directory32, bytes: dwords([BigInt(AT.lowTable32) | TABLE, BigInt(AT.aliasTable32) | upper]) },
