@@ -89,7 +89,7 @@ export const adapterSchema = z
       .array(z.string().regex(NAME_SERVER, "an IP address, with or without a port"))
       .max(4, "at most 4 name servers")
       .default([]),
-    /** A folder of the host that the machine may read by TFTP from the NAT, to boot from the network; "" is none. */
+    /** A folder of the host that the machine may read by TFTP and HTTP from the NAT, to boot from the network; "" is none. */
     bootFolder: z.string().max(4096).default(""),
     /** What DHCP names as the file to boot: `undionly.kpxe`. */
     bootFile: z.string().max(127, "at most 127 characters").default(""),

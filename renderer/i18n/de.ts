@@ -448,7 +448,7 @@ export const de = {
     nameServers: "Nameserver",
     nameServersHelp: "Leer: die dieses Rechners.",
     bootFolder: "Boot-Ordner",
-    bootFolderHelp: "Ein Ordner dieses Rechners, den die Maschine per TFTP lesen darf, um aus dem Netz zu starten.",
+    bootFolderHelp: "Ein Ordner dieses Rechners, den die Maschine per TFTP und HTTP lesen darf, um aus dem Netz zu starten.",
     bootFile: "Boot-Datei",
     forwards: "Portweiterleitungen",
     addForward: "Weiterleitung hinzufügen",

@@ -436,7 +436,7 @@ export const en = {
     nameServers: "Name servers",
     nameServersHelp: "Empty: those of this computer.",
     bootFolder: "Boot folder",
-    bootFolderHelp: "A folder of this computer that the machine may read by TFTP, to boot from the network.",
+    bootFolderHelp: "A folder of this computer that the machine may read by TFTP and HTTP, to boot from the network.",
     bootFile: "Boot file",
     forwards: "Port forwards",
     addForward: "Add Forward",

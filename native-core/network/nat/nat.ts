@@ -21,10 +21,11 @@ import { parseUdp, udpFrame } from "../packets/udp.ts";
 import { ReachPolicy } from "../reach-policy.ts";
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, UNSPECIFIED } from "../services/dhcp-message.ts";
 import { DhcpServer, type Lease } from "../services/dhcp-server.ts";
+import { HTTP_PORT, HttpServer } from "../services/http-server.ts";
 import { neighborAdvertisement, routerAdvertisement, solicitedAddress } from "../services/neighbor-discovery.ts";
 import { TftpServer } from "../services/tftp-server.ts";
 import type { AddressPlan } from "./address-plan.ts";
-import type { HostEndpoint, HostNetwork } from "./host-network.ts";
+import type { HostEndpoint, HostNetwork, HostStreamEvents } from "./host-network.ts";
 import { type PortForward, PortForwards } from "./port-forwards.ts";
 import { Reassembly } from "./reassembly.ts";
 import { TcpTable } from "./tcp-table.ts";
@@ -70,6 +71,7 @@ export class Nat implements NetworkEnd {
   readonly #udp: UdpTable;
   readonly #dhcp: DhcpServer;
   readonly #tftp: TftpServer;
+  readonly #http: HttpServer;
   readonly #forwards: PortForwards;
   readonly #reassembly = new Reassembly();
   /** Ethernet addresses of guests by IP address. */
@@ -98,7 +100,9 @@ export class Nat implements NetworkEnd {
       macs: (guest: Uint8Array) => this.#macs(guest),
       translate: (destination: Uint8Array, port: number) => this.#translate(destination, port),
     };
-    this.#tcp = new TcpTable(shared);
+    const read = async (name: string): Promise<Uint8Array | undefined> => this.#settings.boot?.read(name);
+    this.#http = new HttpServer({ read });
+    this.#tcp = new TcpTable({ ...shared, serve: (destination, port) => this.#serverAt(destination, port) });
     this.#udp = new UdpTable({
       ...shared,
       gateway: () => plan.gateway,
@@ -119,7 +123,7 @@ export class Nat implements NetworkEnd {
       nowMs: () => host.nowMs(),
     });
     this.#tftp = new TftpServer({
-      read: async (name) => this.#settings.boot?.read(name),
+      read,
       send: (guest, guestPort, fromPort, payload) => {
         const template = { ...this.#macs(guest), source: plan.gateway, destination: guest };
         this.#send(udpFrame(template, fromPort, guestPort, payload));
@@ -319,6 +323,12 @@ export class Nat implements NetworkEnd {
     }
     if (!this.#settings.isRouter || this.#inNetwork(destination)) return undefined;
     return this.#policy.allows(destination, port) ? { address: destination, port } : undefined;
+  }
+
+  /** What boots by HTTP asks the gateway, as by TFTP; a server of the host that may be reached there goes first. */
+  #serverAt(destination: Uint8Array, port: number) {
+    const isBoot = this.#settings.boot && port === HTTP_PORT && sameAddress(destination, this.#plan.gateway);
+    return isBoot ? (events: HostStreamEvents) => this.#http.connect(events) : undefined;
   }
 
   /** The one that answered last; after some questions in vain, the next. */

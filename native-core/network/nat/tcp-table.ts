@@ -23,6 +23,8 @@ export interface TcpTableParts {
   macs(guestAddress: Uint8Array): { sourceMac: Uint8Array; destinationMac: Uint8Array };
   /** Where a connection of the guest really goes; undefined: nowhere it may go. */
   translate(destination: Uint8Array, port: number): HostEndpoint | undefined;
+  /** A server of the NAT's own at that place. */
+  serve(destination: Uint8Array, port: number): ((events: HostStreamEvents) => HostStream) | undefined;
 }
 
 export class TcpTable implements TcpOwner {
@@ -103,8 +105,8 @@ export class TcpTable implements TcpOwner {
 
   #open(packet: IpPacket, segment: TcpSegment, key: string): void {
     const remoteAddress = destinationOf(packet);
-    const target = this.#parts.translate(remoteAddress, segment.destinationPort);
-    if (!target || this.#connections.size >= MAX_CONNECTIONS) return this.#refuse(packet, segment);
+    const connect = this.#connector(remoteAddress, segment.destinationPort);
+    if (!connect || this.#connections.size >= MAX_CONNECTIONS) return this.#refuse(packet, segment);
     // Not refused: the guest asks again in a second.
     if (!this.#takeOpening()) return;
     const ends = {
@@ -116,7 +118,13 @@ export class TcpTable implements TcpOwner {
     const connection = new TcpConnection(this, key, ends, this.#randomSequence());
     this.#connections.set(key, connection);
     connection.opened(segment);
-    connection.stream = this.#parts.host.connect(target, connection);
+    connection.stream = connect(connection);
+  }
+
+  #connector(address: Uint8Array, port: number): ((events: HostStreamEvents) => HostStream) | undefined {
+    const { host, serve, translate } = this.#parts;
+    const target = translate(address, port);
+    return target ? (events) => host.connect(target, events) : serve(address, port);
   }
 
   /** RFC 9293 3.10.7.1: a segment for no connection is answered with a reset. */

@@ -110,6 +110,25 @@ class GuestTcp {
 }
 
 describe("TCP through the NAT", () => {
+  it("ends at the gateway's own HTTP server, where the machine boots from", async () => {
+    const boot = { file: "menu.ipxe", read: async () => latin1("#!ipxe") };
+    make({ boot });
+    const tcp = new GuestTcp(GATEWAY, 80);
+    tcp.send(TCP_FLAG.SYN);
+    await Promise.resolve();
+    const [answer] = takeTcp();
+    expect(answer).toMatchObject({ flags: TCP_FLAG.SYN | TCP_FLAG.ACK });
+    tcp.acknowledged = ((answer?.sequence ?? 0) + 1) >>> 0;
+    tcp.send(TCP_FLAG.ACK | TCP_FLAG.PSH, "GET /menu.ipxe HTTP/1.0\r\n\r\n");
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    expect(
+      takeTcp()
+        .map(({ payload }) => payload)
+        .join(""),
+    ).toMatch(/^HTTP\/1\.1 200 OK[^]*#!ipxe$/);
+    expect(host.streams).toEqual([]);
+  });
+
   it("connects the guest to a public address and carries data both ways", () => {
     const tcp = new GuestTcp(PUBLIC, 80);
     const stream = tcp.open();
