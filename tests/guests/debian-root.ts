@@ -71,24 +71,24 @@ async function refreshPrograms(root: DebianRoot): Promise<void> {
  * folder as it is.
  */
 export async function debianInitramfs({ folder }: DebianRoot, init: string): Promise<Uint8Array> {
-  const entries: CpioEntry[] = [];
-  const names = (await readdir(folder, { recursive: true })).sort();
-  for (const path of names) {
-    const { mode } = await lstat(join(folder, path));
-    const type = mode & S_IFMT;
-    if (type === S_IFDIR) entries.push({ path, mode });
-    else if (type === S_IFREG) entries.push({ path, mode, data: await readFile(join(folder, path)) });
-    else if (type === S_IFLNK) entries.push({ path, mode, data: Buffer.from(await readlink(join(folder, path))) });
-  }
+  const entries = await archived(folder, "");
   entries.push(characterDevice("dev/console", 5, 1), file("init", Buffer.from(init), true));
   return compress(cpioArchive(entries), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
 }
 
-/** st_mode: type of a file (POSIX sys/stat.h). */
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
+/** What is below `path` in the folder: directories before what they hold. */
+async function archived(folder: string, path: string): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = [];
+  for (const item of await readdir(join(folder, path), { withFileTypes: true })) {
+    const name = path === "" ? item.name : `${path}/${item.name}`;
+    const { mode } = await lstat(join(folder, name));
+    if (item.isDirectory()) entries.push({ path: name, mode }, ...(await archived(folder, name)));
+    else if (item.isFile()) entries.push({ path: name, mode, data: await readFile(join(folder, name)) });
+    else if (item.isSymbolicLink())
+      entries.push({ path: name, mode, data: Buffer.from(await readlink(join(folder, name))) });
+  }
+  return entries;
+}
 
 /** Runs one command in the folder as its root, with a clean environment; what it printed. */
 export async function runNatively(root: DebianRoot, command: string): Promise<string> {
