@@ -25,6 +25,7 @@ import { registerRemove } from "./commands/remove.ts";
 import { registerReset } from "./commands/reset.ts";
 import { registerResume } from "./commands/resume.ts";
 import { registerScreenshot } from "./commands/screenshot.ts";
+import { registerSearch } from "./commands/search.ts";
 import { registerSend } from "./commands/send.ts";
 import { registerSet } from "./commands/set.ts";
 import { registerShow } from "./commands/show.ts";
@@ -46,6 +47,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerWait,
   registerSend,
   registerConsole,
+  registerSearch,
   registerScreenshot,
   registerPause,
   registerResume,

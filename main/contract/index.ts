@@ -25,6 +25,7 @@ import {
   networkViewSchema,
   preferencesSchema,
   snapshotDiffSchema,
+  snapshotFolderSchema,
   snapshotIdSchema,
   snapshotSchema,
   snapshotTreeSchema,
@@ -32,6 +33,7 @@ import {
   trashEntrySchema,
   verifyProblemSchema,
 } from "./schemas.ts";
+import { consoleMatchSchema } from "./search.ts";
 import { unattendedSchema } from "./unattended.ts";
 
 /** All expected failures travel as one typed error whose data is the failure. */
@@ -57,6 +59,14 @@ export const newDiskSchema = z.union([
   z.strictObject({ file: z.string().min(1).max(4096) }),
   z.strictObject({ copyOf: z.string().min(1).max(4096), sizeMiB: z.int().min(0).optional() }),
 ]);
+
+/** A file or folder of a snapshot; without disk and partition the first that has it. */
+const filePlace = z.object({
+  snapshotId: snapshotIdSchema,
+  diskId: z.string().optional(),
+  partition: z.coerce.number().int().min(0).optional(),
+  path: z.string().min(1).max(4096),
+});
 
 export const contract = {
   host: {
@@ -237,6 +247,17 @@ export const contract = {
         }),
       )
       .output(z.object({ match: z.string(), groups: z.array(z.string()), offset: z.number() })),
+    /** Lines that the machines printed on their serial consoles, newest first; at most 100 of each machine. */
+    searchConsoles: base
+      .route({ method: "POST", path: "/consoles/search" })
+      .input(
+        z.object({
+          text: z.string().min(2).max(1000),
+          isRegex: z.boolean().default(false),
+          machineId: machineIdSchema.optional(),
+        }),
+      )
+      .output(z.array(consoleMatchSchema)),
     /** Watches a running machine and tells where its time goes. */
     profile: base
       .route({ method: "GET", path: "/machines/{id}/profile" })
@@ -303,16 +324,18 @@ export const contract = {
     /** A piece of a file as it was in the snapshot; `nextOffset` asks for the next one. */
     readFile: base
       .route({ method: "GET", path: "/snapshots/{snapshotId}/file" })
-      .input(
-        z.object({
-          snapshotId: snapshotIdSchema,
-          diskId: z.string().optional(),
-          partition: z.int().min(0).optional(),
-          path: z.string().min(1).max(4096),
-          offset: z.number().min(0).default(0),
-        }),
-      )
+      .input(filePlace.extend({ offset: z.number().min(0).default(0) }))
       .output(z.object({ base64: z.string(), nextOffset: z.number().nullable() })),
+    /** A folder as it was in the snapshot, with the file systems to choose from. */
+    listFolder: base
+      .route({ method: "GET", path: "/snapshots/{snapshotId}/folder" })
+      .input(filePlace)
+      .output(snapshotFolderSchema),
+    /** Puts a file as it was onto a disc in the machine's first drive. `changed` false: the guest keeps another disc there. */
+    handToGuest: base
+      .route({ method: "POST", path: "/snapshots/{snapshotId}/hand-to-guest" })
+      .input(filePlace)
+      .output(z.object({ changed: z.boolean(), file: z.string() })),
     /** What deleting it will give back and what has to be copied for that. */
     previewDelete: base
       .route({ method: "GET", path: "/snapshots/{snapshotId}/delete-preview" })

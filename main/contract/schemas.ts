@@ -150,6 +150,27 @@ export const snapshotDiffSchema = z.object({
 });
 export type SnapshotDiff = z.infer<typeof snapshotDiffSchema>;
 
+/** A folder of a guest's file system as it was in a snapshot. */
+export const snapshotFolderSchema = z.object({
+  /** File systems to choose from. */
+  places: z.array(
+    z.object({ diskId: z.string(), partition: z.int(), fileSystem: z.enum(["ext4", "fat"]), label: z.string() }),
+  ),
+  /** Those of the folder; null when no file system can be read. */
+  diskId: z.string().nullable(),
+  partition: z.int().nullable(),
+  entries: z.array(
+    z.object({
+      name: z.string(),
+      path: z.string(),
+      kind: z.enum(["file", "folder", "link", "other"]),
+      sizeBytes: z.number(),
+      modifiedMs: z.number(),
+    }),
+  ),
+});
+export type SnapshotFolder = z.infer<typeof snapshotFolderSchema>;
+
 /** A backup in a backup folder. */
 export const backupSchema = z.object({
   id: z.string().regex(/^[0-9a-f]{12}$/, "a backup id"),

@@ -30,9 +30,11 @@ import { convertImage } from "../services/media/convert.ts";
 import { changeDisc } from "../services/media/discs.ts";
 import { describeMedium } from "../services/media/guess.ts";
 import { capture, listNetworks, networkStatus } from "../services/network/networks.ts";
+import { searchConsoles } from "../services/search/console-search.ts";
 import { startMachine } from "../services/snapshots/automatic.ts";
 import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
-import { diffSnapshots, readSnapshotFile } from "../services/snapshots/diff.ts";
+import { diffSnapshots } from "../services/snapshots/diff.ts";
+import { handToGuest, listSnapshotFolder, readSnapshotFile } from "../services/snapshots/files.ts";
 import { previewDelete } from "../services/snapshots/preview.ts";
 import { pruneSnapshots } from "../services/snapshots/prune.ts";
 import { restoreSnapshot } from "../services/snapshots/restore.ts";
@@ -143,6 +145,9 @@ export function createRouter(app: App) {
       waitForOutput: os.machines.waitForOutput.handler(({ input, signal }) =>
         waitForOutput(registry.get(input.id), input, signal),
       ),
+      searchConsoles: os.machines.searchConsoles.handler(({ input, signal }) =>
+        searchConsoles(registry.list(), input, signal),
+      ),
       profile: os.machines.profile.handler(({ input }) =>
         vmOf(registry.get(input.id)).client.request("profile", { seconds: input.seconds }),
       ),
@@ -186,6 +191,14 @@ export function createRouter(app: App) {
       readFile: os.snapshots.readFile.handler(({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
         return readSnapshotFile(context, machine, snapshot, input, input.offset);
+      }),
+      listFolder: os.snapshots.listFolder.handler(({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return listSnapshotFolder(context, machine, snapshot, input);
+      }),
+      handToGuest: os.snapshots.handToGuest.handler(({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return handToGuest(context, machine, snapshot, input);
       }),
       previewDelete: os.snapshots.previewDelete.handler(({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);

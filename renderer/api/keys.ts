@@ -4,6 +4,7 @@ export const keys = {
   disks: ["disks"] as const,
   networks: ["networks"] as const,
   catalogue: ["catalogue"] as const,
+  consoleSearch: (text: string, isRegex: boolean) => ["console-search", text, isRegex] as const,
   downloads: ["catalogue", "downloads"] as const,
   medium: (file: string) => ["medium", file] as const,
   machines: ["machines"] as const,
@@ -15,6 +16,8 @@ export const keys = {
   log: (id: string) => ["machine", id, "log"] as const,
   snapshotThumbnail: (snapshotId: string) => ["snapshot-thumbnail", snapshotId] as const,
   deletePreview: (snapshotId: string) => ["delete-preview", snapshotId] as const,
+  snapshotFolder: (snapshotId: string, place: string, folder: string) =>
+    ["snapshot-folder", snapshotId, place, folder] as const,
   prunePreview: (id: string) => ["machine", id, "snapshots", "prune"] as const,
   space: (id: string) => ["machine", id, "space"] as const,
   snapshotDiff: (from: string, to: string | null) => ["snapshot-diff", from, to] as const,

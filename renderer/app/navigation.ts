@@ -3,11 +3,11 @@ import { createStore, useStore } from "../api/store.ts";
 import type { NewMachineForm } from "../features/new-machine/schema.ts";
 import { preferences, setPreference, usePreference } from "./preferences.ts";
 
-export const PANES = ["details", "display", "console", "snapshots", "activity", "logs"] as const;
+export const PANES = ["details", "display", "console", "snapshots", "files", "activity", "logs"] as const;
 export type Pane = (typeof PANES)[number];
 
 /** Tools that belong to the whole app. Each has a component in tools.tsx and its name in the texts (`tool.NAME`). */
-export const TOOLS = ["home", "activity", "media", "network"] as const;
+export const TOOLS = ["home", "activity", "consoles", "media", "network"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export type DialogRequest =
@@ -62,6 +62,22 @@ export const useSelectedMachineId = (): string | null => usePreference("selected
 export function showPane(pane: Pane): void {
   setPreference("pane", pane);
   setPreference("place", "machines");
+}
+
+/** The snapshot that the snapshots pane is to show next, wherever the user comes from. */
+const wantedSnapshot = createStore<string | null>(null);
+
+export function showSnapshot(machineId: string, snapshotId: string): void {
+  selectMachine(machineId);
+  wantedSnapshot.set(snapshotId);
+  showPane("snapshots");
+}
+
+/** Yields it once. */
+export function takeWantedSnapshot(): string | null {
+  const wanted = wantedSnapshot.get();
+  wantedSnapshot.set(null);
+  return wanted;
 }
 
 export function usePane(): Pane {

@@ -10,6 +10,7 @@ import { PANES, type Pane, showPane, usePane } from "./navigation.ts";
 
 const DisplayPane = lazy(() => import("../features/display/display-pane.tsx"));
 const ActivityPane = lazy(() => import("../features/activity/activity-pane.tsx"));
+const FilesPane = lazy(() => import("../features/files/files-pane.tsx"));
 const ConsolePane = lazy(() => import("../features/console/console-pane.tsx"));
 
 type PaneComponent = ComponentType<{ readonly machine: MachineSummary }>;
@@ -20,6 +21,7 @@ const COMPONENTS: Record<Pane, PaneComponent | LazyExoticComponent<PaneComponent
   display: DisplayPane,
   console: ConsolePane,
   snapshots: SnapshotsPane,
+  files: FilesPane,
   activity: ActivityPane,
   logs: LogsPane,
 };

@@ -29,6 +29,8 @@ export interface Preferences {
   readonly listOrder: readonly string[];
   /** New machines are made step by step; else all is on one page. */
   readonly wizard: boolean;
+  /** Snapshots are shown in the order of time instead of as a tree. */
+  readonly timeline: boolean;
   /** How the last running machine was closed. */
   readonly closeWith: string;
   readonly selectedMachine: string | null;
@@ -47,6 +49,7 @@ const DEFAULTS: Preferences = {
   scaleMode: "fit",
   soundVolume: 100,
   soundMuted: false,
+  timeline: false,
   consoleFontSize: 13,
   consoleTimes: false,
   copyOnSelect: false,

@@ -1,5 +1,5 @@
 // The tools of the whole app, above the machine list. A tool is one line here, one in TOOLS (navigation.ts) and its name in the texts.
-import { DatabaseIcon, GlobeNetworkIcon, HomeIcon, TimelineLineChartIcon } from "@blueprintjs/icons";
+import { ConsoleIcon, DatabaseIcon, GlobeNetworkIcon, HomeIcon, TimelineLineChartIcon } from "@blueprintjs/icons";
 import { type ComponentType, type LazyExoticComponent, lazy, type ReactElement, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { HomeTool } from "../features/home/home-tool.tsx";
@@ -18,6 +18,7 @@ const ENTRIES: Record<Tool, ToolEntry> = {
     icon: <TimelineLineChartIcon />,
     component: lazy(() => import("../features/activity/activity-tool.tsx")),
   },
+  consoles: { icon: <ConsoleIcon />, component: lazy(() => import("../features/search/consoles-tool.tsx")) },
   media: { icon: <DatabaseIcon />, component: lazy(() => import("../features/media/media-tool.tsx")) },
   network: { icon: <GlobeNetworkIcon />, component: lazy(() => import("../features/network/network-tool.tsx")) },
 };

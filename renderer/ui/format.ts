@@ -38,6 +38,9 @@ function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
 
 export const formatDateTime = (atMs: number): string =>
   formatter({ dateStyle: "medium", timeStyle: "short" }).format(atMs);
+export const formatDay = (atMs: number): string =>
+  formatter({ weekday: "short", day: "numeric", month: "short" }).format(atMs);
+export const formatTime = (atMs: number): string => formatter({ timeStyle: "short" }).format(atMs);
 export const formatLogTime = (atMs: number): string => formatter(LOG_TIME).format(atMs);
 
 export type Age = { readonly unit: "now" } | { readonly unit: "minutes" | "hours" | "days"; readonly count: number };

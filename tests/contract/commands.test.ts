@@ -1,5 +1,5 @@
 // Every command of the contract, on both transports.
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { ORPCError } from "@orpc/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -152,6 +152,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     });
     expect(await failureOf(client.snapshots.diff({ snapshotId: snapshot.id }))).toMatchObject({
       code: "INVALID_STATE",
+    });
+    const place = { snapshotId: snapshot.id, path: "/" };
+    expect(await client.snapshots.listFolder(place)).toEqual({
+      places: [],
+      diskId: null,
+      partition: null,
+      entries: [],
+    });
+    expect(await failureOf(client.snapshots.handToGuest({ ...place, path: "/etc/passwd" }))).toMatchObject({
+      code: "NOT_FOUND",
     });
     expect(await failureOf(client.snapshots.readFile({ snapshotId: snapshot.id, path: "/etc/passwd" }))).toMatchObject({
       code: "NOT_FOUND",
@@ -361,6 +371,15 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await client.catalogue.downloads()).toEqual([]);
     expect(await failureOf(client.catalogue.download({ releaseId: "none" }))).toMatchObject({ code: "NOT_FOUND" });
     expect(await failureOf(client.catalogue.deleteDownload({ name: "none" }))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("searches what all machines printed", async () => {
+    const { folder: of } = await client.machines.createStarter({ name: "Talker" });
+    await mkdir(path.join(of, "logs"), { recursive: true });
+    await writeFile(path.join(of, "logs", "ttyS0.log"), "booting\r\nkernel panic\r\n");
+    expect(await client.machines.searchConsoles({ text: "PANIC" })).toMatchObject([
+      { machineName: "Talker", port: 0, line: "kernel panic", atMs: null, snapshot: null },
+    ]);
   });
 
   it("changes networks of machines in every state, and says who is in them", async () => {

@@ -1,7 +1,6 @@
 // axe on every pane and dialog, in both themes: nothing serious or critical.
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import {
   machineRow,
   machineTree,
@@ -11,33 +10,21 @@ import {
   takeSnapshot,
   waitForState,
 } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
+import { appUnderTest } from "./support/app-under-test.ts";
+import { findings } from "./support/axe.ts";
+import { openPage } from "./support/browser.ts";
+import type { TestHost } from "./support/hosts.ts";
 
 const NAME = "Starter Linux";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 let browser: Browser;
 let host: TestHost;
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ browser, host } = app);
+  },
 });
-
-async function findings(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) =>
-      nodes.map((node) => `${id}: ${node.html.slice(0, 160)} (${node.failureSummary?.slice(0, 300)})`),
-    );
-}
 
 describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
   let page: Page;

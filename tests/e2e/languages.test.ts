@@ -1,22 +1,18 @@
 // The interface in other languages: German where it is chosen, and the pseudo-locale that shows words which are not in the catalogue
 // and places that are too narrow.
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { appUnderTest } from "./support/app-under-test.ts";
+import { openPage } from "./support/browser.ts";
+import type { TestHost } from "./support/hosts.ts";
 
 let browser: Browser;
 let host: TestHost;
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ browser, host } = app);
+  },
 });
 
 /** A window in a language that was chosen before, over HTTP as a script would. */

@@ -1,11 +1,10 @@
 // The main window with several machines: groups, selection, bulk commands, tools, palette, and what is remembered.
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { machineRow, machineTree, showPane, waitForState } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
+import { appUnderTest } from "./support/app-under-test.ts";
+import { openPage } from "./support/browser.ts";
+import type { TestHost } from "./support/hosts.ts";
 
 let browser: Browser;
 let host: TestHost;
@@ -19,20 +18,16 @@ async function createStarter(): Promise<void> {
   await page.getByRole("button", { name: "Create and Start" }).click();
 }
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-  ({ page, problems } = await openPage(browser, host.entryUrl()));
-  await page.getByRole("button", { name: "Start a Linux machine" }).click();
-  await waitForState(page, "Starter Linux", "Running");
-  for (const number of [2, 3, 4]) {
-    await createStarter();
-    await waitForState(page, `Starter Linux ${number}`, "Running");
-  }
-}, 90_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ browser, host, page, problems } = app);
+    await page.getByRole("button", { name: "Start a Linux machine" }).click();
+    await waitForState(page, "Starter Linux", "Running");
+    for (const number of [2, 3, 4]) {
+      await createStarter();
+      await waitForState(page, `Starter Linux ${number}`, "Running");
+    }
+  },
 });
 
 /** Names of rows from top to bottom, with their level. */

@@ -1,6 +1,6 @@
 // The screen of a machine and everything around it, in the main window and in a window of its own.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import {
   machineCommand,
   machineRow,
@@ -11,29 +11,21 @@ import {
   waitForConsole,
   waitForState,
 } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+import { appUnderTest } from "./support/app-under-test.ts";
 
 const NAME = "Starter Linux";
 
-vi.setConfig({ testTimeout: 30_000 });
-
-let browser: Browser;
-let host: TestHost;
 let page: Page;
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-  ({ page } = await openPage(browser, host.entryUrl()));
-  await page.getByRole("button", { name: "Start a Linux machine" }).click();
-  await waitForState(page, NAME, "Running");
-  await showPane(page, "Display");
-  await page.getByText("640 × 400").waitFor();
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ page } = app);
+    await page.getByRole("button", { name: "Start a Linux machine" }).click();
+    await waitForState(page, NAME, "Running");
+    await showPane(page, "Display");
+    await page.getByText("640 × 400").waitFor();
+  },
 });
 
 const bar = (of: Page = page) => of.getByRole("toolbar", { name: "Display" });

@@ -1,8 +1,8 @@
 // The interface on the real host with the scripted guest: what a user does with machines, from the first click on.
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import {
   machineCommand,
   machineRow,
@@ -18,26 +18,20 @@ import {
   waitForConsole,
   waitForState,
 } from "./support/actions.ts";
-import { consoleText, launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
+import { appUnderTest } from "./support/app-under-test.ts";
+import { consoleText } from "./support/browser.ts";
+import type { TestHost } from "./support/hosts.ts";
 
 const NAME = "Starter Linux";
 
-vi.setConfig({ testTimeout: 30_000 });
-
-let browser: Browser;
 let host: TestHost;
 let page: Page;
 let problems: string[];
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-  ({ page, problems } = await openPage(browser, host.entryUrl()));
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ host, page, problems } = app);
+  },
 });
 
 describe("the first machine", () => {

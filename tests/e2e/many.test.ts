@@ -1,35 +1,25 @@
 // A thousand machines and ten thousand snapshots: only what is in sight is drawn, whatever is done, and everything can be found.
 // How long it takes is measured by `npm run bench -- app`, where nothing else runs at the same time.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { BIG_MACHINE, fillStore } from "../support/big-store.ts";
 import { machineRow, machineTree, showPane, snapshotRow, snapshotTree } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+import { appUnderTest } from "./support/app-under-test.ts";
 
 const MACHINES = 1000;
 const SNAPSHOTS = 10_000;
 /** Rows of a screenful and its margins. */
 const DRAWN_MAX = 80;
 
-vi.setConfig({ testTimeout: 60_000 });
-
-let browser: Browser;
-let host: TestHost;
 let page: Page;
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([
-    launchBrowser(),
-    startTestHost("scripted", (home) => fillStore(home, MACHINES, SNAPSHOTS)),
-  ]);
-  ({ page } = await openPage(browser, host.entryUrl()));
-  await machineTree(page).getByRole("treeitem").first().waitFor();
-}, 180_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  prepare: (home) => fillStore(home, MACHINES, SNAPSHOTS),
+  async begin(app) {
+    ({ page } = app);
+    await machineTree(page).getByRole("treeitem").first().waitFor();
+  },
 });
 
 const drawn = () => machineTree(page).getByRole("treeitem").count();

@@ -1,30 +1,21 @@
 // Networks in the interface, on the real host with the scripted guest.
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { machineRow, showPane, waitForState } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
+import { appUnderTest } from "./support/app-under-test.ts";
+import { findings } from "./support/axe.ts";
 
 const NAME = "Starter Linux";
 
-vi.setConfig({ testTimeout: 30_000 });
-
-let browser: Browser;
-let host: TestHost;
 let page: Page;
 let problems: string[];
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-  ({ page, problems } = await openPage(browser, host.entryUrl()));
-  await page.getByRole("button", { name: "Start a Linux machine" }).click();
-  await waitForState(page, NAME, "Running");
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ page, problems } = app);
+    await page.getByRole("button", { name: "Start a Linux machine" }).click();
+    await waitForState(page, NAME, "Running");
+  },
 });
 
 const settings = () => page.getByRole("dialog", { name: `Settings of ${NAME}` });
@@ -67,9 +58,7 @@ test("the Network tool shows who is plugged in where, and pulls cables", async (
 });
 
 test("is usable without a mouse and for screen readers", async () => {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  expect(grave.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+  expect(await findings(page)).toEqual([]);
   await machineRow(page, NAME).click();
   expect(problems).toEqual([]);
 });

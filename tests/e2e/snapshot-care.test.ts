@@ -1,24 +1,16 @@
 // What belongs around snapshots in the app: comparing, space, linked clones, and the trash with its way back.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { machineRow, showPane, snapshotRow } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+import { appUnderTest } from "./support/app-under-test.ts";
 
-let browser: Browser;
-let host: TestHost;
 let page: Page;
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-  ({ page } = await openPage(browser, host.entryUrl()));
-}, 120_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ page } = app);
+  },
 });
 
 test("a snapshot is pinned, compared with now, and its machine's space is told", async () => {

@@ -1,6 +1,6 @@
 // How many clicks common errands take from the main window. The numbers are promises: an errand may become shorter, never longer.
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import {
   machineRow,
   runInConsole,
@@ -10,26 +10,18 @@ import {
   waitForConsole,
   waitForState,
 } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
+
+import { appUnderTest } from "./support/app-under-test.ts";
 
 const NAME = "Starter Linux";
 
-vi.setConfig({ testTimeout: 30_000 });
-
-let browser: Browser;
-let host: TestHost;
 let page: Page;
 
-beforeAll(async () => {
-  [browser, host] = await Promise.all([launchBrowser(), startTestHost("scripted")]);
-  ({ page } = await openPage(browser, host.entryUrl()));
-  await page.getByRole("button", { name: "Start a Linux machine" }).waitFor();
-}, 60_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.close();
+appUnderTest({
+  async begin(app) {
+    ({ page } = app);
+    await page.getByRole("button", { name: "Start a Linux machine" }).waitFor();
+  },
 });
 
 /** The clicks that reach the page while `errand` runs. */

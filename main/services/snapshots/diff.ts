@@ -1,7 +1,7 @@
 // What differs between two snapshots, or a snapshot and now: settings, and files inside of the guest's disks, read from the layers without
-// help of the guest. Also single files out of a snapshot.
+// help of the guest.
 import path from "node:path";
-import { AppError, isAppError } from "../../../native-core/common/errors.ts";
+import { isAppError } from "../../../native-core/common/errors.ts";
 import { changedFields, settingValue } from "../../../native-core/config/changes.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import {
@@ -20,8 +20,6 @@ import { withTops } from "./layers.ts";
 
 /** Changes that are told one by one; more than that nobody reads. */
 const CHANGES_MAX = 20_000;
-/** One answer to a request for a part of a file. */
-const PIECE_BYTES = 1 << 20;
 
 /** A configuration with its disks at that moment. `to` null is now, for which the machine has to be at rest. */
 export async function diffSnapshots(
@@ -38,7 +36,8 @@ export async function diffSnapshots(
   });
 }
 
-function momentOf({ config, layers }: SnapshotRecord): MachineConfig {
+/** The configuration of a snapshot with the disk layers as they were. */
+export function momentOf({ config, layers }: SnapshotRecord): MachineConfig {
   return { ...config, disks: withTops(config.disks, layers) };
 }
 
@@ -111,65 +110,10 @@ async function comparePartition(
   }
 }
 
-export interface FilePlace {
-  /** Default: the first disk. */
-  readonly diskId?: string | undefined;
-  /** Default: the first partition that has the file. */
-  readonly partition?: number | undefined;
-  readonly path: string;
-}
-
-/** A piece of a file as it was in a snapshot. @throws AppError NOT_FOUND, INVALID_FILE */
-export async function readSnapshotFile(
-  context: ServiceContext,
-  machine: Machine,
-  snapshot: SnapshotRecord,
-  place: FilePlace,
-  offset: number,
-): Promise<{ base64: string; nextOffset: number | null }> {
-  const { disks } = momentOf(snapshot);
-  const disk = place.diskId === undefined ? disks[0] : disks.find((each) => each.id === place.diskId);
-  if (!disk) {
-    throw new AppError("NOT_FOUND", `The snapshot "${snapshot.name}" has no disk ${place.diskId ?? ""}`, {
-      field: "diskId",
-    });
-  }
-  return withImage(context, machine, disk, async (image) => {
-    const found = (await fileSystemsOf(image)).filter(
-      ({ partition }) => place.partition === undefined || partition.number === place.partition,
-    );
-    for (const { fileSystem } of found) {
-      try {
-        return await pieceOf(fileSystem.read(place.path), offset);
-      } catch (error) {
-        if (!isAppError(error) || error.code !== "NOT_FOUND") throw error;
-      }
-    }
-    throw new AppError("NOT_FOUND", `There is no file ${place.path} in "${snapshot.name}"`, {
-      field: "path",
-      remedy: "Give the path within its file system, and the disk and partition if there are several.",
-    });
-  });
-}
-
-async function pieceOf(contents: AsyncIterable<Uint8Array>, offset: number) {
-  const taken: Uint8Array[] = [];
-  let [at, length] = [0, 0];
-  for await (const piece of contents) {
-    const part = piece.subarray(Math.min(piece.length, Math.max(0, offset - at)));
-    at += piece.length;
-    if (part.length === 0) continue;
-    const rest = part.subarray(0, PIECE_BYTES - length);
-    taken.push(rest);
-    length += rest.length;
-    if (length === PIECE_BYTES) return { base64: Buffer.concat(taken).toString("base64"), nextOffset: offset + length };
-  }
-  return { base64: Buffer.concat(taken).toString("base64"), nextOffset: null };
-}
-
 const diskOf = (config: MachineConfig, diskId: string) => config.disks.find((disk) => disk.id === diskId);
 
-async function withImage<T>(
+/** Opens a disk of the machine for as long as `work` takes. */
+export async function withImage<T>(
   context: ServiceContext,
   machine: Machine,
   disk: { readonly file: string; readonly format: "qcow2" | "raw" },

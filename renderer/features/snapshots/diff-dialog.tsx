@@ -1,7 +1,7 @@
 // What differs between a snapshot and another one or now: settings, and files inside of the guest's disks; removed and changed files can be
 // taken out of the snapshot.
-import { Button, Dialog, DialogBody, HTMLSelect, InputGroup, NonIdealState, Spinner } from "@blueprintjs/core";
-import { DownloadIcon, SearchIcon } from "@blueprintjs/icons";
+import { Dialog, DialogBody, HTMLSelect, InputGroup, NonIdealState, Spinner } from "@blueprintjs/core";
+import { SearchIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -9,7 +9,8 @@ import type { DiskDiff, FileChange, PartitionDiff, Snapshot, SnapshotTree } from
 import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
-import { formatBytes } from "../../ui/format.ts";
+import { DiffRows } from "./diff-rows.tsx";
+import { diffTree } from "./diff-tree.ts";
 import { downloadSnapshotFile } from "./snapshot-actions.ts";
 import "./diff.css";
 
@@ -19,8 +20,8 @@ interface Props {
   onClose(): void;
 }
 
-/** Rows drawn at once; the filter finds the others. */
-const SHOWN_MAX = 500;
+/** Changes in the tree, whose folders are closed where there are many; the filter finds the others. */
+const SHOWN_MAX = 5000;
 
 export default function DiffDialog({ snapshot, tree, onClose }: Props) {
   const { t } = useTranslation();
@@ -113,8 +114,6 @@ interface PartitionProps {
   onTake(change: FileChange): void;
 }
 
-const SIGNS = { added: "+", changed: "~", removed: "−" } as const;
-
 function PartitionChanges({ partition, filter, onTake }: PartitionProps) {
   const { t } = useTranslation();
   const { number, fileSystem, label, problem, total } = partition;
@@ -125,27 +124,15 @@ function PartitionChanges({ partition, filter, onTake }: PartitionProps) {
       <h4 className="muted">
         {name} {label} {problem ?? t("snapshots.filesChanged", { count: total })}
       </h4>
-      <ul className="diff-files">
-        {found.slice(0, SHOWN_MAX).map((change) => (
-          <li key={change.path} className={`diff-${change.change}`}>
-            <span className="diff-sign" role="img" aria-label={t(`snapshots.fileChange.${change.change}`)}>
-              {SIGNS[change.change]}
-            </span>
-            <span className="diff-path mono selectable">{change.path}</span>
-            <span className="muted number">{formatBytes(change.sizeAfter ?? change.sizeBefore ?? 0)}</span>
-            {change.change !== "added" && change.kind === "file" && (
-              <Button
-                variant="minimal"
-                size="small"
-                icon={<DownloadIcon />}
-                aria-label={t("snapshots.takeFile", { path: change.path })}
-                title={t("snapshots.takeFileHint")}
-                onClick={() => onTake(change)}
-              />
-            )}
-          </li>
-        ))}
-      </ul>
+      <DiffRows
+        key={filter.trim()}
+        nodes={diffTree(found.slice(0, SHOWN_MAX))}
+        total={Math.min(SHOWN_MAX, found.length)}
+        onTake={onTake}
+      />
+      {found.length > SHOWN_MAX && (
+        <p className="muted">{t("snapshots.diffMore", { count: found.length - SHOWN_MAX })}</p>
+      )}
     </>
   );
 }

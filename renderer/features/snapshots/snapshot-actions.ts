@@ -67,6 +67,24 @@ export function downloadSnapshotFile(
   });
 }
 
+/** Puts a file as it was onto a disc in the machine's drive. */
+export function handToGuest(place: {
+  readonly snapshotId: string;
+  readonly diskId: string;
+  readonly partition: number;
+  readonly path: string;
+}): Promise<boolean> {
+  return attempt(async () => {
+    const { changed } = await client.snapshots.handToGuest(place);
+    const name = place.path.slice(place.path.lastIndexOf("/") + 1);
+    notify({
+      kind: changed ? "success" : "info",
+      title: i18n.t(changed ? "snapshotFiles.handed" : "discs.kept", { name }),
+      detail: i18n.t(changed ? "snapshotFiles.handedBody" : "snapshotFiles.keptBody"),
+    });
+  });
+}
+
 export function deleteSnapshot(snapshot: Snapshot): Promise<boolean> {
   return attempt(() => client.snapshots.delete({ snapshotId: snapshot.id }));
 }

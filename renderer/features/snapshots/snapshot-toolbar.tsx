@@ -8,12 +8,14 @@ import {
   HistoryIcon,
   PinIcon,
   SearchIcon,
+  TimelineEventsIcon,
   TrashIcon,
   UnpinIcon,
 } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary, Snapshot, SnapshotTree } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
+import { setPreference, usePreference } from "../../app/preferences.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { isAllowed } from "../machines/rules.ts";
 import type { SnapshotQuestion } from "./question.ts";
@@ -30,6 +32,7 @@ interface Props {
 
 export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onAsk }: Props) {
   const { t } = useTranslation();
+  const timeline = usePreference("timeline");
   const free = isAllowed("takeSnapshot", machine.state);
   const size = formatBytes(tree.snapshots.reduce((sum, snapshot) => sum + snapshot.ownBytes, 0));
   const clone = () => selected && openDialog({ kind: "clone", machineId: machine.id, snapshotId: selected.id });
@@ -88,6 +91,17 @@ export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onA
         />
       )}
       <span className="pane-bar-space" />
+      {tree.snapshots.length > 0 && (
+        <Button
+          variant="minimal"
+          icon={<TimelineEventsIcon />}
+          aria-label={t("snapshots.timeline")}
+          title={t("snapshots.timeline")}
+          aria-pressed={timeline}
+          active={timeline}
+          onClick={() => setPreference("timeline", !timeline)}
+        />
+      )}
       {tree.snapshots.length > 5 && (
         <InputGroup
           type="search"

@@ -3,6 +3,8 @@ import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { useSnapshots } from "../../api/queries.ts";
+import { takeWantedSnapshot } from "../../app/navigation.ts";
+import { usePreference } from "../../app/preferences.ts";
 import { SpaceBar } from "../space/space-bar.tsx";
 import { DeletePanel, PrunePanel } from "./delete-panels.tsx";
 import { CURRENT } from "./graph-layout.ts";
@@ -10,6 +12,7 @@ import type { SnapshotQuestion } from "./question.ts";
 import { RestorePanel, TakePanel } from "./snapshot-panels.tsx";
 import { SnapshotProperties } from "./snapshot-properties.tsx";
 import { SnapshotSearch } from "./snapshot-search.tsx";
+import { SnapshotTimeline } from "./snapshot-timeline.tsx";
 import { SnapshotToolbar } from "./snapshot-toolbar.tsx";
 import { SnapshotTreeView } from "./snapshot-tree-view.tsx";
 import "./snapshots.css";
@@ -19,9 +22,10 @@ const DiffDialog = lazy(() => import("./diff-dialog.tsx"));
 export function SnapshotsPane({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const tree = useSnapshots(machine.id).data;
-  const [selectedId, setSelectedId] = useState<string>(CURRENT);
+  const [selectedId, setSelectedId] = useState<string>(() => takeWantedSnapshot() ?? CURRENT);
   const [question, setQuestion] = useState<SnapshotQuestion | null>(null);
   const [filter, setFilter] = useState("");
+  const timeline = usePreference("timeline");
   if (!tree) return null;
 
   const selected = tree.snapshots.find((snapshot) => snapshot.id === selectedId);
@@ -66,6 +70,13 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
             <h2>{t("snapshots.empty")}</h2>
             <p className="muted">{t("snapshots.emptyBody")}</p>
           </div>
+        ) : timeline ? (
+          <SnapshotTimeline
+            label={t("snapshots.timelineOf", { name: machine.name })}
+            snapshots={tree.snapshots}
+            selectedId={selected?.id ?? CURRENT}
+            onSelect={select}
+          />
         ) : (
           <SnapshotTreeView
             machine={machine}

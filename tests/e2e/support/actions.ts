@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { consoleText } from "./browser.ts";
 
-export type PaneName = "Details" | "Display" | "Console" | "Snapshots" | "Activity" | "Logs";
+export type PaneName = "Details" | "Display" | "Console" | "Snapshots" | "Files" | "Activity" | "Logs";
 
 export async function showPane(page: Page, name: PaneName): Promise<void> {
   await page.getByRole("tab", { name, exact: true }).click();

@@ -11,6 +11,8 @@ import { builtRenderer } from "./renderer-build.ts";
 
 export interface TestHost {
   readonly home: string;
+  /** Where its machines lie. */
+  machineFolders(): Promise<string[]>;
   /** An address that opens the app, once. */
   entryUrl(): string;
   /** Closes the web side and opens it again on the same port, as a host that was started anew: old sessions are over. */
@@ -59,6 +61,10 @@ export async function startTestHost(
   let host = await startWebHost(app, { port: 0, rendererFolder });
   return {
     home,
+    async machineFolders() {
+      const machines = path.join(home, "machines");
+      return (await readdir(machines)).map((name) => path.join(machines, name));
+    },
     entryUrl: () => host.entryUrl(),
     async restartWeb() {
       const { port } = host;

@@ -107,6 +107,7 @@ describe("a serial console", () => {
     print(console, "log");
     await log.close();
     expect(readFileSync(path, "utf8")).toBe("hello log");
+    expect(readFileSync(`${path}.times`, "utf8")).toMatch(/^\d{13} 0\n$/);
     const long = new LogFile(path, () => undefined);
     for (let n = 0; n < 20; n++) {
       long.append(Buffer.alloc(1 << 20, 65));

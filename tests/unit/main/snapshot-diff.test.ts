@@ -7,7 +7,8 @@ import type { App } from "../../../main/services/app.ts";
 import { configure } from "../../../main/services/machines/configuration.ts";
 import { createCustom } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
-import { diffSnapshots, readSnapshotFile } from "../../../main/services/snapshots/diff.ts";
+import { diffSnapshots } from "../../../main/services/snapshots/diff.ts";
+import { handToGuest, listSnapshotFolder, readSnapshotFile } from "../../../main/services/snapshots/files.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import { canonical, nodeMediaHost } from "../../../native-core/host/media-host.ts";
 import { openChain } from "../../../native-core/media/chain.ts";
@@ -93,6 +94,27 @@ describe.skipIf(!hasTools)("the difference of snapshots", () => {
       settings: [],
       disks: [{ diskId: "disk0", change: "same", partitions: [] }],
     });
+  });
+
+  it("shows folders as they were, from the root on, and hands single files to the guest on a disc", async () => {
+    const { first } = await prepared();
+    const list = (folder: string) => listSnapshotFolder(app.context, machine, first, { path: folder });
+    const root = await list("/");
+    expect(root).toMatchObject({ diskId: "disk0", partition: 0, places: [{ fileSystem: "ext4", label: "root" }] });
+    expect(root.entries.map(({ name, kind }) => `${kind} ${name}`)).toEqual([
+      "folder etc",
+      "folder lost+found",
+      "file big",
+    ]);
+    expect((await list("/etc/")).entries.map(({ name }) => name)).toContain("old");
+    await expect(list("/nowhere")).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "path" } });
+    const hand = () => handToGuest(app.context, machine, first, { path: "/etc/old" });
+    await expect(hand()).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "driveId" } });
+    await configure(app.context, machine, { ...machine.record.config, opticalDrives: [{ id: "cd0", file: null }] });
+    const { changed, file } = await hand();
+    expect(changed).toBe(true);
+    expect(machine.record.config.opticalDrives[0]?.file).toBe(file);
+    expect(readFileSync(file).includes("old contents")).toBe(true);
   });
 
   it("gives a file back as it was, in pieces", async () => {
