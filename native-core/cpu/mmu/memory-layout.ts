@@ -59,7 +59,7 @@ export const CELLS = {
   /** Set by a page walk whose result must not be kept in the TLB. */
   uncached: CONTEXT_SIZE + 0x4c,
   /** u64: what physical addresses are masked with: all ones, or without bit 20 (A20M#). */
-  a20Mask: CONTEXT_SIZE + 0x68,
+  a20Mask: CONTEXT_SIZE + 0x100,
   /** u64: physical address of the last translation, where it is not RAM; the linear one, where that is not canonical. */
   physicalAddress: CONTEXT_SIZE + 0x28,
   /** u64: RIP that a block is wanted for; u32 its host address and its context (code mode, user). */
