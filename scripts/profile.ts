@@ -6,7 +6,8 @@ import { Session } from "../main/cli/session.ts";
 import { resolveHome } from "../main/store/data-folder.ts";
 import { isAppError } from "../native-core/common/errors.ts";
 import type { VmProfile } from "../native-core/protocol/engine.ts";
-import { SystemMap } from "./profile/system-map.ts";
+import { profileFigures } from "../native-core/protocol/profile-figures.ts";
+import { SystemMap } from "../native-core/protocol/system-map.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,26 +25,25 @@ if (name === undefined) {
 }
 
 function report(profile: VmProfile, symbols: SystemMap | undefined, top: number): string {
-  const { ms, cpuMs, instructions, compiledInstructions, tlbMisses, exits, compiled, sampleCount } = profile;
-  const millions = (count: number): string => (count / 1e6).toFixed(1);
-  const percent = (part: number, whole: number): string => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
-  const perMillion = (count: number): string => (count / Math.max(1, instructions / 1e6)).toFixed(0);
-  const places = symbols
-    ? symbols.merge(profile.samples)
-    : profile.samples.map(({ rip, user, count }) => ({ place: user ? `${rip} user` : rip, count }));
+  const { ms, cpuMs, instructions, tlbMisses, compiled, sampleCount } = profile;
+  const figures = profileFigures(profile, symbols);
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   return [
-    `${(ms / 1000).toFixed(1)} s, processor ${(cpuMs / 1000).toFixed(1)} s: ${millions(instructions)} M instructions, ${(instructions / ms / 1000).toFixed(0)} MIPS`,
-    `compiled ${percent(compiledInstructions, instructions)}, interpreted ${percent(instructions - compiledInstructions, instructions)}`,
-    `page walks ${tlbMisses}, ${perMillion(tlbMisses)} per million instructions`,
+    `${(ms / 1000).toFixed(1)} s, processor ${(cpuMs / 1000).toFixed(1)} s: ${(instructions / 1e6).toFixed(1)} M instructions, ${figures.mips.toFixed(0)} MIPS`,
+    `compiled ${percent(figures.compiledShare)}, interpreted ${percent(1 - figures.compiledShare)}`,
+    `page walks ${tlbMisses}, ${figures.walksPerMillion.toFixed(0)} per million instructions`,
     `compiled meanwhile: ${compiled.regions} regions in ${compiled.modules} modules, ${compiled.wasmBytes} bytes, ${compiled.compileMs.toFixed(0)} ms`,
     "",
     "from compiled code to the interpreter   per million instructions",
-    ...Object.entries(exits).map(
-      ([reason, count]) => `  ${reason.padEnd(10)} ${String(count).padStart(12)} ${perMillion(count).padStart(12)}`,
+    ...figures.exits.map(
+      ({ reason, count, perMillion }) =>
+        `  ${reason.padEnd(10)} ${String(count).padStart(12)} ${perMillion.toFixed(0).padStart(12)}`,
     ),
     "",
     `places (${sampleCount} samples)`,
-    ...places.slice(0, top).map(({ place, count }) => `  ${percent(count, sampleCount).padStart(7)}  ${place}`),
+    ...figures.places
+      .slice(0, top)
+      .map(({ place, user, share }) => `  ${percent(share).padStart(7)}  ${place}${user ? " user" : ""}`),
     "",
   ].join("\n");
 }

@@ -20,9 +20,9 @@ export async function profile(profiled: Profiled, seconds: number): Promise<VmPr
   const { runner } = profiled;
   const before = snapshot(profiled);
   const sampler = new Sampler(profiled.machine);
-  runner.onSlice = () => sampler.take();
+  const watch = runner.onSlice(() => sampler.take());
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  runner.onSlice = undefined;
+  watch.dispose();
   const after = snapshot(profiled);
   const [a, b] = [before.counters, after.counters];
   const compiled = (name: "regions" | "modules" | "wasmBytes" | "compileMs"): number =>

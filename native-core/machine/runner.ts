@@ -1,6 +1,7 @@
 // Runs a machine on a host's event loop: a slice, then the host's turn, then the next; while the guest halts, sleep until its next
 // timer or an input. Used by the VM process and by scripts/boot.ts.
 import type { Disposable } from "../common/disposable.ts";
+import { Emitter } from "../common/emitter.ts";
 import type { Machine } from "./machine.ts";
 
 /** What the runner needs of an event loop. */
@@ -30,8 +31,9 @@ export class MachineRunner {
   readonly #machine: Machine;
   readonly #loop: EventLoop;
   readonly #onEvent: (event: RunnerEvent) => void;
-  /** Called after each slice in which the guest ran: for whoever samples where it is. */
-  onSlice: (() => void) | undefined;
+  readonly #slices = new Emitter<void>();
+  /** After each slice in which the guest ran: for whoever samples where it is. */
+  readonly onSlice = this.#slices.event;
   #running = false;
   #next: Disposable | undefined;
   #sleeping = false;
@@ -84,7 +86,7 @@ export class MachineRunner {
   #slice(): void {
     this.#next = undefined;
     const slice = this.#machine.runSlice(SLICE_NS);
-    this.onSlice?.();
+    this.#slices.fire();
     switch (slice.state) {
       case "running":
         this.#soon();

@@ -13,6 +13,7 @@ export const keys = {
   screenshot: (id: string, thumbnail: boolean) => ["machine", id, "screenshot", thumbnail] as const,
   listThumbnail: (id: string) => ["machine", id, "list-thumbnail"] as const,
   history: (id: string, spanS: number) => ["machine", id, "history", spanS] as const,
+  profile: (id: string) => ["machine", id, "profile"] as const,
   log: (id: string) => ["machine", id, "log"] as const,
   snapshotThumbnail: (snapshotId: string) => ["snapshot-thumbnail", snapshotId] as const,
   deletePreview: (snapshotId: string) => ["delete-preview", snapshotId] as const,

@@ -172,6 +172,23 @@ describe("tools", () => {
     expect((await download).suggestedFilename()).toBe("Starter Linux 3.csv");
   });
 
+  test("a machine's virtual processor can be watched, with the names of kernel functions", async () => {
+    const profile = page.getByRole("region", { name: "Virtual processor" });
+    await profile.getByText("Watch").click();
+    const places = profile.getByRole("table", { name: "Hottest code" });
+    await places.getByRole("row", { name: /ffffffff81000104.*75\.0 %/ }).waitFor();
+    await places.getByRole("row", { name: /401000 program.*25\.0 %/ }).waitFor();
+    await profile.getByRole("row", { name: "computed target 200" }).waitFor();
+    const chooser = page.waitForEvent("filechooser");
+    await profile.getByRole("button", { name: "Choose System.map…" }).click();
+    await (await chooser).setFiles({
+      name: "System.map",
+      mimeType: "text/plain",
+      buffer: Buffer.from("ffffffff81000000 T _stext\nffffffff81000100 T memcpy\n"),
+    });
+    await places.getByRole("row", { name: /memcpy.*75\.0 %/ }).waitFor();
+  });
+
   test("Media tells which image takes how much, and leads to its machine", async () => {
     await tool("Media").click();
     const table = page.getByRole("table", { name: "Disk images" });

@@ -14,6 +14,7 @@ import { formatBytes } from "../../ui/format.ts";
 import { useNow } from "../../ui/use-now.ts";
 import { Advice } from "./advice.tsx";
 import { mergeSamples, samplesCsv, withGaps } from "./history-model.ts";
+import { ProfileBox } from "./profile-box.tsx";
 import { SPAN_NAMES, SPANS, type Span } from "./spans.ts";
 import "./activity.css";
 
@@ -133,6 +134,7 @@ export default function ActivityPane({ machine }: { readonly machine: MachineSum
         <Advice machineId={machine.id} samples={samples} />
         {samples.length === 0 && <p className="muted activity-empty">{t("activity.empty")}</p>}
         <Charts samples={samples} stepS={stepS} spanS={spanS} endS={endS} />
+        <ProfileBox key={machine.id} machine={machine} />
       </div>
     </>
   );

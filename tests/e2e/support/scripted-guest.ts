@@ -172,8 +172,22 @@ const handlers: Handlers = {
     return { png: encodePng({ width, height, pixels }, (data) => deflateSync(data)), width, height };
   },
   sendText: ({ text }) => (type(text), null),
-  profile: () => {
-    throw new Error("the scripted guest has no processor");
+  profile: async ({ seconds }) => {
+    await new Promise((resolve) => setTimeout(resolve, seconds * 100));
+    return {
+      ms: seconds * 1000,
+      cpuMs: seconds * 400,
+      instructions: seconds * 140e6,
+      compiledInstructions: seconds * 126e6,
+      tlbMisses: 2800 * seconds,
+      exits: { linked: 1400, indirect: 28_000, fault: 140 },
+      compiled: { regions: 3, modules: 1, wasmBytes: 24_576, compileMs: 4 },
+      sampleCount: 100,
+      samples: [
+        { rip: "ffffffff81000104", user: false, count: 75 },
+        { rip: "401000", user: true, count: 25 },
+      ],
+    };
   },
   metrics: () => ({
     mips: 140 + 60 * Math.sin(Date.now() / 4000) + commands * 10,
