@@ -15,6 +15,14 @@ import { registerConsole } from "./commands/console.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDiscard } from "./commands/discard.ts";
 import { registerDisk } from "./commands/disk.ts";
+import {
+  registerDecrypt,
+  registerDiskSecret,
+  registerEncrypt,
+  registerLock,
+  registerPassphrase,
+  registerUnlock,
+} from "./commands/encryption.ts";
 import { registerHost } from "./commands/host.ts";
 import { registerList } from "./commands/list.ts";
 import { registerLog } from "./commands/log.ts";
@@ -66,6 +74,12 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerClone,
   registerFork,
   registerTemplate,
+  registerEncrypt,
+  registerDecrypt,
+  registerUnlock,
+  registerLock,
+  registerPassphrase,
+  registerDiskSecret,
   registerRemove,
   registerTrash,
   registerLog,

@@ -41,6 +41,9 @@ const base = oc.errors({
   FAILURE: { status: 422, message: "The request could not be carried out", data: failureSchema },
 });
 
+const passphrase = z.string().min(1).max(1024);
+/** Short ones are tried out in no time, whatever is done with them. */
+const newPassphrase = z.string().min(8, "at least 8 characters").max(1024);
 const byMachine = z.object({ id: machineIdSchema });
 const nothing = z.object({});
 /** An absolute path of the host. */
@@ -213,6 +216,27 @@ export const contract = {
     pause: base.route({ method: "POST", path: "/machines/{id}/pause" }).input(byMachine).output(nothing),
     resume: base.route({ method: "POST", path: "/machines/{id}/resume" }).input(byMachine).output(nothing),
     reset: base.route({ method: "POST", path: "/machines/{id}/reset" }).input(byMachine).output(nothing),
+    encrypt: base
+      .route({ method: "POST", path: "/machines/{id}/encrypt" })
+      .input(byMachine.extend({ passphrase: newPassphrase }))
+      .output(nothing),
+    decrypt: base
+      .route({ method: "POST", path: "/machines/{id}/decrypt" })
+      .input(byMachine.extend({ passphrase }))
+      .output(nothing),
+    unlock: base
+      .route({ method: "POST", path: "/machines/{id}/unlock" })
+      .input(byMachine.extend({ passphrase }))
+      .output(nothing),
+    lock: base.route({ method: "POST", path: "/machines/{id}/lock" }).input(byMachine).output(nothing),
+    changePassphrase: base
+      .route({ method: "POST", path: "/machines/{id}/passphrase" })
+      .input(byMachine.extend({ passphrase, newPassphrase }))
+      .output(nothing),
+    diskSecret: base
+      .route({ method: "POST", path: "/machines/{id}/disk-secret" })
+      .input(byMachine.extend({ passphrase }))
+      .output(z.object({ secret: z.string() })),
     stop: base
       .route({ method: "POST", path: "/machines/{id}/stop" })
       .input(byMachine.extend({ how: z.enum(["acpi", "save", "power-off"]) }))

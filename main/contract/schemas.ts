@@ -68,6 +68,8 @@ export const machineSummarySchema = z.object({
   lastFailure: failureSchema.nullable(),
   /** Not started itself but copied on demand. */
   template: z.boolean(),
+  /** Whether its disks and states are encrypted, and if so, whether this session has the key. */
+  encryption: z.enum(["none", "locked", "unlocked"]),
   createdAtMs: z.number(),
   /** Increments with every change of the machine's record, so that a client can tell stale answers. */
   revision: z.int(),

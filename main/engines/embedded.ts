@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { AppError } from "../../native-core/common/errors.ts";
 import { MEMORY_MAX_MIB, MEMORY_MIN_MIB } from "../../native-core/config/machine-config.ts";
+import { StateSeal } from "../../native-core/host/crypt/sealed.ts";
 import { PACKS_FOLDER, packName } from "../../native-core/host/state/format.ts";
 import { readState } from "../../native-core/host/state/state-folder.ts";
 import type { EngineDefinition } from "./engine.ts";
@@ -28,8 +29,8 @@ export function embeddedEngine(): EngineDefinition {
 }
 
 /** Everything but the contents of the pages, whose sums are checked when they are read. */
-async function checkState(folder: string): Promise<void> {
-  const { map } = await readState(folder);
+async function checkState(folder: string, machineKey?: Uint8Array): Promise<void> {
+  const { map } = await readState(folder, machineKey && new StateSeal(machineKey));
   for (const id of map.packs) {
     const file = path.join(folder, PACKS_FOLDER, packName(id));
     if (!existsSync(file)) throw new AppError("NOT_FOUND", `A part of the saved memory is missing: ${file}`, { file });

@@ -12,5 +12,5 @@ export interface EngineDefinition {
    * Whether a state folder is there and whole enough to continue from; a machine gives up its present only for one that is.
    * @throws AppError naming the file.
    */
-  checkState?(folder: string): Promise<void>;
+  checkState?(folder: string, machineKey?: Uint8Array): Promise<void>;
 }

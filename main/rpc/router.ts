@@ -19,6 +19,14 @@ import { configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
 import { addDisk, removeDisk } from "../services/machines/disks.ts";
+import {
+  changePassphrase,
+  decryptMachine,
+  diskSecretOf,
+  encryptMachine,
+  lockMachine,
+  unlockMachine,
+} from "../services/machines/encryption.ts";
 import { moveToGroup, renameGroup } from "../services/machines/groups.ts";
 import { vmOf } from "../services/machines/lifecycle.ts";
 import type { Machine } from "../services/machines/machine.ts";
@@ -129,6 +137,29 @@ export function createRouter(app: App) {
         await lifecycle.reset(registry.get(input.id));
         return {};
       }),
+      encrypt: os.machines.encrypt.handler(async ({ input }) => {
+        await encryptMachine(context, registry.get(input.id), input.passphrase);
+        return {};
+      }),
+      decrypt: os.machines.decrypt.handler(async ({ input }) => {
+        await decryptMachine(context, registry.get(input.id), input.passphrase);
+        return {};
+      }),
+      unlock: os.machines.unlock.handler(async ({ input }) => {
+        await unlockMachine(context, registry.get(input.id), input.passphrase);
+        return {};
+      }),
+      lock: os.machines.lock.handler(async ({ input }) => {
+        await lockMachine(context, registry.get(input.id));
+        return {};
+      }),
+      changePassphrase: os.machines.changePassphrase.handler(async ({ input }) => {
+        await changePassphrase(registry.get(input.id), input.passphrase, input.newPassphrase);
+        return {};
+      }),
+      diskSecret: os.machines.diskSecret.handler(async ({ input }) => ({
+        secret: await diskSecretOf(registry.get(input.id), input.passphrase),
+      })),
       stop: os.machines.stop.handler(async ({ input }) => {
         await lifecycle.stop(registry.get(input.id), input.how);
         return {};

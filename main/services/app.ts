@@ -15,6 +15,7 @@ import { EventHub } from "./events.ts";
 import { failureOf } from "./failures.ts";
 import { Resources } from "./host/resources.ts";
 import { log } from "./log.ts";
+import { KeyRing } from "./machines/key-ring.ts";
 import { Lifecycle } from "./machines/lifecycle.ts";
 import { Machine } from "./machines/machine.ts";
 import { MetricsPoller } from "./machines/metrics.ts";
@@ -46,6 +47,9 @@ export type StopAll = "save" | "power-off";
 async function collectChunks(context: ServiceContext): Promise<void> {
   try {
     await collectGarbage(context.store.data.chunks, Date.now());
+    for (const { record, paths } of context.registry.list()) {
+      if (record.encryption !== null) await collectGarbage(paths.chunks, Date.now());
+    }
   } catch (error) {
     log.warn({ err: error }, "the chunk folder could not be cleaned up");
   }
@@ -97,6 +101,7 @@ export class App {
       const events = new EventHub();
       const closing = new AbortController();
       const registry = new MachineRegistry();
+      const keys = new KeyRing(data.machines);
       for (const record of records) registry.add(new Machine(record, store, events));
       const context: ServiceContext = {
         store,
@@ -107,7 +112,8 @@ export class App {
         launcher: options.launcher ?? launchNodeProcess,
         hub: new NetworkHub(options.launcher ?? launchNodeProcess, data),
         timeouts: options.timeouts ?? DEFAULT_TIMEOUTS,
-        images: mediaImages(data.machines),
+        images: mediaImages(data.machines, keys.secretOf),
+        keys,
         resources: new Resources(options.starterFolder),
         closing: closing.signal,
       };

@@ -6,6 +6,7 @@ import type { VmTimeouts } from "../supervisor/vm-client.ts";
 import type { DiskImages } from "./disks/disk-images.ts";
 import type { EventHub } from "./events.ts";
 import type { Resources } from "./host/resources.ts";
+import type { KeyRing } from "./machines/key-ring.ts";
 import type { MachineRegistry } from "./machines/registry.ts";
 import type { NetworkHub } from "./network/hub.ts";
 import type { TaskService } from "./tasks.ts";
@@ -19,6 +20,7 @@ export interface ServiceContext {
   readonly launcher: VmLauncher;
   readonly timeouts: VmTimeouts;
   readonly images: DiskImages;
+  readonly keys: KeyRing;
   readonly resources: Resources;
   readonly hub: NetworkHub;
   /** Aborted when the app ends: nothing is begun in the background any more. */

@@ -26,6 +26,8 @@ export interface MachinePaths {
   readonly disks: string;
   readonly snapshots: string;
   readonly savedState: string;
+  /** Memory of an encrypted machine; that of others is in the data folder's. */
+  readonly chunks: string;
   readonly logs: string;
   readonly screenshot: string;
 }
@@ -100,6 +102,7 @@ export function machinePathsIn(folder: string): MachinePaths {
     disks: path.join(folder, "disks"),
     snapshots: path.join(folder, "snapshots"),
     savedState: path.join(folder, "saved-state"),
+    chunks: path.join(folder, "chunks"),
     logs: path.join(folder, "logs"),
     screenshot: path.join(folder, "screen.png"),
   };

@@ -2,6 +2,7 @@
 // Paths are relative to the machine's folder, so that a folder can be moved, copied or restored from a backup as it is.
 import { z } from "zod";
 import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { wrappedKeySchema } from "../../native-core/host/crypt/machine-key.ts";
 import {
   failureSchema,
   machineIdSchema,
@@ -58,6 +59,8 @@ const pendingSchema = z.discriminatedUnion("kind", [
     overlays: z.array(layerSchema),
   }),
   z.strictObject({ kind: z.literal("save"), folder: innerPath }),
+  /** Disks and states are being written anew, encrypted or in the clear; `made` are the new ones, which count for nothing yet. */
+  z.strictObject({ kind: z.literal("recode"), made: z.array(innerPath) }),
 ]);
 export type Pending = z.infer<typeof pendingSchema>;
 
@@ -87,6 +90,10 @@ export const machineRecordSchema = z.strictObject({
     .nullable()
     .default(null),
   pending: pendingSchema.nullable(),
+  /** Of an encrypted machine: its key, itself encrypted with a key made of the passphrase. */
+  encryption: wrappedKeySchema.nullable().default(null),
+  /** Files and folders whose contents are elsewhere now, to be deleted: what was there before the machine was encrypted must not stay. */
+  superseded: z.array(innerPath).default([]),
   snapshots: z.array(snapshotRecordSchema),
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;

@@ -99,6 +99,7 @@ function machineRow(record: MachineRecord): MachineTable {
     template: record.template ? 1 : 0,
     origin: record.origin === null ? null : JSON.stringify(record.origin),
     generation_id: record.generationId,
+    encryption: record.encryption === null ? null : JSON.stringify(record.encryption),
   };
 }
 
@@ -122,6 +123,7 @@ function recordOf(
     template: row.template === 1,
     origin: row.origin === null ? null : JSON.parse(row.origin),
     generationId: row.generation_id,
+    encryption: row.encryption === null ? null : JSON.parse(row.encryption),
     snapshots: snapshots.map((snapshot) => ({
       id: snapshot.id,
       parentId: snapshot.parent_id,

@@ -1,6 +1,6 @@
 // Finishes or undoes what a machine was in the middle of when the last host ended.
 import { existsSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import type { MachinePaths } from "./data-folder.ts";
 import type { Layer, MachineRecord, Pending } from "./machine-record.ts";
@@ -26,7 +26,16 @@ export async function recover(paths: MachinePaths, record: MachineRecord, notice
     notices.push(`The saved state of "${next.config.name}" is gone. The machine is powered off.`);
     next = { ...next, savedState: null, state: next.state === "saved" ? "powered-off" : next.state };
   }
+  if (next.superseded.length > 0) {
+    await removeInner(paths, next.superseded);
+    next = { ...next, superseded: [] };
+  }
   return next === record ? record : { ...next, revision: record.revision + 1 };
+}
+
+/** Deletes files and folders inside the machine's folder. */
+export async function removeInner(paths: MachinePaths, names: readonly string[]): Promise<void> {
+  for (const name of names) await rm(path.join(paths.folder, name), { recursive: true, force: true });
 }
 
 /** The record after the interrupted operation was finished or forgotten, judged by the files that are there. */
@@ -40,6 +49,10 @@ export async function recoverPending(
     // Engines write state folders complete or not at all, and stop afterwards: a folder that is there is the machine's state.
     if (!existsSync(path.join(paths.folder, pending.folder))) return { ...record, pending: null };
     return { ...record, pending: null, state: "saved", savedState: pending.folder, lastFailure: null };
+  }
+  if (pending.kind === "recode") {
+    await removeInner(paths, pending.made);
+    return { ...record, pending: null };
   }
   return recoverSnapshot(paths, record, pending, notices);
 }

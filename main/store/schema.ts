@@ -17,6 +17,7 @@ export interface MachineTable {
   template: number;
   origin: string | null;
   generation_id: string | null;
+  encryption: string | null;
 }
 
 export interface SnapshotTable {

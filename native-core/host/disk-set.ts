@@ -7,10 +7,11 @@ import type { Pieces } from "../common/pieces.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import { openChain } from "../media/chain.ts";
 import { pullUp } from "../media/layers.ts";
-import { createQcow2 } from "../media/qcow2/create.ts";
 import { Qcow2Image, readHeader } from "../media/qcow2/image.ts";
 import type { RawImage } from "../media/raw-image.ts";
 import type { StartRequest } from "../protocol/engine.ts";
+import { createImage } from "./create-image.ts";
+import { diskSecret } from "./crypt/sealed.ts";
 import { canonical, type NodeMediaHost, nodeDecompressors, nodeMediaHost } from "./media-host.ts";
 import { NodeImageFile } from "./node-image-file.ts";
 import { syncFolder } from "./sync-folder.ts";
@@ -117,23 +118,30 @@ export class DiskSet {
   readonly #disks: LayeredDisk[];
   readonly #folder: string;
   readonly #host: NodeMediaHost;
+  readonly #secret: string | undefined;
 
-  private constructor(disks: LayeredDisk[], machineFolder: string) {
+  private constructor(disks: LayeredDisk[], machineFolder: string, secret: string | undefined) {
     this.#disks = disks;
     this.#folder = machineFolder;
-    this.#host = nodeMediaHost({ trustedFolders: [machineFolder] });
+    this.#secret = secret;
+    this.#host = nodeMediaHost({ trustedFolders: [machineFolder], secretOf: () => secret });
   }
 
   /** `machineFolder`: images in it were made by Terrarium. Throws AppError; nothing stays open then. */
-  static async open(requests: readonly DiskRequest[], machineFolder: string): Promise<DiskSet> {
+  static async open(
+    requests: readonly DiskRequest[],
+    machineFolder: string,
+    machineKey?: Uint8Array,
+  ): Promise<DiskSet> {
+    const secret = machineKey && diskSecret(machineKey);
     const disks: LayeredDisk[] = [];
     try {
-      for (const request of requests) disks.push(await openDisk(request, machineFolder));
+      for (const request of requests) disks.push(await openDisk(request, machineFolder, secret));
     } catch (error) {
       for (const disk of disks) await disk.top.close().catch(() => undefined);
       throw error;
     }
-    return new DiskSet(disks, machineFolder);
+    return new DiskSet(disks, machineFolder, secret);
   }
 
   get disks(): readonly LayeredDisk[] {
@@ -145,7 +153,7 @@ export class DiskSet {
     if (this.#disks.some(({ id }) => id === request.id)) {
       throw new AppError("ALREADY_EXISTS", `there is a disk ${request.id} already`, { field: "disk.id" });
     }
-    const disk = await openDisk(request, this.#folder);
+    const disk = await openDisk(request, this.#folder, this.#secret);
     this.#disks.push(disk);
     return disk;
   }
@@ -173,7 +181,7 @@ export class DiskSet {
       for (const { diskId, file } of overlays) {
         const disk = writable.find((each) => each.id === diskId);
         if (!disk) throw new AppError("INVALID_ARGUMENT", `there is no writable disk ${diskId}`, { field: "overlays" });
-        prepared.push(await prepareLayer(disk, file));
+        prepared.push(await prepareLayer(disk, file, this.#secret));
       }
     } catch (error) {
       await discardLayers(prepared);
@@ -286,8 +294,8 @@ async function closeDisk(disk: LayeredDisk): Promise<void> {
   }
 }
 
-async function openDisk(request: DiskRequest, machineFolder: string): Promise<LayeredDisk> {
-  const host = nodeMediaHost({ trustedFolders: [machineFolder] });
+async function openDisk(request: DiskRequest, machineFolder: string, secret: string | undefined): Promise<LayeredDisk> {
+  const host = nodeMediaHost({ trustedFolders: [machineFolder], secretOf: () => secret });
   const path = await canonical(request.file);
   let file: NodeImageFile | undefined;
   const recording = {
@@ -303,15 +311,16 @@ async function openDisk(request: DiskRequest, machineFolder: string): Promise<La
   return new LayeredDisk(request.id, top, file, path);
 }
 
-async function prepareLayer(disk: LayeredDisk, overlay: string): Promise<PreparedLayer> {
+async function prepareLayer(disk: LayeredDisk, overlay: string, secret: string | undefined): Promise<PreparedLayer> {
   const path = resolve(await canonical(dirname(overlay)), basename(overlay));
   const name = dirname(path) === dirname(disk.path) ? basename(disk.path) : disk.path;
   const file = await NodeImageFile.open(path, { readOnly: false, create: true });
   try {
-    await createQcow2(file, disk.sizeBytes, { name, format: disk.top.format });
+    const clearFile = await createImage(file, disk.sizeBytes, { name, format: disk.top.format }, secret);
     const image = await Qcow2Image.open(file, await readHeader(file), {
       decompressors: nodeDecompressors,
       backing: disk.top,
+      clearFile,
     });
     return { disk, image, file, path };
   } catch (error) {

@@ -10,6 +10,7 @@ import type { CoreProcessor } from "../machine/processor.ts";
 import { MachineRunner } from "../machine/runner.ts";
 import type { DataChannel, EngineResult, StartRequest } from "../protocol/engine.ts";
 import { bootLoader } from "./boot-loader.ts";
+import { StateSeal } from "./crypt/sealed.ts";
 import { DataSocket } from "./data-socket.ts";
 import { DiskSet } from "./disk-set.ts";
 import { hostInputs, localZoneMs } from "./host-inputs.ts";
@@ -48,6 +49,7 @@ export class RunningMachine {
   readonly counters: CoreProcessor["counters"];
   readonly #shape: () => MachineShape;
   readonly plugging: Plugging;
+  readonly #machineKey: Uint8Array | undefined;
   readonly disks: DiskSet;
   readonly optical: OpticalDrives;
   readonly network: NetworkSet;
@@ -67,7 +69,7 @@ export class RunningMachine {
     events: MachineEvents,
   ): Promise<RunningMachine> {
     const firmware = await bootLoader(request);
-    const disks = await DiskSet.open(request.disks, request.folder);
+    const disks = await DiskSet.open(request.disks, request.folder, machineKeyOf(request));
     const optical = await OpticalDrives.open(request.opticalDrives ?? [], events.ejected).catch(
       async (error: unknown) => {
         await disks.close().catch(() => undefined);
@@ -98,6 +100,7 @@ export class RunningMachine {
     events: MachineEvents,
   ) {
     const { config } = request;
+    this.#machineKey = machineKeyOf(request);
     this.disks = disks;
     this.optical = optical;
     this.network = new NetworkSet(config.adapters, {
@@ -152,6 +155,7 @@ export class RunningMachine {
       disks,
       shape: this.#shape,
       chunkFolder: request.chunkFolder,
+      machineKey: this.#machineKey,
       grabThumbnail: () => (this.#display ? Thumbnail.grab(this.#display.capture()) : null),
     });
   }
@@ -196,9 +200,10 @@ export class RunningMachine {
   }
 
   async #restore(folder: string, onDemand: boolean): Promise<void> {
-    const state = await readState(folder);
+    const seal = this.#machineKey && new StateSeal(this.#machineKey);
+    const state = await readState(folder, seal);
     checkShape(state, this.#shape());
-    const loader = new PageLoader(this.#memory, state.map, folder, onDemand);
+    const loader = new PageLoader(this.#memory, state.map, folder, { sparing: onDemand, seal });
     this.#loader = loader;
     this.saver.continuesFrom(folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));
@@ -214,16 +219,21 @@ export class RunningMachine {
     });
   }
 
-  #console({ config, logFolder }: StartRequest, port: 0 | 1, events: MachineEvents): SerialConsole {
+  #console({ config, logFolder, machineKey }: StartRequest, port: 0 | 1, events: MachineEvents): SerialConsole {
     const { mode, log } = config.serial[port];
     const path = join(logFolder, `ttyS${port}.log`);
     let file: LogFile | undefined;
-    if (mode === "console" && log) {
+    // What the guest prints is as secret as its disks.
+    if (mode === "console" && log && machineKey === undefined) {
       file = new LogFile(path, (error) => events.warn(`${path} could not be written: ${messageOf(error)}`));
       this.#logs.push(file);
     }
     return new SerialConsole((bytes) => this.machine.post({ kind: "serial", port, bytes }), file);
   }
+}
+
+function machineKeyOf({ machineKey }: StartRequest): Uint8Array | undefined {
+  return machineKey === undefined ? undefined : Buffer.from(machineKey, "hex");
 }
 
 /** Not a shift: 3 GiB is beyond 31 bits. */

@@ -28,6 +28,7 @@ export interface SaverParts {
   /** As it is at the moment: disks may come and go. */
   readonly shape: () => MachineShape;
   readonly chunkFolder: string;
+  readonly machineKey?: Uint8Array | undefined;
   /** Grabs the picture as it is now; it is scaled and packed later. */
   readonly grabThumbnail: () => Thumbnail | null;
 }
@@ -68,7 +69,7 @@ export class StateSaver {
 
   /** One at a time. Rejects with AppError; the machine is as before then, save that new disk layers stay in use. */
   async save(options: SaveOptions): Promise<SnapshotResult> {
-    const { disks, chunkFolder, grabThumbnail } = this.#parts;
+    const { disks, chunkFolder, grabThumbnail, machineKey } = this.#parts;
     const base = await this.#usableBase();
     const layers = options.overlays ? await disks.prepareLayers(options.overlays) : [];
     // A moment before the pause: drawing a screen for the first time takes longer than all the rest of it.
@@ -78,6 +79,7 @@ export class StateSaver {
       chunkFolder,
       baseFolder: this.#baseFolder,
       basePacks: base.packs,
+      machineKey,
     });
     let taken: Hold;
     try {

@@ -109,6 +109,21 @@ export async function copyDisk(source: ReadableDisk, target: DiskImage, options:
   await target.flush();
 }
 
+/** Writes what `source` itself holds, not what shows through it, into the new and empty layer `target`. */
+export async function copyOwn(source: DiskImage, target: Qcow2Image, options: WorkOptions = {}): Promise<void> {
+  await eachStep(source.sizeBytes, options, async (offset, length) => {
+    const extent = await source.extentAt(offset, length);
+    if (extent.kind === "zero") await target.fillZeroes(offset, extent.length);
+    if (extent.kind === "data") {
+      const data = new Uint8Array(extent.length);
+      await source.read(offset, data);
+      await target.fill(offset, data);
+    }
+    return extent.length;
+  });
+  await target.flush();
+}
+
 /** Lets go of whole grains of zeroes that this layer holds as data: they become unmapped. Yields how many bytes those are. */
 export async function dropZeroes(image: DiskImage, options: WorkOptions = {}): Promise<number> {
   let dropped = 0;

@@ -68,6 +68,11 @@ export const startRequestSchema = z.strictObject({
   /** A saved state or snapshot memory folder to continue from instead of booting. */
   restoreFrom: z.string().nullable(),
   startPaused: z.boolean(),
+  /** Key of an encrypted machine, in hexadecimal. It comes this way only: no argument, environment or file has it. */
+  machineKey: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   /** Brings in restored memory only where the guest touches it, instead of all of it beside the guest. */
   memoryOnDemand: z.boolean().optional(),
   /** What the guest knows itself by (VMGenID); another one than that of the restored state tells it that it is a copy or went back. */

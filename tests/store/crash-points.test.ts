@@ -5,15 +5,19 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../main/services/app.ts";
+import { unlockMachine } from "../../main/services/machines/encryption.ts";
 import type { Machine } from "../../main/services/machines/machine.ts";
 import { undoRemove } from "../../main/services/machines/removal.ts";
 import { restoreSnapshot } from "../../main/services/snapshots/restore.ts";
 import { CRASH_POINTS, type CrashPoint } from "../../main/store/crash-points.ts";
-import { readText } from "../support/disk-bytes.ts";
+import { textAt } from "../support/disk-bytes.ts";
 import { makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const HOST = fileURLToPath(new URL("../support/crash-host.ts", import.meta.url));
+
+/** As crash-host.ts has it. */
+const PASSPHRASE = "passphrase";
 
 /** Where each kind of work is killed. */
 const KILLS: Readonly<Record<string, readonly CrashPoint[]>> = {
@@ -24,6 +28,7 @@ const KILLS: Readonly<Record<string, readonly CrashPoint[]>> = {
   restore: ["restore:overlays-made", "commit:record-written", "restore:recorded"],
   delete: ["commit:record-written", "delete:recorded", "merge:data-copied", "merge:backing-switched"],
   save: ["save:intent-recorded", "save:state-written"],
+  encrypt: ["recode:intent-recorded", "recode:files-made", "recode:recorded"],
   clone: ["clone:files-copied", "create:files-made", "create:folder-in-place"],
   "linked-clone": ["clone:layers-frozen", "commit:record-written", "clone:layers-shared", "create:folder-in-place"],
   fork: ["snapshot:recorded", "clone:layers-shared", "create:folder-in-place", "delete:recorded"],
@@ -76,7 +81,11 @@ function base(opened: App): Machine | undefined {
 }
 
 async function text(machine: Machine, sector: number): Promise<string> {
-  return readText(path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? ""), sector);
+  const file = path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");
+  const image = await (app as App).context.images.open(file, "qcow2");
+  const found = await textAt(image, sector);
+  await image.close();
+  return found;
 }
 
 /** What holds whatever was interrupted: both texts are on the disk or in the snapshot, and nothing half-made lies about. */
@@ -111,6 +120,7 @@ describe.each(Object.entries(KILLS))("kill -9 during %s", (scenario, points) => 
     }
     const machine = base(opened);
     if (!machine) throw new Error("the machine is lost");
+    if (machine.record.encryption !== null) await unlockMachine(opened.context, machine, PASSPHRASE);
     if (scenario === "delete") {
       expect(await text(machine, 2)).toBe("second");
     } else if (scenario === "restore") {

@@ -6,6 +6,7 @@ import { cloneMachine } from "../../main/services/clones/clone.ts";
 import { forkMachine } from "../../main/services/clones/fork.ts";
 import { configure } from "../../main/services/machines/configuration.ts";
 import { createStarter } from "../../main/services/machines/creation.ts";
+import { encryptMachine } from "../../main/services/machines/encryption.ts";
 import type { Machine } from "../../main/services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../../main/services/machines/removal.ts";
 import { deleteSnapshot } from "../../main/services/snapshots/delete.ts";
@@ -68,6 +69,7 @@ const SCENARIOS: Readonly<Record<string, (machine: Machine) => Promise<void>>> =
     acknowledge("started");
     await forkMachine(context, lifecycle, machine, { name: "created", count: 1, start: true });
   },
+  encrypt: (machine) => encryptMachine(context, machine, "passphrase"),
   remove: (machine) => removeMachine(context, machine, false),
   undo: async (machine) => {
     await removeMachine(context, machine, false);

@@ -13,9 +13,17 @@ export async function writeText(file: string, sector: number, text: string): Pro
 
 export async function readText(file: string, sector: number): Promise<string> {
   const image = await openChain(host(), { path: await canonical(file), format: "qcow2", readOnly: true });
+  const text = await textAt(image, sector);
+  await image.close();
+  return text;
+}
+
+export async function textAt(
+  image: { read(offset: number, target: Uint8Array): Promise<void> },
+  sector: number,
+): Promise<string> {
   const block = new Uint8Array(512);
   await image.read(sector * 512, block);
-  await image.close();
   const text = new TextDecoder().decode(block);
   return text.slice(0, text.indexOf("\0"));
 }

@@ -19,6 +19,8 @@ export function testRecord(id: string, change: Partial<MachineRecord> = {}): Mac
     origin: null,
     generationId: null,
     pending: null,
+    encryption: null,
+    superseded: [],
     snapshots: [],
     ...change,
   };

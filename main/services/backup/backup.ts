@@ -41,6 +41,18 @@ export async function backUp(
   { folder, memory }: BackupOptions,
 ): Promise<BackupResult> {
   requireOutside(context, folder);
+  if (machine.record.encryption !== null) {
+    throw new AppError(
+      "UNSUPPORTED",
+      `"${machine.name}" is encrypted, and a backup would hold its disks in the clear`,
+      {
+        field: "encryption",
+        consequence: "Nothing was written.",
+        remedy:
+          "Copy its folder while it is off: what is in there is encrypted. Or make a full copy of the machine, decrypt that and back it up.",
+      },
+    );
+  }
   const repository = await BackupRepository.open(folder, true);
   const options = { title: `Backing up ${machine.name}`, machineId: machine.id, cancellable: true };
   return context.tasks.run(options, async (task) => {

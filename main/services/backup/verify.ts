@@ -42,7 +42,7 @@ export async function verifyMachine(
     }
     for (const state of states) {
       if (task.signal.aborted) throw cancelled("The verification");
-      await check(state, () => verifyState(state));
+      await check(state, () => verifyState(state, context.keys.sealOf(machine)));
       task.progress(checkedFiles / total);
     }
   });

@@ -1,4 +1,5 @@
 // Copies of machines: full, linked, or forks of a running one; one or many. Each has an identity of its own.
+import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { CloneKind } from "../../contract/schemas.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
@@ -61,12 +62,18 @@ export async function makeCopy(
   // A copy that goes on with the memory of its source keeps the addresses that its system knows until it boots.
   const adapters = withNewAddresses(from.config.adapters);
   const config = validConfig({ ...from.config, name, disks: [], adapters });
-  const copy = await makeMachine(context, config, async (paths) => ({
-    ...(kind === "full"
-      ? await copyParts(context, source, from, paths, task)
-      : await linkParts(context, source, from, paths)),
-    origin: { kind, machineId: source.id, machineName: source.name },
-  }));
+  // A copy shares layers and memory with its source, so it has the same key and the same passphrase at first.
+  const { encryption } = source.record;
+  const key = context.keys.require(source);
+  const copy = await makeMachine(context, config, async (paths, final) => {
+    if (key) context.keys.add(path.basename(final.folder), key);
+    const parts =
+      kind === "full"
+        ? await copyParts(context, source, from, paths, task)
+        : await linkParts(context, source, from, paths);
+    return { ...parts, encryption, origin: { kind, machineId: source.id, machineName: source.name } };
+  });
+  copy.locked = false;
   void copy.log.write("info", `It is a ${KIND_NAMES[kind]} of ${source.name}`);
   return copy;
 }

@@ -39,6 +39,15 @@ export interface DiskImages {
   grow(image: { readonly file: string; readonly format: "qcow2" | "raw" }, sizeBytes: number): Promise<void>;
   /** Gives the host back what the image does not need: zeroes held as data and free clusters. Never takes more than before. */
   compact(file: string, options: CopyProgress): Promise<void>;
+  /**
+   * A new qcow2 layer on `backing` that holds what this one layer of `source` does, zeroes included; encrypted with the key of the machine
+   * that `target` belongs to, or in the clear.
+   */
+  copyLayer(
+    source: { readonly file: string; readonly format: "qcow2" | "raw" },
+    target: { readonly file: string; readonly backing: { readonly file: string; readonly format: string } | null },
+    options: CopyProgress & { readonly encrypted: boolean },
+  ): Promise<void>;
   /** Which other product's format an image has; null for qcow2, raw and everything unknown. */
   foreignFormat(file: string): Promise<string | null>;
   /** A new qcow2 image that reads like a disk of another product. */

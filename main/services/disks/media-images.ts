@@ -2,6 +2,7 @@
 import { rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { assert } from "../../../native-core/common/assert.ts";
+import { createImage } from "../../../native-core/host/create-image.ts";
 import { canonical, nodeDecompressors, nodeMediaHost } from "../../../native-core/host/media-host.ts";
 import { NodeImageFile } from "../../../native-core/host/node-image-file.ts";
 import { openChain } from "../../../native-core/media/chain.ts";
@@ -10,13 +11,14 @@ import type { ReadableDisk } from "../../../native-core/media/foreign/foreign-im
 import { foreignFormatOf, openForeign } from "../../../native-core/media/foreign/open.ts";
 import {
   copyDisk,
+  copyOwn,
   dropZeroes,
   mergeCost,
   mergeUp,
   readThrough,
   visibleExtent,
 } from "../../../native-core/media/layers.ts";
-import { createQcow2 } from "../../../native-core/media/qcow2/create.ts";
+import type { BackingReference } from "../../../native-core/media/qcow2/header-writer.ts";
 import { Qcow2Image, readHeader } from "../../../native-core/media/qcow2/image.ts";
 import { growQcow2, growRaw } from "../../../native-core/media/qcow2/resize.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
@@ -24,11 +26,16 @@ import type { CopyProgress, DiskImages, ImageFacts } from "./disk-images.ts";
 
 type Format = "qcow2" | "raw";
 
-/** `machinesFolder`: images below it were made by Terrarium, so the backing files they name are followed wherever they are. */
-export function mediaImages(machinesFolder: string): DiskImages {
-  const reading = nodeMediaHost({ trustedFolders: [machinesFolder] });
-  const writing = nodeMediaHost({ trustedFolders: [machinesFolder] });
-  const merging = nodeMediaHost({ trustedFolders: [machinesFolder], writeLock: "m" });
+type SecretOf = (file: string) => string | undefined;
+
+/**
+ * `machinesFolder`: images below it were made by Terrarium, so the backing files they name are followed wherever they are. `secretOf`: what
+ * opens an encrypted image; new images at such a place are encrypted.
+ */
+export function mediaImages(machinesFolder: string, secretOf: SecretOf = () => undefined): DiskImages {
+  const reading = nodeMediaHost({ trustedFolders: [machinesFolder], secretOf });
+  const writing = reading;
+  const merging = nodeMediaHost({ trustedFolders: [machinesFolder], secretOf, writeLock: "m" });
 
   async function detect(file: string): Promise<Format> {
     const opened = await reading.openFile(file, true);
@@ -80,7 +87,7 @@ export function mediaImages(machinesFolder: string): DiskImages {
       }
     },
 
-    create: (file, sizeBytes) => makeFile(file, (target) => createQcow2(target, sizeBytes)),
+    create: (file, sizeBytes) => makeFile(file, sizeBytes, undefined, secretOf),
 
     async createOverlay(file, backing) {
       const top = await openChain(reading, {
@@ -90,7 +97,7 @@ export function mediaImages(machinesFolder: string): DiskImages {
       });
       try {
         const name = backingName(file, backing.file);
-        await makeFile(file, (target) => createQcow2(target, top.sizeBytes, { name, format: backing.format }));
+        await makeFile(file, top.sizeBytes, { name, format: backing.format }, secretOf);
       } finally {
         await top.close();
       }
@@ -139,6 +146,30 @@ export function mediaImages(machinesFolder: string): DiskImages {
       }
     },
 
+    async copyLayer(source, { file, backing }, { encrypted, ...options }) {
+      const from = await openChain(reading, {
+        path: await canonical(source.file),
+        format: source.format,
+        readOnly: true,
+      });
+      try {
+        const reference = backing ? { name: backingName(file, backing.file), format: backing.format } : undefined;
+        await makeFile(file, from.sizeBytes, reference, encrypted ? secretOf : () => undefined);
+        const to = await openChain(writing, { path: await canonical(file), format: "qcow2", readOnly: false });
+        try {
+          assert(to instanceof Qcow2Image, "a qcow2 image was made");
+          await copyOwn(from, to, workOptions(options));
+        } finally {
+          await to.close();
+        }
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      } finally {
+        await from.close();
+      }
+    },
+
     async foreignFormat(file) {
       const opened = await reading.openFile(await canonical(file), true);
       try {
@@ -178,9 +209,7 @@ export function mediaImages(machinesFolder: string): DiskImages {
 
   /** Complete or absent. */
   async function makeCopy(from: ReadableDisk, target: string, options: CopyProgress): Promise<void> {
-    await makeFile(target, async (file) => {
-      await createQcow2(file, from.sizeBytes);
-    });
+    await makeFile(target, from.sizeBytes, undefined, secretOf);
     try {
       const to = await openChain(reading, { path: await canonical(target), format: "qcow2", readOnly: false });
       try {
@@ -200,11 +229,17 @@ function backingName(file: string, backing: string): string {
   return path.dirname(file) === path.dirname(backing) ? path.basename(backing) : path.resolve(backing);
 }
 
-async function makeFile(file: string, fill: (target: NodeImageFile) => Promise<void>): Promise<void> {
+async function makeFile(
+  file: string,
+  sizeBytes: number,
+  backing: BackingReference | undefined,
+  secretOf: SecretOf,
+): Promise<void> {
   const folder = await canonical(path.dirname(file));
-  const target = await NodeImageFile.open(path.join(folder, path.basename(file)), { readOnly: false, create: true });
+  const place = path.join(folder, path.basename(file));
+  const target = await NodeImageFile.open(place, { readOnly: false, create: true });
   try {
-    await fill(target);
+    await createImage(target, sizeBytes, backing, secretOf(place));
   } catch (error) {
     await target.close();
     await rm(file, { force: true });

@@ -231,6 +231,8 @@ export interface NewMachineParts {
   /** A memory state to continue from, inside the machine's folder. */
   readonly savedState?: string;
   readonly origin?: MachineOrigin;
+  /** Of a copy of an encrypted machine; its key is in the ring by then. */
+  readonly encryption?: MachineRecord["encryption"];
   /** Settings that name files of the finished folder. */
   readonly config?: Partial<MachineConfig>;
 }
@@ -292,6 +294,8 @@ function newRecord(id: string, config: MachineConfig, parts: NewMachineParts): M
     origin: parts.origin ?? null,
     generationId: null,
     pending: null,
+    encryption: parts.encryption ?? null,
+    superseded: [],
     snapshots: [],
   };
 }

@@ -54,7 +54,12 @@ export class Lifecycle {
     await ownTops(this.#context, machine);
     const savedStateBefore = machine.record.savedState;
     const generationId = machine.record.generationId ?? newGenerationId();
-    const request = { ...(await this.#startRequest(machine)), generationId };
+    const key = this.#context.keys.require(machine);
+    const request = {
+      ...(await this.#startRequest(machine)),
+      ...(key && { machineKey: Buffer.from(key).toString("hex"), chunkFolder: machine.paths.chunks }),
+      generationId,
+    };
     const restoring = request.restoreFrom !== null;
     machine.transition(restoring ? "restoring" : "starting");
     let client: VmClient | null = null;
@@ -226,7 +231,8 @@ export class Lifecycle {
       );
       crashPoint("save:state-written");
       // The picture that a saved machine shows; it goes without when it can't be kept.
-      if (thumbnailPng !== null) await writeFileAtomic(machine.paths.screenshot, thumbnailPng).catch(() => undefined);
+      if (thumbnailPng !== null && machine.record.encryption === null)
+        await writeFileAtomic(machine.paths.screenshot, thumbnailPng).catch(() => undefined);
     } catch (error) {
       if (!vm.client.hasExited) {
         await machine.settle(() => ({ pending: null }));

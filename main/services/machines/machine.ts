@@ -23,6 +23,8 @@ export class Machine {
   /** Set while disk clean-up runs or waits to run (snapshots/cleanup.ts). */
   cleanup: AbortController | null = null;
   vm: RunningVm | null = null;
+  /** Of an encrypted machine: whether its passphrase is still wanted (encryption.ts). */
+  locked = true;
   metrics: VmMetrics | null = null;
   readonly #store: Store;
   readonly #events: EventHub;
@@ -121,6 +123,7 @@ export class Machine {
       currentSnapshotName: current?.name ?? null,
       lastFailure: record.lastFailure,
       template: record.template,
+      encryption: record.encryption === null ? "none" : this.locked ? "locked" : "unlocked",
       createdAtMs: record.createdAtMs,
       revision: record.revision,
     };

@@ -60,7 +60,8 @@ async function requireWhole(context: ServiceContext, machine: Machine, snapshot:
   try {
     for (const layer of snapshot.layers) await context.images.inspect(path.resolve(folder, layer.file), layer.format);
     const engine = context.engines.get(snapshot.config.engine);
-    if (snapshot.memory !== null) await engine?.checkState?.(path.join(folder, snapshot.memory));
+    if (snapshot.memory !== null)
+      await engine?.checkState?.(path.join(folder, snapshot.memory), context.keys.require(machine));
   } catch (error) {
     if (!isAppError(error)) throw error;
     const details = {

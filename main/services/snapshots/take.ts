@@ -41,6 +41,7 @@ export async function takeSnapshotNow(
   options: SnapshotOptions,
 ): Promise<SnapshotRecord> {
   requireState(machine.name, machine.state, TAKE_STATES, "snapshotted");
+  context.keys.require(machine);
   const draft = draftSnapshot(machine, options);
   const overlays = overlaysFor(draft.layers);
   const from = machine.state;
@@ -171,6 +172,8 @@ export function thumbnailFile(machine: Machine, snapshotId: string): string {
 
 /** A thumbnail is a comfort: without one the snapshot is as good. */
 async function keepThumbnail(machine: Machine, snapshotId: string, png: Uint8Array): Promise<boolean> {
+  // A picture of the screen tells what encryption is to hide.
+  if (machine.record.encryption !== null) return false;
   try {
     await writeFileAtomic(thumbnailFile(machine, snapshotId), png);
     return true;

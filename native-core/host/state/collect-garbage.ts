@@ -11,7 +11,8 @@ const GRACE_MS = 10 * 60_000;
  */
 export async function collectGarbage(chunkFolder: string, nowMs: number, graceMs = GRACE_MS): Promise<number> {
   let freed = 0;
-  for (const name of await readdir(chunkFolder)) {
+  // An encrypted machine that never had memory saved has no folder for it.
+  for (const name of await readdir(chunkFolder).catch(() => [])) {
     const file = join(chunkFolder, name);
     if (!/\.(pack|tmp)$/.test(name) || isBeingWritten(name)) continue;
     const found = await stat(file).catch(() => undefined);

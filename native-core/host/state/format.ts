@@ -8,6 +8,8 @@
 //
 // Guest memory is RAM, then video memory, in pages of 4 KiB. A chunk is up to 16 pages, compressed by zstd with its own checksum and
 // named by the SHA-256 of its contents; a chunk that any pack has already is not written again. Pages of zeroes have no chunk.
+// States of an encrypted machine have their chunks, `pages` and state.json sealed (crypt/sealed.ts), chunks named by a keyed hash, and a chunk
+// folder of the machine's own.
 // `pages` is whole: a state never needs its parent to be read, so states are deleted in any order. A pack lives as long as a
 // state has a link to it; one whose only link is that in CHUNKS is garbage, and finding that out needs no list of states.
 export const STATE_FORMAT = "terrarium-state";

@@ -1,8 +1,8 @@
 // Packs: many chunks in one file, because a file per chunk costs more than the chunk. Little-endian.
 //
 //   "TRRMPACK"  u32 version  u32 0
-//   chunks:     zstd frames, back to back
-//   index:      per chunk  u64 offset  u32 stored bytes  u32 pages  u8[32] SHA-256
+//   chunks:     zstd frames, back to back, sealed each by itself in an encrypted machine's packs
+//   index:      per chunk  u64 offset  u32 stored bytes  u32 pages  u8[32] SHA-256, or the keyed hash
 //   footer:     u64 index offset  u32 chunks  u32 0  u8[32] SHA-256 of the index  "TRRMPEND"
 //
 // Everything here is synchronous: it runs in a worker (state-worker.ts).
@@ -22,6 +22,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import type { StateSeal } from "../crypt/sealed.ts";
 import { CHUNK_BYTES, CHUNK_PAGES, HASH_BYTES, PACK_ID_BYTES, PAGE_BYTES, packName } from "./format.ts";
 import type { ChunkLocation } from "./page-map.ts";
 
@@ -46,13 +47,15 @@ export class PackWriter {
   readonly #others = new Map<string, number>();
   readonly #fd: number;
   readonly #pin: (pack: string) => boolean;
+  readonly #seal: StateSeal | undefined;
   #buffer: Buffer[] = [];
   #buffered = 0;
   #position = HEADER_BYTES;
 
   /** `pin` is called before a chunk of another pack is relied on: it keeps that pack from being collected, or says that it is gone. */
-  constructor(folder: string, pin: (pack: string) => boolean = () => true) {
+  constructor(folder: string, pin: (pack: string) => boolean = () => true, seal?: StateSeal) {
     this.#folder = folder;
+    this.#seal = seal;
     this.#pin = pin;
     this.#known = knownChunks(folder);
     this.#temporary = join(
@@ -73,10 +76,11 @@ export class PackWriter {
 
   /** Adds a chunk of 1 to 16 pages. The location is complete when `finish` has run. */
   add(contents: Uint8Array): PendingLocation {
-    const name = hash("sha256", contents, "hex");
+    const name = this.#seal?.nameOf(contents) ?? hash("sha256", contents, "hex");
     const known = this.#known.get(name);
     if (known && (known.pack === undefined || this.#holds(known.pack, known, contents))) return known;
-    const stored = zstdCompressSync(contents, COMPRESSION);
+    const compressed = zstdCompressSync(contents, COMPRESSION);
+    const stored = this.#seal?.seal(name, compressed) ?? compressed;
     const location: PendingLocation = {
       pack: undefined,
       offset: this.#position,
@@ -101,7 +105,9 @@ export class PackWriter {
       }
       const stored = new Uint8Array(chunk.storedBytes);
       if (readSync(fd, stored, 0, stored.length, chunk.offset) < stored.length) return false;
-      const isSame = Buffer.compare(zstdDecompressSync(stored, { maxOutputLength: contents.length }), contents) === 0;
+      const compressed = this.#seal?.open(chunk.hash, stored) ?? stored;
+      const isSame =
+        Buffer.compare(zstdDecompressSync(compressed, { maxOutputLength: contents.length }), contents) === 0;
       return isSame && this.#pin(pack);
     } catch {
       return false;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { AppError } from "../../common/errors.ts";
 import { PAGE_FLAG } from "../../cpu/mmu/memory-layout.ts";
+import type { StateSeal } from "../crypt/sealed.ts";
 import { fileError } from "../file-error.ts";
 import { CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
 import type { GuestPages } from "./guest-pages.ts";
@@ -17,9 +18,17 @@ const RUN_CHUNKS = 16;
 /** The same for a page that the guest waits for. Guests that touch a page touch those around it. */
 const TOUCH_CHUNKS = 4;
 
+export interface LoaderOptions {
+  /** Brings in nothing beside what is touched. */
+  readonly sparing?: boolean;
+  /** Of an encrypted machine's state. */
+  readonly seal?: StateSeal | undefined;
+}
+
 export class PageLoader {
   readonly #guest: GuestPages;
   readonly #touchChunks: number;
+  readonly #seal: StateSeal | undefined;
   readonly #map: PageMap;
   readonly #folder: string;
   readonly #packs = new Map<string, number>();
@@ -30,12 +39,10 @@ export class PageLoader {
   #next = 0;
   #remaining: number;
 
-  /**
-   * Opens the packs of the state in `folder` and marks its pages missing; memory must be all zeroes. `sparing`: brings in nothing beside
-   * what is touched. Throws AppError.
-   */
-  constructor(guest: GuestPages, map: PageMap, folder: string, sparing = false) {
+  /** Opens the packs of the state in `folder` and marks its pages missing; memory must be all zeroes. Throws AppError. */
+  constructor(guest: GuestPages, map: PageMap, folder: string, { sparing = false, seal }: LoaderOptions = {}) {
     this.#guest = guest;
+    this.#seal = seal;
     this.#touchChunks = sparing ? 1 : TOUCH_CHUNKS;
     this.#map = map;
     this.#folder = folder;
@@ -148,7 +155,8 @@ export class PageLoader {
     try {
       if (readSync(fd, stored, 0, stored.length, start.offset) < stored.length) return undefined;
       // Frames one behind the other are one stream. Their checksums are verified here.
-      const contents = zstdDecompressSync(stored, { maxOutputLength: length, chunkSize: length });
+      const frames = this.#seal ? unsealed(this.#seal, run, stored) : stored;
+      const contents = zstdDecompressSync(frames, { maxOutputLength: length, chunkSize: length });
       return contents.length === length ? contents : undefined;
     } catch {
       return undefined;
@@ -171,6 +179,11 @@ export class PageLoader {
       remedy: "Restore another snapshot, or start the machine afresh.",
     });
   }
+}
+
+function unsealed(seal: StateSeal, run: readonly ChunkLocation[], stored: Uint8Array): Uint8Array {
+  let at = 0;
+  return Buffer.concat(run.map(({ hash, storedBytes }) => seal.open(hash, stored.subarray(at, (at += storedBytes)))));
 }
 
 function chunkOf(entry: number): number {

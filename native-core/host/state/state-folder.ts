@@ -1,8 +1,9 @@
 // Reading a state folder, which may be hostile or half gone: everything is checked before anything of the machine changes.
 import { open, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { AppError, isAppError } from "../../common/errors.ts";
+import { SEALED_MAGIC, type StateSeal } from "../crypt/sealed.ts";
 import { fileError } from "../file-error.ts";
 import {
   MAX_PAGES,
@@ -36,6 +37,7 @@ const documentSchema = z.object({
 
 export interface SavedState {
   readonly folder: string;
+  readonly savedAtMs: number;
   readonly shape: MachineShape;
   readonly machine: unknown;
   readonly map: PageMap;
@@ -80,15 +82,29 @@ export function decodeState(file: string, text: string): z.infer<typeof document
   return parsed.data;
 }
 
-/** Throws AppError naming file and field. Chunks are checked when they are read. */
-export async function readState(folder: string): Promise<SavedState> {
+function unsealFile(seal: StateSeal | undefined, file: string, bytes: Buffer): Buffer {
+  const isSealed = bytes.subarray(0, SEALED_MAGIC.length).equals(SEALED_MAGIC);
+  if (!seal && isSealed) throw lockedState(file);
+  if (!seal) return bytes;
+  // A state that anybody could have written is none of an encrypted machine.
+  if (!isSealed) throw damaged(file, "seal", "is missing");
+  try {
+    return seal.open(basename(file), bytes.subarray(SEALED_MAGIC.length));
+  } catch {
+    throw damaged(file, "seal", "is broken, or of another machine");
+  }
+}
+
+/** Throws AppError naming file and field. Chunks are checked when they are read. `seal`: of an encrypted machine's state. */
+export async function readState(folder: string, seal?: StateSeal): Promise<SavedState> {
   const file = join(folder, STATE_FILE);
-  const { shape, machine } = decodeState(file, (await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8"));
+  const text = unsealFile(seal, file, await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8");
+  const { shape, machine, savedAtMs } = decodeState(file, text);
   const pagesFile = join(folder, PAGES_FILE);
-  const map = PageMap.decode(pagesFile, await readBounded(pagesFile, MAX_PAGES * 64));
+  const map = PageMap.decode(pagesFile, unsealFile(seal, pagesFile, await readBounded(pagesFile, MAX_PAGES * 64)));
   const expected = ((shape.memoryMiB + shape.videoMemoryMiB) * 2 ** 20) / PAGE_BYTES;
   if (map.pages.length !== expected) throw damaged(pagesFile, "page count", `is ${map.pages.length}, not ${expected}`);
-  return { folder, shape, machine, map };
+  return { folder, savedAtMs, shape, machine, map };
 }
 
 /** Throws AppError unless the machine has the shape the state was saved with. */
@@ -145,6 +161,15 @@ async function readBounded(file: string, limit: number): Promise<Buffer> {
       remedy: "Restore another snapshot, or start the machine afresh.",
     });
   }
+}
+
+function lockedState(file: string): AppError {
+  return new AppError("PERMISSION_DENIED", `${file} is encrypted`, {
+    file,
+    field: "encryption",
+    consequence: "The state can't be restored; the machine was not changed.",
+    remedy: "Unlock the machine with its passphrase first.",
+  });
 }
 
 function damaged(file: string, field: string, problem: string): AppError {

@@ -15,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { StateSeal } from "../crypt/sealed.ts";
 import { syncFolder } from "../sync-folder.ts";
 import { CHUNK_PAGES, PACKS_FOLDER, PAGES_FILE, packName, STATE_FILE } from "./format.ts";
 import { PackWriter } from "./pack-file.ts";
@@ -27,6 +28,8 @@ export interface StateTarget {
   readonly baseFolder: string | null;
   /** Packs of the base, to be kept from the first moment on. */
   readonly basePacks?: readonly string[];
+  /** Key of an encrypted machine. */
+  readonly machineKey?: Uint8Array | undefined;
 }
 
 export interface StateSummary {
@@ -41,15 +44,17 @@ export class StateWriter {
   readonly #changes = new Map<number, number>();
   readonly #temporary: string;
   readonly #pinned = new Set<string>();
+  readonly #seal: StateSeal | undefined;
 
   constructor(target: StateTarget) {
     this.#target = target;
+    this.#seal = target.machineKey && new StateSeal(target.machineKey);
     this.#temporary = `${target.folder}.tmp`;
     mkdirSync(target.chunkFolder, { recursive: true, mode: 0o700 });
     rmSync(this.#temporary, { recursive: true, force: true });
     mkdirSync(join(this.#temporary, PACKS_FOLDER), { recursive: true, mode: 0o700 });
     for (const pack of target.basePacks ?? []) this.#pin(pack);
-    this.#packs = new PackWriter(target.chunkFolder, (pack) => this.#pin(pack));
+    this.#packs = new PackWriter(target.chunkFolder, (pack) => this.#pin(pack), this.#seal);
   }
 
   /** Links a pack into the folder under construction; false when it is gone. */
@@ -91,8 +96,8 @@ export class StateWriter {
     const needed = new Set(map.packs);
     for (const pack of needed) if (!this.#pin(pack)) throw missingPack(join(chunkFolder, packName(pack)));
     for (const pack of this.#pinned) if (!needed.has(pack)) rmSync(join(temporary, PACKS_FOLDER, packName(pack)));
-    const pages = map.encode();
-    const state = Buffer.from(stateJson);
+    const pages = this.#sealed(PAGES_FILE, map.encode());
+    const state = this.#sealed(STATE_FILE, Buffer.from(stateJson));
     writeDurably(join(temporary, PAGES_FILE), pages);
     writeDurably(join(temporary, STATE_FILE), state);
     syncFolder(join(temporary, PACKS_FOLDER));
@@ -102,6 +107,10 @@ export class StateWriter {
     syncFolder(dirname(folder));
     written += pages.length + state.length;
     return { map, writtenBytes: written };
+  }
+
+  #sealed(name: string, plain: Uint8Array): Uint8Array {
+    return this.#seal?.sealFile(name, plain) ?? plain;
   }
 
   /** Removes whatever was made. */

@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { AppError } from "../../common/errors.ts";
+import type { StateSeal } from "../crypt/sealed.ts";
 import { fileError } from "../file-error.ts";
 import { PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
 import type { ChunkLocation } from "./page-map.ts";
@@ -13,8 +14,8 @@ import { readState } from "./state-folder.ts";
 const TURN_CHUNKS = 64;
 
 /** @throws AppError INVALID_FILE, NOT_FOUND, VERSION_MISMATCH naming the file */
-export async function verifyState(folder: string): Promise<void> {
-  const { map } = await readState(folder);
+export async function verifyState(folder: string, seal?: StateSeal): Promise<void> {
+  const { map } = await readState(folder, seal);
   const packs = new Map<string, number>();
   try {
     for (const [index, chunk] of map.chunks.entries()) {
@@ -24,7 +25,7 @@ export async function verifyState(folder: string): Promise<void> {
         fd = openPack(file);
         packs.set(chunk.pack, fd);
       }
-      checkChunk(file, fd, chunk);
+      readChunk(file, fd, chunk, seal);
       if (index % TURN_CHUNKS === 0) await new Promise(setImmediate);
     }
   } finally {
@@ -40,12 +41,20 @@ function openPack(file: string): number {
   }
 }
 
-function checkChunk(file: string, fd: number, { offset, storedBytes, pages, hash: name }: ChunkLocation): void {
+/** What a chunk holds, checked by its name. @throws AppError INVALID_FILE */
+export function readChunk(
+  file: string,
+  fd: number,
+  { offset, storedBytes, pages, hash: name }: ChunkLocation,
+  seal: StateSeal | undefined,
+): Buffer {
   const stored = new Uint8Array(storedBytes);
   try {
     if (readSync(fd, stored, 0, storedBytes, offset) === storedBytes) {
-      const contents = zstdDecompressSync(stored, { maxOutputLength: pages * PAGE_BYTES });
-      if (contents.length === pages * PAGE_BYTES && hash("sha256", contents) === name) return;
+      const frame = seal?.open(name, stored) ?? stored;
+      const contents = zstdDecompressSync(frame, { maxOutputLength: pages * PAGE_BYTES });
+      const actual = seal?.nameOf(contents) ?? hash("sha256", contents);
+      if (contents.length === pages * PAGE_BYTES && actual === name) return contents;
     }
   } catch {
     // falls through: said below

@@ -13,6 +13,7 @@ function machine(name: string, change: Partial<MachineSummary> = {}): MachineSum
     currentSnapshotName: null,
     lastFailure: null,
     template: false,
+    encryption: "none",
     createdAtMs: 0,
     revision: 1,
     ...change,

@@ -93,6 +93,7 @@ describe("events", () => {
     currentSnapshotName: null,
     lastFailure: null,
     template: false,
+    encryption: "none",
     createdAtMs: 0,
     revision,
   });
