@@ -9,6 +9,7 @@ import { deliverProtected } from "./deliver-protected.ts";
 import { ioPrivilegeLevel, isLongMode, isRealAddressing, isVirtual8086 } from "./mode.ts";
 import { CS, loadRealSegment } from "./segment-load.ts";
 import { StackCursor } from "./stack.ts";
+import { NewTaskException } from "./task-switch.ts";
 import { redirectInterrupt } from "./virtual-interrupts.ts";
 
 /** "software": INT n, INT3, INTO, which check the gate's privilege level; "trap": INT1 and single steps, which do not. */
@@ -56,7 +57,8 @@ export function deliverEvent(cpu: CpuContext, vector: number, options: EventOpti
       const escalates = hardware && isDouble(current, error.vector);
       current = escalates ? VECTOR.DF : error.vector;
       const errorCode = escalates ? 0 : error.errorCode;
-      const returnRip = options.returnRip === undefined ? {} : { returnRip: options.returnRip };
+      const isElsewhere = options.returnRip === undefined || error instanceof NewTaskException;
+      const returnRip = isElsewhere ? {} : { returnRip: options.returnRip };
       currentOptions = errorCode === undefined ? returnRip : { ...returnRip, errorCode };
     }
   }
@@ -117,7 +119,7 @@ const softwareInterrupt: Helper = (cpu, vector = 0n, next = 0n) => {
 
 /** INT3 and INTO: as INT n, but all that keeps virtual-8086 code from them is the gate's privilege level. */
 const fixedInterrupt: Helper = (cpu, vector = 0n, next = 0n) => {
-  deliverOnce(cpu, Number(vector), { kind: "software", returnRip: next });
+  finishing(cpu, () => deliverOnce(cpu, Number(vector), { kind: "software", returnRip: next }));
   return 0n;
 };
 
@@ -128,8 +130,19 @@ const debugInterrupt: Helper = (cpu, next) => {
   const hits = BigInt(state.getNumber(STATE.debugHits));
   if (hits !== 0n) state.set(STATE.dr6, (state.get(STATE.dr6) & ~DR6.HITS) | hits);
   state.setNumber(STATE.debugHits, 0);
-  deliverOnce(cpu, VECTOR.DB, { kind: "trap", returnRip: next ?? 0n });
+  finishing(cpu, () => deliverOnce(cpu, VECTOR.DB, { kind: "trap", returnRip: next ?? 0n }));
   return 0n;
 };
 
 export const INTERRUPT_HELPERS: Record<string, Helper> = { softwareInterrupt, fixedInterrupt, debugInterrupt };
+
+/** For an instruction that may switch tasks: a fault in the new task is delivered here, as the instruction is over. */
+export function finishing(cpu: CpuContext, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof NewTaskException)) throw error;
+    const options = error.errorCode === undefined ? {} : { errorCode: error.errorCode };
+    if (!deliverEvent(cpu, error.vector, options)) throw new CpuException(VECTOR.DF, 0);
+  }
+}

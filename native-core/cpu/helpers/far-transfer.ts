@@ -4,6 +4,7 @@ import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import { callThroughGate, findCallGate, jumpThroughGate } from "./call-gate.ts";
 import { isLong, requireCode, requireOffset } from "./code-target.ts";
+import { finishing } from "./deliver-event.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { isRealAddressing, privilegeLevel } from "./mode.ts";
 import { returnToOuter } from "./outer-return.ts";
@@ -50,7 +51,7 @@ const jumpFar: Helper = (cpu, selectorValue, offset, _size, next) => {
   }
   const task = findTask(cpu, selector);
   if (task !== undefined) {
-    switchTask(cpu, task, "jump", next ?? 0n);
+    finishing(cpu, () => switchTask(cpu, task, "jump", next ?? 0n));
     return 0n;
   }
   const descriptor = requireSameLevel(cpu, selector);
@@ -72,7 +73,7 @@ const callFar: Helper = (cpu, selectorValue, offset, sizeValue, next) => {
   }
   const task = real ? undefined : findTask(cpu, selector);
   if (task !== undefined) {
-    switchTask(cpu, task, "call", next ?? 0n);
+    finishing(cpu, () => switchTask(cpu, task, "call", next ?? 0n));
     return 0n;
   }
   const descriptor = real ? undefined : requireSameLevel(cpu, selector);

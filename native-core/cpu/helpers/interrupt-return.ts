@@ -3,6 +3,7 @@ import { RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import { isLong, requireCode, requireOffset } from "./code-target.ts";
+import { finishing } from "./deliver-event.ts";
 import { systemSlot } from "./descriptor.ts";
 import { jumpReal } from "./far-transfer.ts";
 import { ioPrivilegeLevel, is64BitCode, isLongMode, isRealAddressing, isVirtual8086, privilegeLevel } from "./mode.ts";
@@ -111,7 +112,7 @@ function returnProtected(cpu: CpuContext, size: OperandSize): void {
 function returnToTask(cpu: CpuContext, next: bigint): void {
   if (isLongMode(cpu)) throw new CpuException(VECTOR.GP, 0);
   const link = cpu.memory.read(cpu.state.get(systemSlot("tr", "base")), 2, true);
-  switchTask(cpu, Number(link), "return", next);
+  finishing(cpu, () => switchTask(cpu, Number(link), "return", next));
 }
 
 /** (operand size, offset of the next instruction) */

@@ -29,6 +29,9 @@ import {
   writeStackSegment,
 } from "./segment-load.ts";
 
+/** A fault that comes when the new task has taken over: it is that task which is interrupted, at its own instruction. */
+export class NewTaskException extends CpuException {}
+
 export type TaskSwitchKind = "jump" | "call" | "interrupt" | "return";
 
 const TASK_GATE = 0x5;
@@ -131,7 +134,12 @@ export function switchTask(cpu: CpuContext, selector: number, kind: TaskSwitchKi
   incoming.general.forEach((value, register) => {
     state.setGeneral(register, value);
   });
-  loadSegments(cpu, incoming);
+  try {
+    loadSegments(cpu, incoming);
+  } catch (error) {
+    if (!(error instanceof CpuException)) throw error;
+    throw new NewTaskException(error.vector, error.errorCode);
+  }
   if (incoming.isTrapped) trapNext(state, DR6.BT);
 }
 
@@ -202,6 +210,7 @@ function loadSegments(cpu: CpuContext, task: Task): void {
   const virtual = (task.flags & RFLAGS.VM) !== 0;
   const selectors = SEGMENTS.map((_, n) => task.segments[n] ?? 0);
   const codeSelector = selectors[CS] ?? 0;
+  if (!virtual) selectors.forEach((selector, segment) => writeSegment(cpu, segment, selector, 0n, 0, 0));
   loadLdt(cpu, task.ldt);
   if (virtual) {
     state.setNumber(STATE.cpl, 3);
@@ -209,7 +218,6 @@ function loadSegments(cpu: CpuContext, task: Task): void {
     cpu.modeChanged();
     return;
   }
-  selectors.forEach((selector, segment) => writeSegment(cpu, segment, selector, 0n, 0, 0));
   const level = codeSelector & 3;
   writeCodeSegment(cpu, codeSelector, level, requireTaskCode(cpu, codeSelector));
   const stackSelector = selectors[SS] ?? 0;

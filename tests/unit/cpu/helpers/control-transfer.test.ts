@@ -248,6 +248,27 @@ describe("task switches", () => {
     expect(cpu.memory.read(BigInt(TSS + 0x20), 4)).toBe(0x999n);
   });
 
+  it("a segment that the new task may not have interrupts that task, not the old one", () => {
+    const DATA_AT = 0x54;
+    const ABSENT = 0xf8;
+    const handler = (BigInt(SELECTOR.KERNEL_CODE) << 16n) | 0x0000_8e00_0000_5000n;
+    for (const enter of [
+      (cpu: FakeCpu) => cpu.call("callFar", NEW_SELECTOR, 0, 4, 0x405),
+      (cpu: FakeCpu) => cpu.call("softwareInterrupt", 0x30, 0x405),
+    ]) {
+      const cpu = withTask();
+      cpu.memory.write(BigInt(IDT + 8 * 0x30), 8, 0x0000_e500_0000_0000n | (BigInt(NEW_SELECTOR) << 16n));
+      cpu.memory.write(BigInt(IDT + 8 * 10), 8, handler);
+      cpu.memory.write(BigInt(NEW_TSS + DATA_AT), 4, BigInt(ABSENT));
+      enter(cpu);
+      // #TS: error code, EIP, CS, EFLAGS.
+      const stack = cpu.state.general(4);
+      expect(cpu.memory.read(stack, 4)).toBe(BigInt(ABSENT));
+      expect(cpu.memory.read(stack + 4n, 4)).toBe(0x1234n);
+      expect(cpu.state.segment("ds", "selector")).toBe(BigInt(ABSENT));
+    }
+  });
+
   it("refuse a busy TSS, and a privileged one from user code", () => {
     expect(withTask().fault("jumpFar", SELECTOR.TSS, 0, 4, 0)).toEqual({ vector: 13, errorCode: SELECTOR.TSS });
     expect(withTask(3).fault("jumpFar", NEW_SELECTOR, 0, 4, 0)).toEqual({ vector: 13, errorCode: NEW_SELECTOR });
