@@ -197,7 +197,7 @@ function modelSpecific(random: Random, long: boolean, efer: number): [number, bi
     [MSR.star, star],
     [MSR.lstar, target],
     [MSR.cstar, target],
-    [MSR.fmask, BigInt(random.pick([0, 0x200, 0x4_7fd5, 0x700]))],
+    [MSR.fmask, BigInt(ARITHMETIC | random.pick([0, 0x200, 0x4_7500, 0x700]))],
     [MSR_BASES.kernelGs, base()],
     ...(long && (efer & EFER.LME) !== 0
       ? ([

@@ -241,16 +241,12 @@ const interrupt: Maker = (a) => {
     : a.random.pick([0, 1, 2, 3, 4, 5, 6, 7, 16, 0x80, 0xff]);
   return a.random.pick([[0xcd, vector], [0xcd, vector], [0xcd, vector], a.bits === 64 ? [0xcd, vector] : [0xce]]);
 };
+/** Over a few NOPs, so that what follows is met at its beginning. */
 const near: Maker = (a) => {
-  const place = a.random.pick([2, 3, 5]);
-  return a.random.pick([
-    [0xeb, place],
-    [0x74, place],
-    [0x72, place],
-    [0xe3, place],
-    [0xc3],
-    [0xe8, ...le(place, a.bits === 16 ? 2 : 4)],
-  ]);
+  const over = a.random.pick([1, 2, 3]);
+  const branch = a.random.pick([[0xeb], [0x74], [0x72], [0x7d], [0xe3], [0xe8]]);
+  const offset = branch[0] === 0xe8 ? le(over, a.bits === 16 ? 2 : 4) : [over];
+  return a.random.chance(10) ? [0xc3] : [...branch, ...offset, ...Array.from({ length: over }, () => 0x90)];
 };
 
 const flagOps: Maker = (a) => [a.random.pick([0xfa, 0xfb, 0xfc, 0xfd, 0xf8, 0xf9, 0xf5, 0x9c, 0x9c])];
@@ -264,12 +260,12 @@ const popFlags: Maker = (a) => {
 };
 const halt: Maker = (a) => (a.user ? [0xf4] : [0x90]);
 const ports: Maker = (a) => {
-  const port = a.random.pick([0x10, 0x18, 0x1f]);
+  const port = a.random.pick([0x10, 0x18, 0x1c]);
   return a.random.pick([
     [0xe5, port],
     [0xe6, port],
     [0xe7, port],
-    [...load(a, 2, a.random.pick([0x18, 0x100, 0x13f, 0x2f0])), ...size(a), a.random.pick([0xec, 0xed])],
+    [...load(a, 2, a.random.pick([0x18, 0x100, 0x13c, 0x2f0])), ...size(a), a.random.pick([0xec, 0xed])],
   ]);
 };
 
@@ -305,7 +301,7 @@ const controlRead: Maker = (a) => {
 const debugMove: Maker = (a) => {
   const number = a.random.pick([0, 1, 2, 3, 4, 5, 6, 7]);
   if (a.random.chance(50)) return [0x0f, 0x21, 0xc0 | (number << 3)];
-  const value = number === 7 ? a.random.pick([0x400, 0x2400, 0x700, 0]) : number === 6 ? 0 : AT.data + 0x800;
+  const value = number === 7 ? a.random.pick([0x400, 0x700, 0]) : number === 6 ? 0 : AT.data + 0x800;
   return [...load(a, 0, value), 0x0f, 0x23, 0xc0 | (number << 3)];
 };
 const taskSwitched: Maker = (a) =>
@@ -324,6 +320,9 @@ const MSRS = [
   ],
   ...[0x174, 0x175, 0x176, 0x277, 0xc000_0103],
 ];
+/** In FMASK always: TCG's SYSCALL loses them anyway. */
+const ARITHMETIC = 0x8d5;
+const FMASK = 0xc000_0084;
 const msrRead: Maker = (a) => [...load(a, 1, a.random.pick(MSRS)), 0x0f, 0x32];
 const msrWrite: Maker = (a) => {
   const { random } = a;
@@ -341,11 +340,13 @@ const msrWrite: Maker = (a) => {
 /** Where a processor takes them without PE is not agreed upon; SYSENTER and SYSEXIT in long mode TCG leaves to processors of Intel. */
 const systemCall: Maker = (a) => {
   if (a.mode === "real" || a.mode === "virtual-8086") return [0x0f, 0x0b];
-  const exit = [...load(a, 2, target(a)), ...load(a, 1, stackOf(a)), 0x0f, 0x35];
+  // Both lead to flat segments.
+  const flat = AT.code + 0x800 + a.random.below(0x700);
+  const exit = [...load(a, 2, flat), ...load(a, 1, AT.userStack - 0x100), 0x0f, 0x35];
   return a.random.pick([
     [0x0f, 0x05],
     [0x0f, 0x05],
-    [...load(a, 1, target(a)), ...(a.bits === 64 ? [0x48] : []), 0x0f, 0x07],
+    [...load(a, 1, flat), ...(a.bits === 64 ? [0x48] : []), 0x0f, 0x07],
     ...(a.long ? [] : [[0x0f, 0x34], exit]),
   ]);
 };

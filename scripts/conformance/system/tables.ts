@@ -98,7 +98,7 @@ function globalTable(options: TableOptions): Patch {
   set(SELECTOR.code64, descriptor(0xa09b));
   set(SELECTOR.testCode32, descriptor(0xc09b));
   set(SELECTOR.userCode32, descriptor(0xc09b | user));
-  set(SELECTOR.userData, descriptor(0xc092 | user | random.below(2)));
+  set(SELECTOR.userData, descriptor(0xc093 | user));
   set(SELECTOR.code16, descriptor(0x009b, AT.code, 0x1fff));
   set(SELECTOR.userCode16, descriptor(0x009b | user, AT.code, 0x1fff));
   set(SELECTOR.data16, descriptor(0x0093, AT.data, 0x3fff));
@@ -213,12 +213,13 @@ function taskStates({ long, random, image, cr3 }: TableOptions): Patch[] {
     ...Object.fromEntries(Array.from({ length: 8 }, (_, n) => [0x28 + n * 4, random.bits32()])),
     0x38: (cs & 3) === 0 ? AT.stack - 0x200 : AT.userStack,
     0x48: segment(),
-    0x4c: random.chance(94) ? cs : random.pick([0, SELECTOR.data, SELECTOR.absentCode, SELECTOR.conforming]),
-    0x50: random.chance(94) ? ss : random.pick([0, SELECTOR.readOnly, SELECTOR.absentData]),
+    // What a processor does without a stack or an LDT is not agreed upon: those are good.
+    0x4c: cs,
+    0x50: ss,
     0x54: segment(),
     0x58: segment(),
     0x5c: segment(),
-    0x60: random.pick([0, 0, SELECTOR.ldt, SELECTOR.data]),
+    0x60: random.pick([0, SELECTOR.ldt]),
     0x64: random.chance(10) ? 1 : 0,
   };
   const doubleFault = {
