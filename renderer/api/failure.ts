@@ -1,6 +1,7 @@
 // Turns whatever a command may reject with into one shape: the contract's Failure (cause, consequence, remedy, field).
 import { ORPCError } from "@orpc/client";
 import { type Failure, failureSchema } from "../../main/contract/schemas.ts";
+import { translatedFailure } from "../i18n/failure-texts.ts";
 
 interface Issue {
   readonly message?: unknown;
@@ -28,6 +29,7 @@ export function toFailure(error: unknown): Failure {
 }
 
 /** Cause and remedy as running text, for a message at a field. */
-export function failureSentence({ message, remedy }: Failure): string {
+export function failureSentence(failure: Failure): string {
+  const { message, remedy } = translatedFailure(failure);
   return [message, remedy].flatMap((part) => (part ? [/[.!?]$/.test(part) ? part : `${part}.`] : [])).join(" ");
 }

@@ -4,7 +4,7 @@ import { ArrowUpIcon, DocumentIcon, FolderCloseIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { toFailure } from "../api/failure.ts";
+import { failureSentence, toFailure } from "../api/failure.ts";
 import { client } from "../api/index.ts";
 import { keys } from "../api/keys.ts";
 import { formatBytes } from "../ui/format.ts";
@@ -70,7 +70,7 @@ export function FilePicker({ folder: first, onChoose, onClose }: Props) {
         </div>
         {listing.error && (
           <p className="field-error" role="alert">
-            {toFailure(listing.error).message}
+            {failureSentence(toFailure(listing.error))}
           </p>
         )}
         <ul className="file-list" aria-label={t("files.list")}>

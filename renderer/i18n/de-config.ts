@@ -19,6 +19,10 @@ export const deConfig: ConfigTexts = {
       "Prozessormodell",
       "Was der Gast laut Auskunft benutzen darf: x86-64-v2 hat SSE4.2 und AES, x86-64-v3 dazu, was von AVX2 und Verwandtem da ist, max ist alles.",
     ],
+    chipset: [
+      "Chipsatz",
+      "Die Hauptplatine: i440fx ist ein PC von 1996, den jedes System kennt, q35 einer von 2008 mit SATA und PCI-Express-Konfiguration.",
+    ],
     engine: ["Engine", "Was den Gast ausführt. Die eingebaute läuft auf jedem Rechner ohne Installation und Rechte."],
     "clock.rtc": [
       "Hardwareuhr",

@@ -5,6 +5,7 @@ import { initReactI18next } from "react-i18next";
 import type { Catalogue, ConfigTexts } from "./catalogue.ts";
 import { setConfigTexts } from "./config-texts.ts";
 import { en } from "./en.ts";
+import { type FailureTexts, setFailureTexts } from "./failure-texts.ts";
 import type { Language } from "./languages.ts";
 
 declare module "i18next" {
@@ -28,12 +29,17 @@ export const i18n = i18next;
 interface Loaded {
   readonly texts: Catalogue;
   readonly config: ConfigTexts;
+  readonly failures?: FailureTexts;
 }
 
 const CATALOGUES: Record<Exclude<Language, "en">, () => Promise<Loaded>> = {
   async de() {
-    const [{ de }, { deConfig }] = await Promise.all([import("./de.ts"), import("./de-config.ts")]);
-    return { texts: de, config: deConfig };
+    const [{ de }, { deConfig }, { deFailures }] = await Promise.all([
+      import("./de.ts"),
+      import("./de-config.ts"),
+      import("./de-failures.ts"),
+    ]);
+    return { texts: de, config: deConfig, failures: deFailures };
   },
   async pseudo() {
     const { pseudoTexts, pseudoConfig } = await import("./pseudo.ts");
@@ -45,5 +51,6 @@ export async function loadLanguage(language: Language): Promise<void> {
   const loaded = language === "en" ? null : await CATALOGUES[language]();
   if (loaded) i18next.addResourceBundle(language, "translation", loaded.texts);
   setConfigTexts(loaded?.config);
+  setFailureTexts(loaded?.failures);
   await i18next.changeLanguage(language);
 }

@@ -1,12 +1,16 @@
 // A failure as the user reads it: cause, what it is about, what it means, what to do.
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../../../main/contract/schemas.ts";
+import { translatedFailure } from "../../i18n/failure-texts.ts";
 
-export function FailureText({ failure }: { readonly failure: Failure }) {
-  const { t } = useTranslation();
+export function FailureText({ failure: said }: { readonly failure: Failure }) {
+  const { t, i18n } = useTranslation();
+  const failure = translatedFailure(said);
+  const isForeign = i18n.language !== "en" && failure.message === said.message;
   return (
     <div className="failure selectable">
-      <p>{failure.message}</p>
+      {isForeign && <p className="failure-code">{t(`failure.codes.${said.code}`)}</p>}
+      <p lang={isForeign ? "en" : undefined}>{failure.message}</p>
       <dl>
         {failure.file && (
           <>
