@@ -7,6 +7,7 @@ import { closeDialog, useDialog } from "./navigation.ts";
 const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-dialog.tsx"));
 const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.tsx"));
 const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
+const EncryptionDialog = lazy(() => import("../features/encryption/encryption-dialog.tsx"));
 const TrashDialog = lazy(() => import("../features/trash/trash-dialog.tsx"));
 const CloseDialog = lazy(() => import("../features/machine-window/close-dialog.tsx"));
 const PreferencesDialog = lazy(() => import("../features/preferences/preferences-dialog.tsx"));
@@ -21,6 +22,8 @@ function OpenDialog() {
       return <SettingsDialog machineId={dialog.machineId} focusField={dialog.field} onClose={closeDialog} />;
     case "clone":
       return <CloneDialog machineId={dialog.machineId} snapshotId={dialog.snapshotId} onClose={closeDialog} />;
+    case "encryption":
+      return <EncryptionDialog machineId={dialog.machineId} start={dialog.start === true} onClose={closeDialog} />;
     case "trash":
       return <TrashDialog onClose={closeDialog} />;
     case "close":

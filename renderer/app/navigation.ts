@@ -14,6 +14,7 @@ export type DialogRequest =
   | { readonly kind: "new-machine"; readonly start?: Partial<NewMachineForm> }
   | { readonly kind: "settings"; readonly machineId: string; readonly field?: string }
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
+  | { readonly kind: "encryption"; readonly machineId: string; readonly start?: boolean }
   | { readonly kind: "close"; readonly machineId: string }
   | { readonly kind: "preferences" }
   | { readonly kind: "trash" }

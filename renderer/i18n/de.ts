@@ -53,6 +53,7 @@ export const de = {
     rename: "Umbenennen",
     fork: "Abzweigen",
     clone: "Klonen…",
+    encryption: "Verschlüsselung…",
     remove: "Entfernen",
     takeSnapshot: "Schnappschuss aufnehmen",
     window: "In eigenem Fenster zeigen",
@@ -653,6 +654,35 @@ export const de = {
     action: "Klonen",
     done: "{{name}} wurde geklont",
     forked: "{{copy}} läuft neben {{name}} weiter",
+  },
+  encryption: {
+    title: "Verschlüsselung von {{name}}",
+    locked: "Verschlüsselt und gesperrt",
+    unlocked: "Verschlüsselt und entsperrt",
+    state: {
+      none: "Platten, Schnappschüsse und gesicherter Speicher liegen unverschlüsselt. Verschlüsselt kommt ohne die Passphrase niemand mehr heran: kein Dieb, aber auch Sie nicht, wenn sie verloren geht.",
+      locked:
+        "Die Maschine ist verschlüsselt. Mit ihrer Passphrase kann sie benutzt werden, bis sie wieder gesperrt wird oder Terrarium endet.",
+      unlocked: "Die Maschine ist verschlüsselt, und diese Sitzung hat ihren Schlüssel.",
+    },
+    what: "Was zu tun ist",
+    act: {
+      encrypt: "Verschlüsseln",
+      unlock: "Entsperren",
+      change: "Passphrase ändern",
+      lock: "Sperren",
+      decrypt: "Entschlüsseln",
+    },
+    done: {
+      encrypt: "{{name}} ist verschlüsselt",
+      change: "{{name}} hat eine neue Passphrase",
+      lock: "{{name}} ist gesperrt",
+      decrypt: "{{name}} ist nicht mehr verschlüsselt",
+    },
+    passphrase: "Passphrase",
+    newPassphrase: "Neue Passphrase (mindestens 8 Zeichen)",
+    again: "Noch einmal dieselbe",
+    different: "Die beiden sind nicht gleich",
   },
   trash: {
     title: "Papierkorb",

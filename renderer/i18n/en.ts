@@ -50,6 +50,7 @@ export const en = {
     rename: "Rename",
     fork: "Fork",
     clone: "Clone…",
+    encryption: "Encryption…",
     remove: "Remove",
     takeSnapshot: "Take Snapshot",
     window: "Show in Own Window",
@@ -634,6 +635,35 @@ export const en = {
     action: "Clone",
     done: "{{name}} was cloned",
     forked: "{{copy}} goes on beside {{name}}",
+  },
+  encryption: {
+    title: "Encryption of {{name}}",
+    locked: "Encrypted and locked",
+    unlocked: "Encrypted and unlocked",
+    state: {
+      none: "Disks, snapshots and saved memory are stored in the clear. Encrypted, nobody gets at them without the passphrase: neither a thief nor you, should it be lost.",
+      locked:
+        "The machine is encrypted. With its passphrase it can be used until it is locked again or Terrarium ends.",
+      unlocked: "The machine is encrypted, and this session has its key.",
+    },
+    what: "What to do",
+    act: {
+      encrypt: "Encrypt",
+      unlock: "Unlock",
+      change: "Change the passphrase",
+      lock: "Lock",
+      decrypt: "Decrypt",
+    },
+    done: {
+      encrypt: "{{name}} is encrypted",
+      change: "{{name}} has a new passphrase",
+      lock: "{{name}} is locked",
+      decrypt: "{{name}} is not encrypted any more",
+    },
+    passphrase: "Passphrase",
+    newPassphrase: "New passphrase (at least 8 characters)",
+    again: "The same again",
+    different: "The two are not the same",
   },
   space: {
     presentBytes: "Present {{size}}",

@@ -7,6 +7,7 @@ import {
   EditIcon,
   FloppyDiskIcon,
   GitBranchIcon,
+  LockIcon,
   OfflineIcon,
   PauseIcon,
   PlayIcon,
@@ -33,5 +34,6 @@ export const COMMAND_ICONS: Record<MachineCommand, ReactElement> = {
   rename: <EditIcon />,
   fork: <GitBranchIcon />,
   clone: <DuplicateIcon />,
+  encryption: <LockIcon />,
   remove: <TrashIcon />,
 };

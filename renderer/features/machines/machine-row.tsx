@@ -1,4 +1,5 @@
 // One machine in the list: its screen or its symbol, name, the snapshot it descends from, state.
+import { LockIcon, UnlockIcon } from "@blueprintjs/icons";
 import { type DragEvent, type MouseEvent, memo } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
@@ -69,6 +70,8 @@ export const MachineRow = memo(function MachineRow(props: RowProps<MachineListRo
           ) : (
             <>
               <span className="machine-row-name">{name}</span>
+              {machine.encryption === "locked" && <LockIcon size={12} title={t("encryption.locked")} />}
+              {machine.encryption === "unlocked" && <UnlockIcon size={12} title={t("encryption.unlocked")} />}
               {machine.currentSnapshotName && (
                 <span className="machine-row-snapshot">
                   {t("list.currentSnapshot", { name: machine.currentSnapshotName })}

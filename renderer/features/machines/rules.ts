@@ -16,6 +16,7 @@ export const MACHINE_COMMANDS = [
   "rename",
   "fork",
   "clone",
+  "encryption",
   "remove",
 ] as const;
 export type MachineCommand = (typeof MACHINE_COMMANDS)[number];
@@ -41,6 +42,7 @@ const ALLOWED: Record<MachineCommand, readonly MachineState[] | "always"> = {
   rename: "always",
   fork: ALIVE,
   clone: STILL,
+  encryption: "always",
   remove: STILL,
 };
 

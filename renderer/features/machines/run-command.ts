@@ -58,6 +58,7 @@ const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unkn
   settings: ({ id }) => openDialog({ kind: "settings", machineId: id }),
   rename: ({ id }) => startRenaming(id),
   fork,
+  encryption: ({ id }) => openDialog({ kind: "encryption", machineId: id }),
   clone: ({ id }) => openDialog({ kind: "clone", machineId: id, snapshotId: null }),
   remove,
 };
@@ -71,6 +72,10 @@ export async function runQuietly(command: MachineCommand, machine: MachineSummar
 
 export async function runCommand(command: MachineCommand, machine: MachineSummary): Promise<void> {
   if (!isAllowed(command, machine.state)) return;
+  if (command === "start" && machine.encryption === "locked") {
+    openDialog({ kind: "encryption", machineId: machine.id, start: true });
+    return;
+  }
   try {
     await HANDLERS[command](machine);
   } catch (error) {
