@@ -34,6 +34,8 @@ export class NewTaskException extends CpuException {}
 
 export type TaskSwitchKind = "jump" | "call" | "interrupt" | "return";
 
+/** L0 to L3, and LE. */
+const DR7_LOCAL = 0x155n;
 const TASK_GATE = 0x5;
 const TSS_16 = 0x1;
 const TSS_32 = 0x9;
@@ -129,6 +131,9 @@ export function switchTask(cpu: CpuContext, selector: number, kind: TaskSwitchKi
     state.set(STATE.cr3, incoming.cr3);
     memory.flush(true);
   }
+  // Breakpoints of the old task alone end with it (SDM 3B 18.2.4).
+  state.set(STATE.dr7, state.get(STATE.dr7) & ~DR7_LOCAL);
+  cpu.debugChanged();
   state.set(STATE.rip, incoming.ip);
   state.flagBits = incoming.flags | (nested ? RFLAGS.NT : 0);
   incoming.general.forEach((value, register) => {

@@ -167,6 +167,8 @@ function initialRegister(n: number, { random, bits, mode, user }: Assembler): bi
   }
   if (n === 1) return BigInt(random.below(6));
   if (n === 5) return BigInt((bits === 16 ? 0x1e00 : (user ? AT.userStack : AT.stack) - 0x100) + random.below(64));
+  // Flags for SYSRET, without those that TCG lets through.
+  if (n === 11) return BigInt(2 | (random.bits32() & 0x24_4cd5));
   if (n === 6) return BigInt(bits === 16 ? random.below(0xf00) : AT.data + random.below(0xf00));
   const value = random.integer(bits === 64 ? 64 : 32);
   return value;

@@ -71,10 +71,16 @@ function selector({ random, mode }: Assembler): number {
 /** Code whose offsets mean something else than those of the mode: it would lead to where nothing of the case is. */
 const CODE_OF: Readonly<Record<16 | 32 | 64, readonly number[]>> = {
   16: [SELECTOR.code16, SELECTOR.userCode16],
-  32: [SELECTOR.testCode32, SELECTOR.userCode32, SELECTOR.conforming, SELECTOR.code32],
+  32: [SELECTOR.testCode32, SELECTOR.userCode32, SELECTOR.conforming, SELECTOR.code32, SELECTOR.executeOnly],
   64: [SELECTOR.code64, SELECTOR.userCode64, SELECTOR.testCode32, SELECTOR.userCode32],
 };
-const ALL_CODE: readonly number[] = [...CODE_OF[16], ...CODE_OF[32], ...CODE_OF[64], SELECTOR.nearCode];
+const ALL_CODE: readonly number[] = [
+  ...CODE_OF[16],
+  ...CODE_OF[32],
+  ...CODE_OF[64],
+  SELECTOR.nearCode,
+  SELECTOR.executeOnly,
+];
 
 function codeSelector(a: Assembler): number {
   const { random, mode, bits, user } = a;
@@ -172,16 +178,17 @@ const farPointer: Maker = (a) => {
   const opcode = a.random.pick([[0xc5], [0xc4], [0x0f, 0xb2], [0x0f, 0xb4], [0x0f, 0xb5]]);
   return [...store(a, place + bytes, 2, selector(a)), ...opcode, ...absolute(a, a.random.pick([0, 2, 5]), place)];
 };
+/** LAR of 16 bits: more of its result is undefined. */
 const query: Maker = (a) => {
-  const loaded = load(a, 0, selector(a));
-  const way = a.random.pick([
-    [0x0f, 0x02, 0xd0],
+  const lar = [...(a.bits === 16 ? [] : [0x66]), 0x0f, 0x02, 0xd0];
+  const ways = [
+    lar,
     [0x0f, 0x03, 0xd0],
     [0x0f, 0x00, 0xe0],
     [0x0f, 0x00, 0xe8],
-    [0x63, 0xc2],
-  ]);
-  return a.bits === 64 && way[0] === 0x63 ? [0x0f, 0x00, 0xe0] : [...loaded, ...way];
+    ...(a.bits === 64 ? [] : [[0x63, 0xc2]]),
+  ];
+  return [...load(a, 0, selector(a)), ...a.random.pick(ways)];
 };
 
 const farJump: Maker = (a) => {
@@ -246,7 +253,9 @@ const near: Maker = (a) => {
   const over = a.random.pick([1, 2, 3]);
   const branch = a.random.pick([[0xeb], [0x74], [0x72], [0x7d], [0xe3], [0xe8]]);
   const offset = branch[0] === 0xe8 ? le(over, a.bits === 16 ? 2 : 4) : [over];
-  return a.random.chance(10) ? [0xc3] : [...branch, ...offset, ...Array.from({ length: over }, () => 0x90)];
+  return a.random.chance(10)
+    ? [...push(a, target(a)), 0xc3]
+    : [...branch, ...offset, ...Array.from({ length: over }, () => 0x90)];
 };
 
 const flagOps: Maker = (a) => [a.random.pick([0xfa, 0xfb, 0xfc, 0xfd, 0xf8, 0xf9, 0xf5, 0x9c, 0x9c])];
@@ -301,7 +310,7 @@ const controlRead: Maker = (a) => {
 const debugMove: Maker = (a) => {
   const number = a.random.pick([0, 1, 2, 3, 4, 5, 6, 7]);
   if (a.random.chance(50)) return [0x0f, 0x21, 0xc0 | (number << 3)];
-  const value = number === 7 ? a.random.pick([0x400, 0x700, 0]) : number === 6 ? 0 : AT.data + 0x800;
+  const value = number === 7 ? a.random.pick([0x400, 0x600, 0]) : number === 6 ? 0 : AT.data + 0x800;
   return [...load(a, 0, value), 0x0f, 0x23, 0xc0 | (number << 3)];
 };
 const taskSwitched: Maker = (a) =>
@@ -312,7 +321,7 @@ const taskSwitched: Maker = (a) =>
     [...load(a, 0, a.random.pick([1, 9, 0xb, 0xf])), 0x0f, 0x01, 0xf0],
   ]);
 const floating: Maker = (a) =>
-  a.random.pick([[0xd9, 0xd0], [0x9b], [0x0f, 0x77], [0x0f, 0x28, 0xc1], [0x0f, 0x6f, 0xc1], [0x0f, 0x57, 0xc0]]);
+  a.random.pick([[0xd9, 0xd0], [0x9b], [0x0f, 0x28, 0xc1], [0x0f, 0x6f, 0xc1], [0x0f, 0x57, 0xc0]]);
 
 const MSRS = [
   ...[
@@ -323,6 +332,7 @@ const MSRS = [
 /** In FMASK always: TCG's SYSCALL loses them anyway. */
 const ARITHMETIC = 0x8d5;
 const FMASK = 0xc000_0084;
+const SYSENTER_CS = 0x174;
 const msrRead: Maker = (a) => [...load(a, 1, a.random.pick(MSRS)), 0x0f, 0x32];
 const msrWrite: Maker = (a) => {
   const { random } = a;

@@ -231,11 +231,13 @@ describe("task switches", () => {
     expect(cpu.memory.read(BigInt(NEW_TSS + 0x20), 4)).toBe(0x1300n);
   });
 
-  it("JMP through a task gate leaves the old task available", () => {
+  it("JMP through a task gate leaves the old task available and clears its own breakpoints", () => {
     const cpu = withTask(3);
+    cpu.state.set(STATE.dr7, 0x70fn);
     cpu.call("jumpFar", TASK_GATE | 3, 0, 4, 0x405);
     expect(cpu.state.getNumber(STATE.cpl)).toBe(0);
     expect(cpu.state.flagBits & RFLAGS.NT).toBe(0);
+    expect(cpu.state.get(STATE.dr7)).toBe(0x60an);
     expect([typeOf(cpu, SELECTOR.TSS), typeOf(cpu, NEW_SELECTOR)]).toEqual([9n, 11n]);
   });
 
