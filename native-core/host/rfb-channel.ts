@@ -11,7 +11,7 @@ export function displayServer(machine: Machine, source: DisplaySource, name: str
   return new RfbServer({
     source,
     name,
-    leds: () => machine.board.ps2.leds,
+    leds: () => machine.leds,
     input: {
       key: (key, down) => machine.post({ kind: "key", key, down }),
       pointer: ({ x, y, width, height, dx, dy, wheel, buttons }) =>

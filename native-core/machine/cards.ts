@@ -8,12 +8,14 @@ import type { DisplaySource } from "../devices/display-source.ts";
 import { E1000 } from "../devices/e1000/e1000.ts";
 import { Flash, type FlashContent } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
+import { Hda } from "../devices/hda/hda.ts";
 import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
 import { NvmeController } from "../devices/nvme/nvme-controller.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
 import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
+import type { SoundSink } from "../devices/sound/pcm.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { PlainVram } from "../devices/vga/vram.ts";
 import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
@@ -27,13 +29,14 @@ import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
+import { UsbPorts } from "./usb-ports.ts";
 
 /** Slot of the adapter for SATA disks. */
 export const AHCI_SLOT = 6;
 /** Slot of the controller for NVMe disks. */
 export const NVME_SLOT = 7;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, SOUND: 27, USB: 29 } as const;
 
 export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -81,6 +84,10 @@ export interface CardParts {
   nvme?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number }; adapter?: "vga" | "virtio" };
+  /** A sound adapter, and where it plays. */
+  sound?: { adapter: "hda"; sink: SoundSink };
+  /** A USB controller with a keyboard and a tablet, and what else is plugged into it. */
+  usb?: { disks?: readonly DiskPart[] };
   /** Ports of a virtio console; the first is a terminal. */
   consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
 }
@@ -94,6 +101,8 @@ export class StandardCards {
   console: VirtioConsole | undefined;
   /** The absolute pointer that goes with a display. */
   tablet: VirtioTablet | undefined;
+  /** The USB controller's devices, if there is one. */
+  usb: UsbPorts | undefined;
   /** The display adapter, if its monitor can change its size while the guest runs. */
   gpu: VirtioGpu | undefined;
 
@@ -124,12 +133,25 @@ export class StandardCards {
             },
           ]
         : []),
+      ...(parts.usb ? [this.#usb(parts.usb.disks ?? [])] : []),
+      ...(parts.sound ? [soundCard(parts.sound)] : []),
       ...(parts.ide ? [ideCard(parts.ide)] : []),
       ...(parts.sata ? [sataCard(parts.sata)] : []),
       ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
       ...disks.map((disk) => diskCard(disk, slotOf(disks, disk, DISK_SLOTS))),
       ...adapters.map((part) => adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS))),
     ];
+  }
+
+  #usb(disks: readonly DiskPart[]): PciCard {
+    return {
+      slot: SLOT.USB,
+      create: (services) => {
+        this.usb = new UsbPorts(services);
+        for (const disk of disks) this.usb.plug(disk);
+        return this.usb.controller;
+      },
+    };
   }
 
   #display(
@@ -166,6 +188,10 @@ export const adapterDevice = ({ id, model }: Pick<NetworkPart, "id" | "model">):
 function flashCard(rom: Uint8Array, content: FlashContent): IsaCard {
   const base = 2 ** 32 - rom.length - content.bytes.length;
   return ({ bus }) => new Flash(bus, base, content);
+}
+
+function soundCard({ sink }: NonNullable<CardParts["sound"]>): PciCard {
+  return { slot: SLOT.SOUND, create: ({ memory, clock }) => new Hda({ memory, clock, sink }) };
 }
 
 function sataCard(disks: readonly DiskPart[]): PciCard {

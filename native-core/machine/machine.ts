@@ -30,6 +30,7 @@ import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { VcpuScheduler } from "./scheduler.ts";
+import type { UsbPorts } from "./usb-ports.ts";
 
 /** The longest slice while a guest without interrupts, such as firmware, polls for what the host is doing. */
 const AWAITING_SLICE_NS = 200_000n;
@@ -355,6 +356,17 @@ export class Machine {
     return this.#cards.display;
   }
 
+  /** Lights of the keyboard that the guest uses: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
+  get leds(): number {
+    const usb = this.#cards.usb?.keyboard;
+    return usb?.active ? usb.leds : this.board.ps2.leds;
+  }
+
+  /** Where disks are plugged in and out while the guest runs; undefined without USB. */
+  get usb(): UsbPorts | undefined {
+    return this.#cards.usb;
+  }
+
   /** Whether the monitor can change its size while the guest runs. */
   get resizable(): boolean {
     return this.#cards.gpu !== undefined;
@@ -403,10 +415,12 @@ export class Machine {
   #apply(event: InputEvent): void {
     switch (event.kind) {
       case "key":
-        this.board.ps2.key(event.key, event.down);
+        if (this.#cards.usb?.keyboard.active) this.#cards.usb.keyboard.key(event.key, event.down);
+        else this.board.ps2.key(event.key, event.down);
         break;
       case "pointer":
         if (this.#cards.tablet?.active) this.#cards.tablet.report(event);
+        else if (this.#cards.usb?.tablet.active) this.#cards.usb.tablet.move(event);
         else this.board.ps2.move(event.dx, event.dy, event.wheel, event.buttons);
         break;
       case "serial":
