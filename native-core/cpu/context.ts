@@ -88,7 +88,7 @@ export interface CpuContext {
   readonly platform: Platform;
   /** CPUID model of this machine. */
   readonly model: CpuModel;
-  /** To be called after CS, CPL, CR0, CR4, EFER or SS changed: recomputes codeMode, stackMask and the TLB in use. */
+  /** To be called after CS, CPL, CR0, CR4, EFER, SS or at CPL 3 EFLAGS.AC changed: recomputes codeMode, stackMask and the TLB in use. */
   modeChanged(): void;
   /** HLT: sleep until an interrupt. */
   halt(): void;

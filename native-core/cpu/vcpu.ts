@@ -2,7 +2,7 @@
 //
 //   run: INIT, start-up, NMI or interrupt -> Wasm until deadline, exception or event -> deliver exception -> again
 import type { GuestRam } from "../memory/guest-ram.ts";
-import { RFLAGS, VECTOR } from "../x86/registers.ts";
+import { CR0, RFLAGS, VECTOR } from "../x86/registers.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { CpuException, type CpuModel, NON_CANONICAL, NUMERIC_ERROR, type Platform, STEP_FIRST } from "./context.ts";
 import type { CpuState } from "./cpu-state.ts";
@@ -180,6 +180,9 @@ export class InterpreterVcpu implements Vcpu {
     const { state } = this;
     deriveMode(state);
     const user = state.getNumber(STATE.cpl) === 3 ? 1 : 0;
+    // What user code has checked must not be in the TLB (mmu/cells.ts).
+    const isChecked = state.getNumber(STATE.systemFlags) & RFLAGS.AC && state.getNumber(STATE.cr0) & CR0.AM;
+    if (user && isChecked) this.#dropTranslations();
     const mode = state.getNumber(STATE.codeMode);
     const base = mode === 8 ? 0n : state.segment("cs", "base");
     if (this.#lastMode[user] === mode && this.#lastBase[user] === base) return;
@@ -187,6 +190,11 @@ export class InterpreterVcpu implements Vcpu {
     this.#lastBase[user] = base;
     state.setNumber(STATE.codeModes, (this.#lastMode[0] ?? 0) | ((this.#lastMode[1] ?? 0) << 8));
     this.#group.unlink(this);
+  }
+
+  #dropTranslations(): void {
+    if (this.#group.isRunning(this)) this.#group.core.exports.dropTranslations();
+    else this.dropLater("translations");
   }
 
   halt(): void {

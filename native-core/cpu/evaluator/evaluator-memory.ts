@@ -1,5 +1,5 @@
 // Linear memory of the evaluator: the reference page walk over plain bytes, no TLB.
-import { VECTOR } from "../../x86/registers.ts";
+import { CR0, RFLAGS, VECTOR } from "../../x86/registers.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { CpuException, type LinearMemory } from "../context.ts";
 import type { CpuState } from "../cpu-state.ts";
@@ -46,6 +46,7 @@ export class EvaluatorMemory implements LinearMemory, HostMemory, PhysicalMemory
 
   read(address: bigint, size: 1 | 2 | 4 | 8, supervisor = false): bigint {
     const first = this.#physical(address, this.#user(supervisor));
+    if (!supervisor) this.#checkAlignment(address, size);
     if (!crosses(address, size)) return this.#readPhysical(first, size);
     const bytes: number[] = [];
     for (let n = 0; n < size; n++) {
@@ -58,6 +59,7 @@ export class EvaluatorMemory implements LinearMemory, HostMemory, PhysicalMemory
   write(address: bigint, size: 1 | 2 | 4 | 8, value: bigint, supervisor = false): void {
     const access = this.#user(supervisor) | ACCESS.write;
     const first = this.#physical(address, access);
+    if (!supervisor) this.#checkAlignment(address, size);
     if (!crosses(address, size)) return this.#writePhysical(first, size, value);
     this.#physical(secondPage(address, size), access);
     for (let n = 0; n < size; n++) {
@@ -109,6 +111,12 @@ export class EvaluatorMemory implements LinearMemory, HostMemory, PhysicalMemory
 
   #user(supervisor: boolean): number {
     return !supervisor && this.#state.getNumber(STATE.cpl) === 3 ? ACCESS.user : 0;
+  }
+
+  #checkAlignment(address: bigint, size: number): void {
+    const state = this.#state;
+    const isOn = state.getNumber(STATE.systemFlags) & RFLAGS.AC && state.getNumber(STATE.cr0) & CR0.AM;
+    if (isOn && state.getNumber(STATE.cpl) === 3 && address & BigInt(size - 1)) throw new CpuException(VECTOR.AC, 0);
   }
 
   #physical(linear: bigint, access: number): bigint {

@@ -63,6 +63,11 @@ export const INTEGER_HELPERS: Record<string, Helper> = {
     cpu.halt();
     return 0n;
   },
+  /** POPF set AC. */
+  alignmentFlagSet: (cpu) => {
+    cpu.modeChanged();
+    return 0n;
+  },
   /** (linear address of a byte in the line) */
   monitorLine: (cpu, address = 0n) => {
     cpu.monitorLine(address);

@@ -26,6 +26,8 @@ function restoreFlags(cpu: CpuContext, image: bigint, size: OperandSize, writabl
   const { state } = cpu;
   const mask = size === 2 ? writable & 0xffff : writable;
   state.flagBits = (state.flagBits & ~mask) | (Number(image & 0xffff_ffffn) & mask);
+  // Alignment checks may begin.
+  if (state.flagBits & AC) cpu.modeChanged();
 }
 
 /** With the privilege before the return: IF needs CPL <= IOPL, IOPL and the virtual flags need CPL 0. */

@@ -35,7 +35,15 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { ARMED } from "../debug-registers.ts";
-import { exceptionPending, readCell, readCell64, readSlot32, writeCell } from "./cells.ts";
+import {
+  exceptionPending,
+  ifAlignmentChecked,
+  raiseAlignmentCheck,
+  readCell,
+  readCell64,
+  readSlot32,
+  writeCell,
+} from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
 import { ACCESS, CELLS, GUEST_MEMORY, PAGE_FLAG, PAGE_SIZE } from "./memory-layout.ts";
 import { readPageFlags } from "./physical.ts";
@@ -170,6 +178,7 @@ function defineLoadBytes(module: ModuleWriter, tlb: TlbFunctions, device: Device
   const position = f.local("i32");
   const byte = f.local("i64");
   unlikely(crosses(get(linear), get(size)), [
+    ifAlignmentChecked(get(access), ...raiseAlignmentCheck(), ret(i64(0))),
     // Byte by byte: the second page's bytes are translated with the second page's address.
     loop((next) => [
       set(byte, call(reference, add64(get(linear), extendU(get(position))), i32(1), get(access))),
@@ -198,6 +207,7 @@ function defineStoreBytes(module: ModuleWriter, tlb: TlbFunctions, device: Devic
   const host = f.local("i32");
   const position = f.local("i32");
   unlikely(crosses(get(linear), get(size)), [
+    ifAlignmentChecked(get(access), ...raiseAlignmentCheck(), ret()),
     // Both pages first; a translation that ends outside RAM is no fault.
     call(tlb.translate, get(linear), get(access), i32(1)),
     op("drop"),
@@ -285,8 +295,11 @@ function defineTranslateForCopy(module: ModuleWriter, reference: FunctionReferen
       when(holdsCode(get(host)), [ret(i32(-1))]),
     ]),
   ])(f);
-  // A breakpoint may be anywhere in the page.
-  when(readCell(CELLS.uncached), [when(test32(readSlot32(STATE.debugArmed), ARMED.data), [ret(i32(-1))])])(f);
+  // A breakpoint may be anywhere in the page, and elements may be misaligned.
+  when(readCell(CELLS.uncached), [
+    when(test32(readSlot32(STATE.debugArmed), ARMED.data), [ret(i32(-1))]),
+    ifAlignmentChecked(userAccess, ret(i32(-1))),
+  ])(f);
   get(host)(f);
 }
 

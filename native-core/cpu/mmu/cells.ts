@@ -1,7 +1,22 @@
 // Code pieces that read and write the scalars of memory 0: CPU state slots and cells.
 import type { StateSlot } from "../../ir/nodes.ts";
-import { add64, and32, type Code, i32, load, ne32, or32, store, test32 } from "../../wasm/code.ts";
+import {
+  add64,
+  and32,
+  type Code,
+  eq32,
+  i32,
+  load,
+  ne32,
+  op,
+  or32,
+  store,
+  test32,
+  when,
+  wrap,
+} from "../../wasm/code.ts";
 import { STATE } from "../../x86/state-layout.ts";
+import { ACCESS } from "./memory-layout.ts";
 
 const LOAD = { u16: "i64.load16_u", u32: "i64.load32_u", u64: "i64.load" } as const;
 const STORE = { u16: "i64.store16", u32: "i64.store32", u64: "i64.store" } as const;
@@ -40,3 +55,24 @@ export const interruptible: Code = or32(
 );
 
 export const exceptionPending: Code = readSlot32(STATE.exceptionVector);
+
+const RFLAGS_AC = 0x4_0000;
+const CR0_AM = 0x4_0000;
+
+/**
+ * Runs `then` where user code has its accesses checked for alignment: EFLAGS.AC and CR0.AM, at CPL 3 (SDM 3A 6.15, interrupt 17). Such
+ * accesses find nothing in the TLB, because nothing of theirs is kept there. `access` holds bits of ACCESS.
+ */
+export function ifAlignmentChecked(access: Code, ...then: readonly Code[]): Code {
+  const isExplicit = eq32(and32(access, i32(ACCESS.user | ACCESS.fetch)), i32(ACCESS.user));
+  return when(test32(readSlot32(STATE.systemFlags), RFLAGS_AC), [
+    when(test32(readSlot32(STATE.cr0), CR0_AM), [when(isExplicit, then)]),
+  ]);
+}
+
+/** i32: an operand of 2, 4 or 8 bytes that is not at a multiple of its size. Larger ones have rules of their own. */
+export const isMisaligned = (linear: Code, size: Code): Code =>
+  and32(op("i32.le_u", size, i32(8)), ne32(and32(wrap(linear), op("i32.sub", size, i32(1))), i32(0)));
+
+/** #AC(0). */
+export const raiseAlignmentCheck = (): readonly Code[] => raise(17, i32(0));

@@ -44,7 +44,18 @@ import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { ARMED } from "../debug-registers.ts";
-import { addToCell64, exceptionPending, readCell, readCell64, readSlot32, writeCell, writeCell64 } from "./cells.ts";
+import {
+  addToCell64,
+  exceptionPending,
+  ifAlignmentChecked,
+  isMisaligned,
+  raiseAlignmentCheck,
+  readCell,
+  readCell64,
+  readSlot32,
+  writeCell,
+  writeCell64,
+} from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
 import {
   ACCESS,
@@ -153,6 +164,11 @@ function defineTranslate(
   addToCell64(COUNTERS.tlbMisses, i64(1))(f);
   set(address, and64(call(pageWalk, get(linear), get(access)), readCell64(CELLS.a20Mask)))(f);
   unlikely(exceptionPending, [ret(i32(-1))])(f);
+  ifAlignmentChecked(
+    get(access),
+    writeCell(CELLS.uncached, i32(1)),
+    when(isMisaligned(get(linear), get(size)), [...raiseAlignmentCheck(), ret(i32(-1))]),
+  )(f);
   unlikely(test32(readSlot32(STATE.debugArmed), ARMED.data), [
     when(call(watchAccess, get(linear), get(size), get(access)), [
       writeCell(CELLS.uncached, i32(1)),

@@ -108,6 +108,8 @@ function returnToUser(i: InstructionBuilder, frame: Frame): void {
     beyond(frame.ss),
     i.xor(i.readState(STATE.codeModes), i.i64(BOTH_64)),
     nonCanonical(i, frame.rip),
+    // Alignment checks begin: the TLB has to know.
+    i.and(frame.flags, i.i64(AC)),
   ];
   i.if(allZero(i, differences), () => {
     const descriptors = [
@@ -168,8 +170,9 @@ const systemCall: Semantics = (i) => {
 const systemReturn: Semantics = (i) => {
   if (i.form.mode === "64" && i.size === 8) {
     const target = i.readGeneral(GPR.RCX, 8);
-    const traced = i.and(i.readGeneral(GPR.R11, 8), i.i64(TF));
-    i.if(allZero(i, [...fastSyscalls(i), i.readState(STATE.cpl), nonCanonical(i, target), traced]), () => {
+    // Single steps or alignment checks begin.
+    const checked = i.and(i.readGeneral(GPR.R11, 8), i.i64(TF | AC));
+    i.if(allZero(i, [...fastSyscalls(i), i.readState(STATE.cpl), nonCanonical(i, target), checked]), () => {
       const star = i.shrU(i.readState(STATE.star), i.i64(48));
       const selector = (offset: number): Value => i.or(i.and(i.add(star, i.i64(offset)), i.i64(0xfffc)), i.i64(3));
       const flags = i.and(i.readGeneral(GPR.R11, 8), i.i64(~RF));

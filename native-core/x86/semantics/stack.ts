@@ -110,6 +110,7 @@ function ifRestricted(i: InstructionBuilder, otherwise: () => void): void {
   i.if(i.pure("i32.and", [i.isNonZero(vm), below]), otherwise);
 }
 
+const AC = 0x4_0000;
 const VM = 0x2_0000;
 const RF = 0x1_0000;
 const IOPL = 0x3000;
@@ -150,6 +151,7 @@ const popFlags: Semantics = (i) => {
   const kept = i.and(i.and(old, i.not(writable)), i.i64(~RF));
   i.writeArithmeticFlags(value);
   i.writeState(STATE.systemFlags, i.or(kept, i.and(value, writable)));
+  if (i.size > 2) i.if(i.isNonZero(i.and(value, i.i64(AC))), () => i.callHelper("alignmentFlagSet"));
   i.leave({ to: "next" });
 };
 
