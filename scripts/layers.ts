@@ -78,6 +78,7 @@ export const BOXES: readonly Box[] = [
       "native-core/host/state/format.ts",
       "native-core/host/state/state-folder.ts",
       "native-core/host/state/verify-state.ts",
+      "native-core/host/up-to-date.ts",
       "main",
     ],
     packages: ["node:"],

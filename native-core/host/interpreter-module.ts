@@ -1,14 +1,18 @@
 // The interpreter as the build made it. From sources it is made anew when it is missing or older than what it is made of.
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileModule } from "../wasm/compile.ts";
+import { isUpToDate } from "./up-to-date.ts";
 
 const BUILT = fileURLToPath(new URL("../../out/core/interpreter.wasm", import.meta.url));
-const SOURCES = ["x86", "ir", "wasm", "cpu"].map((folder) => fileURLToPath(new URL(`../${folder}`, import.meta.url)));
+/** None in a built app. */
+const SOURCES = (import.meta.url.endsWith(".ts") ? ["x86", "ir", "wasm", "cpu"] : []).map((folder) =>
+  fileURLToPath(new URL(`../${folder}`, import.meta.url)),
+);
 
 export async function interpreterModule(): Promise<ReturnType<typeof compileModule>> {
-  return compileModule(isCurrent() ? new Uint8Array(readFileSync(BUILT)) : await build());
+  return compileModule(isUpToDate(BUILT, SOURCES) ? new Uint8Array(readFileSync(BUILT)) : await build());
 }
 
 async function build(): Promise<Uint8Array<ArrayBuffer>> {
@@ -26,20 +30,4 @@ async function build(): Promise<Uint8Array<ArrayBuffer>> {
     // A read-only source tree: it is made again next time.
   }
   return bytes;
-}
-
-function isCurrent(): boolean {
-  try {
-    const { mtimeMs } = statSync(BUILT);
-    return !import.meta.url.endsWith(".ts") || SOURCES.every((folder) => newest(folder) <= mtimeMs);
-  } catch {
-    return false;
-  }
-}
-
-function newest(folder: string): number {
-  const times = readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs);
-  return Math.max(0, ...times);
 }

@@ -1,4 +1,4 @@
-// Builds what the app needs to run and is not there or out of date: interpreter, renderer, Starter Linux, PC firmware. Cheap when all is current.
+// Builds what the app needs to run and is not there or out of date: interpreter, VM process, renderer, Starter Linux, PC firmware. Cheap when all is current.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -12,6 +12,7 @@ import { runProgram } from "./run-program.ts";
 
 export async function buildAll(): Promise<void> {
   await buildInterpreter();
+  await packVmProcess();
   await buildRenderer();
   await buildStarterLinux();
   await buildFirmware();
@@ -25,6 +26,17 @@ async function buildFirmware(): Promise<void> {
 export async function buildInterpreter(): Promise<void> {
   await unlessCurrent("core", ["native-core", "scripts/build-interpreter.ts"], "out/core/interpreter.wasm", () =>
     step("Generating the interpreter", () => runProgram(process.execPath, ["scripts/build-interpreter.ts"])),
+  );
+}
+
+async function packVmProcess(): Promise<void> {
+  const inputs = ["native-core", "scripts/setup/build-vm-process.ts", "package-lock.json"];
+  await unlessCurrent("vm", inputs, "out/vm/vm-process.js", () =>
+    step("Packing the VM process", async () => {
+      // With Vite, whose loading is not for each start.
+      const { buildVmProcess } = await import("./build-vm-process.ts");
+      await buildVmProcess();
+    }),
   );
 }
 
