@@ -92,7 +92,10 @@ done'
 /** PID 1 of the initial RAM disk that is the whole system. There is no mount(8) in it: system call 165. */
 const INIT = `#!/bin/bash
 export PATH=/usr/bin:/bin
-perl -e 'syscall(165, "none", "/$_->[0]", $_->[1], 0, 0) for [dev, devtmpfs], [proc, proc], [tmp, tmpfs]'
+mount() { perl -e '($type, $place) = @ARGV; syscall(165, $type, $place, $type, 0, 0)' "$@"; }
+mount devtmpfs /dev
+mount proc /proc
+mount tmpfs /tmp
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 stty raw -echo
 exec ${SERVE}`;
