@@ -247,6 +247,8 @@ const metricsSampleSchema = z.object({
   guestBytes: z.number(),
   diskReadRate: z.number(),
   diskWriteRate: z.number(),
+  /** Ways back from compiled code into the interpreter. */
+  exitRate: z.number(),
   /** Of all network adapters, while the machine runs; not part of the history. */
   netReceiveRate: z.number().optional(),
   netSendRate: z.number().optional(),

@@ -66,6 +66,7 @@ export interface MetricSampleTable {
   guest_bytes: number;
   disk_read_rate: number;
   disk_write_rate: number;
+  exit_rate: number;
 }
 
 export interface StoreTables {

@@ -190,8 +190,8 @@ export class EmbeddedEngine implements Engine {
   }
 
   async metrics(): Promise<EngineResult<"metrics">> {
-    const { machine, network } = this.#require(["running", "paused"], "measured");
-    return { ...this.#metrics.sample(machine), ...networkMetrics(network) };
+    const { machine, network, counters } = this.#require(["running", "paused"], "measured");
+    return { ...this.#metrics.sample(machine, counters()), ...networkMetrics(network) };
   }
 
   configureNetwork({ adapters }: EngineArgument<"configureNetwork">): Promise<null> {

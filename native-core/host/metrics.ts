@@ -1,4 +1,5 @@
 // What a running machine costs, sampled on demand: each sample covers the time since the one before.
+import type { CoreCounters } from "../cpu/counters.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { VmMetrics } from "../protocol/engine.ts";
 import { NodeImageFile } from "./node-image-file.ts";
@@ -8,7 +9,7 @@ export class Metrics {
   #cpu = process.cpuUsage();
   #instructions = 0n;
 
-  sample(machine: Machine): VmMetrics {
+  sample(machine: Machine, { exits }: CoreCounters): VmMetrics {
     const atMs = performance.now();
     const cpu = process.cpuUsage();
     const instructions = machine.instructions;
@@ -26,6 +27,7 @@ export class Metrics {
       guestBytes: machine.memoryBytes,
       diskReadBytes: NodeImageFile.readBytes,
       diskWrittenBytes: NodeImageFile.writtenBytes,
+      exits: Object.values(exits).reduce((sum, count) => sum + count, 0),
     };
   }
 }

@@ -126,6 +126,8 @@ export const vmMetricsSchema = z.object({
   guestBytes: z.number(),
   diskReadBytes: z.number(),
   diskWrittenBytes: z.number(),
+  /** Ways back from compiled code into the interpreter since the start, for engines that can tell. */
+  exits: z.number().optional(),
   /** What all adapters together carried; absent in a machine without. */
   network: networkMetricsSchema.optional(),
 });

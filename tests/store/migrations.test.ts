@@ -141,25 +141,26 @@ describe("migration 0004-preferences", () => {
 });
 
 describe("migration 0005-metric-samples", () => {
+  const add = (stepS: number) =>
+    sql`
+      INSERT INTO metric_sample
+        (machine_id, step_s, at_s, cpu_share, mips, resident_bytes, guest_bytes, disk_read_rate, disk_write_rate)
+      VALUES ('not in the list', ${stepS}, 1800000000, 0.5, 1, 1, 1, 0, 0)
+    `.execute(database);
+
   it("adds samples that outlive the row of their machine and are unique per step", async () => {
     await migrateTo("0005-metric-samples");
-    const sample = {
-      machine_id: "not in the list",
-      step_s: 1,
-      at_s: 1_800_000_000,
-      cpu_share: 0.5,
-      mips: 1,
-      resident_bytes: 1,
-      guest_bytes: 1,
-      disk_read_rate: 0,
-      disk_write_rate: 0,
-    };
-    await database.insertInto("metric_sample").values(sample).execute();
-    await expect(database.insertInto("metric_sample").values(sample).execute()).rejects.toThrow(/UNIQUE/);
-    await database
-      .insertInto("metric_sample")
-      .values({ ...sample, step_s: 60 })
-      .execute();
+    await add(1);
+    await expect(add(1)).rejects.toThrow(/UNIQUE/);
+    await add(60);
+  });
+
+  it("is followed by exits, of which older samples had none", async () => {
+    await migrateTo("0007-encryption");
+    await add(1);
+    await migrateTo("0008-exit-rates");
+    const rows = await database.selectFrom("metric_sample").select("exit_rate").execute();
+    expect(rows).toEqual([{ exit_rate: 0 }]);
   });
 });
 
@@ -176,7 +177,7 @@ describe("migration 0006-clones-and-care", () => {
       INSERT INTO snapshot (id, machine_id, name, description, taken_at_ms, config, written_bytes, has_thumbnail)
       VALUES (${snapshotId}, ${record.id}, ${snapshot.name}, '', 1, ${JSON.stringify(snapshot.config)}, 0, 0)
     `.execute(database);
-    await migrateTo("0006-clones-and-care");
+    await migrateTo(NEWEST);
     expect((await readRecords(database)).get(record.id)).toMatchObject({
       template: false,
       origin: null,
@@ -186,7 +187,7 @@ describe("migration 0006-clones-and-care", () => {
   });
 
   it("keeps what is new", async () => {
-    await migrateTo("0006-clones-and-care");
+    await migrateTo(NEWEST);
     const record = testRecord("aaaaaaaaaaaa", {
       template: true,
       origin: { kind: "linked", machineId: "bbbbbbbbbbbb", machineName: "Base" },
@@ -202,7 +203,7 @@ describe("the list of migrations", () => {
   it("is in order, numbered without gaps and each has a test here", () => {
     expect(NAMES).toEqual([...NAMES].sort());
     expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
-    expect(NAMES.at(-1)).toBe("0006-clones-and-care");
+    expect(NAMES.at(-1)).toBe("0008-exit-rates");
   });
 
   it("is applied by opening, once", async () => {

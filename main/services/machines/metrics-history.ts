@@ -25,6 +25,7 @@ interface Counters {
   readonly atMs: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
+  readonly exits: number | undefined;
   readonly receivedBytes: number | undefined;
   readonly sentBytes: number | undefined;
 }
@@ -48,6 +49,7 @@ export class MetricsRecorder {
       atMs,
       readBytes: metrics.diskReadBytes,
       writtenBytes: metrics.diskWrittenBytes,
+      exits: metrics.exits,
       receivedBytes: metrics.network?.receivedBytes,
       sentBytes: metrics.network?.sentBytes,
     });
@@ -64,6 +66,7 @@ export class MetricsRecorder {
       guestBytes: metrics.guestBytes,
       diskReadRate: rate(metrics.diskReadBytes, before?.readBytes),
       diskWriteRate: rate(metrics.diskWrittenBytes, before?.writtenBytes),
+      exitRate: rate(metrics.exits ?? 0, before?.exits),
       ...(metrics.network && {
         netReceiveRate: rate(metrics.network.receivedBytes, before?.receivedBytes),
         netSendRate: rate(metrics.network.sentBytes, before?.sentBytes),
@@ -126,6 +129,7 @@ function rowOf(machineId: string, stepS: number, sample: MetricsSample): MetricS
     guest_bytes: sample.guestBytes,
     disk_read_rate: sample.diskReadRate,
     disk_write_rate: sample.diskWriteRate,
+    exit_rate: sample.exitRate,
   };
 }
 
@@ -138,5 +142,6 @@ function sampleOf(row: MetricSampleTable): MetricsSample {
     guestBytes: row.guest_bytes,
     diskReadRate: row.disk_read_rate,
     diskWriteRate: row.disk_write_rate,
+    exitRate: row.exit_rate,
   };
 }

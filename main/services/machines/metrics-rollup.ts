@@ -1,7 +1,15 @@
 // Averages of samples over steps of whole seconds: step N holds the samples from N x step up to the next one.
 import type { MetricsSample } from "../../contract/schemas.ts";
 
-const FIELDS = ["cpuShare", "mips", "residentBytes", "guestBytes", "diskReadRate", "diskWriteRate"] as const;
+const FIELDS = [
+  "cpuShare",
+  "mips",
+  "residentBytes",
+  "guestBytes",
+  "diskReadRate",
+  "diskWriteRate",
+  "exitRate",
+] as const;
 
 export class Rollup {
   readonly stepS: number;
@@ -39,5 +47,5 @@ export class Rollup {
 }
 
 function emptySums(): Record<(typeof FIELDS)[number], number> {
-  return { cpuShare: 0, mips: 0, residentBytes: 0, guestBytes: 0, diskReadRate: 0, diskWriteRate: 0 };
+  return { cpuShare: 0, mips: 0, residentBytes: 0, guestBytes: 0, diskReadRate: 0, diskWriteRate: 0, exitRate: 0 };
 }

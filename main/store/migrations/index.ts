@@ -7,6 +7,7 @@ import { up as preferences } from "./0004-preferences.ts";
 import { up as metricSamples } from "./0005-metric-samples.ts";
 import { up as clonesAndCare } from "./0006-clones-and-care.ts";
 import { up as encryption } from "./0007-encryption.ts";
+import { up as exitRates } from "./0008-exit-rates.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-machines": { up: machines },
@@ -16,4 +17,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0005-metric-samples": { up: metricSamples },
   "0006-clones-and-care": { up: clonesAndCare },
   "0007-encryption": { up: encryption },
+  "0008-exit-rates": { up: exitRates },
 };

@@ -80,6 +80,13 @@ function Charts({ samples, stepS, spanS, endS }: ChartsProps) {
       />
       <Chart
         {...shared}
+        title={t("activity.exits")}
+        top={1000}
+        format={(value) => t("activity.perSecond", { value: Math.round(value) })}
+        series={[line(t("activity.exitsLine"), 2, (sample) => sample.exitRate)]}
+      />
+      <Chart
+        {...shared}
         title={t("activity.memory")}
         bytes
         top={64 * 2 ** 20}

@@ -20,11 +20,20 @@ export function withGaps(samples: readonly MetricsSample[], stepS: number): (Met
   return result;
 }
 
-const COLUMNS = ["cpuShare", "mips", "residentBytes", "guestBytes", "diskReadRate", "diskWriteRate"] as const;
+const COLUMNS = [
+  "cpuShare",
+  "mips",
+  "residentBytes",
+  "guestBytes",
+  "diskReadRate",
+  "diskWriteRate",
+  "exitRate",
+] as const;
 
 /** RFC 4180 with the units in the header. */
 export function samplesCsv(samples: readonly MetricsSample[]): string {
-  const header = "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s";
+  const header =
+    "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s,exits_per_s";
   const rows = samples.map((sample) =>
     [new Date(sample.atMs).toISOString(), ...COLUMNS.map((column) => Number(sample[column].toFixed(4)))].join(","),
   );

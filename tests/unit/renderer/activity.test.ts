@@ -14,6 +14,7 @@ const sample = (atS: number, change: Partial<MetricsSample> = {}): MetricsSample
   guestBytes: 150 * MIB,
   diskReadRate: 0,
   diskWriteRate: 0,
+  exitRate: 0,
   ...change,
 });
 
@@ -73,8 +74,8 @@ describe("figures over time", () => {
 
   test("as CSV, one line per sample with units in the header", () => {
     expect(samplesCsv([sample(0)])).toBe(
-      "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s\r\n" +
-        "1970-01-01T00:00:00.000Z,0.2,10,104857600,157286400,0,0\r\n",
+      "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s,exits_per_s\r\n" +
+        "1970-01-01T00:00:00.000Z,0.2,10,104857600,157286400,0,0,0\r\n",
     );
   });
 });
