@@ -10,6 +10,8 @@ const CONFIG_VERSION = 1;
 
 export const MEMORY_MIN_MIB = 64;
 export const MEMORY_MAX_MIB = 3072;
+/** Its configuration space takes the rest of what lies below 3 GiB. */
+const Q35_MEMORY_MAX_MIB = 2816;
 export const CPUS_MAX = 8;
 export const DISKS_MAX = 8;
 /** Disks on the IDE controller beside its drives for discs. */
@@ -19,6 +21,7 @@ export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 
 /** What CPUID may show (cpu/cpuid/models.ts), least first. */
 const CPU_MODELS = ["baseline", "x86-64-v2", "x86-64-v3", "max"] as const;
+const CHIPSETS = ["i440fx", "q35"] as const;
 const OS_TYPES = ["linux", "other"] as const;
 
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
@@ -66,7 +69,7 @@ export const groupSchema = z
     "names separated by single slashes, at most 8",
   );
 
-export const machineConfigSchema = z.strictObject({
+const machineFields = z.strictObject({
   version: z.literal(CONFIG_VERSION),
   name: field(
     z
@@ -135,6 +138,14 @@ export const machineConfigSchema = z.strictObject({
     change: "off",
     control: "select",
     example: "max",
+  }),
+  chipset: field(z.enum(CHIPSETS).default("i440fx"), {
+    label: "Chipset",
+    help: "The board: i440fx is a PC of 1996, which every system knows; q35 one of 2008 with SATA and PCI Express configuration.",
+    page: "system",
+    change: "off",
+    control: "select",
+    example: "q35",
   }),
   engine: field(z.enum(["embedded"]), {
     label: "Engine",
@@ -310,6 +321,14 @@ export const machineConfigSchema = z.strictObject({
   snapshots: snapshotSettingsSchema,
 });
 
+export const machineConfigSchema = machineFields.refine(
+  ({ chipset, memoryMiB }) => chipset !== "q35" || memoryMiB <= Q35_MEMORY_MAX_MIB,
+  {
+    message: `at most ${Q35_MEMORY_MAX_MIB} MiB on the Q35 board`,
+    path: ["memoryMiB"],
+  },
+);
+
 export type MachineConfig = z.infer<typeof machineConfigSchema>;
 
 /** Defaults of everything but what each machine must say itself. */
@@ -323,6 +342,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     memoryMiB: 256,
     cpuCount: 1,
     cpuModel: "x86-64-v2",
+    chipset: "i440fx",
     engine: "embedded",
     clock: { rtc: "utc" },
     boot: {

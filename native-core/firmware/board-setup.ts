@@ -1,9 +1,10 @@
 // What a PC's firmware does to the board before it starts an operating system, for machines that boot without one:
 // PCI resources and interrupt lines, interrupt controller wiring, ACPI tables.
 import { HOT_PLUG_SLOTS } from "../devices/acpi/hot-plug.ts";
-import { ISA_BRIDGE_SLOT, PIRQ_COUNT, PIRQ_ROUTE } from "../devices/chipset/chipset.ts";
+import { HOST_BRIDGE_SLOT, PIRQ_COUNT, PIRQ_ROUTE } from "../devices/chipset/chipset.ts";
+import { PCIEXBAR, PCIEXBAR_ENABLE } from "../devices/chipset/ecam.ts";
+import { type ChipsetModel, ECAM_BASE, ECAM_BYTES } from "../devices/chipset/models.ts";
 import { DELIVERY, LAPIC, LAPIC_BASE, LVT, SVR_ENABLE } from "../devices/lapic/registers.ts";
-import { pirqWire } from "../devices/pci/pci-bus.ts";
 import type { PciFunction } from "../devices/pci/pci-function.ts";
 import { PCI, PCI_COMMAND } from "../devices/pci/registers.ts";
 import { PIC_ELCR_PORT, PIC_MASTER_PORT, PIC_SLAVE_PORT } from "../devices/pic/registers.ts";
@@ -18,28 +19,41 @@ const FIRST_PIRQ_PIN = 16;
 const SPURIOUS_VECTOR = 0xff;
 const ACPI_TABLES = 0xf0000;
 
-/** The board as ACPI describes it. A PC BIOS steers the PIRQ wires to the same interrupts. */
-export const DSDT_LAYOUT: DsdtLayout = {
-  pciMemory: { min: MEMORY_MAP.PCI_WINDOW, max: MEMORY_MAP.PCI_WINDOW_END - 1 },
-  pirqIsaIrqs: PIRQ_ISA_IRQS,
-  firstPirqPin: FIRST_PIRQ_PIN,
-  highestSlot: 31,
-  hotPlugSlots: HOT_PLUG_SLOTS,
-};
+/** The board as ACPI describes it. A PC BIOS steers the PIRQ wires to the same interrupts. `ecamBase`: where firmware puts that window. */
+export function boardLayout(chipset: ChipsetModel, ecamBase: number): DsdtLayout {
+  const ecam = chipset.hasEcam ? { base: ecamBase, length: ECAM_BYTES } : undefined;
+  return {
+    chipset,
+    ecam,
+    pciMemory: {
+      min: Math.max(MEMORY_MAP.PCI_WINDOW, ecam ? ecam.base + ecam.length : 0),
+      max: MEMORY_MAP.PCI_WINDOW_END - 1,
+    },
+    pirqIsaIrqs: PIRQ_ISA_IRQS,
+    firstPirqPin: FIRST_PIRQ_PIN,
+    highestSlot: 31,
+    hotPlugSlots: HOT_PLUG_SLOTS,
+  };
+}
 
 /** Returns the address of the ACPI root pointer. */
 export function setUpBoard(target: FirmwareTarget): number {
   setUpPci(target);
   setUpInterrupts(target);
-  const tables = buildAcpiTables(ACPI_TABLES, DSDT_LAYOUT, target.vcpus.length);
+  const layout = boardLayout(target.chipset, ECAM_BASE.bios);
+  if (layout.ecam) {
+    const bridge = target.pci.functionAt(HOST_BRIDGE_SLOT * 8);
+    bridge?.writeConfig(PCIEXBAR, 4, (layout.ecam.base | PCIEXBAR_ENABLE) >>> 0);
+  }
+  const tables = buildAcpiTables(ACPI_TABLES, layout, target.vcpus.length);
   target.memory.write(ACPI_TABLES, tables.image);
   return tables.rsdpAddress;
 }
 
 /** Steers the PIRQ wires, and gives every BAR an address and every interrupt pin its line. */
-function setUpPci({ pci }: FirmwareTarget): void {
+function setUpPci({ pci, chipset }: FirmwareTarget): void {
   const functions = [...pci.functions];
-  const isaBridge = functions.find(([slot]) => slot === ISA_BRIDGE_SLOT)?.[2];
+  const isaBridge = pci.functionAt(chipset.isaBridgeSlot * 8);
   for (let wire = 0; wire < PIRQ_COUNT; wire++)
     isaBridge?.writeConfig(PIRQ_ROUTE + wire, 1, PIRQ_ISA_IRQS[wire] ?? 0x80);
   const windows = {
@@ -50,7 +64,7 @@ function setUpPci({ pci }: FirmwareTarget): void {
     assignBars(pciFunction, windows);
     const pin = pciFunction.interruptPin;
     if (pin === 0) continue;
-    pciFunction.writeConfig(PCI.INTERRUPT_LINE, 1, PIRQ_ISA_IRQS[pirqWire(slot, pin)] ?? 0);
+    pciFunction.writeConfig(PCI.INTERRUPT_LINE, 1, PIRQ_ISA_IRQS[chipset.wireOf(slot, pin)] ?? 0);
   }
 }
 

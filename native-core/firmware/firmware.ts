@@ -1,6 +1,7 @@
 // What firmware is to the machine: the thing that runs first after power-on and reset.
 import type { Vcpu } from "../cpu/vcpu-contract.ts";
 import type { SystemBus } from "../devices/bus.ts";
+import type { ChipsetModel } from "../devices/chipset/models.ts";
 import type { GuestMemory } from "../devices/device.ts";
 import type { FwCfgContent } from "../devices/fw-cfg/fw-cfg.ts";
 import type { PciBus } from "../devices/pci/pci-bus.ts";
@@ -13,6 +14,7 @@ export interface FirmwareTarget {
   readonly memory: GuestMemory;
   readonly bus: SystemBus;
   readonly pci: PciBus;
+  readonly chipset: ChipsetModel;
 }
 
 /** Puts code into RAM and the processor into a state to run it. Devices have just been reset. */

@@ -3,11 +3,12 @@
 // What the image does not know about the board it reads through fw_cfg.
 
 import { AppError } from "../common/errors.ts";
+import { type ChipsetName, chipsetModel, ECAM_BASE } from "../devices/chipset/models.ts";
 import type { FwCfgContent } from "../devices/fw-cfg/fw-cfg.ts";
 import { FW_CFG_KEY } from "../devices/fw-cfg/registers.ts";
 import { acpiFiles } from "./acpi/table-loader.ts";
 import { buildAcpiTables } from "./acpi/tables.ts";
-import { DSDT_LAYOUT } from "./board-setup.ts";
+import { boardLayout } from "./board-setup.ts";
 import type { Firmware, FirmwareTarget } from "./firmware.ts";
 import { smbiosFiles } from "./smbios.ts";
 
@@ -29,6 +30,8 @@ export interface PcFirmwareParts {
   /** Absent for UEFI, which has its own driver. */
   readonly videoBios?: FirmwareFile;
   readonly memoryBytes: number;
+  /** The i440FX board by default. */
+  readonly chipset?: ChipsetName;
   readonly cpuCount: number;
   /** 16 bytes that the guest sees as the machine's identity. */
   readonly uuid: Uint8Array;
@@ -61,9 +64,11 @@ export class PcFirmware implements Firmware {
 
 function content(parts: PcFirmwareParts): FwCfgContent {
   const { memoryBytes, cpuCount, uuid, bootOrder, bootMenuMs } = parts;
+  const ecamBase = parts.videoBios ? ECAM_BASE.bios : ECAM_BASE.uefi;
+  const layout = boardLayout(chipsetModel(parts.chipset ?? "i440fx"), ecamBase);
   const files = new Map([
     ["etc/e820", ramRange(memoryBytes)],
-    ...acpiFiles(buildAcpiTables(0, DSDT_LAYOUT, cpuCount).image),
+    ...acpiFiles(buildAcpiTables(0, layout, cpuCount).image),
     ...smbiosFiles({ memoryBytes, cpuCount, uuid }),
     ["bootorder", new TextEncoder().encode(`${bootOrder.join("\n")}\0`)],
     ["etc/boot-menu-wait", u64(bootMenuMs)],

@@ -24,6 +24,7 @@ export async function bootLoader(request: StartRequest): Promise<Firmware> {
             videoBios: await bootFile(firmware.videoBiosFile, "boot.firmware"),
           }),
       memoryBytes,
+      chipset: config.chipset,
       cpuCount: config.cpuCount,
       uuid: machineUuid(machineId),
       bootOrder: bootPaths(config),

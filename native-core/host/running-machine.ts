@@ -114,6 +114,7 @@ export class RunningMachine {
     this.machine = createMachine({
       memoryBytes: memoryBytes(config),
       vcpuCount: config.cpuCount,
+      chipset: config.chipset,
       createProcessor: (options) => {
         processor = createProcessor({ ...options, model: config.cpuModel });
         return processor;

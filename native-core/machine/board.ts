@@ -10,7 +10,9 @@
 import { ACPI_GPE, ACPI_SCI_IRQ, AcpiPm } from "../devices/acpi/acpi-pm.ts";
 import { HOT_PLUG_SLOTS, HotPlug } from "../devices/acpi/hot-plug.ts";
 import { SystemBus } from "../devices/bus.ts";
-import { Chipset, HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
+import { Chipset, HOST_BRIDGE_SLOT, PIRQ_COUNT } from "../devices/chipset/chipset.ts";
+import { Ecam } from "../devices/chipset/ecam.ts";
+import type { ChipsetModel } from "../devices/chipset/models.ts";
 import { A20Gate, type ProcessorPins } from "../devices/chipset/processor-pins.ts";
 import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
 import { GenerationId } from "../devices/generation-id/generation-id.ts";
@@ -38,6 +40,8 @@ const PIT_IOAPIC_PIN = 2;
 /** Input that the 8259 pair is wired to: an entry with delivery mode ExtINT passes its interrupts on. */
 const PIC_IOAPIC_PIN = 0;
 const FIRST_PIRQ_PIN = 16;
+/** Below it sit functions of the chipset. */
+const FIRST_FREE_SLOT = 2;
 
 /** What a plugged-in device may use. */
 export interface BoardServices {
@@ -75,6 +79,7 @@ export interface PciCard {
 export type IsaCard = (services: BoardServices) => Device;
 
 export interface BoardParts {
+  chipset: ChipsetModel;
   services: Omit<BoardServices, "isaLine">;
   memoryBytes: number;
   /** What the real-time clock shows beside UTC. */
@@ -138,7 +143,9 @@ export class Board {
 
     const { processors } = parts;
     const a20 = new A20Gate((enabled) => processors[0]?.enableA20?.(enabled));
+    const { chipset: model } = parts;
     const chipset = new Chipset({
+      model,
       bus,
       power,
       isaLine: (irq) => this.pic.line(irq),
@@ -151,6 +158,7 @@ export class Board {
     for (const processor of processors) processor.onNumericError = () => chipset.numericError();
     this.pci = new PciBus({
       bus,
+      wireOf: model.wireOf,
       messages,
       wires: Array.from({ length: PIRQ_COUNT }, (_, wire) =>
         both(chipset.pirqLine(wire), this.ioapic.line(FIRST_PIRQ_PIN + wire)),
@@ -159,7 +167,11 @@ export class Board {
       resetControl: chipset.resetControl,
     });
     this.pci.attach(HOST_BRIDGE_SLOT, 0, chipset.hostBridge);
-    this.pci.attach(ISA_BRIDGE_SLOT, 0, chipset.isaBridge);
+    this.pci.attach(model.isaBridgeSlot, 0, chipset.isaBridge);
+    if (model.hasEcam) {
+      const ecam = new Ecam(bus, chipset.hostBridge, parts.memoryBytes, (place) => this.pci.functionAt(place));
+      chipset.onHostBridgeChange = () => ecam.update();
+    }
 
     const pit = new Pit(bus, clock, isaLine(PIT_IRQ));
     const rtc = new Rtc({
@@ -261,8 +273,8 @@ export class Board {
   }
 
   #plugIn(cards: readonly PciCard[], services: BoardServices): PciDevice[] {
-    const taken = new Set([HOST_BRIDGE_SLOT, ISA_BRIDGE_SLOT, ...cards.map((card) => card.slot ?? -1)]);
-    let next = ISA_BRIDGE_SLOT;
+    const taken = new Set(cards.map((card) => card.slot ?? -1));
+    let next = FIRST_FREE_SLOT - 1;
     return cards.map((card) => {
       let slot = card.slot;
       if (slot === undefined) {

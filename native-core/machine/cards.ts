@@ -2,14 +2,14 @@
 import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf } from "../config/slots.ts";
 import { AhciController } from "../devices/ahci/ahci-controller.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
-import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
+import type { ChipsetModel } from "../devices/chipset/models.ts";
 import { POWER_MANAGEMENT_FUNCTION, PowerManagement } from "../devices/chipset/power-management.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
 import { E1000 } from "../devices/e1000/e1000.ts";
 import { Flash, type FlashContent } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { Hda } from "../devices/hda/hda.ts";
-import { IDE_FUNCTION, IdeController } from "../devices/ide/ide-controller.ts";
+import { IdeController } from "../devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
 import { NvmeController } from "../devices/nvme/nvme-controller.ts";
@@ -31,12 +31,10 @@ import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 import { UsbPorts } from "./usb-ports.ts";
 
-/** Slot of the adapter for SATA disks. */
-export const AHCI_SLOT = 6;
 /** Slot of the controller for NVMe disks. */
 export const NVME_SLOT = 7;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SATA: AHCI_SLOT, SOUND: 27, USB: 29 } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: 29 } as const;
 
 export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -106,7 +104,7 @@ export class StandardCards {
   /** The display adapter, if its monitor can change its size while the guest runs. */
   gpu: VirtioGpu | undefined;
 
-  constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware) {
+  constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware, chipset: ChipsetModel) {
     const { disks = [], adapters = [], video, consolePorts } = parts;
     this.isaCards = [
       ...(rom ? [({ bus }: BoardServices) => new FirmwareRom(bus, rom)] : []),
@@ -124,10 +122,10 @@ export class StandardCards {
       ...(consolePorts
         ? [virtioCard(SLOT.CONSOLE, "virtio-console0", () => (this.console = new VirtioConsole(consolePorts)))]
         : []),
-      ...(fwCfg
+      ...(fwCfg && chipset.name === "i440fx"
         ? [
             {
-              slot: ISA_BRIDGE_SLOT,
+              slot: chipset.isaBridgeSlot,
               functionNumber: POWER_MANAGEMENT_FUNCTION,
               create: () => new PowerManagement(),
             },
@@ -135,8 +133,9 @@ export class StandardCards {
         : []),
       ...(parts.usb ? [this.#usb(parts.usb.disks ?? [])] : []),
       ...(parts.sound ? [soundCard(parts.sound)] : []),
-      ...(parts.ide ? [ideCard(parts.ide)] : []),
-      ...(parts.sata ? [sataCard(parts.sata)] : []),
+      ...(parts.ide ? [ideCard(parts.ide, chipset)] : []),
+      // Q35 has it built in, whether there are disks or not.
+      ...(parts.sata || chipset.name === "q35" ? [sataCard(parts.sata ?? [], chipset)] : []),
       ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
       ...disks.map((disk) => diskCard(disk, slotOf(disks, disk, DISK_SLOTS))),
       ...adapters.map((part) => adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS))),
@@ -190,19 +189,19 @@ function flashCard(rom: Uint8Array, content: FlashContent): IsaCard {
   return ({ bus }) => new Flash(bus, base, content);
 }
 
-function soundCard({ sink }: NonNullable<CardParts["sound"]>): PciCard {
-  return { slot: SLOT.SOUND, create: ({ memory, clock }) => new Hda({ memory, clock, sink }) };
-}
-
-function sataCard(disks: readonly DiskPart[]): PciCard {
+function sataCard(disks: readonly DiskPart[], chipset: ChipsetModel): PciCard {
   return {
-    slot: SLOT.SATA,
+    ...chipset.sata,
     create: ({ memory, deliver, awaitHost }) =>
       new AhciController(
         memory,
         disks.map(({ id, backend, onError }) => ({ serial: id, disk: backend, onError, deliver, awaitHost })),
       ),
   };
+}
+
+function soundCard({ sink }: NonNullable<CardParts["sound"]>): PciCard {
+  return { slot: SLOT.SOUND, create: ({ memory, clock }) => new Hda({ memory, clock, sink }) };
 }
 
 function nvmeCard(disks: readonly DiskPart[]): PciCard {
@@ -212,10 +211,9 @@ function nvmeCard(disks: readonly DiskPart[]): PciCard {
   };
 }
 
-function ideCard(drives: readonly IdePart[]): PciCard {
+function ideCard(drives: readonly IdePart[], chipset: ChipsetModel): PciCard {
   return {
-    slot: ISA_BRIDGE_SLOT,
-    functionNumber: IDE_FUNCTION,
+    ...chipset.ide,
     create: ({ bus, memory, isaLine, deliver, awaitHost }) => {
       const at = (position: number): IdeDriveParts | undefined => {
         const part = drives.find((each) => each.position === position);

@@ -11,6 +11,7 @@ import type { CpuModelName } from "../cpu/cpuid/models.ts";
 import { VCPUS_MAX } from "../cpu/mmu/memory-layout.ts";
 import type { InterruptSource, Vcpu } from "../cpu/vcpu-contract.ts";
 import { SystemBus } from "../devices/bus.ts";
+import { type ChipsetModel, type ChipsetName, chipsetModel } from "../devices/chipset/models.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
 import type { Lapic } from "../devices/lapic/lapic.ts";
@@ -63,6 +64,8 @@ export type ProcessorFactory<P extends Processor = Processor> = (options: Proces
 
 export interface MachineParts extends CardParts {
   memoryBytes: number;
+  /** The i440FX board by default. */
+  chipset?: ChipsetName;
   /** 1 by default, up to VCPUS_MAX. */
   vcpuCount?: number;
   createProcessor: ProcessorFactory;
@@ -115,6 +118,7 @@ export class Machine {
   readonly memory: GuestMemory;
   readonly memoryBytes: number;
   readonly #firmware: Firmware;
+  readonly #chipset: ChipsetModel;
   readonly #cards: StandardCards;
   readonly #budget: Budget;
   readonly #scheduler: VcpuScheduler;
@@ -160,7 +164,8 @@ export class Machine {
     this.bus.onMmioChange = (base, handler, mapped) => {
       if (handler instanceof VramAperture) processor.mapVideoMemory?.(mapped ? base : undefined);
     };
-    this.#cards = new StandardCards(parts, parts.firmware);
+    this.#chipset = chipsetModel(parts.chipset ?? "i440fx");
+    this.#cards = new StandardCards(parts, parts.firmware, this.#chipset);
     const limit = new RateLimit(20);
     this.board = new Board({
       services: {
@@ -184,6 +189,7 @@ export class Machine {
         },
       },
       memoryBytes,
+      chipset: this.#chipset,
       generationId: parts.generationId,
       rtcZoneMs: parts.rtcZoneMs,
       serial: parts.serial,
@@ -226,6 +232,7 @@ export class Machine {
       memory: this.memory,
       bus: this.bus,
       pci: this.board.pci,
+      chipset: this.#chipset,
     });
     this.vcpu.interruptChanged();
   }

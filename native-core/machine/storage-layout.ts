@@ -1,9 +1,8 @@
 // Where disks and drives sit on the board, and the names by which firmware knows those places.
 import type { MachineConfig } from "../config/machine-config.ts";
 import { DISK_SLOTS, slotsOf } from "../config/slots.ts";
-import { ISA_BRIDGE_SLOT } from "../devices/chipset/chipset.ts";
-import { IDE_FUNCTION } from "../devices/ide/ide-controller.ts";
-import { AHCI_SLOT, type IdePart, NVME_SLOT } from "./cards.ts";
+import { type ChipsetModel, chipsetModel } from "../devices/chipset/models.ts";
+import { type IdePart, NVME_SLOT } from "./cards.ts";
 
 type IdePosition = IdePart["position"];
 
@@ -11,31 +10,37 @@ type IdePosition = IdePart["position"];
 export const IDE_DISK_POSITIONS: readonly IdePosition[] = [0, 1];
 export const IDE_DRIVE_POSITIONS: readonly IdePosition[] = [2, 3];
 
-type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot">;
+type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset">;
 
 /** Open Firmware paths (SeaBIOS docs, Runtime config, "bootorder"; OVMF reads the same): first choice first, everything bootable in it. */
 export function bootPaths(config: Storage): string[] {
+  const chipset = chipsetModel(config.chipset);
   const places = { ide: 0, sata: 0, nvme: 0 };
   const virtio = config.disks.filter(({ bus = "virtio" }) => bus === "virtio");
   const slots = slotsOf(virtio, DISK_SLOTS);
   const pathOf = ({ id, bus = "virtio" }: Storage["disks"][number]): string => {
     if (bus === "virtio" || bus === "nvram") return `/pci@i0cf8/scsi@${(slots.get(id) ?? 0).toString(16)}/disk@0,0`;
     const place = places[bus]++;
-    if (bus === "ide") return idePath(IDE_DISK_POSITIONS[place] ?? 0);
-    if (bus === "sata") return `/pci@i0cf8/pci8086,2922@${AHCI_SLOT}/drive@${place}/disk@0`;
+    if (bus === "ide") return idePath(chipset, IDE_DISK_POSITIONS[place] ?? 0);
+    if (bus === "sata") return `/pci@i0cf8/pci8086,2922@${placeName(chipset.sata)}/drive@${place}/disk@0`;
     // OVMF knows an NVMe controller by this name only, whatever the controller's own numbers.
     return `/pci@i0cf8/pci8086,5845@${NVME_SLOT}/namespace@${place + 1},0`;
   };
   const paths: Record<MachineConfig["boot"]["order"][number], string[]> = {
     disk: config.disks.filter(({ bus }) => bus !== "nvram").map(pathOf),
-    cdrom: config.opticalDrives.map((_, index) => idePath(IDE_DRIVE_POSITIONS[index] ?? 2)),
+    cdrom: config.opticalDrives.map((_, index) => idePath(chipset, IDE_DRIVE_POSITIONS[index] ?? 2)),
   };
   return [...new Set([...config.boot.order, ...(Object.keys(paths) as (keyof typeof paths)[])])].flatMap(
     (kind) => paths[kind],
   );
 }
 
-function idePath(position: IdePosition): string {
+function idePath({ ide }: ChipsetModel, position: IdePosition): string {
   const channel = position >> 1;
-  return `/pci@i0cf8/ide@${ISA_BRIDGE_SLOT.toString(16)},${IDE_FUNCTION}/drive@${channel}/disk@${position & 1}`;
+  return `/pci@i0cf8/ide@${placeName(ide)}/drive@${channel}/disk@${position & 1}`;
+}
+
+/** Slot and, unless it is 0, function: `1f,2`. */
+function placeName({ slot, functionNumber }: ChipsetModel["ide"]): string {
+  return functionNumber === 0 ? slot.toString(16) : `${slot.toString(16)},${functionNumber}`;
 }

@@ -1,6 +1,7 @@
 // SATA disks behind the AHCI adapter, through its registers and the structures in guest memory (AHCI 1.3.1).
 import { describe, expect, it } from "vitest";
 import { AhciController } from "../../native-core/devices/ahci/ahci-controller.ts";
+import { chipsetModel } from "../../native-core/devices/chipset/models.ts";
 import { PciBus } from "../../native-core/devices/pci/pci-bus.ts";
 import { DeviceBench, Probe } from "../support/device-bench.ts";
 import { FakeMemory } from "../support/fake-processor.ts";
@@ -27,6 +28,7 @@ class AhciBench {
     const deliver = (apply: () => void) => void this.#delivered.push(apply);
     this.controller = new AhciController(this.memory, [{ serial: "disk0", disk: this.disk, deliver }]);
     const pci = new PciBus({
+      wireOf: chipsetModel("i440fx").wireOf,
       bus: this.bench.bus,
       messages: { send: () => {} },
       wires: this.wires,

@@ -1,4 +1,6 @@
 // An IDE controller on a bench, driven through its ports as a driver would.
+
+import { chipsetModel } from "../../native-core/devices/chipset/models.ts";
 import { IdeController, type IdePositions } from "../../native-core/devices/ide/ide-controller.ts";
 import type { IdeDriveParts } from "../../native-core/devices/ide/ide-drive.ts";
 import { PciBus } from "../../native-core/devices/pci/pci-bus.ts";
@@ -42,6 +44,7 @@ export class IdeBench {
       drives,
     });
     const pci = new PciBus({
+      wireOf: chipsetModel("i440fx").wireOf,
       bus,
       messages: { send: () => {} },
       wires: [],

@@ -1,6 +1,7 @@
 // NVMe disks through the controller's registers and the queues in guest memory (NVMe 1.4).
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { chipsetModel } from "../../native-core/devices/chipset/models.ts";
 import { NvmeController } from "../../native-core/devices/nvme/nvme-controller.ts";
 import { PciBus } from "../../native-core/devices/pci/pci-bus.ts";
 import { DeviceBench, Probe } from "../support/device-bench.ts";
@@ -41,6 +42,7 @@ class NvmeBench {
     const disks = [{ id: "disk0", backend: this.disk }];
     this.controller = new NvmeController({ memory: this.memory, disks, deliver });
     const pci = new PciBus({
+      wireOf: chipsetModel("i440fx").wireOf,
       bus: this.bench.bus,
       messages: { send: () => {} },
       wires: this.wires,

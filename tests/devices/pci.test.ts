@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Chipset } from "../../native-core/devices/chipset/chipset.ts";
+import { chipsetModel } from "../../native-core/devices/chipset/models.ts";
 import { A20Gate } from "../../native-core/devices/chipset/processor-pins.ts";
 import { PciBus } from "../../native-core/devices/pci/pci-bus.ts";
 import { PciFunction } from "../../native-core/devices/pci/pci-function.ts";
@@ -30,6 +31,7 @@ describe("The PCI bus", () => {
     pins = Array.from({ length: 16 }, () => new Probe());
     messages = [];
     const chipset = new Chipset({
+      model: chipsetModel("i440fx"),
       bus: bench.bus,
       power: bench,
       isaLine: (irq) => pins[irq] as Probe,
@@ -38,6 +40,7 @@ describe("The PCI bus", () => {
       ignoreNumericErrors: () => {},
     });
     pci = new PciBus({
+      wireOf: chipsetModel("i440fx").wireOf,
       bus: bench.bus,
       messages: { send: (to, data) => void messages.push([to, data]) },
       wires: wires.map((wire, index) => ({

@@ -5,6 +5,7 @@ import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interp
 import type { ProcessorFactory } from "../../native-core/machine/machine.ts";
 import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
 import { grubDisk } from "../support/grub-disk.ts";
+import { LinuxGuest } from "../support/linux-guest.ts";
 import { PcGuest, type PcGuestOptions } from "../support/pc-guest.ts";
 
 const TIMEOUT_MS = 300_000;
@@ -48,6 +49,47 @@ describe("A PC that boots Linux from its disk", () => {
       expect(guest.console).toContain("write back");
       expect(guest.console).toMatch(/PCI-MSI .*nvme0q1/);
       expect(disk.content.subarray(60 << 20, 62 << 20).every((byte) => byte === 0)).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "is a Q35 board without firmware, too",
+    async () => {
+      const guest = await LinuxGuest.start({
+        createProcessor,
+        flavour: "cloud-amd64",
+        script: "mount -t proc proc /proc; grep MMCONFIG /proc/iomem; poweroff -f",
+        parts: { chipset: "q35" },
+      });
+      expect(await guest.waitForEnd()).toBe("poweroff");
+      expect(guest.console).toMatch(/b0000000-bfffffff : PCI MMCONFIG/);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "is a Q35 board: SATA built in, configuration space in memory, interrupts of both kinds",
+    async () => {
+      const disk = await grubDisk(
+        [
+          "grep -i mmconfig /proc/iomem; dmesg | grep -i -E 'MMCONFIG|ECAM|acpi.*error'",
+          "cat /sys/bus/pci/devices/0000:00:00.0/device /sys/bus/pci/devices/0000:00:1f.0/device",
+          "dd if=/dev/sda bs=1M count=8 2>/dev/null | md5sum",
+          "echo 1 > /proc/sys/kernel/printk; dd if=/dev/hwrng bs=16 count=1 2>/dev/null | wc -c",
+          "cat /proc/interrupts; echo END; read line",
+        ].join("\n"),
+        { drivers: ["ahci", "sd_mod", "virtio_pci", "virtio-rng"], awaited: ["/dev/sda1"] },
+      );
+      const guest = await start({
+        firmware: { chipset: "q35", bootOrder: ["/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0"] },
+        parts: { chipset: "q35", sata: [{ id: "disk0", backend: disk }] },
+      });
+      await guest.waitForConsole("END");
+      expect(guest.console).toMatch(/b0000000-bfffffff : PCI MMCONFIG 0000 \[bus 00-ff\]/);
+      expect(guest.console).toContain("0x29c0");
+      expect(guest.console).toContain("0x2918");
+      expect(guest.console).toMatch(/IO-APIC +\d+-fasteoi +ahci/);
     },
     TIMEOUT_MS,
   );

@@ -1,15 +1,16 @@
-// The chipset's identity and odds and ends: i440FX host bridge (00:00.0) and PIIX3 ISA bridge (00:01.0) as PCI functions
-// (Intel 82441FX and 82371SB data sheets), the PIRQ routing registers, port 0x92 and the reset control register 0xCF9.
+// The chipset's identity and odds and ends: host bridge and ISA bridge as PCI functions (models.ts says which), the PIRQ routing
+// registers, port 0x92 and the reset control register 0xCF9.
 import { z } from "zod";
+import { ACPI_PM_PORT } from "../acpi/acpi-pm.ts";
 import { byteWide } from "../bus.ts";
 import type { Device, InterruptLine, IoBus } from "../device.ts";
 import { PciFunction, type PciFunctionState } from "../pci/pci-function.ts";
 import type { PowerControl } from "../power.ts";
 import { arrayOf, flag, u8 } from "../state-schema.ts";
+import type { ChipsetModel } from "./models.ts";
 import type { A20Gate } from "./processor-pins.ts";
 
 export const HOST_BRIDGE_SLOT = 0;
-export const ISA_BRIDGE_SLOT = 1;
 
 const SYSTEM_CONTROL_A_PORT = 0x92;
 const SYSTEM_CONTROL_A = { RESET: 0x01, A20: 0x02 } as const;
@@ -24,8 +25,11 @@ export const PIRQ_ROUTE = 0x60;
 const PIRQ_OFF = 0x80;
 export const PIRQ_COUNT = 4;
 /** Programmable attribute map (82441FX 3.2.18): read and write enables of shadow RAM. */
-const PAM = 0x59;
 const PAM_COUNT = 7;
+/** Q35's system management RAM control, and what ICH9 has beside the routing of wires A to D: the same for E to H, which lead nowhere. */
+const SMRAM = 0x9d;
+const PIRQ_ROUTE_EH = 0x68;
+const ICH9 = { PM_BASE: 0x40, ACPI_CONTROL: 0x44, RCBA: 0xf0 } as const;
 /** ISA interrupts a PIRQ may be steered to (82371SB 2.3.3.5). */
 const ROUTABLE = 0b1101_1110_1111_1000;
 
@@ -39,6 +43,7 @@ interface ChipsetState {
 }
 
 export interface ChipsetParts {
+  model: ChipsetModel;
   bus: IoBus;
   power: PowerControl;
   /** Input of the 8259 pair for an ISA interrupt. */
@@ -53,17 +58,10 @@ export interface ChipsetParts {
 export class Chipset implements Device<ChipsetState> {
   readonly name = "chipset";
   readonly stateVersion = 2;
-  readonly hostBridge = new PciFunction({
-    ...{ vendorId: 0x8086, deviceId: 0x1237, classCode: 0x060000, revision: 2 },
-    // By these SeaBIOS knows that the board has fw_cfg.
-    ...{ subsystemVendorId: 0x1af4, subsystemId: 0x1100 },
-  });
-  readonly isaBridge = new PciFunction({
-    vendorId: 0x8086,
-    deviceId: 0x7000,
-    classCode: 0x060100,
-    multifunction: true,
-  });
+  readonly hostBridge: PciFunction;
+  readonly isaBridge: PciFunction;
+  /** The host bridge's registers have changed, by a write, a reset or a restore. */
+  onHostBridgeChange: (() => void) | undefined;
   readonly stateSchema: z.ZodType<ChipsetState>;
   readonly #power: PowerControl;
   readonly #isaLines: readonly InterruptLine[];
@@ -78,13 +76,28 @@ export class Chipset implements Device<ChipsetState> {
   #driven = 0;
 
   constructor(parts: ChipsetParts) {
+    const { model } = parts;
+    this.hostBridge = new PciFunction({
+      ...{ vendorId: 0x8086, deviceId: model.hostBridgeId, classCode: 0x060000, revision: 2 },
+      // By these SeaBIOS knows that the board has fw_cfg.
+      ...{ subsystemVendorId: 0x1af4, subsystemId: 0x1100 },
+    });
+    this.isaBridge = new PciFunction({
+      vendorId: 0x8086,
+      deviceId: model.isaBridgeId,
+      classCode: 0x060100,
+      multifunction: true,
+    });
     this.#power = parts.power;
     this.#a20 = parts.a20;
     this.#numericErrorIrq = parts.numericErrorIrq;
     this.#isaLines = Array.from({ length: 16 }, (_, irq) => parts.isaLine(irq));
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE + wire, 1, PIRQ_OFF, 0x8f);
     // Memory behind C0000h-FFFFFh is RAM whatever these say: firmware finds itself there, and what it locks nobody has to write.
-    for (let pam = 0; pam < PAM_COUNT; pam++) this.hostBridge.addRegister(PAM + pam, 1, 0, pam === 0 ? 0x30 : 0x33);
+    for (let pam = 0; pam < PAM_COUNT; pam++)
+      this.hostBridge.addRegister(model.pam + pam, 1, 0, pam === 0 ? 0x30 : 0x33);
+    if (model.name === "q35") this.#addRegistersOfQ35();
+    this.hostBridge.onConfigWrite = () => this.onHostBridgeChange?.();
     this.isaBridge.onConfigWrite = (offset, size) => {
       if (offset < PIRQ_ROUTE + PIRQ_COUNT && offset + size > PIRQ_ROUTE) this.#route();
     };
@@ -126,6 +139,15 @@ export class Chipset implements Device<ChipsetState> {
         () => {},
       ),
     );
+  }
+
+  /** The power management registers stay where the board has them, whatever is written. */
+  #addRegistersOfQ35(): void {
+    this.hostBridge.addRegister(SMRAM, 1, 0x02, 0x78);
+    this.isaBridge.addRegister(ICH9.PM_BASE, 4, ACPI_PM_PORT | 1, 0);
+    this.isaBridge.addRegister(ICH9.ACPI_CONTROL, 1, 0x80, 0);
+    for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE_EH + wire, 1, PIRQ_OFF, 0x8f);
+    this.isaBridge.addRegister(ICH9.RCBA, 4, 0, 0xffff_c001);
   }
 
   get #systemControlA(): number {
@@ -176,6 +198,7 @@ export class Chipset implements Device<ChipsetState> {
     this.#setNumericError(false);
     this.#wires.fill(false);
     this.#route();
+    this.onHostBridgeChange?.();
   }
 
   save(): ChipsetState {
@@ -198,6 +221,7 @@ export class Chipset implements Device<ChipsetState> {
       state.resetControl & (RESET_CONTROL.SYSTEM_RESET | RESET_CONTROL.FULL | RESET_CONTROL.RESET_CPU);
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.#wires[wire] = state.wires[wire] ?? false;
     this.#route();
+    this.onHostBridgeChange?.();
   }
 
   /** Drives every steerable ISA interrupt with the OR of the wires that are routed to it. */

@@ -9,9 +9,6 @@ import { BusMaster, type BusMasterState, busMasterStateSchema } from "./bus-mast
 import { type DriveState, driveStateSchema, IdeDrive, type IdeDriveParts } from "./ide-drive.ts";
 import { BUS_MASTER, IDE, IDE_CHANNELS, IDE_CONTROL, IDE_DECODE_ENABLE, IDE_TIMING } from "./registers.ts";
 
-/** Function number within the ISA bridge's slot. */
-export const IDE_FUNCTION = 1;
-
 /** Master and slave of the primary, then of the secondary channel; undefined where no drive is. */
 export type IdePositions = readonly [
   IdeDriveParts | undefined,

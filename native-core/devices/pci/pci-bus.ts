@@ -1,5 +1,5 @@
 // PCI bus 0 behind the host bridge: configuration mechanism 1 at ports 0xCF8/0xCFC (PCI 3.0, 3.2.2.3.2), slots, and the four
-// interrupt wires PIRQA..PIRQD that the pins of all slots share:  wire = (slot - 1 + pin - INTA) mod 4.
+// interrupt wires PIRQA..PIRQD that the pins of all slots share (chipset/models.ts).
 
 import { z } from "zod";
 import { assert } from "../../common/assert.ts";
@@ -16,6 +16,8 @@ const SLOTS = 32;
 export interface PciBusParts {
   bus: SystemBus;
   messages: MessageInterrupts;
+  /** Which of the wires a slot's interrupt pin (1 = INTA) is soldered to. */
+  wireOf(slot: number, pin: number): number;
   /** PIRQA..PIRQD: level = any function on the wire asserts it. */
   wires: readonly InterruptLine[];
   /** RAM ends here; memory BARs must not lie below. */
@@ -26,11 +28,6 @@ export interface PciBusParts {
 
 const stateSchema = z.strictObject({ address: u32 });
 export type PciBusState = z.infer<typeof stateSchema>;
-
-/** Which PIRQ wire (0..3) a slot's interrupt pin (1 = INTA) is soldered to. ACPI's _PRT and SeaBIOS for this chipset say the same. */
-export function pirqWire(slot: number, pin: number): number {
-  return (slot + pin - 2) & 3;
-}
 
 export class PciBus implements Device<PciBusState> {
   readonly name = "pci";
@@ -58,7 +55,7 @@ export class PciBus implements Device<PciBusState> {
     );
     this.#functions.set(key, pciFunction);
     const { interruptPin } = pciFunction;
-    const wire = interruptPin === 0 ? undefined : pirqWire(slot, interruptPin);
+    const wire = interruptPin === 0 ? undefined : this.#parts.wireOf(slot, interruptPin);
     pciFunction.connect({
       messages: this.#parts.messages,
       map: (kind, base, length, handler) => this.#map(kind, base, length, handler),
@@ -76,7 +73,12 @@ export class PciBus implements Device<PciBusState> {
     const key = slot * 8;
     const { interruptPin = 0 } = this.#functions.get(key) ?? {};
     this.#functions.delete(key);
-    if (interruptPin !== 0) this.#setWire(pirqWire(slot, interruptPin), key, false);
+    if (interruptPin !== 0) this.#setWire(this.#parts.wireOf(slot, interruptPin), key, false);
+  }
+
+  /** The function at slot * 8 + number. */
+  functionAt(place: number): PciFunction | undefined {
+    return this.#functions.get(place);
   }
 
   /** Every function with its place, for the firmware that assigns resources. */

@@ -145,6 +145,10 @@ export const resources = (...descriptors: Uint8Array[]): Aml => buffer(concat(..
 export const ioPorts = (base: number, length: number): Aml =>
   bytes(0x47, 1, base & 0xff, base >>> 8, base & 0xff, base >>> 8, 1, length);
 
+/** Memory that is taken, read-write. */
+export const fixedMemory = ({ base, length }: { base: number; length: number }): Aml =>
+  concat(bytes(0x86, 9, 0, 1), u32(base), u32(length));
+
 /** ISA interrupt: edge-triggered, active high, exclusive. */
 export const irq = (line: number): Aml => concat(bytes(0x22), u16(1 << line));
 

@@ -2,15 +2,17 @@
 // the soft-off state, and which interrupt controller the guest uses.
 import { ACPI_GPE, ACPI_PM_BYTES, ACPI_PM_PORT, ACPI_SLEEP_TYPE_S5 } from "../../devices/acpi/acpi-pm.ts";
 import { HOT_PLUG_BYTES, HOT_PLUG_PORT } from "../../devices/acpi/hot-plug.ts";
-import { ISA_BRIDGE_SLOT } from "../../devices/chipset/chipset.ts";
+import type { ChipsetModel } from "../../devices/chipset/models.ts";
 import { GENERATION_ID_BASE } from "../../devices/generation-id/generation-id.ts";
-import { pirqWire } from "../../devices/pci/pci-bus.ts";
 import { PS2_COMMAND_PORT, PS2_DATA_PORT, PS2_KEYBOARD_IRQ, PS2_MOUSE_IRQ } from "../../devices/ps2/registers.ts";
 import { RTC_IRQ, RTC_PORT } from "../../devices/rtc/registers.ts";
 import { UART_IRQS, UART_PORTS } from "../../devices/uart/registers.ts";
 import * as aml from "./aml.ts";
 
 export interface DsdtLayout {
+  chipset: ChipsetModel;
+  /** Configuration space in memory. */
+  ecam: { base: number; length: number } | undefined;
   /** PCI memory window, inclusive. */
   pciMemory: { min: number; max: number };
   /** ISA interrupt each PIRQ wire is steered to while the guest uses the 8259 pair. */
@@ -60,7 +62,9 @@ function sleepPackage(type: number): aml.Aml {
 function pciRoot(layout: DsdtLayout): aml.Aml {
   return aml.device(
     "PCI0",
-    aml.name("_HID", aml.eisaId("PNP0A03")),
+    // A PCI Express root is a PCI root to those who know no better.
+    aml.name("_HID", aml.eisaId(layout.ecam ? "PNP0A08" : "PNP0A03")),
+    ...(layout.ecam ? [aml.name("_CID", aml.eisaId("PNP0A03"))] : []),
     aml.name("_UID", aml.integer(0)),
     aml.name(
       "_CRS",
@@ -82,7 +86,7 @@ function pciRoot(layout: DsdtLayout): aml.Aml {
       routing(layout, (wire) => layout.pirqIsaIrqs[wire] ?? 0),
     ),
     aml.method("_PRT", 0, aml.when(aml.path("\\PICM"), aml.giveBack(aml.path("PRTA")), aml.giveBack(aml.path("PRTP")))),
-    isaBridge(),
+    isaBridge(layout),
     ...hotPlugSlots(layout.hotPlugSlots),
   );
 }
@@ -122,20 +126,20 @@ function hotPlugSlots([first, last]: readonly [number, number]): aml.Aml[] {
 /** _PRT entries (6.2.13): slot and pin to a global system interrupt, hard-wired. */
 function routing(layout: DsdtLayout, interruptOf: (wire: number) => number): aml.Aml {
   const entries: aml.Aml[] = [];
-  for (let slot = ISA_BRIDGE_SLOT + 1; slot <= layout.highestSlot; slot++) {
+  for (let slot = 1; slot <= layout.highestSlot; slot++) {
     for (let pin = 0; pin < 4; pin++) {
       const address = slot * 0x10000 + 0xffff;
-      const interrupt = interruptOf(pirqWire(slot, pin + 1));
+      const interrupt = interruptOf(layout.chipset.wireOf(slot, pin + 1));
       entries.push(aml.pack(aml.integer(address), aml.integer(pin), aml.integer(0), aml.integer(interrupt)));
     }
   }
   return aml.pack(...entries);
 }
 
-function isaBridge(): aml.Aml {
+function isaBridge(layout: DsdtLayout): aml.Aml {
   return aml.device(
     "ISA",
-    aml.name("_ADR", aml.integer(ISA_BRIDGE_SLOT << 16)),
+    aml.name("_ADR", aml.integer(layout.chipset.isaBridgeSlot << 16)),
     isaDevice("RTC", "PNP0B00", aml.ioPorts(RTC_PORT, 2), aml.irq(RTC_IRQ)),
     isaDevice(
       "KBD",
@@ -154,6 +158,7 @@ function isaBridge(): aml.Aml {
       aml.ioPorts(0x4d0, 2),
       aml.ioPorts(ACPI_PM_PORT, ACPI_PM_BYTES),
       aml.ioPorts(HOT_PLUG_PORT, HOT_PLUG_BYTES),
+      ...(layout.ecam ? [aml.fixedMemory(layout.ecam)] : []),
     ),
   );
 }

@@ -2,6 +2,7 @@
 //
 //   RSDP -> XSDT -> FADT -> DSDT, FACS
 //                -> MADT
+//                -> MCFG, on boards that have configuration space in memory
 import { ACPI_GPE_BYTES, ACPI_PM, ACPI_PM_PORT, ACPI_SCI_IRQ } from "../../devices/acpi/acpi-pm.ts";
 import { IOAPIC_BASE } from "../../devices/ioapic/ioapic.ts";
 import { LAPIC_BASE } from "../../devices/lapic/registers.ts";
@@ -75,8 +76,9 @@ export function buildAcpiTables(base: number, layout: DsdtLayout, vcpuCount: num
   const dsdt = image.place(table("DSDT", 2, dsdtBody(layout)));
   const fadt = image.place(fadtTable(facs, dsdt));
   const madt = image.place(madtTable(vcpuCount));
-  const xsdt = image.place(table("XSDT", 1, addresses([fadt, madt], 8)));
-  const rsdt = image.place(table("RSDT", 1, addresses([fadt, madt], 4)));
+  const described = [fadt, madt, ...(layout.ecam ? [image.place(mcfgTable(layout.ecam.base))] : [])];
+  const xsdt = image.place(table("XSDT", 1, addresses(described, 8)));
+  const rsdt = image.place(table("RSDT", 1, addresses(described, 4)));
   image.fill(rsdp, rsdpTable(rsdt, xsdt));
   return { image: image.bytes(), rsdpAddress: rsdp };
 }
@@ -192,6 +194,15 @@ function madtTable(vcpuCount: number): Uint8Array {
   ];
   const pcatCompatible = 1;
   return table("APIC", 3, Uint8Array.from([...dword(LAPIC_BASE), ...dword(pcatCompatible), ...entries.flat()]));
+}
+
+/** Where configuration space is in memory (PCI Firmware 3.2, 4.1.2): segment 0, all buses. */
+function mcfgTable(base: number): Uint8Array {
+  return table(
+    "MCFG",
+    1,
+    Uint8Array.from([...dword(0), ...dword(0), ...dword(base), ...dword(0), 0, 0, 0, 0xff, ...dword(0)]),
+  );
 }
 
 function addresses(tables: readonly number[], size: 4 | 8): Uint8Array {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { isAppError } from "../../../native-core/common/errors.ts";
+import { chipsetModel } from "../../../native-core/devices/chipset/models.ts";
 import { setUpBoard } from "../../../native-core/firmware/board-setup.ts";
 import type { FirmwareTarget } from "../../../native-core/firmware/firmware.ts";
 import { createMachine, type Machine, type MachineParts } from "../../../native-core/machine/machine.ts";
@@ -91,6 +92,7 @@ describe("The machine", () => {
           memory: machine.memory,
           bus: machine.bus,
           pci: machine.board.pci,
+          chipset: chipsetModel("i440fx"),
         });
       return "next";
     };
