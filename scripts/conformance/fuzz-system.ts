@@ -1,6 +1,6 @@
 // Random sequences of instructions in every mode, with privileged state around them, on this core and on QEMU's TCG: what the first
 // exception or interrupt finds must be the same.
-//   node scripts/conformance/fuzz-system.ts [--count 2000] [--seed text] [--mode MODE] [--style step|block|jit] [--show N]
+//   node scripts/conformance/fuzz-system.ts [--count 2000] [--seed text] [--mode MODE] [--jit] [--show N]
 // Needs binutils and QEMU. A difference is printed with its seed; `--seed` with a seed that has a slash in it runs that case alone.
 import { parseArgs } from "node:util";
 import { DEFAULT_JIT_OPTIONS } from "../../native-core/cpu/jit/jit.ts";

@@ -294,7 +294,8 @@ const controlWrite: Maker = (a) => {
   if (number === 3) return [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8];
   const kept = a.long || a.mode === "32-bit PAE" ? 0x20 : 0;
   const bits = random.pick([0x08, 0x04, 0x10, 0x80, 0x200, 0x600, 0x800, 0x1_0000, 0x4_0000, 0x10_0000]);
-  const value = random.chance(8) ? random.pick([0x8000, 0x100_0000 << 7, kept ^ 0x20]) | bits : kept | bits | 0x600;
+  // TCG does not refuse reserved bits.
+  const value = (random.chance(8) ? kept ^ 0x20 : kept) | bits | 0x600;
   return [
     ...load(a, 0, a.mode === "32-bit" || a.mode.includes("PAE") || a.long ? value >>> 0 : (value & ~0x20) >>> 0),
     0x0f,
@@ -329,23 +330,28 @@ const MSRS = [
   ],
   ...[0x174, 0x175, 0x176, 0x277, 0xc000_0103],
 ];
-/** In FMASK always: TCG's SYSCALL loses them anyway. */
-const ARITHMETIC = 0x8d5;
+/** In FMASK always, DF with them: TCG's SYSCALL loses them anyway. */
+const ARITHMETIC = 0xcd5;
 const FMASK = 0xc000_0084;
 const SYSENTER_CS = 0x174;
+const EFER = 0xc000_0080;
+const PAT = 0x277;
 const msrRead: Maker = (a) => [...load(a, 1, a.random.pick(MSRS)), 0x0f, 0x32];
+/** Lower half of a value that TCG and processors agree on. */
+function msrValue({ random, long }: Assembler, index: number): number {
+  const address = AT.data + random.below(0x1000);
+  if (index === EFER) return (long ? 0x500 : 0) | random.pick([1, 0x801, 0x800, 0]);
+  if (index === PAT) return random.pick([0x0007_0406, 0x0007_0401, 0x0606_0606]);
+  if (index === SYSENTER_CS) return address & 0xfff8;
+  return index === FMASK ? address | ARITHMETIC : address;
+}
 const msrWrite: Maker = (a) => {
   const { random } = a;
   const index = random.pick(MSRS);
-  const value =
-    index === 0xc000_0080
-      ? (a.long ? 0x500 : 0) | random.pick([1, 0x801, 0x800, 0])
-      : index === 0x277
-        ? random.pick([0x0007_0406, 0x0007_0402, 0x0606_0606])
-        : AT.data + random.below(0x1000);
   // TCG takes any address, canonical or not.
-  const high = random.chance(85) ? (index === 0x277 ? 0x0007_0406 : 0) : random.pick([0x7fff, 0xffff_8000]);
-  return [...load(a, 1, index), ...load(a, 0, value >>> 0), ...load(a, 2, high), 0x0f, 0x30];
+  const other = random.chance(85) || index === FMASK ? 0 : random.pick([0x7fff, 0xffff_8000]);
+  const high = index === PAT ? 0x0007_0406 : other;
+  return [...load(a, 1, index), ...load(a, 0, msrValue(a, index) >>> 0), ...load(a, 2, high), 0x0f, 0x30];
 };
 /** Where a processor takes them without PE is not agreed upon; SYSENTER and SYSEXIT in long mode TCG leaves to processors of Intel. */
 const systemCall: Maker = (a) => {

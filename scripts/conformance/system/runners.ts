@@ -59,24 +59,24 @@ export function qemuRunner(image: SystemImage): SystemRunner & { dispose(): void
     writeFileSync(path("module"), module);
     writeFileSync(path("out"), "");
     const child = spawn("qemu-system-x86_64", args, { stdio: "ignore" });
-    const exited = new Promise<number | null>((resolve, reject) => {
-      child.on("exit", resolve);
+    const exited = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+      child.on("exit", (code, signal) => resolve(signal ?? code));
       child.on("error", reject);
     });
-    let ended = false;
-    void exited.finally(() => (ended = true)).catch(() => {});
+    const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
     // No progress for a while: it runs in circles, or has halted.
     let size = -1;
     let quietMs = 0;
-    while (!ended && quietMs < SILENCE_MS) {
+    while (!hasEnded() && quietMs < SILENCE_MS) {
       await delay(50);
       const now = statSync(path("out")).size;
       quietMs = now === size ? quietMs + 50 : 0;
       size = now;
     }
-    const isSilent = !ended;
+    const isSilent = !hasEnded();
     if (isSilent) child.kill("SIGKILL");
     const code = await exited;
+    if (!isSilent && typeof code === "string") throw new Error(`QEMU was ended by ${code}`);
     const end = isSilent ? "no end" : code === 1 ? "done" : "triple fault";
     return { output: new Uint8Array(readFileSync(path("out"))), end };
   });

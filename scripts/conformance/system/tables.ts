@@ -220,7 +220,6 @@ function taskStates({ long, random, image, cr3 }: TableOptions): Patch[] {
     0x58: segment(),
     0x5c: segment(),
     0x60: random.pick([0, SELECTOR.ldt]),
-    0x64: random.chance(10) ? 1 : 0,
   };
   const doubleFault = {
     ...common,
