@@ -21,11 +21,19 @@ export interface JitOptions {
   readonly threshold: number;
   /** Regions compiled into one module. */
   readonly batch: number;
+  /** Bytes of WebAssembly that may be alive at once; the engine's code for them is some ten times as large. Default: MAX_BYTES. */
+  readonly maxBytes?: number;
   /** Regions have names, for profilers. */
   readonly names?: boolean;
   /** Milliseconds of a clock: with it, `statistics.compileMs` is measured. */
   readonly now?: () => number;
 }
+
+/** About 2,500 regions. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** When there is too much, this share of it goes, the oldest first: what is still hot comes back after `threshold` executions. */
+const EVICTED_SHARE = 1 / 4;
 
 export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 12_000, batch: 24 };
 
@@ -43,8 +51,17 @@ export interface JitStatistics {
   /** Bytes of Wasm, guest operations compiled. */
   wasmBytes: number;
   operations: number;
+  /** Bytes of Wasm of the regions that are in use now, and regions that had to make room for others so far. */
+  aliveBytes: number;
+  evicted: number;
   /** Spent on making modules; the engine's own compilers work beside and later. */
   compileMs: number;
+}
+
+interface Compiled {
+  /** In the table of regions. */
+  readonly index: number;
+  readonly bytes: number;
 }
 
 interface Candidate {
@@ -54,7 +71,15 @@ interface Candidate {
 }
 
 export class Jit {
-  readonly statistics: JitStatistics = { regions: 0, modules: 0, wasmBytes: 0, operations: 0, compileMs: 0 };
+  readonly statistics: JitStatistics = {
+    regions: 0,
+    modules: 0,
+    wasmBytes: 0,
+    operations: 0,
+    aliveBytes: 0,
+    evicted: 0,
+    compileMs: 0,
+  };
   readonly #core: CoreInstance;
   readonly #helpers: HelperImports;
   readonly #blocks: BlockCache;
@@ -64,10 +89,11 @@ export class Jit {
   readonly #view: DataView;
   readonly #handlers: HandlerTable;
   readonly #source: BlockSource;
+  readonly #maxBytes: number;
   #queue: number[] = [];
   #runsWaited = 0;
-  /** Index in the table of regions, by the address of the block it is entered at. */
-  readonly #compiled = new Map<number, number>();
+  /** By the address of the block it is entered at, the oldest first. */
+  readonly #compiled = new Map<number, Compiled>();
   /** Blocks that are part of a region but not entered on their own. */
   readonly #covered = new Set<number>();
   /** Entries of regions by the blocks of other pages that are part of them. */
@@ -83,6 +109,7 @@ export class Jit {
     this.#blocks = blocks;
     this.#options = options;
     this.#shared = shared;
+    this.#maxBytes = options.maxBytes ?? MAX_BYTES;
     this.#view = new DataView(core.memory.buffer);
     this.#handlers = readHandlerTable(core.memory.buffer);
     this.#source = new BlockSource(core.memory.buffer, this.#handlers);
@@ -208,12 +235,26 @@ export class Jit {
       interpreter: exports as unknown as Record<string, unknown>,
       helpers: this.#helpers,
     });
-    for (const { address, index } of installed) this.#install(address, index);
+    const share = Math.ceil(bytes.length / installed.length);
+    for (const { address, index } of installed) this.#install(address, { index, bytes: share });
     for (const candidate of candidates) this.#noteGuests(candidate);
+    if (statistics.aliveBytes > this.#maxBytes) this.#evict();
   }
 
-  #install(address: number, index: number): void {
-    this.#compiled.set(address, index);
+  /** Regions of a module are as old as each other, so that whole modules go, which is what frees memory. */
+  #evict(): void {
+    const { statistics } = this;
+    for (const address of this.#compiled.keys()) {
+      if (statistics.aliveBytes <= this.#maxBytes * (1 - EVICTED_SHARE)) return;
+      this.#uninstall(address);
+      statistics.evicted++;
+    }
+  }
+
+  #install(address: number, compiled: Compiled): void {
+    const { index, bytes } = compiled;
+    this.#compiled.set(address, compiled);
+    this.statistics.aliveBytes += bytes;
     this.#source.originalHandlers.set(address, this.#view.getUint16(address, true));
     this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, ~index, true);
     this.#view.setUint16(address, enterHandler(this.#handlers), true);
@@ -230,17 +271,17 @@ export class Jit {
 
   /** Makes the interpreter run a block that it entered a region by. */
   #uninstall(address: number): void {
-    const index = this.#compiled.get(address);
-    if (index === undefined) return;
+    const compiled = this.#compiled.get(address);
+    if (!compiled) return;
     this.#view.setUint16(address, this.#source.originalHandlers.get(address) ?? this.#handlers.resync, true);
     this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, this.#options.threshold, true);
-    this.#forget(address, index);
+    this.#forget(address, compiled);
   }
 
   /** The block is void, or all are (undefined). */
   #drop(address: number | undefined): void {
     if (address === undefined) {
-      for (const index of this.#compiled.values()) this.#release(index);
+      for (const compiled of this.#compiled.values()) this.#release(compiled);
       this.#compiled.clear();
       this.#covered.clear();
       this.#counted.clear();
@@ -253,17 +294,18 @@ export class Jit {
     this.#counted.delete(address);
     for (const entry of this.#guests.get(address) ?? []) this.#uninstall(entry);
     this.#guests.delete(address);
-    const index = this.#compiled.get(address);
-    if (index !== undefined) this.#forget(address, index);
+    const compiled = this.#compiled.get(address);
+    if (compiled) this.#forget(address, compiled);
   }
 
-  #forget(address: number, index: number): void {
-    this.#release(index);
+  #forget(address: number, compiled: Compiled): void {
+    this.#release(compiled);
     this.#compiled.delete(address);
     this.#source.originalHandlers.delete(address);
   }
 
-  #release(index: number): void {
+  #release({ index, bytes }: Compiled): void {
+    this.statistics.aliveBytes -= bytes;
     this.#core.exports.regions.set(index, null);
     this.#free.push(index);
   }
