@@ -68,7 +68,7 @@ export const registerBackup: RegisterCommand = (program, run) => {
 export const registerExport: RegisterCommand = (program, run) => {
   program
     .command("export <name> <file>")
-    .description("write a machine with its disks into one file, such as box.terrarium")
+    .description("write a machine with its disks into one file: box.terrarium, or box.ova for other products")
     .option("--memory", "with the memory of a running or saved machine")
     .action(
       run(async (session, name: string, file: string, options: { memory?: true }) => {
@@ -85,7 +85,7 @@ export const registerExport: RegisterCommand = (program, run) => {
 
   program
     .command("import <file> [name]")
-    .description("make a machine of an exported file")
+    .description("make a machine of an exported file (.terrarium, .ova, .ovf), or of a folder of VirtualBox or VMware")
     .action(
       run(async (session, file: string, name?: string) => {
         const request = { file: path.resolve(file), ...(name !== undefined && { name }) };

@@ -16,10 +16,8 @@ import { newId } from "../ids.ts";
 import { makeMachine, validConfig } from "../machines/creation.ts";
 import type { Machine } from "../machines/machine.ts";
 import { withNewAddresses } from "../network/adapters.ts";
-import { scheduleCleanup } from "../snapshots/cleanup.ts";
-import { forgetSnapshot } from "../snapshots/delete.ts";
 import { withTops } from "../snapshots/layers.ts";
-import { takeSnapshotNow } from "../snapshots/take.ts";
+import { atThisMoment } from "../snapshots/moment.ts";
 import type { TaskHandle } from "../tasks.ts";
 import { BackupRepository, type Contents, type Manifest, PIECE_BYTES } from "./repository.ts";
 
@@ -41,34 +39,23 @@ export async function backUp(
   { folder, memory }: BackupOptions,
 ): Promise<BackupResult> {
   requireOutside(context, folder);
-  if (machine.record.encryption !== null) {
-    throw new AppError(
-      "UNSUPPORTED",
-      `"${machine.name}" is encrypted, and a backup would hold its disks in the clear`,
-      {
-        field: "encryption",
-        consequence: "Nothing was written.",
-        remedy:
-          "Copy its folder while it is off: what is in there is encrypted. Or make a full copy of the machine, decrypt that and back it up.",
-      },
-    );
-  }
+  requireClear(machine, "a backup");
   const repository = await BackupRepository.open(folder, true);
   const options = { title: `Backing up ${machine.name}`, machineId: machine.id, cancellable: true };
-  return context.tasks.run(options, async (task) => {
-    const snapshot = await machine.operate(() =>
-      takeSnapshotNow(context, machine, { name: `Backup of ${machine.name}`.slice(0, 128), description: "" }),
-    );
-    try {
-      return await storeMoment(context, machine, snapshot, repository, memory, task);
-    } finally {
-      await machine.operate(async () => {
-        if (machine.record.snapshots.some((each) => each.id === snapshot.id)) {
-          await forgetSnapshot(context, machine, snapshot);
-        }
-      });
-      scheduleCleanup(context, machine);
-    }
+  return context.tasks.run(options, (task) =>
+    atThisMoment(context, machine, "Backup", (snapshot) =>
+      storeMoment(context, machine, snapshot, repository, memory, task),
+    ),
+  );
+}
+
+/** @throws AppError UNSUPPORTED for an encrypted machine; `result` is what would hold its disks in the clear */
+export function requireClear(machine: Machine, result: string): void {
+  if (machine.record.encryption === null) return;
+  throw new AppError("UNSUPPORTED", `"${machine.name}" is encrypted, and ${result} would hold its disks in the clear`, {
+    ...{ field: "encryption", consequence: "Nothing was written." },
+    remedy:
+      "Copy its folder while it is off: what is in there is encrypted. Or make a full copy of the machine, decrypt that and use it.",
   });
 }
 

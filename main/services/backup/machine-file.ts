@@ -1,8 +1,10 @@
-// A machine as one file: a backup folder with one backup, packed. Opens on any computer with Terrarium.
-import { mkdtemp, rm } from "node:fs/promises";
+// A machine as one file: a backup folder with one backup, packed, which opens on any computer with Terrarium; or, by its name, in the
+// exchange format of other products (appliance).
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
-import { withIoFailures } from "../../store/io-error.ts";
+import { inScratch } from "../../store/scratch.ts";
+import { exportAppliance, isApplianceTarget } from "../appliance/export.ts";
+import { applianceAt, importAppliance } from "../appliance/import.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
 import { backUp, listBackups, restoreBackup } from "./backup.ts";
@@ -16,6 +18,7 @@ export async function exportMachine(
   memory: boolean,
 ): Promise<number> {
   requireAbsolute(file);
+  if (isApplianceTarget(file)) return exportAppliance(context, machine, file);
   return inScratch(path.dirname(file), async (scratch) => {
     await backUp(context, machine, { folder: scratch, memory });
     return packFolder(scratch, file);
@@ -25,6 +28,8 @@ export async function exportMachine(
 /** A new machine of an exported file. @throws AppError INVALID_FILE, NOT_FOUND, ... */
 export async function importMachine(context: ServiceContext, file: string, name: string | undefined): Promise<Machine> {
   requireAbsolute(file);
+  const appliance = await applianceAt(file);
+  if (appliance !== null) return importAppliance(context, appliance, name);
   return inScratch(context.store.data.run, async (scratch) => {
     await unpackFile(file, scratch);
     const [backup] = await listBackups(scratch);
@@ -35,17 +40,6 @@ export async function importMachine(context: ServiceContext, file: string, name:
       consequence: "Nothing was imported.",
     });
   });
-}
-
-async function inScratch<T>(parent: string, work: (scratch: string) => Promise<T>): Promise<T> {
-  const scratch = await withIoFailures(parent, { field: "file", consequence: "Nothing was done." }, () =>
-    mkdtemp(path.join(parent, ".terrarium-")),
-  );
-  try {
-    return await work(scratch);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
 }
 
 function requireAbsolute(file: string): void {

@@ -5,8 +5,8 @@ import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { syncFolder, temporaryName } from "../../store/atomic-file.ts";
 import { withIoFailures } from "../../store/io-error.ts";
+import { readUstarHeader, USTAR_BLOCK, type UstarEntry, ustarContentBytes, ustarHeader } from "../../store/ustar.ts";
 
-const BLOCK = 512;
 const ENTRY_MAX_BYTES = 256 << 20;
 const ALLOWED = /^(?:terrarium-backup\.json|backups\/[0-9a-f]{12}\.json|objects\/[0-9a-f]{2}\/[0-9a-f]{64}\.zst)$/;
 
@@ -26,7 +26,7 @@ export async function packFolder(folder: string, file: string): Promise<number> 
       };
       try {
         for (const name of await namesIn(folder)) await packEntry(path.join(folder, name), name, write);
-        await write(new Uint8Array(2 * BLOCK));
+        await write(new Uint8Array(2 * USTAR_BLOCK));
         await handle.sync();
       } finally {
         await handle.close();
@@ -56,32 +56,12 @@ async function packEntry(file: string, name: string, write: (bytes: Uint8Array) 
   const handle = await open(file, "r");
   try {
     const bytes = await handle.readFile();
-    await write(headerOf(name, bytes.length));
+    await write(ustarHeader({ name, sizeBytes: bytes.length }));
     await write(bytes);
-    await write(new Uint8Array((BLOCK - (bytes.length % BLOCK)) % BLOCK));
+    await write(new Uint8Array(ustarContentBytes(bytes.length) - bytes.length));
   } finally {
     await handle.close();
   }
-}
-
-/** Fields by offset: name 0, mode 100, size 124, time 136, checksum 148, type 156, magic 257. Numbers are octal text. */
-function headerOf(name: string, sizeBytes: number): Uint8Array {
-  const header = Buffer.alloc(BLOCK);
-  header.write(name, 0, 100, "latin1");
-  header.write("0000600\0", 100, "latin1");
-  header.write("0000000\0", 108, "latin1");
-  header.write("0000000\0", 116, "latin1");
-  header.write(`${sizeBytes.toString(8).padStart(11, "0")}\0`, 124, "latin1");
-  header.write("00000000000\0", 136, "latin1");
-  header.write("0", 156, "latin1");
-  header.write("ustar\u000000", 257, "latin1");
-  header.write(`${checksum(header).toString(8).padStart(6, "0")}\0 `, 148, "latin1");
-  return header;
-}
-
-/** With the checksum's own field as blanks. */
-function checksum(header: Uint8Array): number {
-  return header.reduce((sum, byte, index) => sum + (index >= 148 && index < 156 ? 0x20 : byte), 0);
 }
 
 /** Unpacks what a backup folder may hold into a new folder. @throws AppError INVALID_FILE for anything else */
@@ -91,11 +71,11 @@ export async function unpackFile(file: string, folder: string): Promise<void> {
   try {
     for (let position = 0; ; ) {
       const at = position;
-      const header = await withIoFailures(file, details, () => readExactly(handle, at, BLOCK, file));
+      const header = await withIoFailures(file, details, () => readExactly(handle, at, USTAR_BLOCK, file));
       if (header.every((byte) => byte === 0)) return;
       const { name, sizeBytes } = entryOf(header, file);
       const target = path.join(folder, name);
-      const bytes = await readExactly(handle, position + BLOCK, sizeBytes, file);
+      const bytes = await readExactly(handle, position + USTAR_BLOCK, sizeBytes, file);
       await withIoFailures(target, details, async () => {
         await mkdir(path.dirname(target), { recursive: true });
         const out = await open(target, "wx");
@@ -105,21 +85,16 @@ export async function unpackFile(file: string, folder: string): Promise<void> {
           await out.close();
         }
       });
-      position += BLOCK + Math.ceil(sizeBytes / BLOCK) * BLOCK;
+      position += USTAR_BLOCK + ustarContentBytes(sizeBytes);
     }
   } finally {
     await handle.close();
   }
 }
 
-function entryOf(header: Buffer, file: string): { name: string; sizeBytes: number } {
-  const text = (offset: number, length: number) =>
-    header.toString("latin1", offset, offset + length).replace(/\0.*$/s, "");
-  const sum = Number.parseInt(text(148, 8), 8);
-  const name = text(0, 100);
-  const sizeBytes = Number.parseInt(text(124, 12), 8);
-  const isWhole = sum === checksum(header) && (text(156, 1) === "0" || text(156, 1) === "");
-  if (isWhole && ALLOWED.test(name) && sizeBytes >= 0 && sizeBytes <= ENTRY_MAX_BYTES) return { name, sizeBytes };
+function entryOf(header: Buffer, file: string): UstarEntry {
+  const entry = readUstarHeader(header);
+  if (entry && ALLOWED.test(entry.name) && entry.sizeBytes <= ENTRY_MAX_BYTES) return entry;
   throw notAnExport(file);
 }
 

@@ -2,11 +2,11 @@
 
 export type DroppedKind = "machine" | "disk" | "disc";
 
-const MACHINE = /\.(ova|ovf|terrarium)$/i;
+const MACHINE = /\.(ova|ovf|vbox|vmx|terrarium)$/i;
 /** What people call disk images; everything else is taken for a disc. */
 const DISK_IMAGE = /\.(qcow2|img|raw|vdi|vmdk|vhdx?)$/i;
 
-/** A folder may hold a machine: an OVF description, or a machine of Terrarium. */
+/** A folder may hold a machine: of OVF, VirtualBox or VMware. */
 export function dropKind(name: string, isFolder: boolean): DroppedKind {
   if (isFolder || MACHINE.test(name)) return "machine";
   return DISK_IMAGE.test(name) ? "disk" : "disc";
