@@ -1,7 +1,4 @@
-// A disk with GRUB in its boot sectors and Debian's kernel in a partition: what an installed system is to firmware. Made without root:
-// GRUB's image is linked by grub-mkimage from Debian's packages, unpacked, and written where grub-install would write it.
-//
-//   sector 0 boot.img + partition table   1.. core.img   2048.. ext2 with /vmlinuz and /initrd
+// A disk with GRUB in its boot sectors and Debian's kernel in a partition: what an installed system is to firmware. Made without root (grub.ts).
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,18 +8,22 @@ import { characterDevice, cpioArchive, directory, file } from "../../main/servic
 import type { BlockBackend } from "../../native-core/devices/block-backend.ts";
 import { modulesInLoadOrder } from "../../scripts/starter/modules.ts";
 import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts";
+import { grubSectors, PARTITION_OFFSET } from "./grub.ts";
 import { temporaryFolder } from "./media/qemu-tools.ts";
 import { memoryDisk } from "./memory-disk.ts";
 
 const run = promisify(execFile);
 const CACHE = fileURLToPath(new URL("../../.cache/packages", import.meta.url));
-const SECTOR = 512;
-const PARTITION_START = 2048;
 const PARTITION_MIB = 56;
 const DISK_BYTES = 64 << 20;
 const ATA_DRIVERS = ["ata_piix", "ahci", "sd_mod", "sr_mod"];
 const FILE_SYSTEMS = ["isofs", "ext4"];
-const BOOT_CODE_BYTES = 440;
+const GRUB_COMMANDS = `set root=(hd0,msdos1)
+linux /vmlinuz console=ttyS0 panic=-1
+initrd /initrd
+echo GRUB STARTS LINUX
+boot
+`;
 
 export interface GrubDiskOptions {
   /** Kernel modules to load beside file systems. */
@@ -41,37 +42,13 @@ export async function grubDisk(
   const folder = temporaryFolder("grub");
   try {
     const disk = memoryDisk(DISK_BYTES);
-    const core = await coreImage(folder.path);
-    const boot = await readFile(join(await unpackedPackage("grub-pc-bin", CACHE), "usr/lib/grub/i386-pc/boot.img"));
-    disk.content.set(boot.subarray(0, BOOT_CODE_BYTES), 0);
-    disk.content.set(core, SECTOR);
-    disk.content.set(await partition(folder.path, body, drivers), PARTITION_START * SECTOR);
-    writePartitionTable(disk.content);
+    const grub = { configuration: GRUB_COMMANDS, modules: ["linux", "echo", "boot"], folder: folder.path };
+    disk.content.set(await grubSectors({ ...grub, partitionBytes: PARTITION_MIB << 20 }), 0);
+    disk.content.set(await partition(folder.path, body, drivers), PARTITION_OFFSET);
     return disk;
   } finally {
     folder.remove();
   }
-}
-
-async function coreImage(folder: string): Promise<Uint8Array> {
-  const common = await unpackedPackage("grub-common", CACHE);
-  const libraries = await unpackedPackage("libdevmapper1.02.1", CACHE);
-  const modules = join(await unpackedPackage("grub-pc-bin", CACHE), "usr/lib/grub/i386-pc");
-  const configuration = join(folder, "early.cfg");
-  await writeFile(
-    configuration,
-    "set root=(hd0,msdos1)\nlinux /vmlinuz console=ttyS0 panic=-1\ninitrd /initrd\necho GRUB STARTS LINUX\nboot\n",
-  );
-  const target = join(folder, "core.img");
-  await run(
-    join(common, "usr/bin/grub-mkimage"),
-    [
-      ...["-O", "i386-pc", "-d", modules, "-p", "(hd0,msdos1)/", "-c", configuration, "-o", target],
-      ...["biosdisk", "part_msdos", "ext2", "linux", "echo", "boot"],
-    ],
-    { env: { ...process.env, LD_LIBRARY_PATH: join(libraries, "lib/x86_64-linux-gnu") } },
-  );
-  return new Uint8Array(await readFile(target));
 }
 
 async function partition(folder: string, script: string, drivers: readonly string[]): Promise<Uint8Array> {
@@ -109,14 +86,4 @@ ${script}
     file("init", new TextEncoder().encode(init), true),
     ...modules.map(({ name, data }) => file(`modules/${name}.ko`, data)),
   ]);
-}
-
-/** One active Linux partition. */
-function writePartitionTable(disk: Uint8Array): void {
-  const view = new DataView(disk.buffer, disk.byteOffset);
-  const at = 446;
-  disk.set([0x80, 0xff, 0xff, 0xff, 0x83, 0xff, 0xff, 0xff], at);
-  view.setUint32(at + 8, PARTITION_START, true);
-  view.setUint32(at + 12, (PARTITION_MIB << 20) / SECTOR, true);
-  view.setUint16(510, 0xaa55, true);
 }

@@ -1,0 +1,41 @@
+// A web server on the host that passes requests on to the host's own Debian mirror: guests need no name server, and no test names a mirror.
+import { execFile } from "node:child_process";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const run = promisify(execFile);
+
+export interface Mirror {
+  readonly port: number;
+  /** Paths that were asked for, in order. */
+  readonly requests: string[];
+  waitFor(path: RegExp, limitMs: number): Promise<void>;
+  close(): void;
+}
+
+/** Serves `/debian/...`. */
+export async function debianMirror(): Promise<Mirror> {
+  const { stdout } = await run("apt-get", ["indextargets", "--format", "$(REPO_URI)", "Codename: bookworm"]);
+  const upstream = stdout.split("\n")[0];
+  if (!upstream) throw new Error("apt knows no mirror of bookworm");
+  const requests: string[] = [];
+  const server = createServer(async (request, response) => {
+    const path = (request.url ?? "").replace(/^\/debian\//, "");
+    requests.push(path);
+    const answer = await fetch(new URL(path, upstream)).catch(() => undefined);
+    const body = Buffer.from(answer ? await answer.arrayBuffer() : new ArrayBuffer(0));
+    response.writeHead(answer?.status ?? 502, { "content-length": body.length });
+    response.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    ...{ port: portOf(server), requests },
+    waitFor: (path, limitMs) =>
+      waitUntil(`${path} is asked for`, () => requests.some((each) => path.test(each)), limitMs),
+    close: () => void server.close(),
+  };
+}
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
