@@ -28,6 +28,7 @@ export class RunningVm {
   outcome: VmOutcome | null = null;
   readonly #logs = new Emitter<VmLogLine>();
   readonly #ejected = new Emitter<string>();
+  readonly #stalled = new Emitter<string>();
   readonly #detached = new Emitter<string>();
   readonly #taps = new Map<number, ConsoleTap>();
   readonly #ended = Promise.withResolvers<void>();
@@ -36,6 +37,8 @@ export class RunningVm {
   readonly onLog: Event<VmLogLine> = this.#logs.event;
   /** The guest opened the tray of this drive. */
   readonly onEjected: Event<string> = this.#ejected.event;
+  /** The guest stands still by itself, with the reason. */
+  readonly onStalled: Event<string> = this.#stalled.event;
   /** The guest let go of this disk, some time after it was asked to. */
   readonly onDetached: Event<string> = this.#detached.event;
 
@@ -47,6 +50,9 @@ export class RunningVm {
       if (event.kind === "ejected") this.#ejected.fire(event.driveId);
       if (event.kind === "detached") this.#detached.fire(event.diskId);
       if (event.kind === "reset") this.#logs.fire({ level: "info", message: "The machine was reset" });
+      if (event.kind === "runState" && event.state === "paused" && event.message !== null) {
+        this.#stalled.fire(event.message);
+      }
       if (event.kind === "runState" && event.state === "stopped") {
         this.#stopped = event;
         void client.end();

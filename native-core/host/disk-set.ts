@@ -12,6 +12,7 @@ import type { RawImage } from "../media/raw-image.ts";
 import type { StartRequest } from "../protocol/engine.ts";
 import { createImage } from "./create-image.ts";
 import { diskSecret } from "./crypt/sealed.ts";
+import { FullDisk } from "./full-disk.ts";
 import { canonical, type NodeMediaHost, nodeDecompressors, nodeMediaHost } from "./media-host.ts";
 import { NodeImageFile } from "./node-image-file.ts";
 import { syncFolder } from "./sync-folder.ts";
@@ -33,10 +34,12 @@ class LayeredDisk implements BlockBackend {
   /** Settles when frozen layers are on disk: a guest flush covers what it wrote before the snapshot, too. */
   frozen: Promise<void> = Promise.resolve();
   readonly #underWay = new Set<Promise<void>>();
+  readonly #full: FullDisk;
   /** Set while requests have to wait. */
   #gate: Promise<void> | undefined;
 
-  constructor(id: string, top: Image, file: NodeImageFile, path: string) {
+  constructor(id: string, top: Image, file: NodeImageFile, path: string, full: FullDisk) {
+    this.#full = full;
     this.id = id;
     this.top = top;
     this.file = file;
@@ -50,7 +53,7 @@ class LayeredDisk implements BlockBackend {
   }
 
   write(offset: number, source: Uint8Array): Promise<void> {
-    return this.#track(() => this.top.write(offset, source));
+    return this.#change(() => this.top.write(offset, source));
   }
 
   readPieces(offset: number, target: Pieces): Promise<void> {
@@ -58,7 +61,7 @@ class LayeredDisk implements BlockBackend {
   }
 
   writePieces(offset: number, source: Pieces): Promise<void> {
-    return this.#track(() => this.top.writePieces(offset, source));
+    return this.#change(() => this.top.writePieces(offset, source));
   }
 
   readNow(offset: number, target: Pieces): boolean {
@@ -67,20 +70,20 @@ class LayeredDisk implements BlockBackend {
 
   async flush(): Promise<void> {
     await this.frozen;
-    await this.top.flush();
+    await this.#full.run(() => this.top.flush());
   }
 
   discard(offset: number, length: number): Promise<void> {
-    return this.#track(() => this.top.discard(offset, length));
+    return this.#change(() => this.top.discard(offset, length));
   }
 
   writeZeroes(offset: number, length: number, mayUnmap: boolean): Promise<void> {
-    return this.#track(() => this.top.writeZeroes(offset, length, mayUnmap));
+    return this.#change(() => this.top.writeZeroes(offset, length, mayUnmap));
   }
 
   /** Waits for requests under way. */
   async drain(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
+    while (this.#underWay.size > 0) await this.#full.orFull(Promise.allSettled([...this.#underWay]));
   }
 
   /** Runs `change` with no request under way; those that come meanwhile wait. */
@@ -94,6 +97,10 @@ class LayeredDisk implements BlockBackend {
       this.#gate = undefined;
       resolve();
     }
+  }
+
+  #change(begin: () => Promise<void>): Promise<void> {
+    return this.#track(() => this.#full.run(begin));
   }
 
   #track(begin: () => Promise<void>): Promise<void> {
@@ -115,12 +122,14 @@ export interface PreparedLayer {
 }
 
 export class DiskSet {
+  readonly full: FullDisk;
   readonly #disks: LayeredDisk[];
   readonly #folder: string;
   readonly #host: NodeMediaHost;
   readonly #secret: string | undefined;
 
-  private constructor(disks: LayeredDisk[], machineFolder: string, secret: string | undefined) {
+  private constructor(disks: LayeredDisk[], machineFolder: string, secret: string | undefined, full: FullDisk) {
+    this.full = full;
     this.#disks = disks;
     this.#folder = machineFolder;
     this.#secret = secret;
@@ -135,13 +144,14 @@ export class DiskSet {
   ): Promise<DiskSet> {
     const secret = machineKey && diskSecret(machineKey);
     const disks: LayeredDisk[] = [];
+    const full = new FullDisk();
     try {
-      for (const request of requests) disks.push(await openDisk(request, machineFolder, secret));
+      for (const request of requests) disks.push(await openDisk(request, machineFolder, secret, full));
     } catch (error) {
       for (const disk of disks) await disk.top.close().catch(() => undefined);
       throw error;
     }
-    return new DiskSet(disks, machineFolder, secret);
+    return new DiskSet(disks, machineFolder, secret, full);
   }
 
   get disks(): readonly LayeredDisk[] {
@@ -153,7 +163,7 @@ export class DiskSet {
     if (this.#disks.some(({ id }) => id === request.id)) {
       throw new AppError("ALREADY_EXISTS", `there is a disk ${request.id} already`, { field: "disk.id" });
     }
-    const disk = await openDisk(request, this.#folder, this.#secret);
+    const disk = await openDisk(request, this.#folder, this.#secret, this.full);
     this.#disks.push(disk);
     return disk;
   }
@@ -294,7 +304,12 @@ async function closeDisk(disk: LayeredDisk): Promise<void> {
   }
 }
 
-async function openDisk(request: DiskRequest, machineFolder: string, secret: string | undefined): Promise<LayeredDisk> {
+async function openDisk(
+  request: DiskRequest,
+  machineFolder: string,
+  secret: string | undefined,
+  full: FullDisk,
+): Promise<LayeredDisk> {
   const host = nodeMediaHost({ trustedFolders: [machineFolder], secretOf: () => secret });
   const path = await canonical(request.file);
   let file: NodeImageFile | undefined;
@@ -308,7 +323,7 @@ async function openDisk(request: DiskRequest, machineFolder: string, secret: str
   };
   const top = await openChain(recording, { path, format: request.format, readOnly: request.readOnly });
   if (!file) throw new Error("assertion failed: the top layer was opened first");
-  return new LayeredDisk(request.id, top, file, path);
+  return new LayeredDisk(request.id, top, file, path, full);
 }
 
 async function prepareLayer(disk: LayeredDisk, overlay: string, secret: string | undefined): Promise<PreparedLayer> {

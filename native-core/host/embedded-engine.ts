@@ -69,6 +69,7 @@ export class EmbeddedEngine implements Engine {
           wasReset: () => this.#events.fire({ kind: "reset" }),
           warn: (message) => this.#events.fire({ kind: "log", level: "warn", message }),
           error: (message) => this.#events.fire({ kind: "log", level: "error", message }),
+          stalled: (message) => this.#stall(message),
           ejected: (driveId) => this.#events.fire({ kind: "ejected", driveId }),
           detached: (diskId) => this.#events.fire({ kind: "detached", diskId }),
         });
@@ -95,7 +96,8 @@ export class EmbeddedEngine implements Engine {
   }
 
   resume(): Promise<null> {
-    return this.#order(["running", "paused"], "resumed", async ({ runner }) => {
+    return this.#order(["running", "paused"], "resumed", async ({ runner, disks }) => {
+      disks.full.retry();
       runner.resume();
       this.#enter("running");
       return null;
@@ -240,6 +242,12 @@ export class EmbeddedEngine implements Engine {
   #enter(state: RunState, reason: StopReason | null = null, message: string | null = null): void {
     this.#state = state;
     this.#events.fire({ kind: "runState", state, reason, message });
+  }
+
+  /** The guest stands still by itself; the runner has stopped already. */
+  #stall(message: string): void {
+    this.#events.fire({ kind: "log", level: "error", message });
+    if (this.#state === "running") this.#enter("paused", null, message);
   }
 
   /** The end of the machine, once. Settles when the disks are safe. */

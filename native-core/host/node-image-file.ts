@@ -178,7 +178,7 @@ export class NodeImageFile implements ImageFile {
 
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
-      fdatasync(this.#fd, (error) => (error ? reject(fileError(error, this.name)) : resolve()));
+      fdatasync(this.#fd, (error) => (error ? reject(fileError(error, this.name, { field: "flush" })) : resolve()));
     });
   }
 

@@ -32,6 +32,8 @@ import type { VariableStore } from "./variable-store.ts";
 
 export interface MachineEvents extends PowerHandlers {
   error(message: string): void;
+  /** The guest stands still until it is resumed: the host's disk is full. */
+  stalled(message: string): void;
   /** The guest opened a drive's tray: the disc is out. */
   ejected(driveId: string): void;
   /** The guest let go of a disk that it had been asked for. */
@@ -102,6 +104,10 @@ export class RunningMachine {
     const { config } = request;
     this.#machineKey = machineKeyOf(request);
     this.disks = disks;
+    disks.full.onFull = ({ message }) => {
+      this.runner.pause();
+      events.stalled(message);
+    };
     this.optical = optical;
     this.network = new NetworkSet(config.adapters, {
       machineId: request.machineId,
@@ -183,6 +189,7 @@ export class RunningMachine {
   /** Takes everything down; rejects when disks could not be written to the end, but only after all else is closed. */
   async close(): Promise<void> {
     this.runner.pause();
+    this.disks.full.giveUp();
     clearTimeout(this.#firstLoading);
     clearImmediate(this.#loading);
     for (const console of this.#consoles) console.close();

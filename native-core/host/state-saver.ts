@@ -130,7 +130,8 @@ export class StateSaver {
       if (!options.resume) await disks.flush();
       return { capture, stateJson, pauseMs };
     } catch (error) {
-      if (wasRunning) runner.resume();
+      // A guest whose requests wait for room on the disk stands still until somebody resumes it.
+      if (wasRunning && !disks.full.isFull) runner.resume();
       throw error;
     }
   }

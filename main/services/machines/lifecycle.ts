@@ -70,6 +70,7 @@ export class Lifecycle {
       client = await this.#processes.take(engine.module);
       const vm = new RunningVm(client, request.dataSocket);
       vm.onLog((line) => void machine.log.write(line.level, line.message));
+      vm.onStalled((message) => void this.#stalled(machine, vm, message));
       vm.onEjected((driveId) => void discEjected(machine, driveId).catch(() => undefined));
       vm.onDetached((diskId) => void diskDetached(machine, diskId).catch(() => undefined));
       machine.vm = vm;
@@ -140,6 +141,22 @@ export class Lifecycle {
       requireState(machine.name, machine.state, ["paused"], "resumed");
       await vmOf(machine).client.request("resume", null);
       machine.transition("running");
+      if (machine.record.lastFailure !== null) await machine.settle(() => ({ lastFailure: null }));
+    });
+  }
+
+  /** The guest waits for room on the disk that its images are on. */
+  #stalled(machine: Machine, vm: RunningVm, message: string): Promise<void> {
+    return machine.operate(async () => {
+      if (machine.vm !== vm || machine.state !== "running") return;
+      machine.transition("paused");
+      const lastFailure = {
+        code: "NO_SPACE" as const,
+        message,
+        consequence: "The guest stands still, and nothing of its data is lost.",
+        remedy: "Free some space on the disk, then resume the machine.",
+      };
+      await machine.settle(() => ({ lastFailure }));
     });
   }
 

@@ -133,6 +133,7 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     if (text === "poweroff\n") setImmediate(() => stop("guest-shutdown"));
     if (text === "triple\n") setImmediate(() => stop("triple-fault"));
     if (text === "engine-failure\n") setImmediate(() => stop("failed", "the JIT ran out of pages"));
+    if (text === "disk-full\n") send({ kind: "runState", state: "paused", reason: null, message: "the disk is full" });
     if (text === "crash\n") throw process.exit(3);
     return null;
   },

@@ -199,6 +199,17 @@ describe("a VM process that misbehaves", () => {
     expect(machine.record.lastFailure?.message).toContain(cause);
   });
 
+  it("and finds the host's disk full stands still, says why, and goes on when it is resumed", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await sendText(machine, 0, "disk-full\n");
+    await waitUntil("it is paused", () => machine.state === "paused" && machine.record.lastFailure !== null);
+    expect(machine.record.lastFailure).toMatchObject({ code: "NO_SPACE", message: "the disk is full" });
+    await app.lifecycle.resume(machine);
+    expect(machine.state).toBe("running");
+    expect(machine.record.lastFailure).toBeNull();
+  });
+
   it("and falls over while it starts is explained", async () => {
     await reopen("broken");
     const machine = await createStarter(app.context, {});
