@@ -72,7 +72,8 @@ async function refreshPrograms(root: DebianRoot): Promise<void> {
  */
 export async function debianInitramfs({ folder }: DebianRoot, init: string): Promise<Uint8Array> {
   const entries = await archived(folder, "");
-  entries.push(characterDevice("dev/console", 5, 1), file("init", Buffer.from(init), true));
+  entries.push(characterDevice("dev/console", 5, 1), characterDevice("dev/null", 1, 3));
+  entries.push(file("init", Buffer.from(init), true));
   return compress(cpioArchive(entries), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
 }
 
