@@ -1,6 +1,6 @@
 // A web server on the host that passes requests on to the host's own Debian mirror: guests need no name server, and no test names a mirror.
 import { execFile } from "node:child_process";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -21,13 +21,13 @@ export async function debianMirror(): Promise<Mirror> {
   const upstream = stdout.split("\n")[0];
   if (!upstream) throw new Error("apt knows no mirror of bookworm");
   const requests: string[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const path = (request.url ?? "").replace(/^\/debian\//, "");
     requests.push(path);
-    const answer = await fetch(new URL(path, upstream)).catch(() => undefined);
-    const body = Buffer.from(answer ? await answer.arrayBuffer() : new ArrayBuffer(0));
-    response.writeHead(answer?.status ?? 502, { "content-length": body.length });
-    response.end(body);
+    const fail = () => response.writeHead(502).end();
+    fetch(new URL(path, upstream))
+      .then((answer) => passOn(answer, response), fail)
+      .catch(fail);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -36,6 +36,11 @@ export async function debianMirror(): Promise<Mirror> {
       waitUntil(`${path} is asked for`, () => requests.some((each) => path.test(each)), limitMs),
     close: () => void server.close(),
   };
+}
+
+async function passOn(answer: Response, response: ServerResponse): Promise<void> {
+  const body = Buffer.from(await answer.arrayBuffer());
+  response.writeHead(answer.status, { "content-length": body.length }).end(body);
 }
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;

@@ -200,7 +200,7 @@ describe("a description that makes no sense", () => {
     ["x.ovf", "<a>", /not XML|not an OVF/],
     ["x.ovf", "<Envelope/>", /describes 0 machines/],
     ["x.ovf", '<!DOCTYPE a [<!ENTITY b "c">]><Envelope/>', /entities/],
-    ["x.ovf", `${"<a>".repeat(20_000)}`, /not XML|not an OVF/],
+    ["x.ovf", "<a>".repeat(20_000), /not XML|not an OVF/],
     ["x.vbox", "<Envelope/>", /not a machine of VirtualBox/],
     ["x.vmx", "hello", /not a machine of VMware/],
     ["x.ova", "short", /descriptor/],
