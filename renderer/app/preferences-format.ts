@@ -29,6 +29,8 @@ export interface Preferences {
   readonly listOrder: readonly string[];
   /** New machines are made step by step; else all is on one page. */
   readonly wizard: boolean;
+  /** Where file pickers begin; "" for the host's choice. */
+  readonly filesFolder: string;
   /** Snapshots are shown in the order of time instead of as a tree. */
   readonly timeline: boolean;
   /** How the last running machine was closed. */
@@ -49,6 +51,7 @@ const DEFAULTS: Preferences = {
   scaleMode: "fit",
   soundVolume: 100,
   soundMuted: false,
+  filesFolder: "",
   timeline: false,
   consoleFontSize: 13,
   consoleTimes: false,

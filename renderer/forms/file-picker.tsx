@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { failureSentence, toFailure } from "../api/failure.ts";
 import { client } from "../api/index.ts";
 import { keys } from "../api/keys.ts";
+import { usePreference } from "../app/preferences.ts";
 import { formatBytes } from "../ui/format.ts";
 import "./file-picker.css";
 
@@ -27,7 +28,8 @@ interface Props {
 
 export function FilePicker({ folder: first, onChoose, onClose }: Props) {
   const { t } = useTranslation();
-  const [folder, setFolder] = useState(first);
+  const usual = usePreference("filesFolder");
+  const [folder, setFolder] = useState(first ?? (usual || null));
   const [typed, setTyped] = useState<string | null>(null);
   const [chosen, setChosen] = useState<string | null>(null);
   const listing = useQuery({

@@ -58,6 +58,10 @@ export const deConfig: ConfigTexts = {
       "Klang",
       "hda ist der Klang von PCs seit 2005, für den Systeme einen Treiber haben. Er erklingt, wo der Bildschirm der Maschine gezeigt wird.",
     ],
+    "usb.controller": [
+      "USB",
+      "xhci bringt eine Tastatur und ein Tablett, das dem Zeiger folgt, ohne ihn zu fangen, und nimmt USB-Platten, während die Maschine läuft.",
+    ],
     disks: [
       "Platten",
       "In der Reihenfolge, in der der Gast sie sieht: virtio-Platten sind in Linux vda, vdb, ..., IDE-Platten sda, sdb, ...",

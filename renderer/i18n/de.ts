@@ -558,7 +558,8 @@ export const de = {
     downloading: "{{done}} von etwa {{total}}",
     downloaded: "Es ist auf diesem Rechner.",
     unattended: "Ohne Fragen einrichten",
-    unattendedHint: "Das System bekommt diese Antworten. Vom Kennwort wird nur ein Hash gespeichert.",
+    unattendedHint:
+      "Das System bekommt diese Antworten. Linux bewahrt vom Kennwort einen Hash; Windows bekommt es, wie sein Installationsprogramm es will.",
     unattendedNot: "Das gewählte System stellt seine Fragen selbst.",
     answers: {
       user: "Benutzername",
@@ -889,7 +890,15 @@ export const de = {
     screenReader: "Konsole für Vorleseprogramme",
     data: "Maschinen und Daten",
     wizard: "Neue Maschinen Schritt für Schritt anlegen",
-    privacy: "Terrarium sendet nichts irgendwohin: keine Telemetrie, keine Suche nach Aktualisierungen.",
+    folders: "Ordner",
+    filesFolder: "Dateien beginnen in",
+    filesFolderHelp: "Wo die Wahl einer Datei anfängt; leer für Ihren Benutzerordner.",
+    homeHelp:
+      "Dort sind Maschinen, Schnappschüsse und Downloads. `--home` oder TERRARIUM_HOME wählen beim Start einen anderen.",
+    updates: "Aktualisierung und Datenschutz",
+    updatesHelp: "Neue Versionen installieren Sie oder die Pakete Ihres Systems; die App sucht nie selbst danach.",
+    privacy:
+      "Keine Telemetrie: Ins Netz geht die App nur für das, was Sie herunterladen lassen, und für Ihre Maschinen.",
   },
   notices: {
     label: "Mitteilungen",

@@ -539,7 +539,8 @@ export const en = {
     downloading: "{{done}} of about {{total}}",
     downloaded: "It is on this computer.",
     unattended: "Set up without questions",
-    unattendedHint: "The system gets these answers. The password is stored as a hash only.",
+    unattendedHint:
+      "The system gets these answers. Linux keeps the password as a hash; Windows gets it as its installer wants it.",
     unattendedNot: "The chosen system asks its questions itself.",
     answers: {
       user: "User name",
@@ -873,7 +874,15 @@ export const en = {
     screenReader: "Console for screen readers",
     data: "Machines and data",
     wizard: "Make new machines step by step",
-    privacy: "Terrarium sends nothing anywhere: no telemetry, no update checks.",
+    folders: "Folders",
+    filesFolder: "Files begin in",
+    filesFolderHelp: "Where choosing a file starts; empty for your home folder.",
+    homeHelp:
+      "Machines, snapshots and downloads are there. `--home` or TERRARIUM_HOME choose another one at the start.",
+    updates: "Updates and privacy",
+    updatesHelp: "New versions are installed by you or your system's packages; the app never looks for them itself.",
+    privacy:
+      "No telemetry: the app connects to the network only for what you ask it to download, and for your machines.",
   },
   notices: {
     label: "Notifications",

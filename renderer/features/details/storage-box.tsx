@@ -11,15 +11,21 @@ import { DiscRow } from "../media/disc-row.tsx";
 import { removeDisk } from "../media/remove-disk.ts";
 import { SettingLink } from "./setting-link.tsx";
 
-/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA and IDE ones sda, sdb, ..., NVMe ones nvme0n1, nvme0n2, ... */
+/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA, IDE and USB ones sda, sdb, ..., NVMe ones nvme0n1, nvme0n2, ... */
 function guestDevices({ config }: MachineDetails): string[] {
   const counts = { vd: 0, sd: 0, nvme: 0 };
   return config.disks.map(({ bus }) => {
     if (bus === "nvram") return "UEFI";
     if (bus === "nvme") return `nvme0n${++counts.nvme}`;
-    const kind = bus === "ide" || bus === "sata" ? "sd" : "vd";
+    const kind = bus === "ide" || bus === "sata" || bus === "usb" ? "sd" : "vd";
     return `${kind}${String.fromCharCode(97 + counts[kind]++)}`;
   });
+}
+
+/** Comes and goes while the machine runs. */
+function isPluggable({ config }: MachineDetails, diskId: string): boolean {
+  const { bus = "virtio" } = config.disks.find(({ id }) => id === diskId) ?? {};
+  return bus === "virtio" || bus === "usb";
 }
 
 export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
@@ -43,7 +49,7 @@ export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
                   {disk.file.split(/[\\/]/).at(-1)} ({disk.format}
                   {disk.readOnly && `, ${t("details.readOnly")}`})
                 </SettingLink>
-                {isLive(machine.state) && names[index]?.startsWith("vd") && (
+                {isLive(machine.state) && isPluggable(machine, disk.id) && (
                   <Button
                     {...{ variant: "minimal", size: "small", icon: <CrossIcon /> }}
                     aria-label={t("settings.removeDisk", { disk: disk.id })}

@@ -1,5 +1,5 @@
 // Preferences of the app. Each takes effect at once and is kept by the host, so there is nothing to confirm.
-import { Button, Dialog, DialogBody, SegmentedControl, Switch } from "@blueprintjs/core";
+import { Button, Dialog, DialogBody, InputGroup, SegmentedControl, Switch } from "@blueprintjs/core";
 import { useTranslation } from "react-i18next";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { THEMES } from "../../app/preferences-format.ts";
@@ -86,9 +86,48 @@ function Input() {
   );
 }
 
-export default function PreferencesDialog({ onClose }: { onClose(): void }) {
+function Folders() {
   const { t } = useTranslation();
   const host = useHost();
+  const filesFolder = usePreference("filesFolder");
+  return (
+    <section aria-label={t("preferences.folders")}>
+      <h3>{t("preferences.folders")}</h3>
+      <div className="form">
+        <Field label={t("preferences.filesFolder")} help={t("preferences.filesFolderHelp")}>
+          {(control) => (
+            <InputGroup
+              {...control}
+              spellCheck={false}
+              value={filesFolder}
+              onChange={(event) => setPreference("filesFolder", event.target.value.trim())}
+            />
+          )}
+        </Field>
+      </div>
+      <p>
+        {t("about.home")}: <span className="mono selectable">{host?.home}</span>
+      </p>
+      <p className="muted">{t("preferences.homeHelp")}</p>
+    </section>
+  );
+}
+
+function Updates() {
+  const { t } = useTranslation();
+  const host = useHost();
+  return (
+    <section aria-label={t("preferences.updates")}>
+      <h3>{t("preferences.updates")}</h3>
+      <p>{t("about.version", { version: host?.appVersion ?? t("common.unknown") })}</p>
+      <p className="muted">{t("preferences.updatesHelp")}</p>
+      <p className="muted">{t("preferences.privacy")}</p>
+    </section>
+  );
+}
+
+export default function PreferencesDialog({ onClose }: { onClose(): void }) {
+  const { t } = useTranslation();
   return (
     <Dialog isOpen title={t("preferences.title")} onClose={onClose} className="preferences">
       <DialogBody>
@@ -99,11 +138,9 @@ export default function PreferencesDialog({ onClose }: { onClose(): void }) {
           <div className="form">
             <PreferenceSwitch name="wizard" />
           </div>
-          <p>
-            {t("about.home")}: <span className="mono selectable">{host?.home}</span>
-          </p>
-          <p className="muted">{t("preferences.privacy")}</p>
         </section>
+        <Folders />
+        <Updates />
         <div className="preferences-end">
           <Button text={t("common.close")} onClick={onClose} />
         </div>
