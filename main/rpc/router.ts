@@ -82,7 +82,7 @@ export function createRouter(app: App) {
       }),
       addDisk: os.machines.addDisk.handler(async ({ input }) => {
         const machine = registry.get(input.id);
-        await addDisk(context, machine, input.disk);
+        await addDisk(context, machine, input.disk, input.bus);
         return details(machine);
       }),
       removeDisk: os.machines.removeDisk.handler(async ({ input }) => ({

@@ -16,6 +16,8 @@ export const CPUS_MAX = 8;
 export const DISKS_MAX = 8;
 /** Disks on the IDE controller beside its drives for discs. */
 const IDE_DISKS_MAX = 2;
+/** Ports of the USB controller beside those of keyboard and tablet. */
+const USB_DISKS_MAX = 4;
 export const OPTICAL_DRIVES_MAX = 2;
 export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 
@@ -35,7 +37,7 @@ const diskSchema = z.strictObject({
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
   /** `nvme`, `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
-  bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
+  bus: z.enum(["virtio", "nvme", "sata", "ide", "usb", "nvram"]).optional(),
   /** A virtio disk's place on the PCI bus, once it must not depend on the disks before it any more (slots.ts). */
   slot: z
     .int()
@@ -264,6 +266,19 @@ const machineFields = z.strictObject({
       }),
     })
     .prefault({}),
+  // Machines that were made before there was USB have none.
+  usb: z
+    .strictObject({
+      controller: field(z.enum(["none", "xhci"]).default("none"), {
+        label: "USB",
+        help: "xhci brings a keyboard and a tablet, which follows the pointer without being captured, and takes USB disks while the machine runs.",
+        page: "system",
+        change: "off",
+        control: "select",
+        example: "xhci",
+      }),
+    })
+    .prefault({}),
   disks: field(
     z
       .array(diskSchema)
@@ -271,6 +286,10 @@ const machineFields = z.strictObject({
       .refine(
         (disks) => disks.filter(({ bus }) => bus === "ide").length <= IDE_DISKS_MAX,
         `at most ${IDE_DISKS_MAX} IDE disks`,
+      )
+      .refine(
+        (disks) => disks.filter(({ bus }) => bus === "usb").length <= USB_DISKS_MAX,
+        `at most ${USB_DISKS_MAX} USB disks`,
       )
       .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables")
       .refine((disks) => areDistinct(disks.map(({ slot }) => slot)), "each disk has its own slot"),
@@ -356,6 +375,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     },
     display: { adapter: "vga", videoMemoryMiB: 16 },
     sound: { adapter: "hda" },
+    usb: { controller: "none" },
     disks: [],
     opticalDrives: [],
     adapters: [],

@@ -2,7 +2,7 @@
 // behind it.
 import { AppError } from "../common/errors.ts";
 import { ADAPTER_SLOTS, DISK_SLOTS } from "../config/slots.ts";
-import { adapterDevice, diskDevice, type NetworkPart } from "../machine/cards.ts";
+import { adapterDevice, type DiskPart, diskDevice, type NetworkPart } from "../machine/cards.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { StartRequest } from "../protocol/engine.ts";
 import type { DiskSet } from "./disk-set.ts";
@@ -38,15 +38,18 @@ export class Plugging {
   /** @throws AppError for an image that can't be opened, or a slot that is taken. */
   async attachDisk(disk: StartRequest["disks"][number]): Promise<void> {
     const { machine, disks, error } = this.#parts;
+    if (disk.bus === "usb") return this.#attachStick(disk);
     const slot = this.#freeSlot(disk.slot, DISK_SLOTS, "disk.slot");
-    const backend = await disks.add(disk);
-    const onError = (kind: string, cause: unknown): void =>
-      error(`disk ${disk.id}: ${kind} failed: ${cause instanceof Error ? cause.message : String(cause)}`);
-    machine.plugDisk({ id: disk.id, backend, onError }, slot);
+    machine.plugDisk(diskPart(disk.id, await disks.add(disk), error), slot);
   }
 
   /** False: the guest keeps it. `detached` tells should it let go later. */
   async detachDisk(diskId: string, force: boolean): Promise<boolean> {
+    const { usb } = this.#parts.machine;
+    if (usb?.unplug(diskId)) {
+      await this.#close(diskId);
+      return true;
+    }
     const name = diskDevice(diskId);
     const gone = await this.#remove(name, force);
     if (gone) {
@@ -65,6 +68,17 @@ export class Plugging {
     return this.#remove(adapterDevice(part), false);
   }
 
+  async #attachStick(disk: StartRequest["disks"][number]): Promise<void> {
+    const { machine, disks, error } = this.#parts;
+    if (!machine.usb?.hasRoom) {
+      throw new AppError("UNSUPPORTED", machine.usb ? "all USB ports are taken" : "the machine has no USB", {
+        ...{ field: "disk.bus", consequence: "Nothing was changed." },
+        remedy: "Take another USB disk out, or shut the machine down and give it a USB controller.",
+      });
+    }
+    machine.usb.plug(diskPart(disk.id, await disks.add(disk), error));
+  }
+
   async #close(diskId: string): Promise<void> {
     await this.#parts.disks.remove(diskId).catch((cause: unknown) => {
       this.#parts.error(`disk ${diskId}: ${cause instanceof Error ? cause.message : String(cause)}`);
@@ -80,7 +94,7 @@ export class Plugging {
       if (!machine.unplug(name, force)) {
         throw new AppError("UNSUPPORTED", `${name} can't be taken out while the machine runs`, {
           consequence: "Nothing was changed.",
-          remedy: "Only virtio disks and network adapters can; shut the machine down for others.",
+          remedy: "Only virtio and USB disks and network adapters can; shut the machine down for others.",
         });
       }
       return await promise;
@@ -99,4 +113,10 @@ export class Plugging {
       return slot;
     throw new AppError("INVALID_ARGUMENT", `slot ${slot} is not free`, { field, consequence: "Nothing was changed." });
   }
+}
+
+function diskPart(id: string, backend: DiskPart["backend"], report: (message: string) => void): DiskPart {
+  const onError = (kind: string, cause: unknown): void =>
+    report(`disk ${id}: ${kind} failed: ${cause instanceof Error ? cause.message : String(cause)}`);
+  return { id, backend, onError };
 }

@@ -13,7 +13,7 @@ export function storageParts(
   { disks }: DiskSet,
   { drives }: OpticalDrives,
   report: ReportError,
-): Pick<CardParts, "disks" | "ide" | "sata" | "nvme"> {
+): Pick<CardParts, "disks" | "ide" | "sata" | "nvme" | "usb"> {
   const busOf = (id: string) => request.disks.find((disk) => disk.id === id)?.bus ?? "virtio";
   const isIde = (id: string): boolean => busOf(id) === "ide";
   const parts = disks
@@ -39,11 +39,14 @@ export function storageParts(
   ];
   const sata = parts.filter(({ id }) => busOf(id) === "sata");
   const nvme = parts.filter(({ id }) => busOf(id) === "nvme");
+  const usb = parts.filter(({ id }) => busOf(id) === "usb");
   return {
     disks: parts.filter(({ id }) => busOf(id) === "virtio"),
     ...(ide.length > 0 && { ide }),
     ...(sata.length > 0 && { sata }),
     ...(nvme.length > 0 && { nvme }),
+    // A stick needs something to be plugged into.
+    ...((request.config.usb.controller !== "none" || usb.length > 0) && { usb: { disks: usb } }),
   };
 }
 

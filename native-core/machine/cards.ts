@@ -34,7 +34,8 @@ import { UsbPorts } from "./usb-ports.ts";
 /** Slot of the controller for NVMe disks. */
 export const NVME_SLOT = 7;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: 29 } as const;
+export const USB_SLOT = 29;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: USB_SLOT } as const;
 
 export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */

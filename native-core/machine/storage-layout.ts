@@ -2,7 +2,8 @@
 import type { MachineConfig } from "../config/machine-config.ts";
 import { DISK_SLOTS, slotsOf } from "../config/slots.ts";
 import { type ChipsetModel, chipsetModel } from "../devices/chipset/models.ts";
-import { type IdePart, NVME_SLOT } from "./cards.ts";
+import { type IdePart, NVME_SLOT, USB_SLOT } from "./cards.ts";
+import { FIRST_USB_DISK_PORT } from "./usb-ports.ts";
 
 type IdePosition = IdePart["position"];
 
@@ -15,12 +16,14 @@ type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset
 /** Open Firmware paths (SeaBIOS docs, Runtime config, "bootorder"; OVMF reads the same): first choice first, everything bootable in it. */
 export function bootPaths(config: Storage): string[] {
   const chipset = chipsetModel(config.chipset);
-  const places = { ide: 0, sata: 0, nvme: 0 };
+  const places = { ide: 0, sata: 0, nvme: 0, usb: 0 };
   const virtio = config.disks.filter(({ bus = "virtio" }) => bus === "virtio");
   const slots = slotsOf(virtio, DISK_SLOTS);
   const pathOf = ({ id, bus = "virtio" }: Storage["disks"][number]): string => {
     if (bus === "virtio" || bus === "nvram") return `/pci@i0cf8/scsi@${(slots.get(id) ?? 0).toString(16)}/disk@0,0`;
     const place = places[bus]++;
+    if (bus === "usb")
+      return `/pci@i0cf8/usb@${USB_SLOT.toString(16)}/storage@${FIRST_USB_DISK_PORT + place + 1}/*@0/*@0,0`;
     if (bus === "ide") return idePath(chipset, IDE_DISK_POSITIONS[place] ?? 0);
     if (bus === "sata") return `/pci@i0cf8/pci8086,2922@${placeName(chipset.sata)}/drive@${place}/disk@0`;
     // OVMF knows an NVMe controller by this name only, whatever the controller's own numbers.

@@ -8,7 +8,9 @@ import { Xhci } from "../devices/xhci/xhci.ts";
 import type { BoardServices } from "./board.ts";
 import type { DiskPart } from "./cards.ts";
 
-const PORT = { KEYBOARD: 0, TABLET: 1, FIRST_DISK: 2 } as const;
+/** Ports are counted from 0. */
+export const FIRST_USB_DISK_PORT = 2;
+const PORT = { KEYBOARD: 0, TABLET: 1, FIRST_DISK: FIRST_USB_DISK_PORT } as const;
 
 export class UsbPorts {
   readonly controller: Xhci;
@@ -25,22 +27,28 @@ export class UsbPorts {
     this.controller.plug("usb-tablet", PORT.TABLET, this.tablet);
   }
 
-  /** Plugs a disk into the first free port; false when there is none. */
-  plug({ id, backend, onError }: DiskPart): boolean {
-    for (let port: number = PORT.FIRST_DISK; port < USB2_PORTS; port++) {
-      if (this.#disks.has(port)) continue;
-      this.#disks.set(port, id);
-      const disk = new MassStorage({ id, disk: backend, deliver: this.#deliver, onError });
-      this.controller.plug(deviceName(id), port, disk);
-      return true;
-    }
-    return false;
+  get hasRoom(): boolean {
+    return this.#freePort < USB2_PORTS;
+  }
+
+  /** Plugs a disk into the first free port; there has to be one. */
+  plug({ id, backend, onError }: DiskPart): void {
+    const port = this.#freePort;
+    const disk = new MassStorage({ id, disk: backend, deliver: this.#deliver, onError });
+    this.controller.plug(deviceName(id), port, disk);
+    this.#disks.set(port, id);
   }
 
   /** Pulls a disk out; what the guest has not written yet is lost, as with any stick. False when there is none of that id. */
   unplug(id: string): boolean {
     for (const [port, name] of this.#disks) if (name === id) this.#disks.delete(port);
     return this.controller.unplug(deviceName(id));
+  }
+
+  get #freePort(): number {
+    let port: number = PORT.FIRST_DISK;
+    while (this.#disks.has(port)) port++;
+    return port;
   }
 }
 

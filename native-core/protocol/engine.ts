@@ -35,7 +35,7 @@ export type StopReason = (typeof STOP_REASONS)[number];
 
 const diskRequestSchema = z.strictObject({
   ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
-  bus: z.enum(["virtio", "nvme", "sata", "ide", "nvram"]).optional(),
+  bus: z.enum(["virtio", "nvme", "sata", "ide", "usb", "nvram"]).optional(),
   slot: z.int().optional(),
 });
 

@@ -5,15 +5,17 @@ import type { RegisterCommand } from "../command.ts";
 import { parseDisk } from "../parse.ts";
 
 export const registerDisk: RegisterCommand = (program, run) => {
-  const disk = program.command("disk").description("disks of a machine; virtio disks also while it runs");
+  const disk = program.command("disk").description("disks of a machine; virtio and USB disks also while it runs");
 
   disk
     .command("add <name> <disk>")
     .description("give a machine a disk: a size such as 8G for a new one, or an image")
+    .option("--usb", "as a USB disk")
     .action(
-      run(async (session, name: string, wanted: string) => {
+      run(async (session, name: string, wanted: string, options: { usb?: true }) => {
         const { id, name: known } = await session.machine(name);
-        const machine = await (await session.client()).machines.addDisk({ id, disk: parseDisk(wanted) });
+        const bus = options.usb ? "usb" : "virtio";
+        const machine = await (await session.client()).machines.addDisk({ id, disk: parseDisk(wanted), bus });
         session.print(machine, `${known} has the disk ${machine.config.disks.at(-1)?.id} now.`);
       }),
     );

@@ -15,11 +15,13 @@ export async function addDisk(
   context: ServiceContext,
   machine: Machine,
   wanted: z.infer<typeof newDiskSchema>,
+  bus: "virtio" | "usb" = "virtio",
 ): Promise<void> {
   await machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "given a disk");
     const { vm } = machine;
-    const made = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
+    const image = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
+    const made: DiskConfig = bus === "usb" ? { ...image, bus } : image;
     const before = machine.record.config.disks;
     const disks = vm === null ? [...before, made] : withDisksInPlace(before, [...before, made]);
     const config = validConfig({ ...machine.record.config, disks });

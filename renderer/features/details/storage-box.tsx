@@ -1,12 +1,13 @@
 // Disks with what they hold: the guest's size and the bytes on the host, as a bar and as numbers.
 import { Button } from "@blueprintjs/core";
-import { CrossIcon } from "@blueprintjs/icons";
+import { CrossIcon, MaximizeIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineDetails } from "../../../main/contract/schemas.ts";
+import { openDialog } from "../../app/navigation.ts";
 import { Box, Row } from "../../ui/box.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { Meter } from "../../ui/meter.tsx";
-import { isLive } from "../machines/rules.ts";
+import { isLive, isOff } from "../machines/rules.ts";
 import { DiscRow } from "../media/disc-row.tsx";
 import { removeDisk } from "../media/remove-disk.ts";
 import { SettingLink } from "./setting-link.tsx";
@@ -49,6 +50,14 @@ export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
                   {disk.file.split(/[\\/]/).at(-1)} ({disk.format}
                   {disk.readOnly && `, ${t("details.readOnly")}`})
                 </SettingLink>
+                {isOff(machine.state) && !disk.readOnly && !machine.template && names[index] !== "UEFI" && (
+                  <Button
+                    {...{ variant: "minimal", size: "small", icon: <MaximizeIcon /> }}
+                    aria-label={t("grow.title", { disk: disk.id, name: machine.name })}
+                    title={t("grow.action")}
+                    onClick={() => openDialog({ kind: "grow", machineId: machine.id, diskId: disk.id })}
+                  />
+                )}
                 {isLive(machine.state) && isPluggable(machine, disk.id) && (
                   <Button
                     {...{ variant: "minimal", size: "small", icon: <CrossIcon /> }}
