@@ -747,6 +747,9 @@ export const de = {
     disk: "Platte",
     read: "gelesen",
     written: "geschrieben",
+    network: "Netzwerk, seit dieses Fenster offen ist",
+    received: "empfangen",
+    sent: "gesendet",
     table: "Maschinen und was sie brauchen",
     noMachines: "Es gibt noch keine Maschinen.",
     columns: {
@@ -894,7 +897,7 @@ export const de = {
     filesFolder: "Dateien beginnen in",
     filesFolderHelp: "Wo die Wahl einer Datei anfängt; leer für Ihren Benutzerordner.",
     homeHelp:
-      "Dort sind Maschinen, Schnappschüsse und Downloads. `--home` oder TERRARIUM_HOME wählen beim Start einen anderen.",
+      "Dort sind Maschinen, Schnappschüsse und Downloads. --home oder TERRARIUM_HOME wählen beim Start einen anderen.",
     updates: "Aktualisierung und Datenschutz",
     updatesHelp: "Neue Versionen installieren Sie oder die Pakete Ihres Systems; die App sucht nie selbst danach.",
     privacy:

@@ -735,6 +735,9 @@ export const en = {
     disk: "Disk",
     read: "read",
     written: "written",
+    network: "Network, since this window is open",
+    received: "received",
+    sent: "sent",
     table: "Machines and what they use",
     noMachines: "There are no machines yet.",
     columns: {
@@ -877,8 +880,7 @@ export const en = {
     folders: "Folders",
     filesFolder: "Files begin in",
     filesFolderHelp: "Where choosing a file starts; empty for your home folder.",
-    homeHelp:
-      "Machines, snapshots and downloads are there. `--home` or TERRARIUM_HOME choose another one at the start.",
+    homeHelp: "Machines, snapshots and downloads are there. --home or TERRARIUM_HOME choose another one at the start.",
     updates: "Updates and privacy",
     updatesHelp: "New versions are installed by you or your system's packages; the app never looks for them itself.",
     privacy:

@@ -48,6 +48,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
       await showPane(page, pane);
       if (pane === "Display") await page.getByRole("application").waitFor();
       if (pane === "Snapshots") await snapshotRow(page, "One").click();
+      if (pane === "Files") await page.getByRole("combobox", { name: "Snapshot", exact: true }).waitFor();
       if (pane === "Activity") {
         await page.getByText("Watch", { exact: true }).click();
         await page.getByRole("table", { name: "Hottest code" }).waitFor();

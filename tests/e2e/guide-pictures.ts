@@ -1,5 +1,5 @@
-// Makes the pictures of the user guide (docs/images/guide-*.png) from the app itself. Run with `node tests/e2e/guide-pictures.ts [NAME...]`;
-// the guests are scripted, so that it takes a minute and the pictures are the same every time.
+// Makes the pictures of the user guide (docs/images/guide-*.png) from the app itself, with real guests: Starter Linux has to be built. Run
+// with `node tests/e2e/guide-pictures.ts [NAME...]`; it takes some minutes.
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import {
@@ -8,7 +8,9 @@ import {
   runInConsole,
   showPane,
   snapshotRow,
+  stopMachine,
   takeSnapshot,
+  waitForConsole,
   waitForState,
 } from "./support/actions.ts";
 import { launchBrowser, openPage } from "./support/browser.ts";
@@ -18,6 +20,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const wanted = process.argv.slice(2);
 /** So many seconds of figures are in the picture of the charts. */
 const FIGURES_S = 50;
+const BOOT_MS = 240_000;
+const PROMPT = /starter:\S+# *$/;
 
 async function picture(page: Page, name: string): Promise<void> {
   if (wanted.length > 0 && !wanted.includes(name)) return;
@@ -34,13 +38,24 @@ async function machine(page: Page, name: string): Promise<void> {
     await page.getByRole("button", { name: "New", exact: true }).click();
     await page.getByRole("button", { name: "Create and Start" }).click();
   }
-  await waitForState(page, "Starter Linux", "Running");
+  await waitForState(page, "Starter Linux", "Running", BOOT_MS);
+  await waitForConsole(page, PROMPT, BOOT_MS);
   await machineTree(page).focus();
   await page.keyboard.press("F2");
   await page.getByRole("textbox", { name: /New name of/ }).fill(name);
   await page.keyboard.press("Enter");
   await waitForState(page, name, "Running");
 }
+
+/** Machines in the list need not all run. */
+async function switchOff(page: Page, name: string): Promise<void> {
+  await machineRow(page, name).click();
+  await stopMachine(page, /Power Off/);
+  await waitForState(page, name, "Powered Off", BOOT_MS);
+}
+
+const SCREEN_SHOW =
+  "clear; (clear; uname -srm; echo; free -m; echo; df -h /; echo; ps | head -n 8; echo) > /dev/tty1; echo shown";
 
 async function group(page: Page, first: string, last: string, name: string): Promise<void> {
   await machineRow(page, first).click();
@@ -79,27 +94,50 @@ async function dialogs(page: Page): Promise<void> {
 }
 
 async function makePictures(browser: Browser): Promise<void> {
-  const host = await startTestHost("scripted");
+  const host = await startTestHost("embedded");
   try {
     const { page } = await openPage(browser, host.entryUrl(), { deviceScaleFactor: 1.5, width: 1200, height: 750 });
-    for (const name of ["Web server", "Database", "Debian sid", "Build box"]) await machine(page, name);
+    page.setDefaultTimeout(60_000);
+    for (const name of ["Debian sid", "Build box", "Database", "Web server"]) {
+      await machine(page, name);
+      if (name !== "Web server") await switchOff(page, name);
+    }
     await group(page, "Web server", "Database", "Shop");
     await group(page, "Debian sid", "Build box", "Builds");
     await machineRow(page, "Web server").click();
-    await runInConsole(page, "echo It works", /^It works$/m);
-    await takeSnapshot(page, "Fresh install");
-    await takeSnapshot(page, "Before the upgrade");
+    await runInConsole(
+      page,
+      "mkdir -p site; echo 'It works' > site/index.html; cat site/index.html",
+      /^It works$/m,
+      BOOT_MS,
+    );
+    await takeSnapshot(page, "Fresh install", BOOT_MS);
+    await runInConsole(page, SCREEN_SHOW, /^shown$/m, BOOT_MS);
+    await takeSnapshot(page, "Before the upgrade", BOOT_MS);
     await snapshotRow(page, "Fresh install").click();
     await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Restore" }).click();
     await page.getByRole("form").getByRole("button", { name: "Restore" }).click();
     await page.getByText(/is back at/).waitFor();
-    await waitForState(page, "Web server", "Running");
+    await waitForState(page, "Web server", "Running", BOOT_MS);
+    await runInConsole(page, SCREEN_SHOW, /^shown$/m, BOOT_MS);
+    await showPane(page, "Snapshots");
     await snapshotRow(page, "Before the upgrade").click();
     await picture(page, "snapshots");
+    await page.getByRole("button", { name: "Timeline" }).click();
+    await page.getByRole("listbox").waitFor();
+    await picture(page, "timeline");
+    await page.getByRole("button", { name: "Timeline" }).click();
+    await showPane(page, "Files");
+    await page.getByRole("table", { name: "Files in /" }).or(page.getByText("No file system")).first().waitFor();
+    await picture(page, "files");
     await showPane(page, "Details");
     await picture(page, "main-window");
     await tool(page, "Home");
     await picture(page, "home");
+    await tool(page, "Consoles");
+    await page.getByRole("searchbox", { name: "Find in what all machines printed" }).fill("linux version");
+    await page.getByRole("table", { name: "Lines found" }).or(page.getByText("No machine printed")).first().waitFor();
+    await picture(page, "consoles");
     await tool(page, "Media");
     await picture(page, "media");
     await tool(page, "Network");
@@ -107,7 +145,7 @@ async function makePictures(browser: Browser): Promise<void> {
     await dialogs(page);
     await machineRow(page, "Web server").click();
     await showPane(page, "Display");
-    await page.getByText("640 × 400").waitFor();
+    await page.getByText(/^\d+ × \d+$/).waitFor();
     const bar = page.getByRole("toolbar", { name: "Display" });
     await bar.getByRole("button", { name: "Keys", exact: true }).click();
     await page.getByRole("menuitem", { name: "Soft Keyboard" }).click();
@@ -115,7 +153,7 @@ async function makePictures(browser: Browser): Promise<void> {
     await picture(page, "display");
     await showPane(page, "Console");
     await page.getByRole("button", { name: "Times beside the lines" }).click();
-    await runInConsole(page, "ls", /~ #$/);
+    await runInConsole(page, "clear; uname -srm; ls -l site; free -m; df -h /", PROMPT, BOOT_MS);
     await picture(page, "console");
     await showPane(page, "Activity");
     await page.getByText("1 min", { exact: true }).click();

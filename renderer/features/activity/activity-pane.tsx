@@ -56,7 +56,7 @@ function Charts({ samples, stepS, spanS, endS }: ChartsProps) {
     [samples, stepS, spanS, endS],
   );
   const times = useMemo(() => points.map((point) => (typeof point === "number" ? point : point.atMs) / 1000), [points]);
-  const line = (label: string, colour: number, pick: (sample: MetricsSample) => number) => ({
+  const line = (label: string, colour: number, pick: (sample: MetricsSample) => number | null) => ({
     label,
     colour,
     values: points.map((point) => (typeof point === "number" ? null : pick(point))),
@@ -107,6 +107,19 @@ function Charts({ samples, stepS, spanS, endS }: ChartsProps) {
           line(t("activity.written"), 4, (sample) => sample.diskWriteRate),
         ]}
       />
+      {samples.some(({ netReceiveRate }) => netReceiveRate !== undefined) && (
+        <Chart
+          {...shared}
+          title={t("activity.network")}
+          bytes
+          top={64 * 1024}
+          format={rate}
+          series={[
+            line(t("activity.received"), 3, (sample) => sample.netReceiveRate ?? null),
+            line(t("activity.sent"), 1, (sample) => sample.netSendRate ?? null),
+          ]}
+        />
+      )}
     </div>
   );
 }

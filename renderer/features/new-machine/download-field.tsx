@@ -99,7 +99,7 @@ function Status({ release }: { readonly release: Release }) {
 
 export function DownloadField() {
   const { t } = useTranslation();
-  const { control, setValue, formState } = useFormContext<NewMachineForm>();
+  const { control, setValue, clearErrors, formState } = useFormContext<NewMachineForm>();
   const systems = useCatalogue();
   const chosen = useWatch({ control, name: "release" });
   const release = systems.flatMap(({ releases }) => releases).find(({ id }) => id === chosen);
@@ -108,8 +108,9 @@ export function DownloadField() {
     for (const system of systems) {
       const found = system.releases.find((each) => each.id === id);
       if (!found) continue;
-      for (const [field, value] of Object.entries(releaseSuggestions(system, found, dirtyFields)))
-        setValue(field as keyof NewMachineForm, value);
+      const suggestions = releaseSuggestions(system, found, dirtyFields);
+      for (const [field, value] of Object.entries(suggestions)) setValue(field as keyof NewMachineForm, value);
+      clearErrors(Object.keys(suggestions) as (keyof NewMachineForm)[]);
     }
   };
   return (

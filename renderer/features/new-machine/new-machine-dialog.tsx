@@ -58,7 +58,7 @@ export default function NewMachineDialog({ start, onClose }: Props) {
   return (
     <Dialog isOpen title={t("create.title")} onClose={onClose} className="new-machine" canOutsideClickClose={false}>
       <form noValidate onSubmit={last ? submit : next}>
-        <DialogBody useOverflowScrollContainer={false}>
+        <DialogBody useOverflowScrollContainer={!wizard}>
           {(!wizard || step === "system") && <StarterCard onClose={onClose} />}
           <div className="new-machine-mode">
             {wizard ? <StepList current={step} steps={steps} /> : <h3>{t("create.custom")}</h3>}
