@@ -79,6 +79,8 @@ export interface PciCard {
 export type IsaCard = (services: BoardServices) => Device;
 
 export interface BoardParts {
+  /** Type of drive A: as CMOS RAM names it. */
+  floppyType?: number | undefined;
   chipset: ChipsetModel;
   services: Omit<BoardServices, "isaLine">;
   memoryBytes: number;
@@ -177,6 +179,7 @@ export class Board {
     const rtc = new Rtc({
       ...{ bus, clock, inputs, irq: isaLine(RTC_IRQ) },
       memoryBytes: parts.memoryBytes,
+      floppyType: parts.floppyType,
       zoneMs: parts.rtcZoneMs,
     });
     this.acpi = new AcpiPm({ bus, clock, sci: isaLine(ACPI_SCI_IRQ), power });

@@ -1,12 +1,15 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
+import { assert } from "../common/assert.ts";
 import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf } from "../config/slots.ts";
 import { AhciController } from "../devices/ahci/ahci-controller.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import type { ChipsetModel } from "../devices/chipset/models.ts";
 import { POWER_MANAGEMENT_FUNCTION, PowerManagement } from "../devices/chipset/power-management.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
+import { DmaController } from "../devices/dma/dma-controller.ts";
 import { E1000 } from "../devices/e1000/e1000.ts";
 import { Flash, type FlashContent } from "../devices/flash/flash.ts";
+import { FLOPPY_DMA_CHANNEL, FLOPPY_IRQ, FloppyController } from "../devices/floppy/floppy-controller.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { Hda } from "../devices/hda/hda.ts";
 import { IdeController } from "../devices/ide/ide-controller.ts";
@@ -79,6 +82,8 @@ export interface CardParts {
   ide?: readonly IdePart[];
   /** Disks on the AHCI adapter, one per port; absent: there is no adapter. */
   sata?: readonly DiskPart[];
+  /** The disk in floppy drive A:, of one of the sizes that there are; absent: there is no drive. */
+  floppy?: Omit<DiskPart, "slot">;
   /** Namespaces of the NVMe controller; absent: there is no controller. */
   nvme?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
@@ -111,6 +116,7 @@ export class StandardCards {
       ...(rom ? [({ bus }: BoardServices) => new FirmwareRom(bus, rom)] : []),
       ...(rom && parts.flash ? [flashCard(rom, parts.flash)] : []),
       ...(fwCfg ? [({ bus, memory }: BoardServices) => new FwCfg(bus, memory, fwCfg)] : []),
+      ...(parts.floppy ? floppyCards(parts.floppy) : []),
     ];
     this.cards = [
       ...(video
@@ -184,6 +190,26 @@ export function diskCard({ backend, id, onError }: DiskPart, slot: number): PciC
 export const diskDevice = (id: string): string => `virtio-blk-${id}`;
 export const adapterDevice = ({ id, model }: Pick<NetworkPart, "id" | "model">): string =>
   `${model === "virtio" ? "virtio-net" : model}-${id}`;
+
+function floppyCards({ backend, onError }: NonNullable<CardParts["floppy"]>): IsaCard[] {
+  let dma: DmaController | undefined;
+  return [
+    ({ bus, memory }) => (dma = new DmaController(bus, memory)),
+    ({ bus, isaLine, deliver, awaitHost }) => {
+      assert(dma, "the DMA controller was made first");
+      const channel = dma.channel(FLOPPY_DMA_CHANNEL);
+      return new FloppyController({
+        bus,
+        irq: isaLine(FLOPPY_IRQ),
+        dma: channel,
+        deliver,
+        awaitHost,
+        disk: backend,
+        onError,
+      });
+    },
+  ];
+}
 
 function flashCard(rom: Uint8Array, content: FlashContent): IsaCard {
   const base = 2 ** 32 - rom.length - content.bytes.length;

@@ -14,6 +14,7 @@ import { SystemBus } from "../devices/bus.ts";
 import { type ChipsetModel, type ChipsetName, chipsetModel } from "../devices/chipset/models.ts";
 import type { GuestMemory, Inputs } from "../devices/device.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
+import { floppyGeometry } from "../devices/floppy/geometry.ts";
 import type { Lapic } from "../devices/lapic/lapic.ts";
 import { timeNs } from "../devices/state-schema.ts";
 import type { ByteSink } from "../devices/uart/uart.ts";
@@ -190,6 +191,7 @@ export class Machine {
       },
       memoryBytes,
       chipset: this.#chipset,
+      floppyType: parts.floppy && floppyGeometry(parts.floppy.backend.sizeBytes)?.driveType,
       generationId: parts.generationId,
       rtcZoneMs: parts.rtcZoneMs,
       serial: parts.serial,

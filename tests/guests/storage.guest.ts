@@ -6,7 +6,7 @@ import type { ProcessorFactory } from "../../native-core/machine/machine.ts";
 import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
 import { grubDisk } from "../support/grub-disk.ts";
 import { LinuxGuest } from "../support/linux-guest.ts";
-import { PcGuest, type PcGuestOptions } from "../support/pc-guest.ts";
+import { fixedMedium, PcGuest, type PcGuestOptions, packageFile } from "../support/pc-guest.ts";
 
 const TIMEOUT_MS = 300_000;
 
@@ -49,6 +49,26 @@ describe("A PC that boots Linux from its disk", () => {
       expect(guest.console).toContain("write back");
       expect(guest.console).toMatch(/PCI-MSI .*nvme0q1/);
       expect(disk.content.subarray(60 << 20, 62 << 20).every((byte) => byte === 0)).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each(["i440fx", "q35"] as const)(
+    "boots a floppy disk on the %s board",
+    async (chipset) => {
+      const image = await packageFile("grub-rescue-pc", "usr/lib/grub-rescue/grub-rescue-floppy.img");
+      // GRUB's image is shorter than the disk.
+      const floppy = new Uint8Array(image.length <= 1440 << 10 ? 1440 << 10 : 2880 << 10);
+      floppy.set(image);
+      const guest = await start({
+        firmware: { chipset },
+        parts: { chipset, floppy: { id: "floppy0", backend: fixedMedium(floppy) } },
+      });
+      await guest.waitForScreen("GNU GRUB");
+      await guest.type("c");
+      await guest.waitForScreen("grub>");
+      await guest.type("ls (fd0)\n");
+      await guest.waitForScreen("Device fd0");
     },
     TIMEOUT_MS,
   );

@@ -33,6 +33,8 @@ export const ALARM_ANY = 0xc0;
 
 /** Memory size bytes of the PC/AT: base in KiB, extended above 1 MiB in KiB, above 16 MiB in 64 KiB units. */
 export const CMOS = {
+  /** Types of drives A: and B:. */
+  FLOPPY: 0x10,
   BASE_MEMORY: 0x15,
   EXTENDED_MEMORY: 0x17,
   EXTENDED_MEMORY_COPY: 0x30,
@@ -41,3 +43,4 @@ export const CMOS = {
 } as const;
 /** 80x25 colour display, keyboard and mouse port, no floppy, coprocessor there. */
 export const EQUIPMENT = 0x06;
+export const EQUIPMENT_FLOPPY = 0x01;

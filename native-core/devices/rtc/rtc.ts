@@ -16,7 +16,18 @@ import {
   fromMs,
   toMs,
 } from "./calendar.ts";
-import { CMOS, CMOS_BYTES, EQUIPMENT, RTC, RTC_A, RTC_B, RTC_C, RTC_D_VALID, RTC_PORT } from "./registers.ts";
+import {
+  CMOS,
+  CMOS_BYTES,
+  EQUIPMENT,
+  EQUIPMENT_FLOPPY,
+  RTC,
+  RTC_A,
+  RTC_B,
+  RTC_C,
+  RTC_D_VALID,
+  RTC_PORT,
+} from "./registers.ts";
 
 const NS_PER_MS = 1000000n;
 const MS_PER_SECOND = 1000;
@@ -53,6 +64,8 @@ export interface RtcParts {
   inputs: Inputs;
   irq: InterruptLine;
   memoryBytes: number;
+  /** Type of drive A:, 0 for none. */
+  floppyType?: number | undefined;
   /** What the clock shows beside UTC, in milliseconds: a time zone for guests that keep local time in it. */
   zoneMs?: number | undefined;
 }
@@ -81,6 +94,9 @@ export class Rtc implements Device<RtcState> {
     this.#ram[RTC.A] = RTC_A.DIVIDER_32KHZ | 6;
     this.#ram[RTC.B] = RTC_B.HOURS_24;
     this.#setMemorySize(parts.memoryBytes);
+    const floppyType = parts.floppyType ?? 0;
+    this.#ram[CMOS.FLOPPY] = floppyType << 4;
+    if (floppyType > 0) this.#ram[CMOS.EQUIPMENT] = EQUIPMENT | EQUIPMENT_FLOPPY;
     parts.bus.mapPorts(
       RTC_PORT,
       2,
