@@ -50,10 +50,20 @@ import { REGION_TYPE } from "../jit/linkage.ts";
 import { NO_RETURN } from "../jit/outcome.ts";
 import { addToCell64, interruptible, readSlot, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, COUNTERS, RIP_HASH } from "../mmu/memory-layout.ts";
-import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
-import { BLOCK_RIP, type BlockFunctions, privilegeArea, ripHashOffset } from "./blocks.ts";
+import {
+  BLOCK_HEADER,
+  BLOCK_HEADER_SIZE,
+  INSTRUCTION_COUNT,
+  LINK_SLOT,
+  NEXT_SLOT,
+  TAKEN_SLOT,
+} from "./block-layout.ts";
+import { BLOCK_RIP, type BlockFunctions, privilegeArea, readBlockRip, ripHashOffset } from "./blocks.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { LoweringTarget, Runtime } from "./target.ts";
+
+/** Where the instructions of a block have been counted already: a last operation with a zero where others have their number. */
+const NO_BLOCK = CELLS.zero - INSTRUCTION_COUNT;
 
 /** What `run` returns. */
 export const RUN_RESULT = { leave: 0, exception: 1 } as const;
@@ -98,6 +108,7 @@ export function writeDispatch(
   const target = f.local("i64");
   const count = f.local("i64");
   const outcome = f.local("i32");
+  const from = f.local("i32");
   const outlinedType = module.typeIndex({ params: ["i32"], results: ["i32"] });
 
   const setArea = seq(set(area, privilegeArea), get(area), (w) => w.index("global.set", globals.area));
@@ -164,6 +175,7 @@ export function writeDispatch(
   // The page of this block was written: go on in a fresh translation.
   call(blocks.leaveAt, get(pc))(f);
   set(target, readSlot(STATE.rip))(f);
+  set(from, i32(NO_BLOCK))(f);
   f.br(probe);
 
   f.close(enter);
@@ -188,7 +200,7 @@ export function writeDispatch(
     (w) => w.br(dispatch),
   ])(f);
   // The region has counted its instructions: the tails find a zero where a block has its number.
-  set(pc, i32(CELLS.zero - INSTRUCTION_COUNT))(f);
+  set(pc, i32(NO_BLOCK))(f);
   get(outcome)(f);
   f.brTable([dispatch, fault, linked, checked, indirect, state, repeat]);
 
@@ -237,13 +249,15 @@ export function writeDispatch(
   retire(f);
   unlikely(interruptible, [leave])(f);
   writeSlot32(STATE.interruptShadow, i32(0))(f);
+  set(from, i32(NO_BLOCK))(f);
   f.br(probe);
 
   f.close(indirect);
   retire(f);
+  set(from, get(pc))(f);
 
   f.close(probe);
-  writeProbe(f, blocks, target, area, slot, pc);
+  writeProbe(f, blocks, target, area, slot, pc, recordTarget(from, target, pc));
   setBlockRip(f);
   countEntry(f);
   f.br(dispatch);
@@ -268,6 +282,15 @@ export function writeDispatch(
   ret(i32(RUN_RESULT.exception))(f);
   f.close(dispatch);
   op("unreachable")(f);
+}
+
+/** The first block that a computed jump leads to, for regions to expect: in the block's first link slot, the way there in the second. */
+function recordTarget(from: Local, target: Local, found: Local): Code {
+  const recorded = load("i32.load", get(from), TAKEN_SLOT + LINK_SLOT.block);
+  return unlikely(and32(op("i32.ne", get(from), i32(NO_BLOCK)), not32(recorded)), [
+    store("i32.store", get(from), get(found), TAKEN_SLOT + LINK_SLOT.block),
+    store("i64.store", get(from), sub64(get(target), readBlockRip), NEXT_SLOT),
+  ]);
 }
 
 function writeHandlers(
@@ -298,7 +321,7 @@ function writeHandlers(
   });
 }
 
-/** Leaves the block for `target` in `pc`: the RIP hash in line, the rest in lookUp. */
+/** Leaves the block for `target` in `pc`: the RIP hash in line, then `found`; the rest in lookUp, which may empty the block cache. */
 function writeProbe(
   f: FunctionWriter,
   blocks: BlockFunctions,
@@ -306,6 +329,7 @@ function writeProbe(
   area: Local,
   entry: Local,
   pc: Local,
+  found: Code,
 ): void {
   const at = (offset: number): number => AREA.ripHash + offset;
   set(entry, add32(get(area), ripHashOffset(get(target), get(target))))(f);
@@ -317,7 +341,7 @@ function writeProbe(
         load("i32.load", get(entry), at(RIP_HASH.check)),
       ),
     ),
-    [set(pc, load("i32.load", get(entry), at(RIP_HASH.block)))],
+    [set(pc, load("i32.load", get(entry), at(RIP_HASH.block))), found],
     [unlikely(op("i32.eqz", tee(pc, call(blocks.lookUp, get(target)))), [ret(i32(RUN_RESULT.exception))])],
     true,
   )(f);

@@ -1,12 +1,20 @@
 // Blocks as the JIT reads them back from the operation cache.
 import type { FieldName } from "../../ir/nodes.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
-import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, TRAILER_SIZE } from "../interpreter/block-layout.ts";
+import {
+  BLOCK_HEADER,
+  BLOCK_HEADER_SIZE,
+  INSTRUCTION_COUNT,
+  LINK_SLOT,
+  NEXT_SLOT,
+  TAKEN_SLOT,
+  TRAILER_SIZE,
+} from "../interpreter/block-layout.ts";
 import type { HandlerTable } from "../interpreter/handler-table.ts";
 import { type PreparedForm, preparedForm } from "./prepared-forms.ts";
 
-/** Direct ways on: by an exit, to the function that a call calls, to where it returns. */
-export type TargetKind = "relative" | "next" | "call" | "return";
+/** Ways on: by an exit, to the function that a call calls, to where it returns, to where a computed jump is expected to lead. */
+export type TargetKind = "relative" | "next" | "call" | "return" | "jump";
 
 export interface CompiledOperation {
   readonly prepared: PreparedForm;
@@ -30,6 +38,8 @@ export interface CompiledBlock {
   /** Address of the last operation: link slots are behind it. */
   readonly lastOperation: number;
   readonly targets: ReadonlyMap<TargetKind, number>;
+  /** The target of the call or jump is computed: `targets` has the one that it had first. */
+  readonly isPredicted: boolean;
   readonly isReturn: boolean;
 }
 
@@ -91,6 +101,12 @@ export class BlockSource {
     }
     if (operations.length === 0) return undefined;
     dropDeadFlags(operations);
+    const targets = new Map<TargetKind, number>();
+    let isPredicted = false;
+    if (cutAt === undefined) {
+      addTargets(targets, operations.at(-1) as CompiledOperation, pageOffset);
+      isPredicted = this.#addPrediction(targets, operations.at(-1) as CompiledOperation, pageOffset);
+    }
     return {
       address,
       pageOffset,
@@ -98,9 +114,22 @@ export class BlockSource {
       cutAt,
       instructionCount: view.getUint32(lastOperation + INSTRUCTION_COUNT, true),
       lastOperation,
-      targets: cutAt === undefined ? targetsOf(operations.at(-1) as CompiledOperation, pageOffset) : new Map(),
+      targets,
+      isPredicted,
       isReturn: cutAt === undefined && operations.at(-1)?.prepared.form.row.mnemonic === "RET",
     };
+  }
+
+  /** Where a computed jump or call went first (interpreter/block-layout.ts). */
+  #addPrediction(targets: Map<TargetKind, number>, last: CompiledOperation, pageOffset: number): boolean {
+    const { exits, changesSystem, form } = last.prepared;
+    const { mnemonic } = form.row;
+    if (!exits.has("indirect") || changesSystem || mnemonic === "RET") return false;
+    if (this.#view.getInt32(last.address + TAKEN_SLOT + LINK_SLOT.block, true) === 0) return false;
+    const offset = pageOffset + Number(this.#view.getBigInt64(last.address + NEXT_SLOT, true));
+    if (Math.abs(offset) > MAX_DISTANCE) return false;
+    targets.set(mnemonic === "CALL" ? "call" : "jump", offset);
+    return true;
   }
 
   #fields(at: number): Record<FieldName, bigint> {
@@ -138,13 +167,15 @@ function dropDeadFlags(operations: CompiledOperation[]): void {
 /** Beyond that an offset in the region is no longer a small number. */
 const MAX_DISTANCE = 1 << 30;
 
-function targetsOf({ prepared, fields, next }: CompiledOperation, pageOffset: number): Map<TargetKind, number> {
-  const targets = new Map<TargetKind, number>();
-  if (prepared.changesSystem) return targets;
+function addTargets(
+  targets: Map<TargetKind, number>,
+  { prepared, fields, next }: CompiledOperation,
+  pageOffset: number,
+): void {
+  if (prepared.changesSystem) return;
   const calls = prepared.form.row.mnemonic === "CALL";
   if (calls) targets.set("return", next);
   if (prepared.exits.has("relative")) targets.set(calls ? "call" : "relative", pageOffset + Number(fields.disp));
   if (prepared.exits.has("next")) targets.set("next", next);
   for (const [kind, offset] of targets) if (Math.abs(offset) > MAX_DISTANCE) targets.delete(kind);
-  return targets;
 }

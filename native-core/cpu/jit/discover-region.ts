@@ -40,6 +40,8 @@ export interface BlockFinder {
   inPage(from: CompiledBlock, offset: number): CompiledBlock | undefined;
   /** The block that a link slot leads to now, which is at `offset`. */
   linked(slot: number, offset: number): CompiledBlock | undefined;
+  /** The block that a computed jump with this slot led to. */
+  recorded(slot: number, offset: number): CompiledBlock | undefined;
 }
 
 /** Address of the link slot of a direct exit. */
@@ -119,7 +121,9 @@ class Discovery {
     const offset = block.targets.get(kind);
     if (offset === undefined) return undefined;
     if (isSamePage(offset, block.pageOffset)) return this.#find.inPage(block, offset);
-    return kind === "return" ? undefined : this.#find.linked(slotOf(block, kind), offset);
+    if (kind === "return") return undefined;
+    const slot = slotOf(block, kind);
+    return block.isPredicted ? this.#find.recorded(slot, offset) : this.#find.linked(slot, offset);
   }
 
   // --- inlining -------------------------------------------------------------------------------------------------------------

@@ -193,6 +193,11 @@ export class Jit {
         const address = word(slot + LINK_SLOT.block);
         return this.#blocks.placeOf(address) && read(address, offset);
       },
+      recorded: (slot, offset) => {
+        const address = this.#view.getInt32(slot + LINK_SLOT.block, true);
+        const place = this.#blocks.placeOf(address);
+        return place && ((place.host ^ offset) & (PAGE_SIZE - 1)) === 0 ? read(address, offset) : undefined;
+      },
     };
   }
 

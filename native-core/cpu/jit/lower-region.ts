@@ -119,7 +119,9 @@ class RegionLowering {
       case "indirect": {
         const target = f.borrow("i64");
         f.set(target);
-        if (back !== undefined) {
+        const predicted = block.isPredicted ? (successors.get("call") ?? successors.get("jump")) : undefined;
+        if (predicted !== undefined) this.#predicted(block, get(target), predicted);
+        else if (back !== undefined) {
           writer.callFunction(get(target), instructionCount, 0, pageOffset, next, this.#liveAt(back));
           this.#edge(0, back, next);
         } else if (block.isReturn && !changesSystem) this.#return(node, get(target));
@@ -131,6 +133,20 @@ class RegionLowering {
       default:
         throw new Error(`the JIT does not compile an exit to ${exit.to}`);
     }
+  }
+
+  /** A computed jump goes on in the region if it leads where it did when the region was made. */
+  #predicted(block: CompiledBlock, target: Code, successor: number): void {
+    const writer = this.#writer;
+    const { f, knowledge } = writer;
+    const { pageOffset } = (this.#nodes[successor] as RegionNode).block;
+    unlikely(ne64(target, writer.ripAt(pageOffset)), [
+      writer.leaveUsually(OUTCOME.jump, target, block.instructionCount),
+    ])(f);
+    writer.knowledge = knowledge;
+    const guard = { slot: slotOf(block, "jump"), blockOffset: block.pageOffset };
+    const guarded = !isSamePage(pageOffset, block.pageOffset);
+    this.#edge(block.instructionCount, successor, pageOffset, guarded ? guard : undefined);
   }
 
   /** A return of an inlined function goes on behind its call, if that is where it goes. */

@@ -105,6 +105,43 @@ describe("a function in another page", () => {
   });
 });
 
+describe("a computed call", () => {
+  /** loop: body; call rbx; dec rcx; jnz loop; hlt */
+  const callingRbx = (body: readonly number[]): number[] => {
+    const code = [...body, 0xff, 0xd3, ...DEC_RCX];
+    return [...code, 0x75, (-code.length - 2) & 255, HLT];
+  };
+  const NEAR = CODE + 0x200;
+
+  for (const [where, target] of [
+    ["in the same page", NEAR],
+    ["in another page", FUNCTION],
+  ] as const) {
+    it(`goes where it went first, ${where}`, () => {
+      const lockstep = new Lockstep(WARM);
+      lockstep.write(CODE, callingRbx([]));
+      lockstep.write(target, [...INC_RAX, RET]);
+      start(lockstep, { 1: 300, 3: target });
+      finish(lockstep, "one target");
+      expect(lockstep.compiled.state.general(0)).toBe(300n);
+    });
+
+    it(`goes elsewhere, first ${where}`, () => {
+      const lockstep = new Lockstep(WARM);
+      // xchg rbx, rsi: the two functions by turns
+      lockstep.write(CODE, callingRbx([0x48, 0x87, 0xf3]));
+      // jmp rdi, to the same function each time
+      lockstep.write(target, [0xff, 0xe7]);
+      lockstep.write(OTHER, [...INC_RDX, RET]);
+      lockstep.write(OTHER + 0x40, [...INC_RAX, RET]);
+      start(lockstep, { 1: 300, 3: OTHER, 6: target, 7: OTHER + 0x40 });
+      finish(lockstep, "two targets");
+      expect(lockstep.compiled.state.general(0)).toBe(150n);
+      expect(lockstep.compiled.state.general(2)).toBe(150n);
+    });
+  }
+});
+
 describe("a repeated string instruction", () => {
   it("moves, fills and compares over page ends, stopped anywhere", () => {
     const lockstep = new Lockstep(WARM);
