@@ -142,8 +142,11 @@ export function DownloadField() {
         )}
       />
       {release && (
-        <div className="download-status">
-          <Status key={release.id} release={release} />
+        <div className="field">
+          <span />
+          <div className="field-control">
+            <Status key={release.id} release={release} />
+          </div>
         </div>
       )}
     </>
