@@ -12,6 +12,7 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string, string?]>> = {
   EISDIR: ["INVALID_FILE", "is a folder"],
   ENOSPC: ["NO_SPACE", "could not be written: the disk is full", "Free some space and try again."],
   EDQUOT: ["NO_SPACE", "could not be written: your quota is used up", "Free some space and try again."],
+  EIO: ["IO_ERROR", "failed: the disk reports an error", "Save what is on that disk elsewhere, and check it."],
   EFBIG: ["NO_SPACE", "has reached the largest size its file system allows"],
   EMFILE: ["IO_ERROR", "could not be opened: too many open files"],
 };
@@ -20,7 +21,11 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string, string?]>> = {
 export function fileError(error: unknown, file: string, details: AppErrorDetails = {}): AppError {
   if (error instanceof AppError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const [appCode, problem, remedy] = CODES[code] ?? ["IO_ERROR", `failed: ${describe(error)}`];
+  const [appCode, problem, remedy] = CODES[code] ?? [
+    "IO_ERROR",
+    `failed: ${describe(error)}`,
+    "Check the disk and try again.",
+  ];
   return new AppError(
     appCode,
     `${file} ${problem}`,

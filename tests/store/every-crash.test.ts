@@ -1,144 +1,11 @@
 // Kills at every write, sync, rename, link and removal: whatever was interrupted, a new start has everything that was acknowledged, each
 // snapshot still reads as it did, and nothing lies about that nobody refers to.
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { App } from "../../main/services/app.ts";
-import { backUp, listBackups, restoreBackup, verifyBackups } from "../../main/services/backup/backup.ts";
-import { cloneMachine } from "../../main/services/clones/clone.ts";
-import { emptyTrash } from "../../main/services/host/trash.ts";
-import { configure } from "../../main/services/machines/configuration.ts";
-import { createStarter } from "../../main/services/machines/creation.ts";
-import { encryptMachine } from "../../main/services/machines/encryption.ts";
-import type { Machine } from "../../main/services/machines/machine.ts";
-import { removeMachine, undoRemove } from "../../main/services/machines/removal.ts";
-import { resizeDisk } from "../../main/services/machines/resize-disk.ts";
-import { deleteSnapshot } from "../../main/services/snapshots/delete.ts";
-import { restoreSnapshot } from "../../main/services/snapshots/restore.ts";
-import { takeSnapshot } from "../../main/services/snapshots/take.ts";
-import { reclaimSpace } from "../../main/services/space/space.ts";
-import type { SnapshotRecord } from "../../main/store/machine-record.ts";
-import { type Picture, picturesOf } from "../support/crash-pictures.ts";
-import { textAt, writeText } from "../support/disk-bytes.ts";
-import { hasQemuTools, qemuCheck } from "../support/media/qemu-tools.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
-import { waitUntil } from "../support/wait-until.ts";
-
-/** Texts in these sectors of a disk; the last one is among many clusters that were written one by one. */
-type Texts = readonly string[];
-const SECTORS = [0, 1, 2, 3, 128 * 11];
-const SCATTERED = Array.from({ length: 60 }, (_, index) => 128 * (2 * index + 1));
-
-/**
- * base:   one <- two <- three <- present         clone: shares one..two
- *               \- branch
- */
-const TEXTS: Readonly<Record<string, Texts>> = {
-  one: ["a", "", "", "", ""],
-  two: ["a", "b", "", "", ""],
-  branch: ["a", "b", "", "d", ""],
-  three: ["a", "b", "c", "", "m"],
-};
-const PRESENT: Texts = ["A", "b", "c", "", "m"];
-const CLONE: Texts = ["a", "b", "x", "", ""];
-
-interface Scenario {
-  run(app: App, base: Machine): Promise<unknown>;
-  /** Texts that the present of `base` may have; by default those it had. */
-  readonly present?: readonly Texts[];
-  /** Snapshots of `base` that may be gone. */
-  readonly mayGo?: readonly string[];
-  /** Machines that may be there afterwards, with their texts. */
-  readonly made?: Readonly<Record<string, Texts>>;
-  /** Whether `base` may be in the trash. */
-  readonly mayBeTrashed?: boolean;
-  /** Looks at every so many points only: most are writes of data into files that count for nothing yet. */
-  readonly step?: number;
-  /** The key of `base`, where the scenario encrypts it. */
-  key?: Uint8Array | undefined;
-}
-
-const snapshotOf = (machine: Machine, name: string): SnapshotRecord => {
-  const found = machine.record.snapshots.find((each) => each.name === name);
-  if (!found) throw new Error(`there is no snapshot ${name}`);
-  return found;
-};
-
-const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  take: { run: ({ context }, base) => takeSnapshot(context, base, { name: "new", description: "" }) },
-  "delete with merge": {
-    run: async ({ context }, base) => {
-      await deleteSnapshot(context, base, snapshotOf(base, "three"));
-      await waitUntil("the clean-up has ended", () => base.cleanup === null);
-    },
-    mayGo: ["three"],
-  },
-  "delete in the middle": {
-    run: async ({ context }, base) => {
-      for (const name of ["branch", "two"]) await deleteSnapshot(context, base, snapshotOf(base, name));
-      await waitUntil("the clean-up has ended", () => base.cleanup === null);
-    },
-    mayGo: ["two", "branch"],
-  },
-  restore: {
-    run: ({ context, lifecycle }, base) =>
-      restoreSnapshot(context, lifecycle, base, snapshotOf(base, "two"), { keepCurrent: false }),
-    present: [PRESENT, TEXTS["two"] as Texts],
-  },
-  "restore, keeping the present": {
-    run: ({ context, lifecycle }, base) =>
-      restoreSnapshot(context, lifecycle, base, snapshotOf(base, "branch"), { keepCurrent: true }),
-    present: [PRESENT, TEXTS["branch"] as Texts],
-  },
-  "a change of settings": {
-    run: ({ context }, base) => configure(context, base, { ...base.record.config, memoryMiB: 512 }),
-  },
-  "a linked clone": {
-    run: ({ context }, base) => cloneMachine(context, base, { name: "made", kind: "linked" }),
-    made: { made: PRESENT },
-  },
-  "linked clones of a snapshot": {
-    run: ({ context }, base) =>
-      cloneMachine(context, base, { name: "made", kind: "linked", snapshot: snapshotOf(base, "two"), count: 2 }),
-    made: { "made 1": TEXTS["two"] as Texts, "made 2": TEXTS["two"] as Texts },
-  },
-  "a full clone": {
-    run: ({ context }, base) => cloneMachine(context, base, { name: "made", kind: "full" }),
-    made: { made: PRESENT },
-  },
-  "reclaiming space": { run: ({ context }, base) => reclaimSpace(context, base) },
-  encryption: {
-    run: ({ context }, base) => encryptMachine(context, base, "passphrase"),
-    step: 6,
-  },
-  "a larger disk": { run: ({ context }, base) => resizeDisk(context, base, "disk0", 16) },
-  "a backup and its restore": {
-    run: async ({ context }, base) => {
-      const folder = path.join(context.store.data.root, "..", "backups");
-      const { id } = await backUp(context, base, { folder, memory: false });
-      await restoreBackup(context, folder, id, "made");
-      await waitUntil("the clean-up has ended", () => base.cleanup === null);
-    },
-    made: { made: PRESENT },
-  },
-  "removal and its undo": {
-    run: async ({ context }, base) => {
-      await removeMachine(context, base, false);
-      await undoRemove(context, base.id);
-    },
-    mayBeTrashed: true,
-  },
-  "removal for good of a machine that another one shares layers with": {
-    run: async ({ context }) => {
-      const clone = context.registry.list().find((machine) => machine.name === "clone");
-      if (clone) await removeMachine(context, clone, false);
-      await emptyTrash(context);
-    },
-    made: {},
-  },
-};
+import { picturesOf } from "../support/crash-pictures.ts";
+import { makeTemplate, openCopy, SCENARIOS, verify } from "../support/storage-scenarios.ts";
+import { temporaryFolder } from "../support/test-app.ts";
 
 let template: string;
 let scratch: string;
@@ -146,96 +13,12 @@ let scratch: string;
 beforeAll(async () => {
   template = await temporaryFolder();
   scratch = await temporaryFolder();
-  await makeStarter(template);
-  const app = await openTestApp(template);
-  const base = await createStarter(app.context, { name: "base" });
-  const take = (name: string) => takeSnapshot(app.context, base, { name, description: "" });
-  await write(base, 0, "a");
-  await take("one");
-  await write(base, 1, "b");
-  const two = await take("two");
-  await write(base, 3, "d");
-  await take("branch");
-  await restoreSnapshot(app.context, app.lifecycle, base, two, { keepCurrent: false });
-  const [clone] = await cloneMachine(app.context, base, { name: "clone", kind: "linked", snapshot: two });
-  if (clone) await write(clone, 2, "x");
-  await write(base, 2, "c");
-  for (const sector of SCATTERED) await write(base, sector, "m");
-  await take("three");
-  await write(base, 0, "A");
-  await app.close();
+  await makeTemplate(template);
 }, 60_000);
 
 afterAll(async () => {
   for (const folder of [template, scratch]) await rm(folder, { recursive: true });
 });
-
-const fileOf = (machine: Machine, layer: { readonly file: string } | undefined) =>
-  path.resolve(machine.paths.folder, layer?.file ?? "");
-const write = (machine: Machine, sector: number, text: string) =>
-  writeText(fileOf(machine, machine.record.config.disks[0]), sector, text);
-
-async function textsOf(app: App, file: string): Promise<string[]> {
-  const image = await app.context.images.open(file, "qcow2");
-  const texts: string[] = [];
-  for (const sector of SECTORS) texts.push(await textAt(image, sector));
-  await image.close();
-  return texts;
-}
-
-async function expectWhole(
-  app: App,
-  machine: Machine,
-  present: readonly Texts[],
-  snapshots: Readonly<Record<string, Texts>>,
-) {
-  expect(machine.record.pending).toBeNull();
-  expect(machine.record.superseded).toEqual([]);
-  expect(present).toContainEqual(await textsOf(app, fileOf(machine, machine.record.config.disks[0])));
-  for (const { name, layers } of machine.record.snapshots) {
-    expect([name, await textsOf(app, fileOf(machine, layers[0]))]).toEqual([name, snapshots[name] ?? present[0]]);
-  }
-}
-
-async function verify(picture: Picture, scenario: Scenario, thoroughly: boolean): Promise<void> {
-  const app = await openTestApp(picture.folder);
-  try {
-    const { registry, store } = app.context;
-    let base = registry.list().find((machine) => machine.name === "base");
-    if (!base && scenario.mayBeTrashed) {
-      const [trashed = ""] = readdirSync(store.data.trash);
-      base = await undoRemove(app.context, trashed.slice(0, 12));
-    }
-    if (!base) throw new Error("the machine is lost");
-    if (base.record.encryption !== null && scenario.key) app.context.keys.add(base.id, scenario.key);
-    for (const machine of registry.list()) {
-      await waitUntil("the clean-up has ended", () => machine.cleanup === null);
-      if (machine === base) {
-        await expectWhole(app, machine, scenario.present ?? [PRESENT], TEXTS);
-        const there = new Set(machine.record.snapshots.map((snapshot) => snapshot.name));
-        for (const name of Object.keys(TEXTS)) expect(there.has(name) || scenario.mayGo?.includes(name)).toBe(true);
-      } else if (machine.name === "clone") await expectWhole(app, machine, [CLONE], {});
-      else await expectWhole(app, machine, [scenario.made?.[machine.name] ?? []], {});
-      // Locks of the dead go when somebody wants the image.
-      for (const name of readdirSync(machine.paths.disks).filter((each) => !/\.lock-[rmw]-/.test(each))) {
-        expect(name).toMatch(/\.qcow2$/);
-        if (!thoroughly || !hasQemuTools || machine.record.encryption !== null) continue;
-        expect(await qemuCheck(path.join(machine.paths.disks, name))).toMatchObject({ corruptions: 0, errors: 0 });
-      }
-    }
-    await expectSoundBackups(app, path.join(picture.folder, "backups"));
-    expect(readdirSync(store.data.machines).filter((name) => !/^[0-9a-f]{12}$/.test(name))).toEqual([]);
-  } finally {
-    await app.close("power-off");
-  }
-}
-
-/** A backup that is listed can be restored. */
-async function expectSoundBackups(app: App, folder: string): Promise<void> {
-  if (!existsSync(path.join(folder, "terrarium-backup.json"))) return;
-  expect((await listBackups(folder)).length).toBeLessThanOrEqual(1);
-  expect((await verifyBackups(app.context, folder)).problems).toEqual([]);
-}
 
 /** Where the outcome is decided. */
 const LAST_POINTS = 12;
@@ -246,14 +29,7 @@ describe.each(Object.entries(SCENARIOS))("kill -9 anywhere in %s", (name, scenar
   it("loses nothing that was acknowledged", async () => {
     const folder = path.join(scratch, name.replaceAll(/\W+/g, "-"));
     const [work, pictures] = [path.join(folder, "work"), path.join(folder, "pictures")];
-    cpSync(path.join(template, "starter"), path.join(work, "starter"), { recursive: true });
-    spawnSync("cp", ["-a", path.join(template, "home"), path.join(work, "home")]);
-    const app = await openTestApp(work);
-    const base = app.context.registry.list().find((machine) => machine.name === "base");
-    if (!base) throw new Error("the template has no machine");
-    for (const machine of app.context.registry.list()) {
-      await waitUntil("the clean-up has ended", () => machine.cleanup === null);
-    }
+    const { app, base } = await openCopy(template, work);
     const taken = await picturesOf(work, pictures, async () => void (await scenario.run(app, base)));
     scenario.key = app.context.keys.keyOf(base.id);
     await app.close("power-off");
@@ -262,7 +38,7 @@ describe.each(Object.entries(SCENARIOS))("kill -9 anywhere in %s", (name, scenar
     for (const [index, picture] of taken.entries()) {
       if (index % (scenario.step ?? 1) !== 0 && index < taken.length - LAST_POINTS) continue;
       try {
-        await verify(picture, scenario, index % 8 === 0);
+        await verify(picture.folder, scenario, index % 8 === 0);
       } catch (error) {
         throw new Error(`killed before call ${index}, ${picture.before}: ${String(error)}`, { cause: error });
       }

@@ -1,6 +1,6 @@
 // What `kill -9` would leave behind, at every point where a program touches the file system: a copy of a folder is taken before each write,
 // sync, rename, link, truncation, creation and removal that a piece of work makes, in one run. (After a kill the page cache is still
-// there, so files are as the last call left them.)
+// there, so files are as the last call left them.) The same points can be made to fail instead.
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -42,25 +42,47 @@ export async function picturesOf(folder: string, target: string, work: () => Pro
     killOwners(to);
     pictures.push({ folder: to, before });
   };
-  const probe = await fs.promises.open(target, "r");
+  await withChanges(
+    (before) => void take(before),
+    async () => {
+      await work();
+      take("nothing");
+    },
+  );
+  return pictures;
+}
+
+/** Runs `work` and calls `intercept` before each change that it makes; what that yields is what the call fails with. */
+export async function withChanges(
+  intercept: (before: string) => Error | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  const probe = await fs.promises.open(fs.realpathSync("."), "r");
   const handles = Object.getPrototypeOf(probe) as Functions;
   await probe.close();
+  const reject = (error: Error) => Promise.reject(error);
   const restore = [
-    ...hook(fs as unknown as Functions, CALLBACKS, take),
-    ...hook(fs as unknown as Functions, SYNCHRONOUS, take),
-    ...hook(fs.promises as unknown as Functions, PROMISES, take),
-    ...hook(fs.promises as unknown as Functions, [OPENING], take, isCreating),
-    ...hook(handles, HANDLES, take),
+    ...hook(fs as unknown as Functions, CALLBACKS, intercept, callBack),
+    ...hook(fs as unknown as Functions, SYNCHRONOUS, intercept, raise),
+    ...hook(fs.promises as unknown as Functions, PROMISES, intercept, reject),
+    ...hook(fs.promises as unknown as Functions, [OPENING], intercept, reject, isCreating),
+    ...hook(handles, HANDLES, intercept, reject),
   ];
   syncBuiltinESMExports();
   try {
     await work();
-    take("nothing");
   } finally {
     for (const undo of restore) undo();
     syncBuiltinESMExports();
   }
-  return pictures;
+}
+
+function raise(error: Error): never {
+  throw error;
+}
+
+function callBack(error: Error, args: readonly unknown[]): void {
+  process.nextTick(args.at(-1) as (error: Error) => void, error);
 }
 
 function isCreating([, flags]: readonly unknown[]): boolean {
@@ -80,15 +102,17 @@ function killOwners(folder: string): void {
 function hook(
   owner: Functions,
   names: readonly string[],
-  take: (before: string) => void,
+  intercept: (before: string) => Error | undefined,
+  fail: (error: Error, args: readonly unknown[]) => unknown,
   isChange: (args: readonly unknown[]) => boolean = () => true,
 ): (() => void)[] {
   return names.map((name) => {
     const original = owner[name];
     if (!original) throw new Error(`there is no ${name}`);
     owner[name] = function (this: unknown, ...args: unknown[]) {
-      if (isChange(args)) take(`${name} ${args.find((arg) => typeof arg === "string") ?? ""}`);
-      return original.apply(this, args);
+      const file = args.find((arg) => typeof arg === "string") ?? "";
+      const error = isChange(args) ? intercept(`${name} ${file}`) : undefined;
+      return error ? fail(error, args) : original.apply(this, args);
     };
     return () => {
       owner[name] = original;

@@ -256,6 +256,8 @@ export class Lifecycle {
         machine.transition(from);
       } else {
         await vm.ended;
+        // It ended before the intent was recorded, so that nobody settled that.
+        if (machine.record.pending !== null) await machine.settle(() => ({ pending: null }));
       }
       void machine.log.write("error", `Saving failed: ${failureOf(error).message}`);
       throw error;

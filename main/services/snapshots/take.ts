@@ -154,7 +154,8 @@ async function takeLive(machine: Machine, draft: SnapshotRecord, overlays: reado
   } catch (error) {
     // Overlays that exist are in use by the guest and stay; the snapshot itself did not come about.
     if (vm.client.hasExited) await vm.ended;
-    else await forgetPending(machine);
+    // Also where the process ended before the intent was recorded, so that nobody settled that.
+    await forgetPending(machine);
     throw error;
   }
 }

@@ -88,7 +88,9 @@ describe("validation with the host's schema", () => {
 });
 
 test("a dropped file is taken for what its name says", () => {
-  expect(["a.ova", "b.OVF", "c.terrarium", "d.vbox", "e.vmx"].map((name) => dropKind(name, false))).toEqual(Array(5).fill("machine"));
+  expect(["a.ova", "b.OVF", "c.terrarium", "d.vbox", "e.vmx"].map((name) => dropKind(name, false))).toEqual(
+    Array(5).fill("machine"),
+  );
   expect(dropKind("some folder", true)).toBe("machine");
   expect([dropKind("old.vmdk", false), dropKind("debian.iso", false)]).toEqual(["disk", "disc"]);
   expect(imageName("C:\\disks\\old.vhdx")).toBe("old");
