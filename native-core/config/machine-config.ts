@@ -266,6 +266,19 @@ const machineFields = z.strictObject({
       }),
     })
     .prefault({}),
+  // Machines that were made before there were floppy disks have no drive.
+  floppy: z
+    .strictObject({
+      file: field(bootFile.nullable(), {
+        label: "Floppy disk",
+        help: "The image of a floppy disk (360 KiB to 2.88 MiB) in drive A:, write-protected; a BIOS machine boots from it first.",
+        page: "storage",
+        change: "off",
+        control: "file",
+        example: "/images/boot.img",
+      }),
+    })
+    .prefault({ file: null }),
   // Machines that were made before there was USB have none.
   usb: z
     .strictObject({
@@ -375,6 +388,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     },
     display: { adapter: "vga", videoMemoryMiB: 16 },
     sound: { adapter: "hda" },
+    floppy: { file: null },
     usb: { controller: "none" },
     disks: [],
     opticalDrives: [],

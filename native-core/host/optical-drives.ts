@@ -1,6 +1,8 @@
-// The drives for discs of a running machine: opens ISO images and changes them under a guest that goes on running.
+// The drives for discs of a running machine: opens ISO images and changes them under a guest that goes on running. And the floppy disk,
+// which stays in its drive.
 import { AppError } from "../common/errors.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
+import { floppyGeometry } from "../devices/floppy/geometry.ts";
 import { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
 import { RawImage } from "../media/raw-image.ts";
 import type { EngineArgument, StartRequest } from "../protocol/engine.ts";
@@ -60,14 +62,20 @@ interface Drive {
 
 export class OpticalDrives {
   readonly drives: readonly Drive[];
+  /** Write-protected. */
+  readonly floppy: BlockBackend | undefined;
+  readonly #discs: () => (Disc | undefined)[];
 
-  private constructor(drives: readonly Drive[]) {
+  private constructor(drives: readonly Drive[], floppy: Disc | undefined) {
     this.drives = drives;
+    this.floppy = floppy;
+    this.#discs = () => [...drives.map(({ disc }) => disc), floppy];
   }
 
   /** Throws AppError naming drive and file; nothing stays open then. */
   static async open(
     requests: NonNullable<StartRequest["opticalDrives"]>,
+    floppyFile: string | null,
     onEjected: (driveId: string) => void,
   ): Promise<OpticalDrives> {
     const drives: Drive[] = [];
@@ -83,11 +91,11 @@ export class OpticalDrives {
         };
         drives.push(drive);
       }
+      return new OpticalDrives(drives, floppyFile === null ? undefined : await openFloppy(floppyFile));
     } catch (error) {
       await Promise.allSettled(drives.flatMap(({ disc }) => (disc ? [disc.close()] : [])));
       throw error;
     }
-    return new OpticalDrives(drives);
   }
 
   /** Between two slices of the machine. False: the guest keeps the disc locked, and was asked to let it go. */
@@ -114,8 +122,19 @@ export class OpticalDrives {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.drives.flatMap(({ disc }) => (disc ? [disc.close()] : [])));
+    await Promise.allSettled(this.#discs().map(async (disc) => disc?.close()));
   }
+}
+
+async function openFloppy(file: string): Promise<Disc> {
+  const field = "floppy.file";
+  const disc = await openFor(file, field);
+  if (floppyGeometry(disc.sizeBytes)) return disc;
+  await disc.close();
+  throw new AppError("INVALID_FILE", `${file} is not the image of a floppy disk`, {
+    ...{ file, field, consequence: "The machine was not started." },
+    remedy: "Images have 360, 720, 1200, 1440 or 2880 KiB: 1440 KiB are 1474560 bytes.",
+  });
 }
 
 async function openFor(file: string, field: string): Promise<Disc> {

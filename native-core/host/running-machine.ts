@@ -72,12 +72,14 @@ export class RunningMachine {
   ): Promise<RunningMachine> {
     const firmware = await bootLoader(request);
     const disks = await DiskSet.open(request.disks, request.folder, machineKeyOf(request));
-    const optical = await OpticalDrives.open(request.opticalDrives ?? [], events.ejected).catch(
-      async (error: unknown) => {
-        await disks.close().catch(() => undefined);
-        throw error;
-      },
-    );
+    const optical = await OpticalDrives.open(
+      request.opticalDrives ?? [],
+      request.config.floppy.file,
+      events.ejected,
+    ).catch(async (error: unknown) => {
+      await disks.close().catch(() => undefined);
+      throw error;
+    });
     let running: RunningMachine | undefined;
     try {
       const flash = await variableStore(request, disks, (message) => events.error(message));

@@ -11,9 +11,9 @@ type ReportError = (message: string) => void;
 export function storageParts(
   request: StartRequest,
   { disks }: DiskSet,
-  { drives }: OpticalDrives,
+  { drives, floppy }: OpticalDrives,
   report: ReportError,
-): Pick<CardParts, "disks" | "ide" | "sata" | "nvme" | "usb"> {
+): Pick<CardParts, "disks" | "ide" | "sata" | "nvme" | "usb" | "floppy"> {
   const busOf = (id: string) => request.disks.find((disk) => disk.id === id)?.bus ?? "virtio";
   const isIde = (id: string): boolean => busOf(id) === "ide";
   const parts = disks
@@ -45,6 +45,12 @@ export function storageParts(
     ...(ide.length > 0 && { ide }),
     ...(sata.length > 0 && { sata }),
     ...(nvme.length > 0 && { nvme }),
+    ...(floppy && {
+      floppy: {
+        ...{ id: "floppy0", backend: floppy },
+        onError: (kind: string, error: unknown) => report(`floppy disk: ${kind} failed: ${messageOf(error)}`),
+      },
+    }),
     // A stick needs something to be plugged into.
     ...((request.config.usb.controller !== "none" || usb.length > 0) && { usb: { disks: usb } }),
   };

@@ -11,7 +11,7 @@ type IdePosition = IdePart["position"];
 export const IDE_DISK_POSITIONS: readonly IdePosition[] = [0, 1];
 export const IDE_DRIVE_POSITIONS: readonly IdePosition[] = [2, 3];
 
-type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset">;
+type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset" | "floppy">;
 
 /** Open Firmware paths (SeaBIOS docs, Runtime config, "bootorder"; OVMF reads the same): first choice first, everything bootable in it. */
 export function bootPaths(config: Storage): string[] {
@@ -33,9 +33,11 @@ export function bootPaths(config: Storage): string[] {
     disk: config.disks.filter(({ bus }) => bus !== "nvram").map(pathOf),
     cdrom: config.opticalDrives.map((_, index) => idePath(chipset, IDE_DRIVE_POSITIONS[index] ?? 2)),
   };
-  return [...new Set([...config.boot.order, ...(Object.keys(paths) as (keyof typeof paths)[])])].flatMap(
+  const floppy = `/pci@i0cf8/isa@${chipset.isaBridgeSlot.toString(16)}/fdc@03f0/floppy@0`;
+  const kinds = [...new Set([...config.boot.order, ...(Object.keys(paths) as (keyof typeof paths)[])])].flatMap(
     (kind) => paths[kind],
   );
+  return config.floppy.file === null ? kinds : [floppy, ...kinds];
 }
 
 function idePath({ ide }: ChipsetModel, position: IdePosition): string {

@@ -58,6 +58,10 @@ export const deConfig: ConfigTexts = {
       "Klang",
       "hda ist der Klang von PCs seit 2005, für den Systeme einen Treiber haben. Er erklingt, wo der Bildschirm der Maschine gezeigt wird.",
     ],
+    "floppy.file": [
+      "Diskette",
+      "Das Abbild einer Diskette (360 KiB bis 2,88 MiB) in Laufwerk A:, schreibgeschützt; eine BIOS-Maschine startet zuerst davon.",
+    ],
     "usb.controller": [
       "USB",
       "xhci bringt eine Tastatur und ein Tablett, das dem Zeiger folgt, ohne ihn zu fangen, und nimmt USB-Platten, während die Maschine läuft.",

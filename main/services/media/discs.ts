@@ -47,8 +47,9 @@ export async function discEjected(machine: Machine, driveId: string): Promise<vo
   if (machine.record.config.opticalDrives.some(({ id }) => id === driveId)) await putDisc(machine, driveId, null);
 }
 
-/** Every disc that a machine is to start with is there. */
+/** Every disc that a machine is to start with is there, and its floppy disk. */
 export async function checkDiscs(config: MachineConfig): Promise<void> {
+  if (config.floppy.file !== null) await checkDisc(config.floppy.file, "floppy.file");
   for (const [index, { file }] of config.opticalDrives.entries()) {
     if (file !== null) await checkDisc(file, `opticalDrives.${index}.file`);
   }

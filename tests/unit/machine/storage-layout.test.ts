@@ -1,0 +1,40 @@
+// The names by which firmware knows where disks and drives sit.
+import { describe, expect, it } from "vitest";
+import { defaultMachineConfig } from "../../../native-core/config/machine-config.ts";
+import { bootPaths } from "../../../native-core/machine/storage-layout.ts";
+
+const disk = (id: string, bus: "virtio" | "nvme" | "sata" | "ide", slot?: number) => ({
+  ...{ id, file: `${id}.qcow2`, format: "qcow2" as const, readOnly: false, bus },
+  ...(slot !== undefined && { slot }),
+});
+
+describe("Boot paths", () => {
+  const base = defaultMachineConfig("vm");
+
+  it("name every kind of disk and drive of either board, floppy first", () => {
+    const disks = [
+      disk("a", "virtio"),
+      disk("b", "nvme"),
+      disk("c", "sata"),
+      disk("d", "ide"),
+      disk("e", "virtio", 12),
+    ];
+    const config = { ...base, disks, opticalDrives: [{ id: "cd0", file: null }], floppy: { file: "/a.img" } };
+    expect(bootPaths(config)).toEqual([
+      "/pci@i0cf8/isa@1/fdc@03f0/floppy@0",
+      "/pci@i0cf8/scsi@8/disk@0,0",
+      "/pci@i0cf8/pci8086,5845@7/namespace@1,0",
+      "/pci@i0cf8/pci8086,2922@6/drive@0/disk@0",
+      "/pci@i0cf8/ide@1,1/drive@0/disk@0",
+      "/pci@i0cf8/scsi@c/disk@0,0",
+      "/pci@i0cf8/ide@1,1/drive@1/disk@0",
+    ]);
+    expect(bootPaths({ ...config, chipset: "q35" }).filter((path) => !path.includes("scsi"))).toEqual([
+      "/pci@i0cf8/isa@1f/fdc@03f0/floppy@0",
+      "/pci@i0cf8/pci8086,5845@7/namespace@1,0",
+      "/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0",
+      "/pci@i0cf8/ide@1/drive@0/disk@0",
+      "/pci@i0cf8/ide@1/drive@1/disk@0",
+    ]);
+  });
+});
