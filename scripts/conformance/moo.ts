@@ -36,12 +36,26 @@ function* chunks(view: DataView, from: number, end: number): Generator<Chunk> {
   }
 }
 
-export function readMoo(file: Uint8Array): MooTest[] {
+/** Of the first chunk: the processor's name behind version, reserved word and count. */
+const PROCESSOR_OFFSET = 8;
+
+export interface MooFile {
+  /** As the suite abbreviates it: "8086", "286 ". */
+  readonly processor: string;
+  readonly tests: readonly MooTest[];
+}
+
+export function readMoo(file: Uint8Array): MooFile {
   const bytes = gunzipSync(file);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return [...chunks(view, 0, bytes.length)].flatMap((chunk) =>
-    chunk.tag === "TEST" ? [readTest(bytes, view, chunk)] : [],
-  );
+  let processor = "";
+  const tests: MooTest[] = [];
+  for (const chunk of chunks(view, 0, bytes.length)) {
+    const name = chunk.at + PROCESSOR_OFFSET;
+    if (chunk.tag === "MOO ") processor = new TextDecoder().decode(bytes.subarray(name, name + 4));
+    else if (chunk.tag === "TEST") tests.push(readTest(bytes, view, chunk));
+  }
+  return { processor, tests };
 }
 
 const NOTHING: MooState = { registers: new Map(), ram: [] };

@@ -17,7 +17,7 @@ export const SYSTEM_MODES = [
 ] as const;
 export type SystemMode = (typeof SYSTEM_MODES)[number];
 
-const CR0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 0x10, NE: 0x20, WP: 0x1_0000, AM: 0x4_0000, PG: 0x8000_0000 } as const;
+const CR0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 0x10, NE: 0x20, WP: 0x1_0000, PG: 0x8000_0000 } as const;
 const CR4 = { TSD: 4, DE: 8, PSE: 0x10, PAE: 0x20, PGE: 0x80, FXSR: 0x200, XMM: 0x400, UMIP: 0x800 } as const;
 const CR4_MORE = { FSGSBASE: 0x1_0000, SMEP: 0x10_0000, SMAP: 0x20_0000, XSAVE: 0x4_0000 } as const;
 const EFER = { SCE: 1, LME: 0x100, NXE: 0x800 } as const;
@@ -50,7 +50,6 @@ export function makeSystemCase(seed: string, id: number, image: SystemImage, onl
     set(5, CR0.EM) |
     set(30, CR0.MP) |
     set(60, CR0.WP) |
-    set(20, CR0.AM) |
     (paging ? CR0.PG : 0); // prettier-ignore
   const cr4 =
     set(20, CR4.TSD) |

@@ -278,7 +278,7 @@ const ports: Maker = (a) => {
   ]);
 };
 
-const CR0_VALUES = [0x11, 0x13, 0x19, 0x1b, 0x15, 0x1f, 0x3f, 0x31, 0x1_0011, 0x5_0033, 0x4_0011];
+const CR0_VALUES = [0x11, 0x13, 0x19, 0x1b, 0x15, 0x1f, 0x3f, 0x31, 0x1_0011, 0x1_0033];
 const controlWrite: Maker = (a) => {
   const { random } = a;
   const number = random.pick([0, 0, 2, 3, 4, 4]);
@@ -286,7 +286,7 @@ const controlWrite: Maker = (a) => {
     // PE stays as it is: what follows a change of it are other tables, not another answer.
     const paging = a.long ? 0x8000_0000 : a.mode.includes(" ") ? random.pick([0x8000_0000, 0x8000_0000, 0]) : 0;
     const real = a.mode === "real";
-    const invalid = random.chance(6) ? random.pick([real ? 0x8000_0000 : 0x2000_0000, 0x2000_0000]) : 0;
+    const invalid = real && random.chance(6) ? 0x8000_0000 : 0;
     const value = ((random.pick(CR0_VALUES) & (real ? ~1 : ~0)) | paging | invalid) >>> 0;
     return [...load(a, 0, value), 0x0f, 0x22, 0xc0];
   }
@@ -294,8 +294,8 @@ const controlWrite: Maker = (a) => {
   if (number === 3) return [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8];
   const kept = a.long || a.mode === "32-bit PAE" ? 0x20 : 0;
   const bits = random.pick([0x08, 0x04, 0x10, 0x80, 0x200, 0x600, 0x800, 0x1_0000, 0x4_0000, 0x10_0000]);
-  // TCG does not refuse reserved bits.
-  const value = (random.chance(8) ? kept ^ 0x20 : kept) | bits | 0x600;
+  // TCG refuses neither reserved bits nor long mode without PAE.
+  const value = kept | bits | 0x600;
   return [
     ...load(a, 0, a.mode === "32-bit" || a.mode.includes("PAE") || a.long ? value >>> 0 : (value & ~0x20) >>> 0),
     0x0f,
@@ -311,7 +311,13 @@ const controlRead: Maker = (a) => {
 const debugMove: Maker = (a) => {
   const number = a.random.pick([0, 1, 2, 3, 4, 5, 6, 7]);
   if (a.random.chance(50)) return [0x0f, 0x21, 0xc0 | (number << 3)];
-  const value = number === 7 ? a.random.pick([0x400, 0x600, 0]) : number === 6 ? 0 : AT.data + 0x800;
+  // As DR4 and DR5, with CR4.DE clear, so that nothing is detected or breaks.
+  const value =
+    number === 7 || number === 5
+      ? a.random.pick([0x400, 0x600, 0])
+      : number === 6 || number === 4
+        ? 0
+        : AT.data + 0x800;
   return [...load(a, 0, value), 0x0f, 0x23, 0xc0 | (number << 3)];
 };
 const taskSwitched: Maker = (a) =>
@@ -349,7 +355,8 @@ const msrWrite: Maker = (a) => {
   const { random } = a;
   const index = random.pick(MSRS);
   // TCG takes any address, canonical or not.
-  const other = random.chance(85) || index === FMASK ? 0 : random.pick([0x7fff, 0xffff_8000]);
+  const other =
+    random.chance(85) || [FMASK, EFER, SYSENTER_CS].includes(index) ? 0 : random.pick([0x7fff, 0xffff_8000]);
   const high = index === PAT ? 0x0007_0406 : other;
   return [...load(a, 1, index), ...load(a, 0, msrValue(a, index) >>> 0), ...load(a, 2, high), 0x0f, 0x30];
 };

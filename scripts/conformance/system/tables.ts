@@ -123,7 +123,7 @@ function globalTable(options: TableOptions): Patch {
   const callGate = (dpl: number): bigint => {
     const code = long
       ? random.pick([SELECTOR.code64, SELECTOR.userCode64])
-      : random.pick([SELECTOR.testCode32, SELECTOR.conforming, SELECTOR.userCode32]);
+      : random.pick([SELECTOR.testCode32, SELECTOR.userCode32]);
     const selector = random.chance(85)
       ? code
       : random.pick([0, SELECTOR.data, SELECTOR.absentCode, 0x3f8, SELECTOR.code32]);
