@@ -256,9 +256,9 @@ const machineFields = z.strictObject({
   // Machines that were made before there was sound have none.
   sound: z
     .strictObject({
-      adapter: field(z.enum(["none", "hda"]).default("none"), {
+      adapter: field(z.enum(["none", "hda", "virtio"]).default("none"), {
         label: "Sound",
-        help: "hda is the sound of PCs since 2005, which systems have a driver for. It plays where the machine's screen is shown.",
+        help: "hda is the sound of PCs since 2005, which systems have a driver for; virtio is for Linux with virtio_snd. It plays where the screen is shown.",
         page: "display",
         change: "off",
         control: "select",

@@ -30,6 +30,7 @@ import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioNet } from "../devices/virtio/net/virtio-net.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
+import { VirtioSound } from "../devices/virtio/sound/virtio-sound.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
 import { UsbPorts } from "./usb-ports.ts";
@@ -89,7 +90,7 @@ export interface CardParts {
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
   video?: { memoryBytes?: number; monitor?: { width: number; height: number }; adapter?: "vga" | "virtio" };
   /** A sound adapter, and where it plays. */
-  sound?: { adapter: "hda"; sink: SoundSink };
+  sound?: { adapter: "hda" | "virtio"; sink: SoundSink };
   /** A USB controller with a keyboard and a tablet, and what else is plugged into it. */
   usb?: { disks?: readonly DiskPart[] };
   /** Ports of a virtio console; the first is a terminal. */
@@ -227,7 +228,8 @@ function sataCard(disks: readonly DiskPart[], chipset: ChipsetModel): PciCard {
   };
 }
 
-function soundCard({ sink }: NonNullable<CardParts["sound"]>): PciCard {
+function soundCard({ adapter, sink }: NonNullable<CardParts["sound"]>): PciCard {
+  if (adapter === "virtio") return virtioCard(SLOT.SOUND, "virtio-snd0", ({ clock }) => new VirtioSound(clock, sink));
   return { slot: SLOT.SOUND, create: ({ memory, clock }) => new Hda({ memory, clock, sink }) };
 }
 

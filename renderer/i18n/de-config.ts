@@ -56,7 +56,7 @@ export const deConfig: ConfigTexts = {
     ],
     "sound.adapter": [
       "Klang",
-      "hda ist der Klang von PCs seit 2005, für den Systeme einen Treiber haben. Er erklingt, wo der Bildschirm der Maschine gezeigt wird.",
+      "hda ist der Klang von PCs seit 2005, für den Systeme einen Treiber haben; virtio ist für Linux mit virtio_snd. Er erklingt, wo der Bildschirm gezeigt wird.",
     ],
     "floppy.file": [
       "Diskette",
