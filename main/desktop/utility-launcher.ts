@@ -2,11 +2,12 @@
 import { type UtilityProcess, utilityProcess } from "electron";
 import { Emitter } from "../../native-core/common/emitter.ts";
 import type { ProcessExit, VmChannel, VmLauncher } from "../supervisor/launcher.ts";
-import { minimalEnvironment, StderrTail } from "../supervisor/process-parts.ts";
+import { minimalEnvironment, StderrTail, VM_PROCESS_OPTIONS } from "../supervisor/process-parts.ts";
 
 export const launchUtilityProcess: VmLauncher = (module) => {
   const child = utilityProcess.fork(module, [], {
     env: minimalEnvironment(),
+    execArgv: VM_PROCESS_OPTIONS,
     stdio: ["ignore", "ignore", "pipe"],
     serviceName: "Terrarium VM",
   });

@@ -2,12 +2,12 @@
 import { fork } from "node:child_process";
 import { Emitter } from "../../native-core/common/emitter.ts";
 import type { ProcessExit, VmLauncher } from "./launcher.ts";
-import { minimalEnvironment, StderrTail } from "./process-parts.ts";
+import { minimalEnvironment, StderrTail, VM_PROCESS_OPTIONS } from "./process-parts.ts";
 
 export const launchNodeProcess: VmLauncher = (module) => {
   const child = fork(module, [], {
     env: minimalEnvironment(),
-    execArgv: [],
+    execArgv: VM_PROCESS_OPTIONS,
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -1,12 +1,13 @@
 // Two processors side by side, run in equal steps; the state that a guest can see must be the same after each.
 import { expect } from "vitest";
 import type { CpuState } from "../../../native-core/cpu/cpu-state.ts";
+import type { JitOptions } from "../../../native-core/cpu/jit/jit.ts";
 import type { InterpreterVcpu } from "../../../native-core/cpu/vcpu.ts";
 import { STATE, STATE_SIZE, VECTOR_OFFSET } from "../../../native-core/x86/state-layout.ts";
 import { enableAvx, interpreterMachine, RAM_BYTES } from "./long-mode.ts";
 
 /** Every block is compiled before it is first executed. */
-export const COMPILE_AT_ONCE = { threshold: 1, batch: 1 };
+export const COMPILE_AT_ONCE: JitOptions = { threshold: 1, batch: 1 };
 
 function visible(state: CpuState): Record<string, unknown> {
   const names = ["rip", "cr2", "mxcsr", "x87Status", "x87Tag", "cpl", "halted", "instructionCount"] as const;
