@@ -747,7 +747,7 @@ export const de = {
     disk: "Platte",
     read: "gelesen",
     written: "geschrieben",
-    network: "Netzwerk, seit dieses Fenster offen ist",
+    network: "Netzwerk",
     received: "empfangen",
     sent: "gesendet",
     table: "Maschinen und was sie brauchen",

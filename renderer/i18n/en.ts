@@ -735,7 +735,7 @@ export const en = {
     disk: "Disk",
     read: "read",
     written: "written",
-    network: "Network, since this window is open",
+    network: "Network",
     received: "received",
     sent: "sent",
     table: "Machines and what they use",

@@ -135,7 +135,7 @@ async function makePictures(browser: Browser): Promise<void> {
     await tool(page, "Home");
     await picture(page, "home");
     await tool(page, "Consoles");
-    await page.getByRole("searchbox", { name: "Find in what all machines printed" }).fill("linux version");
+    await page.getByRole("searchbox", { name: "Find in what all machines printed" }).fill("works");
     await page.getByRole("table", { name: "Lines found" }).or(page.getByText("No machine printed")).first().waitFor();
     await picture(page, "consoles");
     await tool(page, "Media");

@@ -56,6 +56,25 @@ const app = appUnderTest({
 const dialog = () => app.page.getByRole("dialog", { name: "New machine" });
 const next = () => dialog().getByRole("button", { name: "Next" }).click();
 
+/** A file from outside of the browser, held over the window or let go. */
+function drag(kind: "dragover" | "drop"): Promise<void> {
+  return app.page.evaluate((type) => {
+    const data = new DataTransfer();
+    data.items.add(new File(["disc"], "debian.iso"));
+    window.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }, kind);
+}
+
+test("a file held over the window is told what will happen, and a browser how to choose it instead", async () => {
+  await app.page.getByRole("button", { name: "New", exact: true }).waitFor();
+  await drag("dragover");
+  const hint = app.page.getByRole("status").filter({ hasText: "Drop a disc or a disk image" });
+  await hint.waitFor();
+  await drag("drop");
+  await hint.waitFor({ state: "detached" });
+  await app.page.getByText("A browser does not tell where a file is").first().waitFor();
+});
+
 test("what can't be downloaded says why and what to do instead", async () => {
   await app.page.getByRole("button", { name: "New", exact: true }).click();
   await dialog().getByText("A download", { exact: true }).click();
