@@ -1,6 +1,6 @@
 // ADDSUBxx, ROUNDxx and DPPx exactly, for what translated code leaves to a helper (sse-float.ts).
-import { STATE, VECTOR_RESULT } from "../../x86/state-layout.ts";
-import type { Helper } from "../context.ts";
+import { STATE, VECTOR_PART, VECTOR_RESULT } from "../../x86/state-layout.ts";
+import type { CpuContext, Helper } from "../context.ts";
 import {
   DOUBLE,
   encode,
@@ -43,7 +43,7 @@ const rounding =
     return encode(format, round(format, { ...environment }, value.negative, significand, 0));
   };
 
-/** DPPS, DPPD: operands as for packed helpers. Each step rounds and signals before the next. */
+/** DPPS, DPPD: operands as for packed helpers. Products, then sums of neighbours until one is left; each step rounds and signals. */
 const dotProduct =
   (format: Format, { fromBits, count }: PackedShape): Helper =>
   (cpu, part = 0n, aLow = 0n, aHigh = 0n, bLow = 0n, bHigh = 0n, imm8 = 0n) => {
@@ -53,31 +53,63 @@ const dotProduct =
         BigInt.asUintN(fromBits, (BigInt.asUintN(64, low) | (high << 64n)) >> BigInt(n * fromBits)),
       );
     const b = lanes(bLow, bHigh);
-    const products = lanes(aLow, aHigh).map((x, n) =>
+    let values = lanes(aLow, aHigh).map((x, n) =>
       (imm8 >> BigInt(4 + n)) & 1n ? product(format)(environment, x, b[n] as bigint) : 0n,
     );
-    const enabled = ~(cpu.state.getNumber(STATE.mxcsr) >> 7) & 0x3f;
-    const total = addPairs(environment, format, products, enabled);
-    close(cpu, environment, Number(part));
+    const steps = [takeFlags(environment)];
+    while (values.length > 1) {
+      values = addNeighbours(environment, format, values);
+      steps.push(takeFlags(environment));
+    }
+    closeSteps(cpu, environment, steps, Number(part));
+    const total = values[0] as bigint;
     let result = 0n;
     for (let n = 0; n < count; n++) if ((imm8 >> BigInt(n)) & 1n) result |= total << BigInt(n * fromBits);
     cpu.state.setVector(VECTOR_RESULT, result);
     return 0n;
   };
 
-/**
- * The sum of neighbours, then of their sums. An exception that is `enabled` ends it: the next step does not happen. What earlier steps
- * signalled stays signalled: as `pre`, which an operand exception of the last step does not hide.
- */
-function addPairs(environment: Environment, format: Format, values: readonly bigint[], enabled: number): bigint {
-  if (values.length === 1 || (environment.pre | environment.post) & enabled) return values[0] as bigint;
-  environment.pre |= environment.post;
-  environment.post = 0;
+function addNeighbours(environment: Environment, format: Format, values: readonly bigint[]): bigint[] {
   const sums: bigint[] = [];
   for (let n = 0; n < values.length; n += 2) {
     sums.push(sum(format, false)(environment, values[n] as bigint, values[n + 1] as bigint));
   }
-  return addPairs(environment, format, sums, enabled);
+  return sums;
+}
+
+/** The flags of a step, which leaves none behind. */
+function takeFlags(environment: Environment): number {
+  const flags = environment.pre | environment.post;
+  environment.pre = 0;
+  environment.post = 0;
+  return flags;
+}
+
+const OPERAND_FLAGS = FLOAT_FLAGS.IE | FLOAT_FLAGS.DE | FLOAT_FLAGS.ZE;
+const STEP_BITS = 6;
+const STEP_FLAGS = 0x3f;
+
+/**
+ * As `close`, for an operation in steps. An unmasked exception ends it: the next step does not happen. What earlier steps signalled stays
+ * signalled: as `pre`, which an operand exception of the last step does not hide. Both halves of a 256-bit operation take each step
+ * together; with any exception unmasked the low one leaves the flags of its steps for the high one.
+ */
+function closeSteps(cpu: CpuContext, environment: Environment, steps: readonly number[], part: number): void {
+  const { state } = cpu;
+  const enabled = ~(state.getNumber(STATE.mxcsr) >> 7) & STEP_FLAGS;
+  if (enabled && part === VECTOR_PART.low) {
+    const packed = steps.reduce((all, flags, n) => all | (flags << (n * STEP_BITS)), 0);
+    state.setNumber(STATE.vectorLowFlags, packed);
+    return;
+  }
+  const low = enabled && part === VECTOR_PART.high ? state.getNumber(STATE.vectorLowFlags) : 0;
+  for (const [n, own] of steps.entries()) {
+    const flags = own | ((low >> (n * STEP_BITS)) & STEP_FLAGS);
+    environment.pre |= environment.post | (flags & OPERAND_FLAGS);
+    environment.post = flags & ~OPERAND_FLAGS;
+    if (flags & enabled) break;
+  }
+  close(cpu, environment);
 }
 
 function helpersOf(type: "f32" | "f64"): Record<string, Helper> {
