@@ -1,10 +1,11 @@
 // Records conformance vectors: makes cases of every user-mode row, runs them on this machine's processor, writes tests/conformance/vectors.
-//   node scripts/conformance/record.ts [family ...]
+//   node scripts/conformance/record.ts [family ...] [programs]
 // Needs an x86-64 Linux host and binutils. Seeds are per form, so re-recording changes only what changed.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { casesOf, type FormChoice, formChoices, formMode } from "./cases.ts";
 import { FAMILIES, rowKey, skipReason } from "./families.ts";
 import { NativeRunner } from "./native.ts";
+import { recordPrograms } from "./recorded-programs.ts";
 import { background, difference, encodeOutcome, type Mode, packGroups, type VectorGroup } from "./vector-format.ts";
 
 const VECTORS = new URL("../../tests/conformance/vectors/", import.meta.url);
@@ -77,6 +78,9 @@ try {
     console.log(
       `${family.padEnd(16)} ${String(cases.length).padStart(6)} vectors ${String(file.length).padStart(8)} bytes, ${undefinedOpcodes} #UD`,
     );
+  }
+  if (wanted.length === 0 || wanted.includes("programs")) {
+    console.log(`${"programs".padEnd(16)} ${String(recordPrograms(runner)).padStart(23)} bytes`);
   }
 } finally {
   runner.dispose();

@@ -2,9 +2,11 @@
 // `--show` prints the first differing case of each failing form.
 import { EvaluatorSubject } from "./evaluator-subject.ts";
 import { InterpreterSubject } from "./interpreter-subject.ts";
+import { replayPrograms } from "./recorded-programs.ts";
 import { families, replay } from "./replay.ts";
 import type { Subject } from "./subject.ts";
 
+const PROGRAMS = "programs";
 const words = process.argv.slice(2);
 const show = words.includes("--show");
 const wanted = words.filter((word) => !word.startsWith("--"));
@@ -17,10 +19,12 @@ const subjects: Subject[] = [
 let failed = 0;
 
 for (const subject of subjects) {
-  for (const family of families()) {
+  const runsPrograms = subject instanceof InterpreterSubject && subject.losesFlags;
+  for (const family of [...families(), ...(runsPrograms ? [PROGRAMS] : [])]) {
     if (wanted.length > 0 && !wanted.includes(family)) continue;
     const start = performance.now();
-    const { vectors, failures } = replay(family, subject);
+    const { vectors, failures } =
+      runsPrograms && family === PROGRAMS ? replayPrograms(subject) : replay(family, subject);
     const ms = Math.round(performance.now() - start);
     failed += failures.length;
     console.log(

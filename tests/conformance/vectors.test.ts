@@ -6,6 +6,7 @@ import { ROWS } from "../../native-core/x86/rows.ts";
 import { EvaluatorSubject } from "../../scripts/conformance/evaluator-subject.ts";
 import { rowKey, skipReason } from "../../scripts/conformance/families.ts";
 import { InterpreterSubject } from "../../scripts/conformance/interpreter-subject.ts";
+import { replayPrograms } from "../../scripts/conformance/recorded-programs.ts";
 import { type Failure, families, recordedRows, replay } from "../../scripts/conformance/replay.ts";
 import type { Subject } from "../../scripts/conformance/subject.ts";
 
@@ -59,3 +60,15 @@ for (const subject of SUBJECTS) {
     });
   });
 }
+
+describe("the recorded programs of several instructions", () => {
+  it.each(["block", "jit"] as const)(
+    "end as on the processor, run as %s",
+    (style) => {
+      const { vectors, failures } = replayPrograms(new InterpreterSubject(style));
+      expect(vectors).toBeGreaterThan(0);
+      expect(summarize(failures)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+});
