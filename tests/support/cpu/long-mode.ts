@@ -24,6 +24,7 @@ const PML4 = 0x1000;
 const PDPT = 0x2000;
 const PD = 0x3000;
 const IDT = 0x4000;
+const TSS = 0x5000;
 const GDT = 0x6000;
 
 export const PLATFORM: Platform = {
@@ -134,6 +135,20 @@ export function enterLongMode({ state, write }: Machine): void {
   state.flags = 2n;
   state.setGeneral(4, BigInt(STACK));
   state.set(STATE.rip, BigInt(CODE));
+}
+
+/** User code from the next instruction on, and a TSS whose RSP0 is the stack of the handlers. */
+export function enterUser(cpu: InterpreterVcpu): void {
+  const { state } = cpu;
+  state.setNumber(STATE.cpl, 3);
+  state.setSegment("cs", "selector", 0x23n);
+  state.setSegment("cs", "attributes", 0xaffbn);
+  state.setSegment("ss", "selector", 0x1bn);
+  state.setSegment("ss", "attributes", 0xcff3n);
+  cpu.ram.write(TSS, quadwords(0n, BigInt(STACK)));
+  state.set(STATE.tr, BigInt(TSS + 4));
+  state.setNumber({ offset: STATE.tr.offset + 8, type: "u32" }, 0x67);
+  state.setNumber({ offset: STATE.tr.offset + 12, type: "u16" }, 0x8b);
 }
 
 /** Lets AVX instructions run: CR4.OSXSAVE, and x87, SSE and AVX in XCR0. To be followed by `modeChanged`. */

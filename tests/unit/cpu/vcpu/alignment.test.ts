@@ -7,6 +7,7 @@ import { STATE } from "../../../../native-core/x86/state-layout.ts";
 import {
   CODE,
   DATA,
+  enterUser,
   evaluatorMachine,
   HANDLERS,
   interpreterMachine,
@@ -15,7 +16,6 @@ import {
 
 const AM = 0x4_0000n;
 const AC = BigInt(RFLAGS.AC);
-const TSS = 0x5000;
 const UD2 = [0x0f, 0x0b];
 const UD = 6;
 const VECTOR_AC = 17;
@@ -30,18 +30,8 @@ const SET_AC = [0x9c, 0x81, 0x0c, 0x24, 0, 0, 4, 0, 0x9d];
 function user(jit: typeof EAGER | undefined, level: 0 | 3): InterpreterVcpu {
   const cpu = interpreterMachine(undefined, undefined, undefined, jit);
   const { state } = cpu;
-  cpu.ram.write(TSS, quadwords(0n, 0x3_f000n));
-  state.set(STATE.tr, BigInt(TSS) + 4n);
-  state.setNumber({ offset: STATE.tr.offset + 8, type: "u32" }, 0x67);
-  state.setNumber({ offset: STATE.tr.offset + 12, type: "u16" }, 0x8b);
   state.set(STATE.cr0, state.get(STATE.cr0) | AM);
-  if (level === 3) {
-    state.setNumber(STATE.cpl, 3);
-    state.setSegment("cs", "selector", 0x23n);
-    state.setSegment("cs", "attributes", 0xaffbn);
-    state.setSegment("ss", "selector", 0x1bn);
-    state.setSegment("ss", "attributes", 0xcff3n);
-  }
+  if (level === 3) enterUser(cpu);
   state.setGeneral(RCX, 0n);
   state.setGeneral(RBX, BigInt(DATA));
   state.setGeneral(RSI, BigInt(DATA));

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
 import { CR4, RFLAGS } from "../../../../native-core/x86/registers.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
-import { CODE, DATA, HANDLERS, interpreterMachine, quadwords } from "../../../support/cpu/long-mode.ts";
+import { CODE, DATA, enterUser, HANDLERS, interpreterMachine, quadwords } from "../../../support/cpu/long-mode.ts";
 
 const HLT = 0xf4;
 const PD = 0x3000;
@@ -30,19 +30,6 @@ function exception(): number | undefined {
 }
 const errorCode = (): bigint => cpu.memory.read(cpu.state.general(4), 8);
 const setCr4 = (bits: number): void => cpu.state.set(STATE.cr4, cpu.state.get(STATE.cr4) | BigInt(bits));
-
-function enterUser(): void {
-  cpu.state.setNumber(STATE.cpl, 3);
-  cpu.state.setSegment("cs", "selector", 0x23n);
-  cpu.state.setSegment("cs", "attributes", 0xaffbn);
-  cpu.state.setSegment("ss", "selector", 0x1bn);
-  cpu.state.setSegment("ss", "attributes", 0xcff3n);
-  // A stack for the handlers.
-  cpu.ram.write(0x5000, quadwords(0n, 0x3_f000n));
-  cpu.state.set(STATE.tr, 0x5004n);
-  cpu.state.setNumber({ offset: STATE.tr.offset + 8, type: "u32" }, 0x67);
-  cpu.state.setNumber({ offset: STATE.tr.offset + 12, type: "u16" }, 0x8b);
-}
 
 beforeEach(() => {
   cpu = interpreterMachine();
@@ -97,7 +84,7 @@ describe("SMAP", () => {
 
   it("has STAC and CLAC for the supervisor only", () => {
     cpu.ram.write(PD, quadwords(0x87n, 0x87n));
-    enterUser();
+    enterUser(cpu);
     run([0x0f, 0x01, 0xcb, HLT]);
     expect(exception()).toBe(UD);
   });
@@ -115,11 +102,11 @@ describe("UMIP", () => {
     cpu.state.setGeneral(6, BigInt(DATA));
     run([...code, HLT]);
     expect(exception()).toBeUndefined();
-    enterUser();
+    enterUser(cpu);
     run([...code, 0x0f, 0x0b]);
     expect(exception()).toBe(UD);
     setCr4(CR4.UMIP);
-    enterUser();
+    enterUser(cpu);
     run([...code, 0x0f, 0x0b]);
     expect(exception()).toBe(GP);
   });
