@@ -95,15 +95,17 @@ export class ServerBench {
   readonly keys: [number, boolean][] = [];
   readonly pointer: PointerState[] = [];
   readonly refused: string[] = [];
+  readonly resized: [number, number][] = [];
   leds = 0;
   readonly server: RfbServer;
   #scheduled: { callback: () => void; delayMs: number }[] = [];
 
-  constructor(width = 200, height = 100, compressed = true) {
+  constructor(width = 200, height = 100, compressed = true, resizable = false) {
     this.source = new TestSource(width, height);
     const input: InputSink = {
       key: (code, down) => this.keys.push([code, down]),
       pointer: (state) => this.pointer.push(state),
+      ...(resizable && { resize: (...size: [number, number]) => void this.resized.push(size) }),
     };
     this.server = new RfbServer({
       source: this.source,

@@ -288,6 +288,17 @@ describe("pseudo-encodings", () => {
     expect(client.rects.at(-1)).toMatchObject({ x: 1, y: 1, width: 200, encoding: -308 });
   });
 
+  it("hands a viewer's wish for another size on to a guest that can follow", async () => {
+    const bench = new ServerBench(200, 100, true, true);
+    const client = await connected(bench, ENCODING.RAW, ENCODING.EXTENDED_DESKTOP_SIZE);
+    client.send(251, 0, 4, 0, 3, 0, 1, 0, new Array(16).fill(0));
+    client.requestUpdate();
+    await bench.tick();
+    await client.receive();
+    expect(bench.resized).toEqual([[1024, 768]]);
+    expect(client.rects.at(-1)).toMatchObject({ x: 1, y: 4, width: 200, encoding: -308 });
+  });
+
   it("acknowledges scan codes and extended buttons, sends name and lights", async () => {
     const bench = new ServerBench();
     const client = await connected(bench, ENCODING.RAW, -258, -316, -307, -261);

@@ -220,6 +220,22 @@ describe("A machine with cards", () => {
     expect(config(machine, 8, 4) & 2).toBe(2);
   });
 
+  it("keeps sound and USB where they are on boards of Intel", () => {
+    const { machine } = build({ ...parts, sound: { adapter: "hda", sink: { play: () => {} } }, usb: {} });
+    expect([config(machine, 27, 0) >>> 16, config(machine, 29, 8) >>> 8]).toEqual([0x2668, 0x0c0330]);
+  });
+
+  it("gives its monitor the size of the window, where the adapter can", () => {
+    const { machine } = build({ ...parts, video: { adapter: "virtio" } });
+    expect([machine.resizable, build(parts).machine.resizable]).toEqual([true, false]);
+    machine.post({ kind: "resize", width: 1600, height: 900 });
+    machine.runSlice(1000n);
+    expect(machine.save().devices["virtio-vga"]).toMatchObject({
+      state: { virtio: { model: { monitor: { width: 1600, height: 900 } } } },
+    });
+    expect(machine.display?.size()).toEqual({ width: 720, height: 400 });
+  });
+
   it("maps video memory for the processor where the frame buffer's BAR is", () => {
     const seen: (number | undefined)[] = [];
     const { machine } = build({
@@ -323,16 +339,19 @@ describe("A machine's saved state", () => {
     const { nmiPending: _nmi, debugHits: _hits, ...registers } = cpu?.registers ?? {};
     const { state } = saved.devices["lapic"] as { state: Record<string, unknown> };
     const { deadlineNs: _deadline, ...lapic } = state;
+    const { "kvm-clock": _clock, ...devices } = saved.devices;
     const former = {
       ...saved,
       version: 1,
       cpu: { ...cpu, registers },
-      devices: { ...saved.devices, lapic: { version: 1, state: lapic } },
+      devices: { ...devices, lapic: { version: 1, state: lapic } },
     };
     const copy = build();
     copy.machine.restore(former);
     expect(copy.vcpu.state.general(3)).toBe(0x1234n);
-    expect(copy.machine.save()).toEqual({ ...saved, cpus, turn: 0 });
+    // The clock that came later has started anew.
+    const clock = { "kvm-clock": expect.anything() };
+    expect(copy.machine.save()).toEqual({ ...saved, cpus, turn: 0, devices: { ...saved.devices, ...clock } });
   });
 
   it("is refused when it is of another number of processors", () => {

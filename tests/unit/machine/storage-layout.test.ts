@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { defaultMachineConfig } from "../../../native-core/config/machine-config.ts";
 import { bootPaths } from "../../../native-core/machine/storage-layout.ts";
 
-const disk = (id: string, bus: "virtio" | "nvme" | "sata" | "ide", slot?: number) => ({
+const disk = (id: string, bus: "virtio" | "nvme" | "sata" | "ide" | "usb", slot?: number) => ({
   ...{ id, file: `${id}.qcow2`, format: "qcow2" as const, readOnly: false, bus },
   ...(slot !== undefined && { slot }),
 });
@@ -18,6 +18,7 @@ describe("Boot paths", () => {
       disk("c", "sata"),
       disk("d", "ide"),
       disk("e", "virtio", 12),
+      disk("f", "usb"),
     ];
     const config = { ...base, disks, opticalDrives: [{ id: "cd0", file: null }], floppy: { file: "/a.img" } };
     expect(bootPaths(config)).toEqual([
@@ -27,6 +28,7 @@ describe("Boot paths", () => {
       "/pci@i0cf8/pci8086,2922@6/drive@0/disk@0",
       "/pci@i0cf8/ide@1,1/drive@0/disk@0",
       "/pci@i0cf8/scsi@c/disk@0,0",
+      "/pci@i0cf8/usb@1d/storage@3/*@0/*@0,0",
       "/pci@i0cf8/ide@1,1/drive@1/disk@0",
     ]);
     expect(bootPaths({ ...config, chipset: "q35" }).filter((path) => !path.includes("scsi"))).toEqual([
@@ -34,6 +36,7 @@ describe("Boot paths", () => {
       "/pci@i0cf8/pci8086,5845@7/namespace@1,0",
       "/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0",
       "/pci@i0cf8/ide@1/drive@0/disk@0",
+      "/pci@i0cf8/usb@1d/storage@3/*@0/*@0,0",
       "/pci@i0cf8/ide@1/drive@1/disk@0",
     ]);
   });
