@@ -15,15 +15,28 @@ import {
   systemSlot,
   systemType,
 } from "./descriptor.ts";
-import { isLongMode, privilegeLevel } from "./mode.ts";
+import { isCanonical, isLongMode, privilegeLevel } from "./mode.ts";
 
 const TYPE_LDT = 2;
 const TYPE_TSS_16 = 1;
 const TYPE_TSS_32 = 9;
 const BUSY = 2;
 
-function write(cpu: CpuContext, register: "ldtr" | "tr", selector: number, descriptor: Descriptor): void {
-  const base = isLongMode(cpu) ? descriptor.base | highBase(cpu, descriptor) : descriptor.base;
+/** All 64 bits in long mode, where they must be canonical. */
+function baseOf(cpu: CpuContext, selector: number, descriptor: Descriptor): bigint {
+  if (!isLongMode(cpu)) return descriptor.base;
+  const base = descriptor.base | highBase(cpu, descriptor);
+  if (!isCanonical(base)) throw new CpuException(VECTOR.GP, selectorError(selector));
+  return base;
+}
+
+function write(
+  cpu: CpuContext,
+  register: "ldtr" | "tr",
+  selector: number,
+  descriptor: Descriptor,
+  base = baseOf(cpu, selector, descriptor),
+): void {
   cpu.state.set(systemSlot(register, "base"), base);
   cpu.state.setNumber(systemSlot(register, "limit"), descriptor.limit);
   cpu.state.setNumber(systemSlot(register, "selector"), selector);
@@ -56,8 +69,9 @@ const loadTask: Helper = (cpu, value) => {
   const type = systemType(descriptor.attributes);
   if (type !== TYPE_TSS_32 && (isLongMode(cpu) || type !== TYPE_TSS_16)) throw new CpuException(VECTOR.GP, error);
   if (!isPresent(descriptor.attributes)) throw new CpuException(VECTOR.NP, error);
+  const base = baseOf(cpu, selector, descriptor);
   cpu.memory.write(BigInt.asUintN(64, descriptor.address + 5n), 1, BigInt((descriptor.attributes & 0xff) | BUSY), true);
-  write(cpu, "tr", selector, descriptor);
+  write(cpu, "tr", selector, descriptor, base);
   return 0n;
 };
 

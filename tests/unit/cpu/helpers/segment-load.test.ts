@@ -132,4 +132,18 @@ describe("LTR and LLDT", () => {
     cpu.call("loadSegment", DS, 0xc);
     expect(cpu.state.segment("ds", "base")).toBe(0x1234n);
   });
+
+  it("refuse a base that is not canonical, and change nothing", () => {
+    const cpu = longCpu();
+    const NEW_TSS = 0x70;
+    cpu.state.setNumber(STATE.gdtLimit, 0xff);
+    cpu.memory.write(BigInt(GDT + NEW_TSS), 8, 0x0000_8900_4000_0067n);
+    cpu.memory.write(BigInt(GDT + NEW_TSS + 8), 8, 0x8000_0000n);
+    cpu.memory.write(BigInt(GDT + SELECTOR.LDT + 8), 8, 0x8000_0000n);
+    const before = cpu.state.bytes.slice();
+    expect(cpu.fault("loadTask", NEW_TSS)).toEqual({ vector: 13, errorCode: NEW_TSS });
+    expect(cpu.memory.read(BigInt(GDT + NEW_TSS + 5), 1)).toBe(0x89n);
+    expect(cpu.fault("loadLdt", SELECTOR.LDT)).toEqual({ vector: 13, errorCode: SELECTOR.LDT });
+    expect(cpu.state.bytes).toEqual(before);
+  });
 });
