@@ -99,7 +99,8 @@ function codeSelector(a: Assembler): number {
 
 /** An offset in CS of bytes that are breakpoints; now and then beyond the segment's limit, or in an absent page. */
 const target = ({ random, bits, mode }: Assembler): number => {
-  if (bits === 16) return random.chance(95) ? 0x800 + random.below(0x700) : 0x2800;
+  const hasLimit = mode === "16-bit" || mode === "compatibility";
+  if (bits === 16) return !hasLimit || random.chance(95) ? 0x800 + random.below(0x700) : 0x2800;
   return mode === "32-bit" || random.chance(95) ? AT.code + 0x800 + random.below(0x700) : 0x100_0000;
 };
 
@@ -342,6 +343,7 @@ const FMASK = 0xc000_0084;
 const SYSENTER_CS = 0x174;
 const EFER = 0xc000_0080;
 const PAT = 0x277;
+const TSC_AUX = 0xc000_0103;
 const msrRead: Maker = (a) => [...load(a, 1, a.random.pick(MSRS)), 0x0f, 0x32];
 /** Lower half of a value that TCG and processors agree on. */
 function msrValue({ random, long }: Assembler, index: number): number {
@@ -356,7 +358,7 @@ const msrWrite: Maker = (a) => {
   const index = random.pick(MSRS);
   // TCG takes any address, canonical or not.
   const other =
-    random.chance(85) || [FMASK, EFER, SYSENTER_CS].includes(index) ? 0 : random.pick([0x7fff, 0xffff_8000]);
+    random.chance(85) || [FMASK, EFER, SYSENTER_CS, TSC_AUX].includes(index) ? 0 : random.pick([0x7fff, 0xffff_8000]);
   const high = index === PAT ? 0x0007_0406 : other;
   return [...load(a, 1, index), ...load(a, 0, msrValue(a, index) >>> 0), ...load(a, 2, high), 0x0f, 0x30];
 };
@@ -393,7 +395,7 @@ const tableLoad: Maker = (a) => {
   if (a.mode === "real") return [0x0f, 0x00, 0xd0];
   const limit = isIdt ? (a.long ? 0xfff : 0x7ff) : a.random.pick([0x3ff, 0x3ff, 0x1ff]);
   const base = isIdt ? AT.idt : AT.gdt;
-  const upper = a.bits === 64 ? [...store(a, place + 6, 4, a.random.chance(92) ? 0 : 0x8000_0000)] : [];
+  const upper = a.bits === 64 ? store(a, place + 6, 4, 0) : [];
   const wide = a.bits === 16 ? [0x66] : [];
   return [
     ...store(a, place, 2, limit),
