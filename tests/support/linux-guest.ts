@@ -18,7 +18,7 @@ import { dependencyOf, unpackedPackage } from "../../scripts/starter/packages.ts
 const CACHE = fileURLToPath(new URL("../../.cache/packages", import.meta.url));
 
 /** Modules of a flavour's kernel and what they depend on, in load order. */
-async function kernelModules(flavour: KernelFlavour, names: readonly string[]): Promise<KernelModule[]> {
+export async function kernelModules(flavour: KernelFlavour, names: readonly string[]): Promise<KernelModule[]> {
   if (names.length === 0) return [];
   const architecture = architectureOf(flavour);
   const kernel = await dependencyOf(`linux-image-${flavour}`, architecture);
