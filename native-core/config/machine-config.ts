@@ -24,6 +24,8 @@ export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 /** What CPUID may show (cpu/cpuid/models.ts), least first. */
 const CPU_MODELS = ["baseline", "x86-64-v2", "x86-64-v3", "max"] as const;
 const CHIPSETS = ["i440fx", "q35"] as const;
+/** What a disk may hang on, best first. */
+export const DISK_BUSES = ["virtio", "nvme", "sata", "ide", "usb"] as const;
 const OS_TYPES = ["linux", "other"] as const;
 
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
@@ -37,7 +39,7 @@ const diskSchema = z.strictObject({
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
   /** `nvme`, `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
-  bus: z.enum(["virtio", "nvme", "sata", "ide", "usb", "nvram"]).optional(),
+  bus: z.enum([...DISK_BUSES, "nvram"]).optional(),
   /** A virtio disk's place on the PCI bus, once it must not depend on the disks before it any more (slots.ts). */
   slot: z
     .int()

@@ -436,6 +436,7 @@ export const de = {
     newDisk: "Neue Platte",
     existingDisk: "Vorhandenes Abbild",
     removeDisk: "{{disk}} abhängen",
+    diskBus: "Bus von {{disk}}",
     detachHint: "Die Datei des Abbilds bleibt, wo sie ist.",
     diskSize: "Größe",
     readOnly: "Schreibgeschützt",

@@ -429,6 +429,7 @@ export const en = {
     newDisk: "New disk",
     existingDisk: "Existing image",
     removeDisk: "Detach {{disk}}",
+    diskBus: "Bus of {{disk}}",
     detachHint: "The image file stays where it is.",
     diskSize: "Size",
     readOnly: "Read-only",

@@ -9,19 +9,9 @@ import { formatBytes } from "../../ui/format.ts";
 import { Meter } from "../../ui/meter.tsx";
 import { isLive, isOff } from "../machines/rules.ts";
 import { DiscRow } from "../media/disc-row.tsx";
+import { guestDevices } from "../media/guest-devices.ts";
 import { removeDisk } from "../media/remove-disk.ts";
 import { SettingLink } from "./setting-link.tsx";
-
-/** Names of disks in a Linux guest: virtio ones vda, vdb, ..., SATA, IDE and USB ones sda, sdb, ..., NVMe ones nvme0n1, nvme0n2, ... */
-function guestDevices({ config }: MachineDetails): string[] {
-  const counts = { vd: 0, sd: 0, nvme: 0 };
-  return config.disks.map(({ bus }) => {
-    if (bus === "nvram") return "UEFI";
-    if (bus === "nvme") return `nvme0n${++counts.nvme}`;
-    const kind = bus === "ide" || bus === "sata" || bus === "usb" ? "sd" : "vd";
-    return `${kind}${String.fromCharCode(97 + counts[kind]++)}`;
-  });
-}
 
 /** Comes and goes while the machine runs. */
 function isPluggable({ config }: MachineDetails, diskId: string): boolean {
@@ -31,7 +21,7 @@ function isPluggable({ config }: MachineDetails, diskId: string): boolean {
 
 export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
   const { t } = useTranslation();
-  const names = guestDevices(machine);
+  const names = guestDevices(machine.config.disks);
   return (
     <Box name="storage" title={t("details.boxes.storage")}>
       {machine.disks.length === 0 && (

@@ -4,15 +4,20 @@ import { CrossIcon, PlusIcon } from "@blueprintjs/icons";
 import { useState } from "react";
 import { useFieldArray, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import { DISKS_MAX } from "../../../native-core/config/machine-config.ts";
+import { DISK_BUSES, DISKS_MAX } from "../../../native-core/config/machine-config.ts";
 import { Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
 import { fieldText } from "../../forms/schema-fields.ts";
 import { SizeField } from "../../forms/size-field.tsx";
 import { formatBytes, formatMiB } from "../../ui/format.ts";
+import { Select } from "../../ui/select.tsx";
 import { isLive } from "../machines/rules.ts";
+import { guestDevices } from "../media/guest-devices.ts";
 import type { EditorProps } from "./editors.ts";
 import type { NewDisk } from "./use-settings.ts";
+
+/** A disk that is added is a virtio one. */
+const NEW_DISK = { id: "new", file: "new", format: "qcow2", readOnly: false } as const;
 
 function AddDisk({ onAdd, onCancel }: { onAdd(disk: NewDisk): void; onCancel(): void }) {
   const { t } = useTranslation();
@@ -61,6 +66,7 @@ export function DisksEditor({ control, field: declared, locked, machine, newDisk
   const { fields, remove, update } = useFieldArray({ control, name: "disks", keyName: "key" });
   const disks = useWatch({ control, name: "disks" });
   const disabled = locked !== undefined;
+  const names = guestDevices(disks);
   const count = fields.length + newDisks.length;
   return (
     <div className="card-list" data-field="disks">
@@ -74,11 +80,22 @@ export function DisksEditor({ control, field: declared, locked, machine, newDisk
         return (
           <div className="card" key={field.key}>
             <div className="card-head">
-              <Tag minimal>{`vd${String.fromCharCode(97 + index)}`}</Tag>
+              <Tag minimal>{names[index]}</Tag>
               <span className="card-title" title={disk.file}>
                 {disk.file.split(/[\\/]/).at(-1)}
               </span>
               {content && <span className="muted number">{formatBytes(content.sizeBytes)}</span>}
+              <Select
+                aria-label={t("settings.diskBus", { disk: disk.id })}
+                options={[...DISK_BUSES]}
+                value={disk.bus ?? "virtio"}
+                disabled={disabled}
+                onChange={(event) => {
+                  const bus = DISK_BUSES.find((each) => each === event.currentTarget.value);
+                  // A slot belongs to the place that the disk leaves.
+                  if (bus) update(index, { ...disk, bus, slot: undefined });
+                }}
+              />
               <Switch
                 label={t("settings.readOnly")}
                 checked={disk.readOnly}
@@ -101,7 +118,9 @@ export function DisksEditor({ control, field: declared, locked, machine, newDisk
       {newDisks.map((disk, index) => (
         <div className="card" key={JSON.stringify([index, disk])}>
           <div className="card-head">
-            <Tag minimal intent="primary">{`vd${String.fromCharCode(97 + fields.length + index)}`}</Tag>
+            <Tag minimal intent="primary">
+              {guestDevices([...disks, ...newDisks.slice(0, index + 1).map(() => NEW_DISK)]).at(-1)}
+            </Tag>
             <span className="card-title">
               {"sizeMiB" in disk ? `${t("settings.newDisk")}, ${formatMiB(disk.sizeMiB)}` : disk.file}
             </span>
