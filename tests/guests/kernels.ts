@@ -1,5 +1,6 @@
 // Debian's kernels booted to a shell: what each has to do, whichever it is.
 import { expect, it } from "vitest";
+import type { CpuModelName } from "../../native-core/cpu/cpuid/models.ts";
 import { interpreterModule } from "../../native-core/host/interpreter-module.ts";
 import { coreProcessor } from "../../native-core/machine/processor.ts";
 import { type KernelFlavour, LinuxGuest } from "../support/linux-guest.ts";
@@ -11,17 +12,19 @@ export interface KernelCase {
   readonly vcpuCount: number;
   /** What `uname -m` says. */
   readonly machine: string;
+  readonly model: CpuModelName;
 }
 
 /** Boots to a shell, finds its processors, computes, and powers off, without a word of complaint about the hardware. */
 export function bootsToShell(cases: readonly KernelCase[]): void {
   it.each(cases)(
-    "$flavour boots to a shell with $vcpuCount vCPUs, complains of nothing and powers off",
-    async ({ flavour, vcpuCount, machine }) => {
+    "$flavour boots to a shell with $vcpuCount vCPUs of $model, complains of nothing and powers off",
+    async ({ flavour, vcpuCount, machine, model }) => {
+      const create = coreProcessor(await interpreterModule());
       const guest = await LinuxGuest.start({
         flavour,
         script: 'echo GUEST-READY; while read -r line; do eval "$line"; echo "do""ne"; done',
-        createProcessor: coreProcessor(await interpreterModule()),
+        createProcessor: (options) => create({ ...options, model }),
         // Without tests of its own ciphers and a search for ISA cards, which are half of the time that it takes to boot.
         commandLine: "console=ttyS0 panic=-1 cryptomgr.notests isapnp.disable=1",
         parts: { vcpuCount },
