@@ -1,8 +1,13 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { IoHandler } from "../../native-core/devices/device.ts";
+import { PlainVram } from "../../native-core/devices/vga/vram.ts";
 import { COMMON_CONFIG, VIRTIO_F_VERSION_1 } from "../../native-core/devices/virtio/constants.ts";
 import { GPU_CMD, GPU_RESP, VIRTIO_GPU_F_EDID } from "../../native-core/devices/virtio/gpu/protocol.ts";
+import { Resource } from "../../native-core/devices/virtio/gpu/resource.ts";
 import { VirtioGpu } from "../../native-core/devices/virtio/gpu/virtio-gpu.ts";
+import { VirtioVga } from "../../native-core/devices/virtio/gpu/virtio-vga.ts";
+import { DeviceBench } from "../support/device-bench.ts";
 import { DEVICE_CONFIG, DriverQueue, TestMemory, VirtioBench } from "./virtio-support.ts";
 
 const REQUEST = 0x8000;
@@ -77,6 +82,69 @@ class GpuBench {
     return pixels;
   }
 }
+
+describe("the adapter that is a VGA and a virtio-gpu", () => {
+  function make() {
+    const bench = new DeviceBench();
+    return new VirtioVga({
+      ...{ bus: bench.bus, clock: bench.clock, vram: new PlainVram(4 << 20), memory: new TestMemory() },
+      ...{ deliver: () => undefined, monitor: { width: 800, height: 600 }, rom: romOf(0x1234, 0x1111) },
+    });
+  }
+  /** An option ROM with its checksum, for an adapter with these numbers. */
+  function romOf(vendor: number, device: number): Uint8Array {
+    const rom = new Uint8Array(512);
+    const view = new DataView(rom.buffer);
+    rom.set([0x55, 0xaa, 1]);
+    view.setUint16(0x18, 0x20, true);
+    view.setUint32(0x20, 0x52494350, true);
+    view.setUint16(0x24, vendor, true);
+    view.setUint16(0x26, device, true);
+    rom[6] = -rom.reduce((sum, byte) => sum + byte, 0) & 0xff;
+    return rom;
+  }
+
+  it("shows the VGA's picture until a driver shows one", () => {
+    const adapter = make();
+    expect(adapter.display.size()).toEqual({ width: 720, height: 400 });
+    const resource = new Resource(1, BGRX, 64, 32);
+    resource.pixels.fill(0x00ff_0000);
+    adapter.gpu.scanout.show(resource, { x: 0, y: 0, width: 64, height: 32 });
+    const pixels = new Uint32Array(64 * 32);
+    expect(adapter.display.render(pixels, false).length).toBeGreaterThan(0);
+    expect([adapter.display.size().width, pixels[0]]).toEqual([64, 0xff00_00ff]);
+    adapter.reset();
+    expect(adapter.display.size()).toEqual({ width: 720, height: 400 });
+  });
+
+  it("saves what it accepts again", () => {
+    const adapter = make();
+    const state = structuredClone(adapter.save());
+    expect(adapter.stateSchema.safeParse(state).success).toBe(true);
+    const other = make();
+    other.restore(state);
+    expect(other.save()).toEqual(state);
+  });
+
+  it("has the VGA BIOS under its own numbers, with a right checksum", () => {
+    const adapter = make();
+    let image: IoHandler | undefined;
+    adapter.pci.connect({
+      messages: { send: () => undefined },
+      map: (_kind, base, _length, handler) => {
+        if (base === 0xc000_0000) image = handler;
+        return { unmap() {} };
+      },
+      setInterrupt() {},
+      decodingChanged() {},
+    });
+    adapter.pci.writeConfig(0x30, 4, 0xc000_0001);
+    adapter.pci.writeConfig(0x04, 2, 2);
+    const bytes = Array.from({ length: 512 }, (_, at) => image?.read(at, 1) ?? 0);
+    expect(bytes.slice(0x24, 0x28)).toEqual([0xf4, 0x1a, 0x50, 0x10]);
+    expect(bytes.reduce((sum, byte) => sum + byte, 0) & 0xff).toBe(0);
+  });
+});
 
 describe("virtio-gpu (5.7)", () => {
   let g: GpuBench;

@@ -41,8 +41,9 @@ export class VirtioVga implements Device<VirtioVgaState> {
       ...{ subsystemVendorId: PCI_ID.vendorId, subsystemId: 0x1100 },
     });
     this.gpu = new VirtioGpu(options.memory, options.monitor);
-    this.#vga = new Vga({ ...options, pci: this.pci, rom: options.rom && romFor(options.rom) });
+    // First, because it brings MSI-X, which the function's saved state has to know of.
     this.#virtio = new VirtioPciDevice({ ...options, name: this.name, model: this.gpu, pci: this.pci });
+    this.#vga = new Vga({ ...options, pci: this.pci, rom: options.rom && romFor(options.rom) });
     this.display = new EitherPicture(this.#vga.display, this.gpu);
     this.stateSchema = z.object({ vga: this.#vga.stateSchema, virtio: this.#virtio.stateSchema });
   }
