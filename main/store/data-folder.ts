@@ -3,6 +3,7 @@
 //   terrarium.db            index of machines and snapshots (SQLite)
 //   machines/<id>/          machine.json, disks/, snapshots/<id>/, saved-state/, logs/
 //   chunks/                 guest memory of all saved states and snapshots, content-addressed
+//   media/                  downloads of the catalogue (main/services/downloads)
 //   trash/                  removed machines and orphans, until emptied
 //   run/                    lock, sockets and the host's control file; worthless after a restart
 import { createHash } from "node:crypto";

@@ -6,6 +6,7 @@ import {
   machineRow,
   machineTree,
   runInConsole,
+  STARTER_PROMPT,
   showPane,
   snapshotRow,
   stopMachine,
@@ -21,7 +22,6 @@ const wanted = process.argv.slice(2);
 /** So many seconds of figures are in the picture of the charts. */
 const FIGURES_S = 50;
 const BOOT_MS = 240_000;
-const PROMPT = /starter:\S+# *$/;
 
 async function picture(page: Page, name: string): Promise<void> {
   if (wanted.length > 0 && !wanted.includes(name)) return;
@@ -39,7 +39,7 @@ async function machine(page: Page, name: string): Promise<void> {
     await page.getByRole("button", { name: "Create and Start" }).click();
   }
   await waitForState(page, "Starter Linux", "Running", BOOT_MS);
-  await waitForConsole(page, PROMPT, BOOT_MS);
+  await waitForConsole(page, STARTER_PROMPT, BOOT_MS);
   await machineTree(page).focus();
   await page.keyboard.press("F2");
   await page.getByRole("textbox", { name: /New name of/ }).fill(name);
@@ -153,7 +153,7 @@ async function makePictures(browser: Browser): Promise<void> {
     await picture(page, "display");
     await showPane(page, "Console");
     await page.getByRole("button", { name: "Times beside the lines" }).click();
-    await runInConsole(page, "clear; uname -srm; ls -l site; free -m; df -h /", PROMPT, BOOT_MS);
+    await runInConsole(page, "clear; uname -srm; ls -l site; free -m; df -h /", STARTER_PROMPT, BOOT_MS);
     await picture(page, "console");
     await showPane(page, "Activity");
     await page.getByText("1 min", { exact: true }).click();

@@ -6,6 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import {
   machineTree,
   runInConsole,
+  STARTER_PROMPT,
   showPane,
   snapshotRow,
   stopMachine,
@@ -18,7 +19,6 @@ import { startTestHost } from "./support/hosts.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const ICON_SIZES = [16, 32, 48, 64, 128, 256, 512];
-const PROMPT = /starter:\S+# *$/;
 
 async function makeIcons(browser: Browser): Promise<void> {
   const svg = await readFile(`${root}resources/icons/terrarium.svg`, "utf8");
@@ -48,7 +48,7 @@ async function newStarter(page: Page, name: string): Promise<void> {
     await page.getByRole("button", { name: "Create and Start" }).click();
   }
   await waitForState(page, "Starter Linux", "Running", 60_000);
-  await waitForConsole(page, PROMPT, 120_000);
+  await waitForConsole(page, STARTER_PROMPT, 120_000);
   await machineTree(page).focus();
   await page.keyboard.press("F2");
   await page.getByRole("textbox", { name: /New name of/ }).fill(name);
@@ -89,7 +89,7 @@ async function makePictures(browser: Browser): Promise<void> {
     await runInConsole(
       page,
       "clear; cat /proc/cpuinfo | head -n 9; cat /proc/meminfo | head -n 5; mount | head -n 4",
-      PROMPT,
+      STARTER_PROMPT,
     );
     await picture(page, "console");
     await takeSnapshot(page, "Before the upgrade", 30_000);

@@ -1,12 +1,13 @@
 // The whole path with a real guest: Starter Linux in the emulator core, made, used, broken and restored by clicks and keys alone.
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import {
   machineCommand,
   restoreSnapshot,
   runInConsole,
+  STARTER_PROMPT,
   screenPicture,
   showPane,
   snapshotRow,
@@ -14,15 +15,11 @@ import {
   waitForConsole,
   waitForState,
 } from "./support/actions.ts";
-import { launchBrowser, openPage } from "./support/browser.ts";
-import { startTestHost, type TestHost } from "./support/hosts.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
+import { appUnderTest } from "./support/app-under-test.ts";
 
 const NAME = "Starter Linux";
 const BOOT_MS = 90_000;
 const COMMAND_MS = 20_000;
-const PROMPT = /starter:\S+# *$/;
 
 const kernel = fileURLToPath(new URL("../../out/starter/vmlinuz", import.meta.url));
 const starterBuilt = await access(kernel).then(
@@ -31,26 +28,21 @@ const starterBuilt = await access(kernel).then(
 );
 
 describe.skipIf(!starterBuilt)("Starter Linux", () => {
-  let browser: Browser;
-  let host: TestHost;
   let page: Page;
 
-  beforeAll(async () => {
-    [browser, host] = await Promise.all([launchBrowser(), startTestHost("embedded")]);
-    ({ page } = await openPage(browser, host.entryUrl()));
-  }, 60_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await host?.close();
-  }, 30_000);
+  appUnderTest({
+    guest: "embedded",
+    async begin(app) {
+      ({ page } = app);
+    },
+  });
 
   test(
     "one click boots it to its shell",
     async () => {
       await page.getByRole("button", { name: "Start a Linux machine" }).click();
       await waitForState(page, NAME, "Running", 30_000);
-      await waitForConsole(page, PROMPT, BOOT_MS);
+      await waitForConsole(page, STARTER_PROMPT, BOOT_MS);
     },
     BOOT_MS + 30_000,
   );
@@ -97,7 +89,7 @@ describe.skipIf(!starterBuilt)("Starter Linux", () => {
     await machineCommand(page, "Start").click();
     await showPane(page, "Console");
     await waitForState(page, NAME, "Running", 30_000);
-    await waitForConsole(page, PROMPT, BOOT_MS);
+    await waitForConsole(page, STARTER_PROMPT, BOOT_MS);
     await runInConsole(page, "cat /root/kept; echo read", /^kept\s+read$/m, COMMAND_MS);
   }, 240_000);
 });

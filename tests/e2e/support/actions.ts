@@ -43,6 +43,9 @@ export async function waitForConsole(page: Page, expected: RegExp, timeoutMs = 5
   }
 }
 
+/** What Starter Linux's shell shows when it waits for a command. */
+export const STARTER_PROMPT = /starter:\S+# *$/;
+
 /** The machines on the left. */
 export function machineTree(page: Page) {
   return page.getByRole("tree", { name: "Machines" });
