@@ -20,8 +20,8 @@ const PORTS = [
   ...[0xc000, 0xc002, 0xc004, 0xc008, 0xc00a, 0xc00c, 0x510, 0x511, 0x514, 0x518],
 ];
 const WINDOWS = [
-  0xa0000, 0xb8000, 0xfec00000, 0xfee00000, 0xc0000000, 0xc1000000, 0xc1001000, 0xc1004000, 0xc1008000, 0xfffe0000,
-  0xffff0000,
+  0xa0000, 0xb8000, 0xfec00000, 0xfee00000, 0xc0000000, 0xc1000000, 0xc1001000, 0xc1004000, 0xc1008000, 0xc1010000,
+  0xc1014000, 0xc1018000, 0xc101c000, 0xfffe0000, 0xffff0000,
 ];
 
 const TIMEOUT_MS = 120_000;
@@ -39,7 +39,7 @@ const operation = fc.oneof(
   }),
   fc.record({
     kind: fc.constant("config" as const),
-    slot: fc.nat(12),
+    slot: fc.oneof(fc.nat(12), fc.constantFrom(27, 29)),
     register: fc.nat(0xff),
     size,
     value,
@@ -82,7 +82,9 @@ function build(): Machine {
       { id: "cd0", position: 2, cdRom: new ScsiCdRom(memoryDisk(1 << 16)) },
     ],
     serial: [sink, sink],
-    video: {},
+    video: { adapter: "virtio" },
+    sound: { adapter: "hda", sink: { play: () => {} } },
+    usb: { disks: [{ id: "stick0", backend: memoryDisk(1 << 16) }] },
     disks: [{ id: "disk0", backend: memoryDisk(1 << 20) }],
   });
   machine.powerOn();
