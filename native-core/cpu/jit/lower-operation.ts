@@ -452,7 +452,7 @@ class OperationLowering {
     for (const arg of args) this.#value(arg);
     region.spill()(f);
     f.call(helper);
-    unlikely(exceptionPending, [region.leaveStored(OUTCOME.fault, region.ripAt(at), retired)])(f);
+    unlikely(exceptionPending, [region.leaveStored(OUTCOME.fault, at, retired)])(f);
     region.reload(ALL_REGISTERS)(f);
     region.pages.forgetAll();
   }

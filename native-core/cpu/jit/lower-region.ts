@@ -169,7 +169,7 @@ class RegionLowering {
     const { knowledge } = writer;
     writer.retire(retired)(f);
     unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [
-      writer.leave(OUTCOME.indirect, writer.ripAt(target), 0),
+      writer.leave(OUTCOME.indirect, target, 0),
     ])(f);
     const node = this.#nodes[successor] as RegionNode;
     if (guard) writer.guard(writer.ripAt(target), guard.slot, guard.blockOffset, node.block.address)(f);

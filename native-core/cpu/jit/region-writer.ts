@@ -10,6 +10,7 @@ import {
   add32,
   add64,
   and32,
+  and64,
   block,
   br,
   brIf,
@@ -23,12 +24,15 @@ import {
   load,
   ne32,
   op,
+  or32,
   seq,
   set,
+  shrU64,
   store,
   sub32,
   unlikely,
   when,
+  wrap,
 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
@@ -47,6 +51,13 @@ import type { RegionRegisters } from "./region-registers.ts";
 const MAX_DEPTH = 100;
 /** The table of regions in a module of them. */
 const REGIONS = 0;
+
+/** Bits of the instructions retired in a place to leave at. */
+const RETIRED_BITS = 17;
+
+/** One constant instead of three: ways out are many. Offset in the page, instructions retired and outcome, from the top. */
+const placeToLeave = (outcome: number, pageOffset: number, retired: number): Code =>
+  i64((((BigInt(pageOffset) << BigInt(RETIRED_BITS)) | BigInt(retired)) << BigInt(OUTCOME_BITS)) | BigInt(outcome));
 
 export interface JitRuntime extends Runtime, FlagFunctions {
   readonly follow: FunctionReference;
@@ -82,7 +93,10 @@ export class RegionWriter {
   /** Registers (bit n: register n) that may differ from memory at the place being written. */
   dirty = 0;
   readonly #dirtySets: readonly number[];
-  readonly #rip: Local;
+  /** On the ways out that are shared: where the region is left and how (placeToLeave), and what an outcome has beside it. */
+  readonly #place: Local;
+  readonly #slot: Local;
+  /** Of a region called. */
   readonly #outcome: Local;
   readonly #entryOffset: number;
   /** Regions that wait for this one. */
@@ -113,7 +127,8 @@ export class RegionWriter {
     this.count = f.local("i64");
     this.pages = new KnownPages(f);
     this.flags = new RegionFlags(f, runtime);
-    this.#rip = f.local("i64");
+    this.#place = f.local("i64");
+    this.#slot = f.local("i32");
     this.#outcome = f.local("i32");
     this.#entryOffset = entryOffset;
   }
@@ -154,10 +169,11 @@ export class RegionWriter {
     }
     this.flags.keepDynamic(f);
     f.close(this.#exitStored as Label);
-    writeSlot(STATE.instructionCount, get(this.count))(f);
-    writeSlot(STATE.rip, get(this.#rip))(f);
-    when(op("i32.eqz", and32(get(this.#outcome), i32(NOT_TO_FOLLOW))), [get(this.#outcome), this.#follow])(f);
-    f.get(this.#outcome);
+    const place = get(this.#place);
+    const retired = and64(shrU64(place, OUTCOME_BITS), i64((1 << RETIRED_BITS) - 1));
+    writeSlot(STATE.instructionCount, add64(get(this.count), retired))(f);
+    writeSlot(STATE.rip, add64(get(this.base), op("i64.shr_s", place, i64(OUTCOME_BITS + RETIRED_BITS))))(f);
+    or32(and32(wrap(place), i32((1 << OUTCOME_BITS) - 1)), get(this.#slot))(f);
   }
 
   // --- ways out -------------------------------------------------------------------------------------------------------------
@@ -167,14 +183,9 @@ export class RegionWriter {
     return pageOffset === 0 ? get(this.base) : add64(get(this.base), i64(pageOffset));
   }
 
-  /** Leaves with `retired` more instructions done, at `rip`. */
-  leave(outcome: number, rip: Code, retired: number, slot = 0): Code {
-    return seq(
-      set(this.#rip, rip),
-      this.retire(retired),
-      set(this.#outcome, i32(outcome | (slot << OUTCOME_BITS))),
-      this.#exit,
-    );
+  /** Leaves with `retired` more instructions done, at an offset in the page; not to be followed. */
+  leave(outcome: number, pageOffset: number, retired: number): Code {
+    return seq(set(this.#place, placeToLeave(outcome, pageOffset, retired)), this.#exit);
   }
 
   readonly #exit: Code = (w) => {
@@ -244,10 +255,8 @@ export class RegionWriter {
   }
 
   /** As leave, where a helper has just run: the state is in memory, the locals are stale. */
-  leaveStored(outcome: number, rip: Code, retired: number): Code {
-    return seq(set(this.#rip, rip), this.retire(retired), set(this.#outcome, i32(outcome)), (w) =>
-      w.br(this.#exitStored as Label),
-    );
+  leaveStored(outcome: number, pageOffset: number, retired: number): Code {
+    return seq(set(this.#place, placeToLeave(outcome, pageOffset, retired)), (w) => w.br(this.#exitStored as Label));
   }
 
   /**
@@ -332,20 +341,18 @@ export class RegionWriter {
 
   /** An exception is pending for the instruction at `pageOffset`. */
   fault(pageOffset: number, retired: number): Code {
-    return this.leave(OUTCOME.fault, this.ripAt(pageOffset), retired);
+    return this.leave(OUTCOME.fault, pageOffset, retired);
   }
 
   /** Leaves to the interpreter in front of an operation of the block at `blockOffset`: nothing of the block is counted yet. */
   resume(blockOffset: number, operation: number): Code {
-    return this.leave(OUTCOME.resume, this.ripAt(blockOffset), 0, operation);
+    return seq(set(this.#slot, i32(operation << OUTCOME_BITS)), this.leave(OUTCOME.resume, blockOffset, 0));
   }
 
   /** Leaves in front of the instruction at `pageOffset` if the deadline has come or an interrupt is to be taken. */
   leaveIfInterrupted(pageOffset: number, retired: number): Code {
     const deadline = op("i64.ge_u", get(this.count), readSlot(STATE.instructionDeadline));
-    return unlikely(op("i32.or", deadline, interruptible), [
-      this.leave(OUTCOME.state, this.ripAt(pageOffset), retired),
-    ]);
+    return unlikely(op("i32.or", deadline, interruptible), [this.leave(OUTCOME.state, pageOffset, retired)]);
   }
 
   // --- state ----------------------------------------------------------------------------------------------------------------
