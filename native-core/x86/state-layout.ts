@@ -128,7 +128,7 @@ export const STATE = {
   mappingGeneration: u32(0x308),
   /** 0: runs; 1: after HLT, until an interrupt or NMI; 2: waits for a start-up IPI; 3: after MWAIT. */
   halted: u32(0x30c),
-  /** Set by instructions that no single-step trap follows although TF was set: INT n, SYSCALL, MOV SS (SDM 3A 17.3.1.4). */
+  /** Set by instructions that no single-step trap follows although TF was set: INT n, SYSCALL that masks TF, MOV SS (SDM 3A 17.3.1.4). */
   trapInhibited: u32(0x310),
   /**
    * Code mode that each privilege's blocks were last looked up in: supervisor in bits 7..0, user in bits 15..8. Whoever changes privilege

@@ -36,7 +36,6 @@ const systemCall: Helper = (cpu, next) => {
   const selector = Number((star >> 32n) & 0xffffn);
   const flags = state.flagBits;
   state.setGeneral(RCX, next ?? 0n);
-  state.setNumber(STATE.trapInhibited, 1);
   if (isLongMode(cpu)) {
     const target = is64BitCode(cpu) ? STATE.lstar : STATE.cstar;
     state.setGeneral(R11, BigInt((flags & ~RFLAGS.RF) >>> 0));
@@ -48,6 +47,8 @@ const systemCall: Helper = (cpu, next) => {
     state.set(STATE.rip, star & 0xffff_ffffn);
     flatSegments(cpu, selector, selector + 8, false, 0);
   }
+  // A single step ends with the instruction unless that masked it.
+  state.setNumber(STATE.trapInhibited, state.flagBits & RFLAGS.TF ? 0 : 1);
   return 0n;
 };
 
@@ -76,13 +77,13 @@ function sysenterSelector(cpu: CpuContext): number {
   return selector;
 }
 
+/** TF stays: a single step ends at the handler's first instruction. */
 const systemEnter: Helper = (cpu) => {
   const { state } = cpu;
   const selector = sysenterSelector(cpu);
   const long = isLongMode(cpu);
   const mask = long ? -1n : 0xffff_ffffn;
   state.flagBits &= ~(RFLAGS.IF | RFLAGS.VM | RFLAGS.RF);
-  state.setNumber(STATE.trapInhibited, 1);
   state.setGeneral(RSP, state.get(STATE.sysenterEsp) & mask);
   state.set(STATE.rip, state.get(STATE.sysenterEip) & mask);
   flatSegments(cpu, selector, selector + 8, long, 0);

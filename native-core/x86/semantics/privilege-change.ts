@@ -12,6 +12,7 @@ const SS = SEGMENTS.indexOf("ss");
 const DATA_SEGMENTS = (["es", "ds", "fs", "gs"] as const).map((name) => SEGMENTS.indexOf(name));
 
 const { TF, IF, DF, IOPL, NT, RF, AC, VIF, VIP, ID } = RFLAGS;
+const TF_POSITION = 8;
 /** What IRETQ at CPL 0 takes from the stack beside the arithmetic flags. */
 const RETURN_FLAGS = TF | IF | DF | IOPL | NT | RF | AC | VIF | VIP | ID;
 /** The same for SYSRET from R11, which clears RF. */
@@ -159,7 +160,9 @@ const systemCall: Semantics = (i) => {
       writeFlatSegment(i, "cs", selector, FLAT_SEGMENT.CODE_64);
       writeFlatSegment(i, "ss", i.mask(i.add(selector, i.i64(8)), 2), FLAT_SEGMENT.DATA);
       i.writeState(STATE.cpl, i.i64(0));
-      i.writeState(STATE.trapInhibited, i.i64(1));
+      // A single step ends with the instruction unless that masked it.
+      const steps = i.and(i.shrU(kept, i.i64(TF_POSITION)), i.i64(1));
+      i.writeState(STATE.trapInhibited, i.xor(steps, i.i64(1)));
       leaveTo(i, i.readState(STATE.lstar));
     });
   }

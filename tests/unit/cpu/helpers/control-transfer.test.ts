@@ -310,6 +310,17 @@ describe("SYSCALL and SYSRET", () => {
     expect(state.getNumber(STATE.codeMode)).toBe(8);
   });
 
+  it("end a single step only if TF is masked", () => {
+    const inhibited = (fmask: number): number => {
+      const cpu = ready();
+      cpu.state.setNumber(STATE.fmask, fmask);
+      cpu.state.flags = BigInt(RFLAGS.TF | 2);
+      cpu.call("systemCall", 0x402);
+      return cpu.state.getNumber(STATE.trapInhibited);
+    };
+    expect([inhibited(RFLAGS.TF), inhibited(0)]).toEqual([1, 0]);
+  });
+
   it("SYSRET with a 32-bit operand returns to compatibility mode", () => {
     const cpu = ready();
     cpu.call("systemCall", 0x402);
