@@ -48,7 +48,7 @@ import { STATE } from "../../x86/state-layout.ts";
 import { settleIfKept } from "../jit/flag-forms.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
 import { NO_RETURN } from "../jit/outcome.ts";
-import { addToCell64, interruptible, readSlot, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
+import { addToCell64, interruptible, readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, COUNTERS, RIP_HASH } from "../mmu/memory-layout.ts";
 import {
   BLOCK_HEADER,
@@ -284,12 +284,17 @@ export function writeDispatch(
   op("unreachable")(f);
 }
 
-/** The first block that a computed jump leads to, for regions to expect: in the block's first link slot, the way there in the second. */
+/**
+ * The first block that a computed jump leads to, for regions to expect: in the block's first link slot, the way there in the second. Only
+ * of 64-bit code, which alone is compiled: a conditional branch of 16-bit code has a computed target and needs its second slot besides.
+ */
 function recordTarget(from: Local, target: Local, found: Local): Code {
   const recorded = load("i32.load", get(from), TAKEN_SLOT + LINK_SLOT.block);
   return unlikely(and32(op("i32.ne", get(from), i32(NO_BLOCK)), not32(recorded)), [
-    store("i32.store", get(from), get(found), TAKEN_SLOT + LINK_SLOT.block),
-    store("i64.store", get(from), sub64(get(target), readBlockRip), NEXT_SLOT),
+    when(eq32(readSlot32(STATE.codeMode), i32(8)), [
+      store("i32.store", get(from), get(found), TAKEN_SLOT + LINK_SLOT.block),
+      store("i64.store", get(from), sub64(get(target), readBlockRip), NEXT_SLOT),
+    ]),
   ]);
 }
 

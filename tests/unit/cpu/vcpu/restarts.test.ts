@@ -120,6 +120,22 @@ describe("unreal mode", () => {
   });
 });
 
+describe("a conditional branch of 16-bit code", () => {
+  it("goes both ways from one block, again and again", () => {
+    const cpu = interpreterMachine();
+    cpu.reset();
+    cpu.state.setSegment("cs", "base", 0n);
+    cpu.state.setSegment("cs", "selector", 0n);
+    // again: inc bx; test bl, 1; jz even; inc dx; even: dec cx; jnz again; hlt
+    cpu.ram.write(0x8000, Uint8Array.of(0x43, 0xf6, 0xc3, 0x01, 0x74, 0x01, 0x42, 0x49, 0x75, 0xf6, HLT));
+    cpu.state.set(STATE.rip, 0x8000n);
+    cpu.state.setGeneral(RCX, 1000n);
+    cpu.invalidateAll();
+    expect(cpu.run(20_000)).toBe("halted");
+    expect([cpu.state.general(3), cpu.state.general(2), cpu.state.get(STATE.rip)]).toEqual([1000n, 500n, 0x800bn]);
+  });
+});
+
 describe("RDPID", () => {
   it("reads IA32_TSC_AUX", () => {
     const cpu = interpreterMachine();
