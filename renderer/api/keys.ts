@@ -23,5 +23,6 @@ export const keys = {
   space: (id: string) => ["machine", id, "space"] as const,
   snapshotDiff: (from: string, to: string | null) => ["snapshot-diff", from, to] as const,
   trash: ["trash"] as const,
+  backups: (folder: string) => ["backups", folder] as const,
   files: (folder: string | null) => ["files", folder] as const,
 };

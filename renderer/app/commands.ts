@@ -100,6 +100,7 @@ function appCommands(): AppCommand[] {
       run: () => showTool(tool),
     })),
     dialog("preferences", i18n.t("preferences.title"), { kind: "preferences" }, "Ctrl+;"),
+    dialog("import", i18n.t("command.import"), { kind: "import" }),
     dialog("trash", i18n.t("command.trash"), { kind: "trash" }),
     ...THEMES.map((theme) => ({
       id: `theme-${theme}`,

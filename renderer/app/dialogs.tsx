@@ -8,6 +8,9 @@ const NewMachineDialog = lazy(() => import("../features/new-machine/new-machine-
 const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.tsx"));
 const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
 const EncryptionDialog = lazy(() => import("../features/encryption/encryption-dialog.tsx"));
+const ExportDialog = lazy(() => import("../features/backup/export-dialog.tsx"));
+const ImportDialog = lazy(() => import("../features/backup/import-dialog.tsx"));
+const GrowDialog = lazy(() => import("../features/backup/grow-dialog.tsx"));
 const TrashDialog = lazy(() => import("../features/trash/trash-dialog.tsx"));
 const CloseDialog = lazy(() => import("../features/machine-window/close-dialog.tsx"));
 const PreferencesDialog = lazy(() => import("../features/preferences/preferences-dialog.tsx"));
@@ -24,6 +27,12 @@ function OpenDialog() {
       return <CloneDialog machineId={dialog.machineId} snapshotId={dialog.snapshotId} onClose={closeDialog} />;
     case "encryption":
       return <EncryptionDialog machineId={dialog.machineId} start={dialog.start === true} onClose={closeDialog} />;
+    case "export":
+      return <ExportDialog machineId={dialog.machineId} onClose={closeDialog} />;
+    case "import":
+      return <ImportDialog onClose={closeDialog} />;
+    case "grow":
+      return <GrowDialog machineId={dialog.machineId} diskId={dialog.diskId} onClose={closeDialog} />;
     case "trash":
       return <TrashDialog onClose={closeDialog} />;
     case "close":

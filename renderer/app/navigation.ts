@@ -15,6 +15,9 @@ export type DialogRequest =
   | { readonly kind: "settings"; readonly machineId: string; readonly field?: string }
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
   | { readonly kind: "encryption"; readonly machineId: string; readonly start?: boolean }
+  | { readonly kind: "export"; readonly machineId: string }
+  | { readonly kind: "import" }
+  | { readonly kind: "grow"; readonly machineId: string; readonly diskId: string }
   | { readonly kind: "close"; readonly machineId: string }
   | { readonly kind: "preferences" }
   | { readonly kind: "trash" }

@@ -10,6 +10,7 @@ interface Props {
   readonly value: string;
   readonly placeholder?: string;
   readonly disabled?: boolean;
+  readonly choose?: "file" | "folder";
   onChange(path: string): void;
 }
 
@@ -18,7 +19,7 @@ function folderOf(path: string): string | null {
   return /^([\\/]|[A-Za-z]:)/.test(path) && folder ? folder : null;
 }
 
-export function FileField({ control, value, placeholder, disabled = false, onChange }: Props) {
+export function FileField({ control, value, placeholder, disabled = false, choose = "file", onChange }: Props) {
   const { t } = useTranslation();
   const [picking, setPicking] = useState(false);
   return (
@@ -35,7 +36,8 @@ export function FileField({ control, value, placeholder, disabled = false, onCha
       <Button text={t("common.browse")} disabled={disabled} onClick={() => setPicking(true)} />
       {picking && (
         <FilePicker
-          folder={folderOf(value)}
+          folder={choose === "folder" ? value || null : folderOf(value)}
+          choose={choose}
           onClose={() => setPicking(false)}
           onChoose={(path) => {
             setPicking(false);

@@ -1,4 +1,4 @@
-// Chooses a file of the host. The host lists one folder at a time; nothing is read or uploaded.
+// Chooses a file or a folder of the host. The host lists one folder at a time; nothing is read or uploaded.
 import { Button, Dialog, DialogBody, DialogFooter, InputGroup } from "@blueprintjs/core";
 import { ArrowUpIcon, DocumentIcon, FolderCloseIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
@@ -22,11 +22,13 @@ function sortEntries(entries: readonly Entry[]): Entry[] {
 interface Props {
   /** Folder to open first; null for the host's choice. */
   readonly folder: string | null;
+  /** What is wanted; a folder is chosen by opening it. */
+  readonly choose?: "file" | "folder";
   onChoose(path: string): void;
   onClose(): void;
 }
 
-export function FilePicker({ folder: first, onChoose, onClose }: Props) {
+export function FilePicker({ folder: first, choose = "file", onChoose, onClose }: Props) {
   const { t } = useTranslation();
   const usual = usePreference("filesFolder");
   const [folder, setFolder] = useState(first ?? (usual || null));
@@ -38,7 +40,9 @@ export function FilePicker({ folder: first, onChoose, onClose }: Props) {
     placeholderData: (previous) => previous,
     staleTime: 0,
   });
-  const entries = sortEntries(listing.data?.entries ?? []);
+  const wantsFolder = choose === "folder";
+  const entries = sortEntries(listing.data?.entries ?? []).filter(({ kind }) => kind === "folder" || !wantsFolder);
+  const choice = wantsFolder ? (listing.data?.folder ?? null) : chosen;
 
   const enter = (path: string | null) => {
     setFolder(path);
@@ -52,7 +56,12 @@ export function FilePicker({ folder: first, onChoose, onClose }: Props) {
   };
 
   return (
-    <Dialog isOpen title={t("files.title")} onClose={onClose} className="file-picker">
+    <Dialog
+      isOpen
+      title={t(wantsFolder ? "files.folderTitle" : "files.title")}
+      onClose={onClose}
+      className="file-picker"
+    >
       <DialogBody useOverflowScrollContainer={false}>
         <div className="field-row">
           <Button
@@ -99,9 +108,9 @@ export function FilePicker({ folder: first, onChoose, onClose }: Props) {
             <Button text={t("common.cancel")} onClick={onClose} />
             <Button
               intent="primary"
-              text={t("files.choose")}
-              disabled={!chosen}
-              onClick={() => chosen && onChoose(chosen)}
+              text={t(wantsFolder ? "files.chooseFolder" : "files.choose")}
+              disabled={!choice}
+              onClick={() => choice && onChoose(choice)}
             />
           </>
         }

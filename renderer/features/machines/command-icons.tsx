@@ -5,6 +5,7 @@ import {
   DesktopIcon,
   DuplicateIcon,
   EditIcon,
+  ExportIcon,
   FloppyDiskIcon,
   GitBranchIcon,
   LockIcon,
@@ -34,6 +35,7 @@ export const COMMAND_ICONS: Record<MachineCommand, ReactElement> = {
   rename: <EditIcon />,
   fork: <GitBranchIcon />,
   clone: <DuplicateIcon />,
+  export: <ExportIcon />,
   encryption: <LockIcon />,
   remove: <TrashIcon />,
 };

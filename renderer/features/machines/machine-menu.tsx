@@ -79,6 +79,7 @@ export function MachineMenuItems({ machine }: { readonly machine: MachineSummary
       <CommandItem command="takeSnapshot" machine={machine} />
       <CommandItem command="fork" machine={machine} />
       <CommandItem command="clone" machine={machine} />
+      <CommandItem command="export" machine={machine} />
       <CommandItem command="encryption" machine={machine} />
       <CommandItem command="settings" machine={machine} />
       <CommandItem command="rename" machine={machine} />

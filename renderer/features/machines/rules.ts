@@ -16,6 +16,7 @@ export const MACHINE_COMMANDS = [
   "rename",
   "fork",
   "clone",
+  "export",
   "encryption",
   "remove",
 ] as const;
@@ -42,6 +43,7 @@ const ALLOWED: Record<MachineCommand, readonly MachineState[] | "always"> = {
   rename: "always",
   fork: ALIVE,
   clone: STILL,
+  export: [...STILL, ...ALIVE],
   encryption: "always",
   remove: STILL,
 };

@@ -58,6 +58,7 @@ const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unkn
   settings: ({ id }) => openDialog({ kind: "settings", machineId: id }),
   rename: ({ id }) => startRenaming(id),
   fork,
+  export: ({ id }) => openDialog({ kind: "export", machineId: id }),
   encryption: ({ id }) => openDialog({ kind: "encryption", machineId: id }),
   clone: ({ id }) => openDialog({ kind: "clone", machineId: id, snapshotId: null }),
   remove,

@@ -1,6 +1,15 @@
 // What belongs to the app, not to a machine: command palette, appearance, about.
 import { Button, Menu, MenuDivider, MenuItem } from "@blueprintjs/core";
-import { BlankIcon, CogIcon, InfoSignIcon, MenuIcon, SearchIcon, TickIcon, TrashIcon } from "@blueprintjs/icons";
+import {
+  BlankIcon,
+  CogIcon,
+  ImportIcon,
+  InfoSignIcon,
+  MenuIcon,
+  SearchIcon,
+  TickIcon,
+  TrashIcon,
+} from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
@@ -50,6 +59,7 @@ function AppMenuContent() {
         label={shortcutLabel("Ctrl+;")}
         onClick={() => openDialog({ kind: "preferences" })}
       />
+      <MenuItem icon={<ImportIcon />} text={t("command.import")} onClick={() => openDialog({ kind: "import" })} />
       <MenuItem icon={<TrashIcon />} text={t("command.trash")} onClick={() => openDialog({ kind: "trash" })} />
       <MenuDivider title={t("command.theme.label")} />
       {THEMES.map((theme) => (
