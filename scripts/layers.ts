@@ -62,7 +62,7 @@ export const BOXES: readonly Box[] = [
   { path: "main/contract", uses: [...NEUTRAL_CORE, "native-core/config", "native-core/protocol"] },
   {
     path: "main/store",
-    uses: [...NEUTRAL_CORE, "native-core/config", "main/contract"],
+    uses: [...NEUTRAL_CORE, "native-core/config", "native-core/host/crypt/machine-key.ts", "main/contract"],
     packages: ["node:", "better-sqlite3", "kysely"],
   },
   {
@@ -72,10 +72,14 @@ export const BOXES: readonly Box[] = [
       "native-core/config",
       "native-core/protocol",
       "native-core/media",
+      "native-core/host/create-image.ts",
+      "native-core/host/crypt/machine-key.ts",
+      "native-core/host/crypt/sealed.ts",
       "native-core/host/node-image-file.ts",
       "native-core/host/media-host.ts",
       "native-core/host/state/collect-garbage.ts",
       "native-core/host/state/format.ts",
+      "native-core/host/state/recode-state.ts",
       "native-core/host/state/state-folder.ts",
       "native-core/host/state/verify-state.ts",
       "native-core/host/up-to-date.ts",

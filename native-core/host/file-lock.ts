@@ -22,6 +22,9 @@ const NAME_MAX_BYTES = 180;
 
 let serial = 0;
 
+/** Locks that this process gave up but whose files could not be removed: they hold nobody off here, wherever their folder went. */
+const released = new Set<string>();
+
 export class FileLock {
   readonly #image: string;
   #file: string | undefined;
@@ -64,7 +67,7 @@ export class FileLock {
   async release(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    if (file !== undefined) await unlink(file).catch(() => undefined);
+    if (file !== undefined) await unlink(file).catch(() => void released.add(basename(file)));
   }
 }
 
@@ -84,7 +87,7 @@ async function findRival(image: string, own: string, kind: LockKind): Promise<nu
   for (const name of await readdir(dirname(image))) {
     if (!name.startsWith(prefix) || name === basename(own)) continue;
     const [, held, pid, started] = /^([rmw])-(\d+)-(\d+)-\d+$/.exec(name.slice(prefix.length)) ?? [];
-    if (!held || !pid || !started) continue;
+    if (!held || !pid || !started || released.has(name)) continue;
     if (!isAlive(Number(pid), started)) await unlink(join(dirname(image), name)).catch(() => undefined);
     else if (CONFLICTS[kind].includes(held)) return Number(pid);
   }

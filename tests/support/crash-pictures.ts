@@ -43,7 +43,10 @@ export async function picturesOf(folder: string, target: string, work: () => Pro
     pictures.push({ folder: to, before });
   };
   await withChanges(
-    (before) => void take(before),
+    (before) => {
+      take(before);
+      return undefined;
+    },
     async () => {
       await work();
       take("nothing");
