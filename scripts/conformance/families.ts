@@ -91,10 +91,11 @@ export function rowKey(row: InstructionRow): string {
 
 /**
  * Privileged instructions are recorded as the #GP(0) that user code gets. These are not: they depend on the kernel (system calls, descriptor
- * tables under UMIP), on time, are how a case ends, or are reported wrongly by a hypervisor (INT1 as a fault).
+ * tables under UMIP), on time, are how a case ends, are reported wrongly by a hypervisor (INT1 as a fault), or raise what the hypervisor chose
+ * to show (MONITOR, MWAIT, XSAVES, XRSTORS: #UD or #GP).
  */
 const UNRECORDED =
-  /^(INT3|INT1|SYSCALL|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|RDRAND|RDSEED|RDPID)$/;
+  /^(INT3|INT1|SYSCALL|SYSENTER|SYSEXIT|SMSW|SGDT|SIDT|SLDT|STR|RDTSC|RDTSCP|CPUID|RDRAND|RDSEED|RDPID|MONITOR|MWAIT|XSAVES|XRSTORS)$/;
 
 /** Why a row has no vectors; undefined if it has. */
 export function skipReason(row: InstructionRow, mode: Mode): string | undefined {

@@ -411,6 +411,32 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     await client.machines.stop({ id, how: "power-off" });
   });
 
+  it("encrypts, locks, unlocks and decrypts machines, and refuses a wrong passphrase", async () => {
+    const { id } = await client.machines.createStarter({ name: "Private" });
+    const passphrase = "correct horse";
+    const state = async () => (await client.machines.get({ id })).encryption;
+    const refused = { code: "PERMISSION_DENIED", field: "passphrase" };
+    await client.machines.encrypt({ id, passphrase });
+    expect(await state()).toBe("unlocked");
+    await client.machines.lock({ id });
+    expect(await state()).toBe("locked");
+    expect(await failureOf(client.machines.start({ id }))).toMatchObject(refused);
+    expect(await failureOf(client.machines.unlock({ id, passphrase: "wrong horse" }))).toMatchObject(refused);
+    await client.machines.unlock({ id, passphrase });
+    const newPassphrase = "another horse";
+    expect(
+      await failureOf(client.machines.changePassphrase({ id, passphrase: newPassphrase, newPassphrase })),
+    ).toMatchObject(refused);
+    await client.machines.changePassphrase({ id, passphrase, newPassphrase });
+    expect(await failureOf(client.machines.diskSecret({ id, passphrase }))).toMatchObject(refused);
+    expect(await client.machines.diskSecret({ id, passphrase: newPassphrase })).toEqual({
+      secret: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(await failureOf(client.machines.decrypt({ id, passphrase }))).toMatchObject(refused);
+    await client.machines.decrypt({ id, passphrase: newPassphrase });
+    expect(await state()).toBe("none");
+  });
+
   it("reports failures as data: code, cause, field and remedy", async () => {
     const missing = "000000000000";
     expect(await failureOf(client.machines.start({ id: missing }))).toMatchObject({ code: "NOT_FOUND", field: "id" });

@@ -49,7 +49,8 @@ describe("Linux on several vCPUs", () => {
       expect(guest.console).not.toMatch(/^<[0-3]>/m);
       const counts = [...guest.console.matchAll(/COUNT (\d+)/g)].map((match) => Number(match[1]));
       expect(counts).toHaveLength(4);
-      expect(Math.min(...counts) / Math.max(...counts)).toBeGreaterThan(0.9);
+      // With fewer vCPUs than programs, the guest's own scheduler is part of the measure: it may favour one for some ticks.
+      expect(Math.min(...counts) / Math.max(...counts)).toBeGreaterThan(vcpuCount < 4 ? 0.8 : 0.9);
     },
     BOOT_TIMEOUT_MS,
   );
