@@ -1,29 +1,28 @@
 // Runs random programs on whole machines for as long as told, and keeps the seeds of those that break something.
-//   node scripts/conformance/fuzz-machine.ts [--minutes 10] [--seed TEXT] [--keep FILE]
-// With --seed one machine is run with that seed, to look at a failure again. A worker does the work; one that makes no progress for a
-// minute is ended, and its seed counts as a failure.
+//   node scripts/conformance/fuzz-machine.ts [--minutes 10] [--from NUMBER] [--seed TEXT] [--keep FILE]
+// Minutes are of processor time, so that a busy host does not shorten a run. Seeds are numbers that count up from --from (the clock, if
+// it is left out). With --seed one machine is run with that seed, to look at a failure again. A worker does the work; one that makes no
+// progress for a minute is ended, its seed counts as a failure, and the next worker starts a million further.
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { interpreterModule } from "../../native-core/host/interpreter-module.ts";
-import { MachineFuzz } from "./machine-fuzz.ts";
+import { type FuzzOutcome, MachineFuzz } from "./machine-fuzz.ts";
 
 const SILENCE_MS = 60_000;
 
 interface Job {
-  readonly minutes: number;
+  /** When to stop, in milliseconds of this process's processor time. */
+  readonly endMs: number;
   readonly seed: string | undefined;
   readonly start: number;
 }
 type Message =
   | { readonly kind: "program"; readonly seed: string; readonly text: string }
-  | {
+  | ({
       readonly kind: "machine";
-      readonly programs: number;
-      readonly ends: Readonly<Record<string, number>>;
-      readonly longestMs: number;
-      readonly longestProgram: string;
-    }
+      readonly seed: string;
+    } & FuzzOutcome)
   | { readonly kind: "failure"; readonly seed: string; readonly text: string };
 
 if (isMainThread) await main();
@@ -32,34 +31,56 @@ else await work(workerData as Job, (message) => parentPort?.postMessage(message)
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { minutes: { type: "string", default: "10" }, seed: { type: "string" }, keep: { type: "string" } },
+    options: {
+      minutes: { type: "string", default: "10" },
+      from: { type: "string", default: String(Date.now()) },
+      seed: { type: "string" },
+      keep: { type: "string" },
+    },
   });
-  const end = Date.now() + Number(values.minutes) * 60_000;
-  let start = Date.now();
+  const endMs = Number(values.minutes) * 60_000;
+  let start = Number(values.from);
   let programs = 0;
+  let lastSeed = "";
   let failures = 0;
   let longestMs = 0;
   let longestProgram = "";
   const ends: Record<string, number> = {};
+  const kinds: Record<string, number> = {};
   const fail = (seed: string, text: string): void => {
     failures++;
     console.log(`seed ${seed}: ${text}`);
     if (values.keep) appendFileSync(values.keep, `${JSON.stringify({ seed, text: text.split("\n")[0] })}\n`);
   };
-  while (Date.now() < end) {
-    const job: Job = { minutes: (end - Date.now()) / 60_000, seed: values.seed, start };
+  while (processorMs() < endMs) {
+    const job: Job = { endMs, seed: values.seed, start };
     start += 1_000_000;
     const finished = await supervise(job, fail, (message) => {
       programs += message.programs;
       if (message.longestMs > longestMs) ({ longestMs, longestProgram } = message);
-      for (const [name, count] of Object.entries(message.ends)) ends[name] = (ends[name] ?? 0) + count;
+      lastSeed = message.seed;
+      addCounts(ends, message.ends);
+      addCounts(kinds, message.kinds);
     });
     if (finished || values.seed !== undefined) break;
   }
   console.log(
-    `${programs} programs, ${failures} failures, longest slice ${longestMs.toFixed(0)} ms (${longestProgram}), ${JSON.stringify(ends)}`,
+    `${programs} programs, ${failures} failures, ${(processorMs() / 60_000).toFixed(1)} minutes of processor time, seeds ${values.seed ?? values.from} to ${lastSeed}`,
   );
+  console.log(`longest slice ${longestMs.toFixed(0)} ms (${longestProgram})`);
+  console.log(`slices ended: ${JSON.stringify(ends)}`);
+  console.log(`programs: ${JSON.stringify(kinds)}`);
   process.exitCode = failures > 0 ? 1 : 0;
+}
+
+/** Of this process, all its threads. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function addCounts(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
 }
 
 /** False if the worker had to be ended. */
@@ -96,16 +117,15 @@ function supervise(
   });
 }
 
-async function work({ minutes, seed: only, start }: Job, report: (message: Message) => void): Promise<void> {
+async function work({ endMs, seed: only, start }: Job, report: (message: Message) => void): Promise<void> {
   const fuzz = new MachineFuzz(await interpreterModule());
-  const end = Date.now() + minutes * 60_000;
-  for (let n = 0; only !== undefined ? n === 0 : Date.now() < end; n++) {
+  for (let n = 0; only !== undefined ? n === 0 : processorMs() < endMs; n++) {
     const seed = only ?? String(start + n);
     try {
       const outcome = fuzz.run(seed, (program, mode) =>
         report({ kind: "program", seed, text: `program ${program}, ${mode}` }),
       );
-      report({ kind: "machine", ...outcome });
+      report({ kind: "machine", seed, ...outcome });
     } catch (error) {
       report({ kind: "failure", seed, text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }

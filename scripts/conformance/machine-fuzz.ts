@@ -85,6 +85,8 @@ export interface FuzzOutcome {
   readonly programs: number;
   /** How slices ended. */
   readonly ends: Readonly<Record<string, number>>;
+  /** How many programs ran in each mode, and how many with each kind of processor. */
+  readonly kinds: Readonly<Record<string, number>>;
   /** Longest slice in milliseconds of the host's processor, and the program it was of. */
   readonly longestMs: number;
   readonly longestProgram: string;
@@ -101,13 +103,15 @@ export class MachineFuzz {
   /** A machine of its own and PROGRAMS_PER_MACHINE programs on it. Throws what the machine throws. */
   run(seed: string, onProgram: (program: number, mode: FuzzMode) => void = () => {}): FuzzOutcome {
     const random = new Random(seed);
-    const machine = build(this.#module, random);
+    const { machine, kind } = build(this.#module, random);
     const ends: Record<string, number> = {};
+    const kinds: Record<string, number> = { [kind]: PROGRAMS_PER_MACHINE };
     let longestMs = 0;
     let longestProgram = "";
     for (let program = 0; program < PROGRAMS_PER_MACHINE; program++) {
       const mode = random.pick(FUZZ_MODES);
       onProgram(program, mode);
+      kinds[mode] = (kinds[mode] ?? 0) + 1;
       machine.reset();
       for (const vcpu of machine.vcpus) prepare(machine, vcpu, mode, random);
       machine.resume();
@@ -128,14 +132,21 @@ export class MachineFuzz {
       if (random.chance(10)) machine.restore(structuredClone(machine.save()));
     }
     machine.dispose();
-    return { programs: PROGRAMS_PER_MACHINE, ends, longestMs, longestProgram };
+    return { programs: PROGRAMS_PER_MACHINE, ends, kinds, longestMs, longestProgram };
   }
 }
 
-function build(module: WebAssembly.Module, random: Random): Machine {
+const TIERS: Readonly<Record<string, "off" | JitOptions>> = {
+  interpreted: "off",
+  "compiled at once": EAGER,
+  compiled: DEFAULT_JIT_OPTIONS,
+};
+
+function build(module: WebAssembly.Module, random: Random): { readonly machine: Machine; readonly kind: string } {
   const sink = { write: () => {} };
-  const jit = random.pick(["off", EAGER, DEFAULT_JIT_OPTIONS] as const);
-  const model = random.pick(["baseline", "x86-64-v2", "max", "max"] as const);
+  const tier = random.pick(Object.keys(TIERS));
+  const jit = TIERS[tier] as "off" | JitOptions;
+  const model = random.pick(["baseline", "x86-64-v2", "x86-64-v3", "max"] as const);
   const machine = createMachine({
     memoryBytes: MEMORY_BYTES,
     vcpuCount: random.pick([1, 1, 2, 3]),
@@ -146,7 +157,7 @@ function build(module: WebAssembly.Module, random: Random): Machine {
     disks: [{ id: "disk0", backend: emptyDisk(1 << 20) }],
   });
   machine.powerOn();
-  return machine;
+  return { machine, kind: `${model}, ${tier}` };
 }
 
 /** Reads as zeros and forgets what is written. */
