@@ -1,8 +1,10 @@
-// A machine that goes elsewhere and comes back.
+// Machines that go elsewhere and come back, disks that become larger, and machines that nobody else can read.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, expect, test } from "vitest";
 import { temporaryFolder } from "../support/media/qemu-tools.ts";
-import { machineRow, waitForState } from "./support/actions.ts";
+import { machineRow, showPane, stopMachine, waitForState } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
 import { expectAccessible } from "./support/axe.ts";
 
@@ -55,4 +57,77 @@ test("a running machine is backed up to a folder that is chosen, and a new one i
   await dialog.getByRole("textbox", { name: "Name" }).fill("From backup");
   await dialog.getByRole("button", { name: "Import", exact: true }).click();
   await machineRow(page, "From backup").waitFor(LONG);
+});
+
+test("what can't be exported for other products says why, and goes into one file for Terrarium instead", async () => {
+  await openExport(/^Archive for other products/);
+  await exportDialog().getByRole("textbox", { name: "Folder" }).fill(folder.path);
+  await exportDialog().getByRole("button", { name: "Export", exact: true }).click();
+  const refusal = exportDialog().getByRole("alert");
+  await refusal.getByText(/Export it as a \.terrarium file/).waitFor();
+  expect(existsSync(join(folder.path, "Starter Linux.ova"))).toBe(false);
+  await exportDialog()
+    .getByRole("radio", { name: /^One file for Terrarium/ })
+    .check({ force: true });
+  expect(await exportDialog().getByRole("textbox", { name: "File name" }).inputValue()).toBe("Starter Linux.terrarium");
+  await exportDialog().getByRole("button", { name: "Export", exact: true }).click();
+  await exportDialog().waitFor({ state: "detached", ...LONG });
+  const dialog = await openImport(/^A file/);
+  await dialog.getByRole("textbox", { name: "File" }).fill(join(folder.path, "Starter Linux.terrarium"));
+  await dialog.getByRole("button", { name: "Import", exact: true }).click();
+  await machineRow(page, "Starter Linux 2").waitFor(LONG);
+});
+
+test("a disk of a machine that is off becomes larger", async () => {
+  await machineRow(page, "Starter Linux").click();
+  await stopMachine(page, /^Power Off/);
+  await waitForState(page, "Starter Linux", "Powered Off");
+  await showPane(page, "Details");
+  await page.getByRole("button", { name: "Enlarge disk0 of Starter Linux" }).click();
+  const dialog = page.getByRole("dialog", { name: "Enlarge disk0 of Starter Linux" });
+  await dialog.getByText("It has 1 GiB now.").waitFor();
+  await expectAccessible(page);
+  await dialog.getByRole("spinbutton", { name: "New size" }).fill("3");
+  await dialog.getByRole("button", { name: "Enlarge", exact: true }).click();
+  await page.getByText("disk0 has 3 GiB now").first().waitFor();
+  await page.getByText(/ used of 3 GiB$/).waitFor();
+});
+
+const PASSPHRASE = "a glass dome with a sprout";
+
+/** Opens the question of encryption, chooses what to do, types the passphrases by their labels, and answers. */
+async function encryption(act: string, passphrases: Readonly<Record<string, string>> = {}) {
+  await machineRow(page, "Starter Linux").click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Encryption…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Encryption of Starter Linux" });
+  const answer = dialog.getByRole("button", { name: act, exact: true });
+  const choice = dialog.getByRole("radio", { name: act, exact: true });
+  await choice.or(answer).first().waitFor();
+  if (await choice.count()) await choice.check({ force: true });
+  for (const [name, text] of Object.entries(passphrases)) await dialog.getByRole("textbox", { name }).fill(text);
+  await expectAccessible(page);
+  await answer.click();
+  return dialog;
+}
+
+test("a machine is encrypted, locked, unlocked with its passphrase alone, and decrypted", async () => {
+  const locked = machineRow(page, "Starter Linux").getByRole("img", { name: "Encrypted and locked" });
+  const unlocked = machineRow(page, "Starter Linux").getByRole("img", { name: "Encrypted and unlocked" });
+  await encryption("Encrypt", { "New passphrase": PASSPHRASE, "The same again": PASSPHRASE });
+  await unlocked.waitFor(LONG);
+  await encryption("Lock");
+  await locked.waitFor();
+  const dialog = await encryption("Unlock", { Passphrase: "not the passphrase" });
+  await dialog
+    .getByRole("alert")
+    .getByText(/passphrase/i)
+    .first()
+    .waitFor(LONG);
+  expect(await locked.count()).toBe(1);
+  await dialog.getByRole("textbox", { name: "Passphrase" }).fill(PASSPHRASE);
+  await dialog.getByRole("button", { name: "Unlock", exact: true }).click();
+  await unlocked.waitFor(LONG);
+  await encryption("Decrypt", { Passphrase: PASSPHRASE });
+  await unlocked.waitFor({ state: "detached", ...LONG });
+  await page.getByText("Starter Linux is not encrypted any more").first().waitFor();
 });

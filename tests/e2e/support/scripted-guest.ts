@@ -5,7 +5,6 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import path from "node:path";
 import { deflateSync } from "node:zlib";
-import { mediaImages } from "../../../main/services/disks/media-images.ts";
 import { encodePng } from "../../../native-core/display/png.ts";
 import {
   ENGINE_PROTOCOL_VERSION,
@@ -15,6 +14,7 @@ import {
   type SnapshotResult,
   type StopReason,
 } from "../../../native-core/protocol/engine.ts";
+import { layOverlays, pullLayer } from "../../support/vm/fake-disks.ts";
 import { serveRfb } from "./scripted-rfb.ts";
 import { TextScreen } from "./text-screen.ts";
 
@@ -131,7 +131,7 @@ const handlers: Handlers = {
   changeDisc: () => ({ changed: true }),
   attachDisk: () => null,
   detachDisk: () => ({ detached: true }),
-  mergeStep: () => ({ offset: 1, sizeBytes: 1, done: true }),
+  mergeStep: (argument) => pullLayer(request, argument),
   reopenLayers: () => null,
   configureNetwork: () => null,
   networkStatus: () => [],
@@ -156,16 +156,9 @@ const handlers: Handlers = {
     end("saved");
     return result;
   },
-  async takeSnapshot({ folder, overlays }) {
-    const images = mediaImages(path.dirname(request?.folder ?? ""));
-    for (const overlay of overlays) {
-      const disk = request?.disks.find((candidate) => candidate.id === overlay.diskId);
-      if (!disk) continue;
-      await images.createOverlay(overlay.file, { file: disk.file, format: disk.format });
-      disk.file = overlay.file;
-      disk.format = "qcow2";
-    }
-    return saveTo(folder);
+  async takeSnapshot(argument) {
+    await layOverlays(request, argument);
+    return saveTo(argument.folder);
   },
   screenshot({ thumbnail }) {
     const { width, height, pixels } = thumbnail ? screen.thumbnail() : screen.picture();

@@ -3,7 +3,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import path from "node:path";
-import { mediaImages } from "../../../main/services/disks/media-images.ts";
 import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import {
   ENGINE_PROTOCOL_VERSION,
@@ -14,6 +13,7 @@ import {
   type SnapshotResult,
 } from "../../../native-core/protocol/engine.ts";
 import { PNG_1X1 } from "../png.ts";
+import { layOverlays, pullLayer } from "./fake-disks.ts";
 
 let start: EngineArgument<"start"> | null = null;
 let typedLines = 0;
@@ -108,23 +108,11 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     setImmediate(() => stop("saved"));
     return result;
   },
-  async takeSnapshot({ folder, overlays }) {
-    const images = mediaImages(path.dirname(start?.folder ?? ""));
-    for (const overlay of overlays) {
-      const disk = start?.disks.find((each) => each.id === overlay.diskId);
-      if (!disk) throw new Error(`no disk ${overlay.diskId}`);
-      await images.createOverlay(overlay.file, disk);
-      disk.file = overlay.file;
-      disk.format = "qcow2";
-    }
-    return writeState(folder);
+  async takeSnapshot(argument) {
+    await layOverlays(start, argument);
+    return writeState(argument.folder);
   },
-  async mergeStep({ diskId, layer }) {
-    const disk = start?.disks.find((each) => each.id === diskId);
-    if (!disk || path.dirname(disk.file) !== path.dirname(layer)) throw new Error(`no disk ${diskId}`);
-    await mediaImages(path.dirname(start?.folder ?? "")).pullFromBacking(disk.file, {});
-    return { offset: 1, sizeBytes: 1, done: true };
-  },
+  mergeStep: (argument) => pullLayer(start, argument),
   reopenLayers: () => null,
   screenshot: () => ({ png: PNG_1X1, width: 1, height: 1 }),
   sendText: ({ text }) => {
