@@ -24,6 +24,19 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * `syncFolder` after a rename that has happened already and that others see, so that it can't be refused any more. False when the disk
+ * doesn't confirm it: it holds, unless the power fails before the disk has written it all the same.
+ */
+export async function confirmNames(folder: string): Promise<boolean> {
+  try {
+    await syncFolder(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export async function syncFile(file: string): Promise<void> {
   const handle = await open(file, "r+");
   try {
@@ -33,7 +46,10 @@ export async function syncFile(file: string): Promise<void> {
   }
 }
 
-/** Replaces `file` by `data`. On failure the old version is untouched and no temporary file stays behind. */
+/**
+ * Replaces `file` by `data`. On failure no temporary file stays behind, and the file is the old version; or the new one, where only the
+ * folder could not be synced.
+ */
 export async function writeFileAtomic(file: string, data: string | Uint8Array, mode?: number): Promise<void> {
   await putFile(file, data, mode);
   await syncFolder(path.dirname(file));
@@ -57,9 +73,10 @@ export async function putFile(file: string, data: string | Uint8Array, mode = 0o
   }
 }
 
-/** Gives a finished file or folder its final name, durably. */
-export async function moveIntoPlace(from: string, to: string): Promise<void> {
+/** Gives a finished file or folder its final name; false when it has that name but the disk doesn't confirm it (`confirmNames`). */
+export async function moveIntoPlace(from: string, to: string): Promise<boolean> {
   await rename(from, to);
-  await syncFolder(path.dirname(to));
-  if (path.dirname(from) !== path.dirname(to)) await syncFolder(path.dirname(from));
+  const folders = new Set([path.dirname(to), path.dirname(from)]);
+  const confirmed = await Promise.all([...folders].map(confirmNames));
+  return confirmed.every(Boolean);
 }

@@ -1,7 +1,8 @@
 // machine.json: reading and writing the record beside the disks it describes.
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { AppError } from "../../native-core/common/errors.ts";
-import { writeFileAtomic } from "./atomic-file.ts";
+import { confirmNames, putFile } from "./atomic-file.ts";
 import { ioFailure, systemErrorCode } from "./io-error.ts";
 import { type MachineRecord, machineRecordSchema } from "./machine-record.ts";
 
@@ -46,10 +47,15 @@ function damaged(file: string, field: string | undefined, cause: string): AppErr
   );
 }
 
-export async function writeRecordFile(file: string, record: MachineRecord): Promise<void> {
+/**
+ * Replaces the record. When it rejects, the old one stands. False when the new one stands but the disk doesn't confirm that it would
+ * survive a power failure: the rename is the commit (ADR 9), and what it made true must not be undone as if it had not happened.
+ */
+export async function writeRecordFile(file: string, record: MachineRecord): Promise<boolean> {
   try {
-    await writeFileAtomic(file, `${JSON.stringify(record, null, 2)}\n`);
+    await putFile(file, `${JSON.stringify(record, null, 2)}\n`);
   } catch (error) {
     throw ioFailure(error, file, { consequence: "The change was not made; everything is as it was before." });
   }
+  return confirmNames(path.dirname(file));
 }

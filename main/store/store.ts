@@ -60,14 +60,16 @@ export class Store {
   /**
    * Makes `record` the machine's durable state. When it rejects, the old state stands, in memory and on disk.
    * A database that refuses the write does not undo the commit: the record file is what counts.
+   * False when the disk doesn't confirm that the new state would survive a power failure.
    */
-  async commit(record: MachineRecord): Promise<void> {
+  async commit(record: MachineRecord): Promise<boolean> {
     crashPoint("commit:before-record");
-    await writeRecordFile(this.paths(record.id).record, record);
+    const confirmed = await writeRecordFile(this.paths(record.id).record, record);
     crashPoint("commit:record-written");
     this.#behind.set(record.id, record);
     await this.catchUp();
     crashPoint("commit:done");
+    return confirmed;
   }
 
   /** Takes in a machine whose folder and machine.json are in place already. */

@@ -1,19 +1,17 @@
 // The trash of the data folder: removed machines and orphans, restorable until it is emptied.
 // Entries are named <what>-<milliseconds>, so that the same machine can be there more than once.
-import { readdir, rename } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { syncFolder } from "./atomic-file.ts";
+import { moveIntoPlace } from "./atomic-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 
-/** Moves a file or folder of the data folder into the trash, durably; gives its new place. */
+/** Moves a file or folder of the data folder into the trash; gives its new place. After a power failure it is in one of the two. */
 export async function moveToTrash(data: DataFolder, source: string, label: string): Promise<string> {
   let at = Date.now();
   const existing = new Set(await readdir(data.trash));
   while (existing.has(`${label}-${at}`)) at += 1;
   const target = path.join(data.trash, `${label}-${at}`);
-  await rename(source, target);
-  await syncFolder(data.trash);
-  await syncFolder(path.dirname(source));
+  await moveIntoPlace(source, target);
   return target;
 }
 

@@ -119,7 +119,7 @@ async function writePart(
 
 /** One archive; complete or absent. Yields its size. */
 async function packInto(file: string, scratch: string, parts: readonly Part[]): Promise<number> {
-  const whole = path.join(scratch, "archive");
+  const whole = path.join(scratch, path.basename(file));
   const archive = await open(whole, "wx");
   try {
     for (const part of parts) await appendPart(archive, scratch, part);
@@ -128,9 +128,9 @@ async function packInto(file: string, scratch: string, parts: readonly Part[]): 
   } finally {
     await archive.close();
   }
-  await putNew(whole, file);
-  await syncFolder(path.dirname(file));
-  return (await stat(file)).size;
+  const { size } = await stat(whole);
+  await putInto(path.dirname(file), scratch, [path.basename(file)]);
+  return size;
 }
 
 async function appendPart(archive: FileHandle, scratch: string, part: Part): Promise<void> {
@@ -143,19 +143,23 @@ async function appendPart(archive: FileHandle, scratch: string, part: Part): Pro
 
 /** The parts as files of one folder: the descriptor last, so that whoever sees it finds the rest. */
 async function putBeside(file: string, scratch: string, parts: readonly Part[]): Promise<number> {
-  const folder = path.dirname(file);
+  await putInto(path.dirname(file), scratch, parts.map(({ name }) => name).reverse());
+  return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** All of the files or none: what a power failure might take away again was not exported. */
+async function putInto(folder: string, scratch: string, names: readonly string[]): Promise<void> {
   const done: string[] = [];
   try {
-    for (const { name } of [...parts].reverse()) {
+    for (const name of names) {
       await putNew(path.join(scratch, name), path.join(folder, name));
       done.push(path.join(folder, name));
     }
+    await syncFolder(folder);
   } catch (error) {
     for (const each of done) await rm(each, { force: true });
     throw error;
   }
-  await syncFolder(folder);
-  return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** Never writes over a file. */

@@ -6,7 +6,7 @@
 //
 // A backup that is cut off leaves pieces that the next one finds and does not write again. Every piece is checked when it is read.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
@@ -117,9 +117,15 @@ export class BackupRepository {
     for (const name of await readdir(path.join(this.folder, "objects"))) {
       await syncFolder(path.join(this.folder, "objects", name));
     }
-    await withIoFailures(file, { consequence: "The backup was not made." }, () =>
-      writeFileAtomic(file, `${JSON.stringify(manifest)}\n`),
-    );
+    await withIoFailures(file, { consequence: "The backup was not made." }, async () => {
+      try {
+        await writeFileAtomic(file, `${JSON.stringify(manifest)}\n`);
+      } catch (error) {
+        // It may be in place and only not be confirmed; a backup counts when it is sure to be there.
+        await rm(file, { force: true });
+        throw error;
+      }
+    });
   }
 
   /** Oldest first. Files that are no manifests are named. */

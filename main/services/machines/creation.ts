@@ -28,7 +28,7 @@ import { checkDiscs } from "../media/discs.ts";
 import { newAdapters } from "../network/adapters.ts";
 import { unattendedKindOf, writeUnattended } from "../unattended/install.ts";
 import { checkInitrd, checkKernel } from "./boot-files.ts";
-import { Machine } from "./machine.ts";
+import { Machine, UNCONFIRMED } from "./machine.ts";
 
 export type NewDisk = z.infer<typeof newDiskSchema>;
 
@@ -264,13 +264,14 @@ export async function makeMachine(
     await writeRecordFile(building.record, record);
     await syncFolder(building.disks);
     crashPoint("create:files-made");
-    await moveIntoPlace(building.folder, final.folder);
+    const confirmed = await moveIntoPlace(building.folder, final.folder);
     crashPoint("create:folder-in-place");
     await context.store.adopt(record);
     const machine = new Machine(record, context.store, context.events);
     context.registry.add(machine);
     machine.publish();
     void machine.log.write("info", "The machine was created");
+    if (!confirmed) void machine.log.write("error", UNCONFIRMED);
     return machine;
   } finally {
     await rm(building.folder, { recursive: true, force: true });

@@ -12,6 +12,10 @@ import { Mutex } from "../mutex.ts";
 import { MachineLog } from "./machine-log.ts";
 import { canChange } from "./states.ts";
 
+/** The file system took a change but not the request to make it last. */
+export const UNCONFIRMED =
+  "The disk doesn't confirm that the last change would survive a power failure. It holds as long as the computer runs; check the disk.";
+
 export type RecordChange = Partial<Omit<MachineRecord, "id" | "recordVersion" | "revision" | "createdAtMs">>;
 
 export class Machine {
@@ -66,7 +70,7 @@ export class Machine {
   update(change: (record: MachineRecord) => RecordChange): Promise<void> {
     return this.#writes.run(async () => {
       const next = { ...this.#record, ...change(this.#record), revision: this.#record.revision + 1 };
-      await this.#store.commit(next);
+      if (!(await this.#store.commit(next))) void this.log.write("error", UNCONFIRMED);
       this.#behind = false;
       // Transitions may have counted on meanwhile.
       this.#record = { ...next, revision: Math.max(next.revision, this.#record.revision + 1) };

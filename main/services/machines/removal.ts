@@ -1,7 +1,7 @@
 // Removing a machine is moving its folder to the trash, so it can be undone; deleting for good is a second step.
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { AppError } from "../../../native-core/common/errors.ts";
-import { syncFolder } from "../../store/atomic-file.ts";
+import { moveIntoPlace } from "../../store/atomic-file.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { machinePathsIn } from "../../store/data-folder.ts";
 import { withIoFailures } from "../../store/io-error.ts";
@@ -46,9 +46,8 @@ export async function undoRemove(context: ServiceContext, id: string): Promise<M
     const paths = store.paths(id);
     await writeRecordFile(machinePathsIn(trashed).record, record);
     await withIoFailures(trashed, { consequence: "The machine stays in the trash." }, () =>
-      rename(trashed, paths.folder),
+      moveIntoPlace(trashed, paths.folder),
     );
-    await syncFolder(store.data.machines);
     crashPoint("undo:folder-moved");
     await store.adopt(record);
     const machine = new Machine(record, store, events);
