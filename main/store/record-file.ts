@@ -5,6 +5,7 @@ import { AppError } from "../../native-core/common/errors.ts";
 import { confirmNames, putFile } from "./atomic-file.ts";
 import { ioFailure, systemErrorCode } from "./io-error.ts";
 import { type MachineRecord, machineRecordSchema } from "./machine-record.ts";
+import { decodeRecord, encodeRecord } from "./record-text.ts";
 
 /** Larger than any honest record by far; a guard against reading something absurd into memory. */
 const RECORD_MAX_BYTES = 64 * 1024 * 1024;
@@ -24,7 +25,7 @@ export async function readRecordFile(file: string): Promise<MachineRecord | null
   if (text.length > RECORD_MAX_BYTES) throw damaged(file, undefined, "it is far too large");
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = decodeRecord(text);
   } catch {
     throw damaged(file, undefined, "it is not JSON");
   }
@@ -53,7 +54,7 @@ function damaged(file: string, field: string | undefined, cause: string): AppErr
  */
 export async function writeRecordFile(file: string, record: MachineRecord): Promise<boolean> {
   try {
-    await putFile(file, `${JSON.stringify(record, null, 2)}\n`);
+    await putFile(file, encodeRecord(record));
   } catch (error) {
     throw ioFailure(error, file, { consequence: "The change was not made; everything is as it was before." });
   }

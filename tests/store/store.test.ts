@@ -7,6 +7,7 @@ import { mediaImages } from "../../main/services/disks/media-images.ts";
 import { type DataFolder, machinePaths, openDataFolder } from "../../main/store/data-folder.ts";
 import type { MachineRecord, SnapshotRecord } from "../../main/store/machine-record.ts";
 import { writeRecordFile } from "../../main/store/record-file.ts";
+import { decodeRecord } from "../../main/store/record-text.ts";
 import { Store } from "../../main/store/store.ts";
 import { testRecord, testSnapshot } from "../support/records.ts";
 import { temporaryFolder } from "../support/test-app.ts";
@@ -57,7 +58,7 @@ describe("a change of a machine", () => {
     });
     await store.commit(next);
     await store.close();
-    expect(JSON.parse(readFileSync(machinePaths(data, A).record, "utf8"))).toEqual(next);
+    expect(decodeRecord(readFileSync(machinePaths(data, A).record, "utf8"))).toEqual(next);
     await rm(machinePaths(data, A).record);
     expect((await reopened()).records).toEqual([next]);
   });
@@ -94,8 +95,8 @@ describe("a machine with many snapshots", () => {
       .filter((snapshot) => snapshot.id !== gone)
       .map((snapshot) => (snapshot.id === child ? { ...snapshot, parentId: ids[999] ?? null } : snapshot));
     await Promise.all([
-      store.commit(testRecord(A, { revision: 4, snapshots: shorter })),
-      store.commit(testRecord(A, { revision: 5, snapshots: shorter, state: "aborted" })),
+      store.adopt(testRecord(A, { revision: 4, snapshots: shorter })),
+      store.adopt(testRecord(A, { revision: 5, snapshots: shorter, state: "aborted" })),
     ]);
     await store.close();
     const rows = rowIds(data.database);
@@ -219,7 +220,7 @@ describe("the start", () => {
     const { records, notices } = await reopened();
     expect(records).toEqual([record]);
     expect(notices[0]).toContain("It was restored from the database");
-    expect(JSON.parse(readFileSync(machinePaths(data, A).record, "utf8"))).toEqual(record);
+    expect(decodeRecord(readFileSync(machinePaths(data, A).record, "utf8"))).toEqual(record);
   });
 
   it("leaves a folder alone whose machine.json is damaged and that the database doesn't know", async () => {
