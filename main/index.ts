@@ -1,18 +1,11 @@
-// The Electron shell: one process for the services, one window, one utility process per running machine.
+// Entry of the Electron shell: one process for the services, one window, one utility process per running machine.
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { app, type BrowserWindow, dialog, session, type Tray } from "electron";
-import { declareAppScheme, serveApp } from "./desktop/app-protocol.ts";
-import { DataRelay } from "./desktop/data-relay.ts";
-import { linkIn, routeOfLink } from "./desktop/deep-link.ts";
-import { installMenu, installTray } from "./desktop/menu.ts";
-import { brokerPorts } from "./desktop/port-broker.ts";
-import { restrictAllContents, restrictSession } from "./desktop/session-policy.ts";
-import { launchUtilityProcess } from "./desktop/utility-launcher.ts";
-import { openWindow, showWindow } from "./desktop/window.ts";
-import { createRouter } from "./rpc/router.ts";
-import { App, type StopAll } from "./services/app.ts";
+import { app, dialog } from "electron";
+import { declareAppScheme } from "./desktop/app-protocol.ts";
+import { restrictAllContents } from "./desktop/session-policy.ts";
+import { collectRequests, openShell } from "./desktop/shell.ts";
 import { failureOf } from "./services/failures.ts";
 import { surviveDefects } from "./services/log.ts";
 import { resolveHome } from "./store/data-folder.ts";
@@ -24,7 +17,7 @@ const files = {
   relay: fileURLToPath(new URL("./desktop/relay-process.ts", import.meta.url)),
   icon: fileURLToPath(new URL("../resources/icons/icon.png", import.meta.url)),
   /** Of a package; in development the launcher names the folder. */
-  starter: path.join(process.resourcesPath, "starter"),
+  starter: process.env["TERRARIUM_RESOURCES"] ?? path.join(process.resourcesPath, "starter"),
 };
 
 function readHome(argv: readonly string[]): string {
@@ -37,56 +30,6 @@ function readHome(argv: readonly string[]): string {
   return resolveHome(typeof values.home === "string" ? values.home : undefined);
 }
 
-async function run(home: string): Promise<void> {
-  const starterFolder = process.env["TERRARIUM_RESOURCES"] ?? files.starter;
-  const services = await App.open({ home, launcher: launchUtilityProcess, starterFolder, keepsProcessReady: true });
-  const relay = new DataRelay(files.relay);
-  brokerPorts(services, createRouter(services), relay);
-
-  let window: BrowserWindow | null = null;
-  // Held, or the garbage collector takes the icon away.
-  let tray: Tray | null = null;
-  app.on("will-quit", () => tray?.destroy());
-  const show = (link: string | null) => {
-    const route = link === null ? null : routeOfLink(link);
-    if (window !== null) return showWindow(window, route);
-    window = openWindow({ preload: files.preload, route });
-    window.on("closed", () => {
-      window = null;
-      if (services.running().length === 0 && process.platform !== "darwin") app.quit();
-    });
-  };
-
-  let ended = false;
-  const end = async (mode: StopAll) => {
-    await services.close(mode);
-    relay.dispose();
-    ended = true;
-    app.quit();
-  };
-  app.on("before-quit", (event) => {
-    if (ended) return;
-    // Machines are saved first; the second quit goes through.
-    event.preventDefault();
-    void end("save");
-  });
-  services.onShutdownRequested = (mode) => void end(mode);
-  // Running machines keep the app alive without a window.
-  app.on("window-all-closed", () => undefined);
-  app.on("activate", () => show(null));
-  app.on("second-instance", (_, argv) => show(linkIn(argv)));
-  app.on("open-url", (event, url) => {
-    event.preventDefault();
-    show(url);
-  });
-
-  serveApp(session.defaultSession, files.renderer);
-  restrictSession(session.defaultSession);
-  installMenu();
-  tray = installTray(files.icon, () => show(null));
-  show(linkIn(process.argv));
-}
-
 surviveDefects();
 declareAppScheme();
 restrictAllContents();
@@ -95,10 +38,11 @@ if (!app.requestSingleInstanceLock()) {
   app.quit();
 } else {
   app.setAsDefaultProtocolClient("terrarium");
+  const requests = collectRequests();
   // Not awaited: Electron becomes ready only when this module has been evaluated.
   void app
     .whenReady()
-    .then(() => run(readHome(process.argv.slice(1))))
+    .then(() => openShell(readHome(process.argv.slice(1)), files, requests))
     .catch((error: unknown) => {
       const { message, consequence, remedy } = failureOf(error);
       dialog.showErrorBox("Terrarium can't start", [message, consequence, remedy].filter(Boolean).join("\n\n"));

@@ -7,7 +7,7 @@ import { createRoot } from "react-dom/client";
 import { z } from "zod";
 import { queryClient } from "./api/index.ts";
 import { App } from "./app/app.tsx";
-import { followRoute } from "./app/route.ts";
+import { followRoute } from "./app/follow-route.ts";
 import { startSession } from "./app/session.ts";
 
 // The strict Content-Security-Policy has no 'unsafe-eval'; zod must not even try to compile its parsers.

@@ -34,7 +34,11 @@ export function restrictAllContents(): void {
 
 function restrictContents(contents: WebContents): void {
   // A machine's own window is a page of the app with the same preload and the same limits; nothing else is ever opened.
-  contents.setWindowOpenHandler(({ url }) => ({ action: isMachineWindow(url) ? "allow" : "deny" }));
+  contents.setWindowOpenHandler(({ url }) =>
+    isMachineWindow(url)
+      ? { action: "allow", overrideBrowserWindowOptions: { minWidth: 400, minHeight: 300, backgroundColor: "#000000" } }
+      : { action: "deny" },
+  );
   contents.on("will-navigate", (event) => event.preventDefault());
   contents.on("will-frame-navigate", (event) => event.preventDefault());
   contents.on("will-redirect", (event) => event.preventDefault());

@@ -1,4 +1,5 @@
 // The event hub: what changed, to everyone who asked. Sequence numbers count per subscription, so a gap means a lost message.
+import { Emitter } from "../../native-core/common/emitter.ts";
 import type { AppEvent } from "../contract/schemas.ts";
 
 /** Distributes over the union: an event before it has its number. */
@@ -13,6 +14,9 @@ const QUEUE_MAX = 10_000;
 export class EventHub {
   readonly #subscriptions = new Set<Subscription>();
   readonly #countListeners = new Set<() => void>();
+  readonly #changes = new Emitter<AppChange>();
+  /** For parts of the app itself, such as the tray; they don't count as somebody who looks. */
+  readonly onChange = this.#changes.event;
 
   get subscriberCount(): number {
     return this.#subscriptions.size;
@@ -25,6 +29,7 @@ export class EventHub {
 
   emit(change: AppChange): void {
     for (const subscription of this.#subscriptions) subscription.push(change);
+    this.#changes.fire(change);
   }
 
   /** Registered at once, before the first `next()`: a client that subscribes and then fetches misses nothing. */
@@ -43,6 +48,7 @@ export class EventHub {
   /** Ends all subscriptions; their iterators finish. */
   close(): void {
     for (const subscription of [...this.#subscriptions]) subscription.end();
+    this.#changes.dispose();
   }
 }
 

@@ -10,6 +10,7 @@ const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
 const EncryptionDialog = lazy(() => import("../features/encryption/encryption-dialog.tsx"));
 const ExportDialog = lazy(() => import("../features/backup/export-dialog.tsx"));
 const ImportDialog = lazy(() => import("../features/backup/import-dialog.tsx"));
+const StartAskedDialog = lazy(() => import("../features/machines/start-asked-dialog.tsx"));
 const GrowDialog = lazy(() => import("../features/backup/grow-dialog.tsx"));
 const TrashDialog = lazy(() => import("../features/trash/trash-dialog.tsx"));
 const CloseDialog = lazy(() => import("../features/machine-window/close-dialog.tsx"));
@@ -30,7 +31,9 @@ function OpenDialog() {
     case "export":
       return <ExportDialog machineId={dialog.machineId} onClose={closeDialog} />;
     case "import":
-      return <ImportDialog onClose={closeDialog} />;
+      return <ImportDialog file={dialog.file} onClose={closeDialog} />;
+    case "start-asked":
+      return <StartAskedDialog machineId={dialog.machineId} onClose={closeDialog} />;
     case "grow":
       return <GrowDialog machineId={dialog.machineId} diskId={dialog.diskId} onClose={closeDialog} />;
     case "trash":

@@ -16,7 +16,8 @@ export type DialogRequest =
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
   | { readonly kind: "encryption"; readonly machineId: string; readonly start?: boolean }
   | { readonly kind: "export"; readonly machineId: string }
-  | { readonly kind: "import" }
+  | { readonly kind: "import"; readonly file?: string }
+  | { readonly kind: "start-asked"; readonly machineId: string }
   | { readonly kind: "grow"; readonly machineId: string; readonly diskId: string }
   | { readonly kind: "close"; readonly machineId: string }
   | { readonly kind: "preferences" }

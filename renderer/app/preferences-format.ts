@@ -29,6 +29,8 @@ export interface Preferences {
   readonly listOrder: readonly string[];
   /** New machines are made step by step; else all is on one page. */
   readonly wizard: boolean;
+  /** Of the desktop shell, which keeps the operating system's list in step. */
+  readonly startAtLogin: boolean;
   /** Where file pickers begin; "" for the host's choice. */
   readonly filesFolder: string;
   /** Snapshots are shown in the order of time instead of as a tree. */
@@ -62,6 +64,7 @@ const DEFAULTS: Preferences = {
   closedGroups: [],
   listOrder: [],
   wizard: true,
+  startAtLogin: false,
   closeWith: "save",
   selectedMachine: null,
   place: "machines",

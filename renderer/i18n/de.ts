@@ -704,6 +704,7 @@ export const de = {
     nameHint: "Bleibt er leer, behält sie den Namen, den sie hat.",
     action: "Importieren",
   },
+  startAsked: { title: "{{name}} starten?", body: "Ein Link aus einem anderen Programm bittet darum." },
   grow: {
     title: "{{disk}} von {{name}} vergrößern",
     present: "Sie hat jetzt {{size}}.",
@@ -951,6 +952,7 @@ export const de = {
     copyOnSelect: "Die Konsole kopiert, was markiert wird",
     screenReader: "Konsole für Vorleseprogramme",
     data: "Maschinen und Daten",
+    startAtLogin: "Terrarium bei der Anmeldung starten",
     wizard: "Neue Maschinen Schritt für Schritt anlegen",
     folders: "Ordner",
     filesFolder: "Dateien beginnen in",

@@ -680,6 +680,7 @@ export const en = {
     nameHint: "Left empty, it keeps the name it has.",
     action: "Import",
   },
+  startAsked: { title: "Start {{name}}?", body: "A link from another program asks for it." },
   grow: {
     title: "Enlarge {{disk}} of {{name}}",
     present: "It has {{size}} now.",
@@ -929,6 +930,7 @@ export const en = {
     copyOnSelect: "The console copies what is selected",
     screenReader: "Console for screen readers",
     data: "Machines and data",
+    startAtLogin: "Start Terrarium when I log in",
     wizard: "Make new machines step by step",
     folders: "Folders",
     filesFolder: "Files begin in",

@@ -1,5 +1,5 @@
 // The Electron shell, wherever its binary is there (it can't be downloaded everywhere): the same app, sandboxed, over message ports.
-// Reported as skipped otherwise, or when `npm run build` has not made out/main yet.
+// Reported as skipped otherwise, with the reason, and when `npm run build` has not made out/desktop yet.
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { _electron, type ElectronApplication, type Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const desktop = path.join(root, "out/desktop");
 const electronFolder = path.join(root, "node_modules/electron");
 
 /** The electron package writes the name of its binary into path.txt once it has been downloaded. */
@@ -19,16 +20,22 @@ async function electronBinary(): Promise<string | null> {
 }
 
 const binary = await electronBinary();
-const built = existsSync(path.join(root, "out/main/index.js"));
+const isBuilt = existsSync(path.join(desktop, "main/index.js"));
+const missing = binary === null ? "no Electron binary" : isBuilt ? null : "out/desktop is not built";
 
-describe.skipIf(!binary || !built)("Electron shell", () => {
+describe.skipIf(missing !== null)(`Electron shell${missing === null ? "" : ` (${missing})`}`, () => {
   let home: string;
   let app: ElectronApplication;
   let page: Page;
 
   beforeAll(async () => {
     home = await mkdtemp(path.join(tmpdir(), "terrarium-electron-"));
-    app = await _electron.launch({ executablePath: binary ?? "", args: [root, "--no-sandbox", "--home", home] });
+    const env = { ...process.env, TERRARIUM_RESOURCES: path.join(root, "out/starter"), XDG_CONFIG_HOME: home };
+    app = await _electron.launch({
+      env,
+      executablePath: binary ?? "",
+      args: [desktop, "--no-sandbox", "--home", home],
+    });
     page = await app.firstWindow();
   }, 60_000);
 
@@ -48,6 +55,29 @@ describe.skipIf(!binary || !built)("Electron shell", () => {
       return names.filter((name) => name in globalThis);
     });
     expect(globals).toEqual([]);
-    expect(await page.evaluate(() => Object.keys(Reflect.get(window, "terrarium") as object))).toEqual(["requestPort"]);
+    expect(await page.evaluate(() => Object.keys(Reflect.get(window, "terrarium") as object))).toEqual([
+      "requestPort",
+      "pathOf",
+    ]);
+  });
+
+  test("the page opens no window but a machine's own, and can't leave the app", async () => {
+    const opened = await page.evaluate(() => window.open("https://example.org/"));
+    expect(opened).toBeNull();
+    await page.evaluate(() => window.location.assign("https://example.org/"));
+    expect(new URL(page.url()).protocol).toBe("app:");
+  });
+
+  test("a second start with a link goes there in the same window", async () => {
+    await app.evaluate(({ app: electron }) =>
+      electron.emit("second-instance", {}, ["terrarium", "/x/lab.terrarium"], "/"),
+    );
+    await page.getByRole("dialog", { name: "Import a machine" }).waitFor();
+    expect(app.windows()).toHaveLength(1);
+  });
+
+  test("a page that crashes is loaded again", async () => {
+    await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer());
+    await page.getByRole("button", { name: "Start a Linux machine" }).waitFor();
   });
 });

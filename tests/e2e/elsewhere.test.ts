@@ -1,22 +1,24 @@
 // Machines that go elsewhere and come back, disks that become larger, and machines that nobody else can read.
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, expect, test } from "vitest";
 import { temporaryFolder } from "../support/media/qemu-tools.ts";
-import { machineRow, showPane, stopMachine, waitForState } from "./support/actions.ts";
+import { machineRow, machineTree, showPane, stopMachine, waitForState } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
 import { expectAccessible } from "./support/axe.ts";
+import type { TestHost } from "./support/hosts.ts";
 
 /** What copies whole machines. */
 const LONG = { timeout: 30_000 };
 
 const folder = temporaryFolder("elsewhere");
 let page: Page;
+let host: TestHost;
 
 appUnderTest({
   async begin(app) {
-    ({ page } = app);
+    ({ page, host } = app);
   },
 });
 
@@ -105,7 +107,7 @@ async function encryption(act: string, passphrases: Readonly<Record<string, stri
   await choice.or(answer).first().waitFor();
   if (await choice.count()) await choice.check({ force: true });
   for (const [name, text] of Object.entries(passphrases)) await dialog.getByRole("textbox", { name }).fill(text);
-  await expectAccessible(page);
+  if (act === "Encrypt") await expectAccessible(page);
   await answer.click();
   return dialog;
 }
@@ -130,4 +132,37 @@ test("a machine is encrypted, locked, unlocked with its passphrase alone, and de
   await encryption("Decrypt", { Passphrase: PASSPHRASE });
   await unlocked.waitFor({ state: "detached", ...LONG });
   await page.getByText("Starter Linux is not encrypted any more").first().waitFor();
+});
+
+/** As the desktop shell does for links and for files that are opened with the app (main/desktop/requests.ts). */
+const goTo = (place: string) => page.evaluate((hash) => window.location.assign(hash), `#/${place}`);
+
+test("a file that is opened with the app is proposed, and nothing happens before the user agrees", async () => {
+  const machines = await machineTree(page).getByRole("treeitem").count();
+  const file = join(folder.path, "Starter Linux.terrarium");
+  await goTo(`open/${encodeURIComponent(file)}`);
+  const dialog = page.getByRole("dialog", { name: "Import a machine" });
+  expect(await dialog.getByRole("textbox", { name: "File" }).inputValue()).toBe(file);
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await goTo(`open/${encodeURIComponent(join(folder.path, "missing.iso"))}`);
+  await page.getByRole("dialog", { name: /New machine/i }).waitFor();
+  await page.keyboard.press("Escape");
+  expect(await machineTree(page).getByRole("treeitem").count()).toBe(machines);
+});
+
+test("a link selects a machine, and starts it only when the user says so, however the page came about", async () => {
+  const [machineFolder = ""] = await host.machineFolders();
+  const id = basename(machineFolder);
+  const { origin } = new URL(page.url());
+  const asked = page.getByRole("dialog", { name: /^Start .*\?$/ });
+  await goTo(`machines/${id}/start`);
+  await asked.getByText("A link from another program asks for it.").waitFor();
+  await asked.getByRole("button", { name: "Cancel" }).click();
+  await page.goto("about:blank");
+  await page.goto(`${origin}/#/machines/${id}/start`);
+  await asked.waitFor();
+  expect(new URL(page.url()).hash).toBe("");
+  await asked.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("tabpanel", { name: "Display" }).waitFor();
+  await machineTree(page).getByText("Running", { exact: true }).waitFor();
 });

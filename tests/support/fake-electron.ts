@@ -1,6 +1,7 @@
 // The part of Electron that the shell uses, without Chromium: records what it is told and lets tests play the user and the window.
 import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
+import type { MenuItemConstructorOptions, MessageBoxOptions } from "electron";
 
 type Handler = (...args: never[]) => unknown;
 
@@ -64,8 +65,19 @@ export class FakeContents extends EventEmitter {
   }
 }
 
+class FakeWindowContents extends EventEmitter {
+  reloads = 0;
+
+  reload(): void {
+    this.reloads += 1;
+  }
+
+  forcefullyCrashRenderer(): void {}
+}
+
 export class FakeWindow extends EventEmitter {
   readonly options: { webPreferences: Record<string, unknown> };
+  readonly webContents = new FakeWindowContents();
   url = "";
   shown = 0;
 
@@ -89,14 +101,55 @@ export class FakeWindow extends EventEmitter {
   }
 
   focus(): void {}
+
+  isDestroyed(): boolean {
+    return false;
+  }
+
+  getNormalBounds() {
+    return { x: 10, y: 20, width: 900, height: 700 };
+  }
+}
+
+export class FakeTray extends EventEmitter {
+  menu: MenuItemConstructorOptions[] = [];
+  toolTip = "";
+  destroyed = false;
+
+  constructor() {
+    super();
+    fake.trays.push(this);
+  }
+
+  setToolTip(text: string): void {
+    this.toolTip = text;
+  }
+
+  setContextMenu(menu: MenuItemConstructorOptions[]): void {
+    this.menu = menu;
+  }
+
+  isDestroyed(): boolean {
+    return this.destroyed;
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+  }
 }
 
 class FakeApp extends EventEmitter {
   quits = 0;
   exitCode: number | null = null;
 
+  readonly isPackaged = false;
+
   getAppPath(): string {
     return process.cwd();
+  }
+
+  getLocale(): string {
+    return "en-GB";
   }
 
   enableSandbox(): void {}
@@ -126,7 +179,13 @@ export const fake = {
   app: new FakeApp(),
   session: new FakeSession(),
   ipcMain: new EventEmitter(),
+  powerMonitor: new EventEmitter(),
   windows: [] as FakeWindow[],
+  trays: [] as FakeTray[],
+  menuBar: [] as MenuItemConstructorOptions[],
+  /** Questions asked, and the button that answers each. */
+  questions: [] as MessageBoxOptions[],
+  answer: 0,
   privileged: [] as unknown[],
   errors: [] as string[],
 };
@@ -150,10 +209,21 @@ export function fakeElectron() {
     },
     protocol: { registerSchemesAsPrivileged: (schemes: unknown[]) => fake.privileged.push(...schemes) },
     nativeTheme: { shouldUseDarkColors: false },
-    nativeImage: { createFromPath: () => ({ isEmpty: () => true }) },
-    Menu: { setApplicationMenu: () => undefined, buildFromTemplate: () => ({}) },
-    Tray: class {},
-    dialog: { showErrorBox: (_: string, text: string) => fake.errors.push(text) },
+    nativeImage: { createFromPath: () => ({ isEmpty: () => false, resize: () => ({}) }) },
+    screen: { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1080 } }] },
+    powerMonitor: fake.powerMonitor,
+    Menu: {
+      setApplicationMenu: (menu: MenuItemConstructorOptions[]) => (fake.menuBar = menu),
+      buildFromTemplate: (template: MenuItemConstructorOptions[]) => template,
+    },
+    Tray: FakeTray,
+    dialog: {
+      showErrorBox: (_: string, text: string) => fake.errors.push(text),
+      showMessageBox: async (question: MessageBoxOptions) => {
+        fake.questions.push(question);
+        return { response: fake.answer };
+      },
+    },
     utilityProcess: {
       fork: () => {
         throw new Error("no process is started in this test");

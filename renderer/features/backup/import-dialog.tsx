@@ -59,10 +59,16 @@ function BackupList({ folder, chosen, onChoose }: BackupsProps) {
   );
 }
 
-export default function ImportDialog({ onClose }: { onClose(): void }) {
+interface Props {
+  /** Proposed: what was opened with the app. */
+  readonly file: string | undefined;
+  onClose(): void;
+}
+
+export default function ImportDialog({ file, onClose }: Props) {
   const { t } = useTranslation();
   const [source, setSource] = useState<Source>("file");
-  const [path, setPath] = useState("");
+  const [path, setPath] = useState(file ?? "");
   const [backupId, setBackupId] = useState<string | null>(null);
   const [typed, setTyped] = useState("");
   const [busy, setBusy] = useState(false);

@@ -4,46 +4,33 @@ import { useEffect } from "react";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { createStore } from "../../api/store.ts";
-import { openDialog, selectedMachineId } from "../../app/navigation.ts";
+import { selectedMachineId } from "../../app/navigation.ts";
 import { i18n } from "../../i18n/index.ts";
 import { platform } from "../../platform/index.ts";
 import { adoptMachine } from "../machines/adopt.ts";
 import { isLive } from "../machines/rules.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
 import { changeDisc } from "./change-disc.ts";
-import { type DroppedKind, dropKind, imageName } from "./drop-kind.ts";
+import { type DroppedKind, dropKind } from "./drop-kind.ts";
+import { offerDisc, offerDisk } from "./offer-file.ts";
 
 /** While files are dragged over the window. */
 export const filesOver = createStore(false);
 
 async function take(file: string, kind: DroppedKind): Promise<void> {
   if (kind === "machine") return importMachine(file);
-  if (kind === "disk") {
-    const name = await freeName(imageName(file));
-    return openDialog({
-      kind: "new-machine",
-      start: { name, source: "disk", osType: "other", memoryMiB: 1024, diskKind: "existing", diskFile: file },
-    });
-  }
+  if (kind === "disk") return offerDisk(file);
   const id = selectedMachineId();
   const selected = id === null ? null : await client.machines.get({ id }).catch(() => null);
   const drive = selected?.config.opticalDrives[0];
   if (selected && drive && isLive(selected.state)) return changeDisc(selected.id, drive.id, file);
-  // The dialog looks at the disc itself and fills in what it finds.
-  openDialog({ kind: "new-machine", start: { source: "disc", iso: file } });
+  offerDisc(file);
 }
 
 async function importMachine(file: string): Promise<void> {
   const machine = await client.machines.import({ file });
   adoptMachine(machine);
   notify({ kind: "success", title: i18n.t("create.created", { name: machine.name }) });
-}
-
-async function freeName(wanted: string): Promise<string> {
-  const taken = new Set((await client.machines.list()).map(({ name }) => name.toLowerCase()));
-  let name = wanted;
-  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${wanted} ${number}`;
-  return name;
 }
 
 function drop(event: DragEvent): void {

@@ -6,11 +6,12 @@ import { THEMES } from "../../app/preferences-format.ts";
 import { useHost } from "../../app/use-host.ts";
 import { Field } from "../../forms/field.tsx";
 import { LANGUAGES } from "../../i18n/languages.ts";
+import { platform } from "../../platform/index.ts";
+import { Select } from "../../ui/select.tsx";
 import { HOST_KEYS, hostKeyCode } from "../display/host-key.ts";
 import "./preferences.css";
-import { Select } from "../../ui/select.tsx";
 
-type SwitchName = "listThumbnails" | "copyOnSelect" | "screenReader" | "wizard";
+type SwitchName = "listThumbnails" | "copyOnSelect" | "screenReader" | "wizard" | "startAtLogin";
 
 function PreferenceSwitch({ name }: { readonly name: SwitchName }) {
   const { t } = useTranslation();
@@ -137,6 +138,7 @@ export default function PreferencesDialog({ onClose }: { onClose(): void }) {
           <h3>{t("preferences.data")}</h3>
           <div className="form">
             <PreferenceSwitch name="wizard" />
+            {platform.kind === "electron" && <PreferenceSwitch name="startAtLogin" />}
           </div>
         </section>
         <Folders />

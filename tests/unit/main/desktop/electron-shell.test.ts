@@ -1,5 +1,6 @@
 // The Electron shell on a stand-in for Electron: how it is wired, and what it refuses.
-import { rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { createORPCClient } from "@orpc/client";
 import { RPCLink } from "@orpc/client/message-port";
@@ -7,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RpcClient } from "../../../../main/rpc/client.ts";
 import { openDataFolder } from "../../../../main/store/data-folder.ts";
 import { acquireHostLock } from "../../../../main/store/host-lock.ts";
-import { FakeContents, type FakePort, fake, fakeElectron } from "../../../support/fake-electron.ts";
+import { FakeContents, type FakePort, FakeWindow, fake, fakeElectron } from "../../../support/fake-electron.ts";
 import { temporaryFolder } from "../../../support/test-app.ts";
 import { waitUntil } from "../../../support/wait-until.ts";
 
@@ -19,6 +20,7 @@ let home: string;
 
 beforeAll(async () => {
   home = await temporaryFolder();
+  vi.stubEnv("XDG_CONFIG_HOME", path.join(home, "config"));
   process.argv = ["electron", "app", "--home", home];
   Object.defineProperty(process, "resourcesPath", { value: path.join(home, "resources"), configurable: true });
   await import("../../../../main/index.ts");
@@ -27,6 +29,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   process.argv = argv;
+  vi.unstubAllEnvs();
   await rm(home, { recursive: true });
 });
 
@@ -38,6 +41,15 @@ function requestPort(frame: { url: string; parent: unknown }, target: unknown, i
   };
   fake.ipcMain.emit("terrarium:request-port", { senderFrame: { ...frame, postMessage } }, id, target);
   return port;
+}
+
+/** As the page has it. */
+function contractClient() {
+  const port = requestPort({ url: PAGE, parent: null }, "rpc");
+  if (port === null) throw new Error("no port");
+  const client = createORPCClient<RpcClient>(new RPCLink({ port: port.port }));
+  port.start();
+  return { client, close: () => port.close() };
 }
 
 describe("the window", () => {
@@ -58,9 +70,78 @@ describe("the window", () => {
   });
 
   it("comes to the front when the app is started again, and goes where a link points", () => {
-    fake.app.emit("second-instance", {}, ["electron"]);
-    fake.app.emit("second-instance", {}, ["electron", "terrarium://machine/0123456789ab"]);
+    fake.app.emit("second-instance", {}, ["electron"], "/");
+    expect(fake.windows[0]?.shown).toBe(2);
+    fake.app.emit("second-instance", {}, ["electron", "terrarium://machine/0123456789ab"], "/");
     expect(fake.windows[0]?.url).toBe(`${PAGE}#/machines/0123456789ab`);
+  });
+
+  it("offers a file that a second start or the file manager brings", () => {
+    fake.app.emit("second-instance", {}, ["electron", "--flag", "copies/lab.ova"], "/home/me");
+    expect(fake.windows[0]?.url).toBe(`${PAGE}#/open/${encodeURIComponent("/home/me/copies/lab.ova")}`);
+    const event = { preventDefault: vi.fn() };
+    fake.app.emit("open-file", event, "/home/me/lab.terrarium");
+    expect(fake.windows[0]?.url).toBe(`${PAGE}#/open/${encodeURIComponent("/home/me/lab.terrarium")}`);
+    expect(event.preventDefault).toHaveBeenCalledOnce();
+  });
+
+  it("remembers where it was put", async () => {
+    const { client, close } = contractClient();
+    fake.windows[0]?.emit("move");
+    await vi.waitFor(async () => {
+      expect((await client.preferences.get())["windowBounds"]).toEqual({ x: 10, y: 20, width: 900, height: 700 });
+    });
+    close();
+  });
+
+  it("is loaded again when its page crashes, but not for ever", async () => {
+    const contents = fake.windows[0]?.webContents;
+    contents?.emit("render-process-gone", {}, { reason: "clean-exit" });
+    expect(contents?.reloads).toBe(0);
+    fake.answer = 0;
+    for (let crash = 1; crash <= 4; crash++) contents?.emit("render-process-gone", {}, { reason: "crashed" });
+    expect(contents?.reloads).toBe(3);
+    await vi.waitFor(() => expect(contents?.reloads).toBe(4));
+    expect(fake.questions.splice(0)).toMatchObject([{ detail: "Running machines go on." }]);
+  });
+
+  it("may be waited for when it hangs", async () => {
+    fake.windows[0]?.emit("unresponsive");
+    await vi.waitFor(() => expect(fake.questions).toHaveLength(1));
+    expect(fake.questions.splice(0)).toMatchObject([{ buttons: ["Wait", "Load It Again"] }]);
+    expect(fake.windows[0]?.webContents.reloads).toBe(4);
+  });
+
+  it("shows a machine's own window without a menu bar", () => {
+    const child = Object.assign(new FakeWindow({ webPreferences: {} }), { setMenu: vi.fn() });
+    fake.windows.pop();
+    fake.windows[0]?.webContents.emit("did-create-window", child);
+    expect(child.setMenu).toHaveBeenCalledWith(null);
+  });
+});
+
+describe("the menu bar", () => {
+  it("speaks the language that was chosen", async () => {
+    const { client, close } = contractClient();
+    expect(fake.menuBar.map(({ label, role }) => label ?? role)).toContain("File");
+    await client.preferences.change({ changes: { language: "de" } });
+    expect(fake.menuBar.map(({ label, role }) => label ?? role)).toContain("Datei");
+    await vi.waitFor(() => expect(fake.trays[0]?.toolTip).toBe("Terrarium\nKeine Maschine läuft"));
+    await client.preferences.change({ changes: { language: "en" } });
+    close();
+  });
+});
+
+describe("the start with the session", () => {
+  it("is an autostart entry where the preference says so", async () => {
+    const { client, close } = contractClient();
+    expect(await client.preferences.get()).toMatchObject({ startAtLogin: false });
+    await client.preferences.change({ changes: { startAtLogin: true } });
+    const file = path.join(home, "config/autostart/terrarium.desktop");
+    await vi.waitFor(async () => expect(await readFile(file, "utf8")).toContain("--hidden"));
+    await client.preferences.change({ changes: { startAtLogin: false } });
+    await vi.waitFor(() => expect(existsSync(file)).toBe(false));
+    close();
   });
 });
 
@@ -73,7 +154,7 @@ describe("a page", () => {
     const contents = new FakeContents();
     fake.app.emit("web-contents-created", {}, contents);
     const machine = "#/machines/0123456789ab/window";
-    expect(contents.openHandler?.({ url: `${PAGE}${machine}` })).toEqual({ action: "allow" });
+    expect(contents.openHandler?.({ url: `${PAGE}${machine}` })).toMatchObject({ action: "allow" });
     for (const url of [PAGE, `https://evil.example/${machine}`, `${PAGE}#/machines/0123456789ab/window?x`]) {
       expect(contents.openHandler?.({ url })).toEqual({ action: "deny" });
     }
@@ -119,12 +200,9 @@ describe("a page", () => {
 
 describe("a request for a port", () => {
   it("of the app's page is answered, and the port carries the contract", async () => {
-    const port = requestPort({ url: PAGE, parent: null }, "rpc");
-    if (port === null) throw new Error("no port");
-    const client = createORPCClient<RpcClient>(new RPCLink({ port: port.port }));
-    port.start();
+    const { client, close } = contractClient();
     expect(await client.host.info()).toMatchObject({ home });
-    port.close();
+    close();
   });
 
   it.each([
@@ -155,6 +233,8 @@ describe("quitting", () => {
     expect(event.preventDefault).toHaveBeenCalledOnce();
     expect(fake.app.quits).toBe(0);
     await waitUntil("it quits again", () => fake.app.quits > 0);
+    expect(fake.questions).toEqual([]);
+    expect(fake.trays[0]?.destroyed).toBe(true);
     const again = { preventDefault: vi.fn() };
     fake.app.emit("before-quit", again);
     expect(again.preventDefault).not.toHaveBeenCalled();

@@ -5,24 +5,9 @@ import { createServer, type Socket } from "node:net";
 import path from "node:path";
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { linkIn, routeOfLink } from "../../../../main/desktop/deep-link.ts";
 import { parsePortTarget } from "../../../../main/desktop/port-targets.ts";
 import { type RelayPort, relay } from "../../../../main/desktop/relay-process.ts";
 import { temporaryFolder } from "../../../support/test-app.ts";
-
-describe("a link from another program", () => {
-  it("opens a machine by its id", () => {
-    expect(routeOfLink("terrarium://machine/0123456789ab")).toBe("machines/0123456789ab");
-    expect(linkIn(["electron", ".", "terrarium://machine/0123456789ab"])).toBe("terrarium://machine/0123456789ab");
-  });
-
-  it.each([
-    "terrarium://start/0123456789ab",
-    "terrarium://machine/../../x",
-    "https://machine/0123456789ab",
-    "terrarium://machine/1",
-  ])("that is %s is not understood", (link) => expect(routeOfLink(link)).toBeNull());
-});
 
 describe("a window's request for a port", () => {
   it("names the contract or a channel of a machine", () => {
