@@ -3,7 +3,7 @@
 
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { groupSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { groupSchema, machineConfigSchema, PLUGGABLE_BUSES } from "../../native-core/config/machine-config.ts";
 import { vmProfileSchema } from "../../native-core/protocol/engine.ts";
 import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
 import { catalogueViewSchema, downloadEntrySchema } from "./catalogue.ts";
@@ -126,10 +126,10 @@ export const contract = {
       .route({ method: "PUT", path: "/machines/{id}/config" })
       .input(byMachine.extend({ config: machineConfigSchema }))
       .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
-    /** Adds a disk to a machine that is off, or plugs a virtio or USB disk into one that runs. */
+    /** Adds a disk to a machine that is off, or plugs a virtio, SCSI or USB disk into one that runs. */
     addDisk: base
       .route({ method: "POST", path: "/machines/{id}/disks" })
-      .input(byMachine.extend({ disk: newDiskSchema, bus: z.enum(["virtio", "usb"]).default("virtio") }))
+      .input(byMachine.extend({ disk: newDiskSchema, bus: z.enum(PLUGGABLE_BUSES).default("virtio") }))
       .output(machineDetailsSchema),
     /**
      * Takes a disk out; its file stays. Not removed: the running guest uses it and was asked to let it go, which it may do later. `force`

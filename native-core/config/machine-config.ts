@@ -25,7 +25,12 @@ export const BOOT_DEVICES = ["disk", "cdrom"] as const;
 const CPU_MODELS = ["baseline", "x86-64-v2", "x86-64-v3", "max"] as const;
 const CHIPSETS = ["i440fx", "q35"] as const;
 /** What a disk may hang on, best first. */
-export const DISK_BUSES = ["virtio", "nvme", "sata", "ide", "usb"] as const;
+export const DISK_BUSES = ["virtio", "scsi", "nvme", "sata", "ide", "usb"] as const;
+/** Of those, what disks come to and leave while the machine runs. */
+export const PLUGGABLE_BUSES = ["virtio", "scsi", "usb"] as const;
+export type PluggableBus = (typeof PLUGGABLE_BUSES)[number];
+/** What a drive for discs may hang on. */
+export const DRIVE_BUSES = ["ide", "scsi"] as const;
 const OS_TYPES = ["linux", "other"] as const;
 
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
@@ -38,9 +43,9 @@ const diskSchema = z.strictObject({
   file: z.string().min(1).max(4096),
   format: z.enum(["qcow2", "raw"]),
   readOnly: z.boolean(),
-  /** `nvme`, `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
+  /** `scsi` is virtio-scsi; `nvme`, `sata` or `ide` for systems without virtio drivers; `nvram` holds UEFI's variables; `virtio` where it is left out. */
   bus: z.enum([...DISK_BUSES, "nvram"]).optional(),
-  /** A virtio disk's place on the PCI bus, once it must not depend on the disks before it any more (slots.ts). */
+  /** A virtio or SCSI disk's place, once it must not depend on the disks before it any more (slots.ts). */
   slot: z
     .int()
     .min(DISK_SLOTS.first)
@@ -54,6 +59,8 @@ const opticalDriveSchema = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
   /** The disc: an ISO image on the host; null is an empty drive. */
   file: z.string().min(1).max(4096).nullable(),
+  /** `scsi` is virtio-scsi; `ide` where it is left out. */
+  bus: z.enum(DRIVE_BUSES).optional(),
 });
 export type OpticalDriveConfig = z.infer<typeof opticalDriveSchema>;
 
@@ -307,10 +314,16 @@ const machineFields = z.strictObject({
         `at most ${USB_DISKS_MAX} USB disks`,
       )
       .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables")
-      .refine((disks) => areDistinct(disks.map(({ slot }) => slot)), "each disk has its own slot"),
+      .refine(
+        (disks) =>
+          DISK_BUSES.every((each) =>
+            areDistinct(disks.filter(({ bus = "virtio" }) => bus === each).map(({ slot }) => slot)),
+          ),
+        "each disk has its own slot",
+      ),
     {
       label: "Disks",
-      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., SATA and IDE disks sda, sdb, ... in Linux.",
+      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., SCSI, SATA and IDE disks sda, sdb, ... in Linux.",
       page: "storage",
       change: "off",
       control: "list",

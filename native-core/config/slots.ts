@@ -1,8 +1,11 @@
-// In which PCI slot a virtio disk or an adapter sits. A device that is taken out of a running machine leaves its slot empty: the others
+// In which PCI slot a virtio disk or an adapter sits, and which target of the SCSI controller a SCSI disk is. A device that is taken out of a running machine leaves its slot empty: the others
 // must stay where the guest knows them, in this run, in saved states and snapshots. Their slots are recorded from then on.
 
 export const DISK_SLOTS = { first: 8, count: 8 } as const;
 export const ADAPTER_SLOTS = { first: 16, count: 8 } as const;
+
+/** SCSI targets count from 0, in an order of their own. */
+export const targetOf = (slot: number): number => slot - DISK_SLOTS.first;
 
 interface Slotted {
   readonly id: string;

@@ -1,7 +1,7 @@
 // Disks and adapters that come and go while the machine runs: between the guest, which has to let go of a device, and what the host has
 // behind it.
 import { AppError } from "../common/errors.ts";
-import { ADAPTER_SLOTS, DISK_SLOTS } from "../config/slots.ts";
+import { ADAPTER_SLOTS, DISK_SLOTS, targetOf } from "../config/slots.ts";
 import { adapterDevice, type DiskPart, diskDevice, type NetworkPart } from "../machine/cards.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { StartRequest } from "../protocol/engine.ts";
@@ -39,14 +39,15 @@ export class Plugging {
   async attachDisk(disk: StartRequest["disks"][number]): Promise<void> {
     const { machine, disks, error } = this.#parts;
     if (disk.bus === "usb") return this.#attachStick(disk);
+    if (disk.bus === "scsi") return this.#attachScsiDisk(disk);
     const slot = this.#freeSlot(disk.slot, DISK_SLOTS, "disk.slot");
     machine.plugDisk(diskPart(disk.id, await disks.add(disk), error), slot);
   }
 
   /** False: the guest keeps it. `detached` tells should it let go later. */
   async detachDisk(diskId: string, force: boolean): Promise<boolean> {
-    const { usb } = this.#parts.machine;
-    if (usb?.unplug(diskId)) {
+    const { scsi, usb } = this.#parts.machine;
+    if (usb?.unplug(diskId) || scsi?.unplug(diskId)) {
       await this.#close(diskId);
       return true;
     }
@@ -79,6 +80,19 @@ export class Plugging {
     machine.usb.plug(diskPart(disk.id, await disks.add(disk), error));
   }
 
+  async #attachScsiDisk(disk: StartRequest["disks"][number]): Promise<void> {
+    const { machine, disks, error } = this.#parts;
+    const { slot = DISK_SLOTS.first } = disk;
+    if (!machine.scsi?.isFree(targetOf(slot))) {
+      const reason = machine.scsi ? `SCSI target ${targetOf(slot)} is taken` : "the machine has no SCSI controller";
+      throw new AppError("UNSUPPORTED", reason, {
+        ...{ field: "disk.bus", consequence: "Nothing was changed." },
+        remedy: "Shut the machine down first: it gets the controller with its first SCSI disk or drive.",
+      });
+    }
+    machine.plugScsiDisk(diskPart(disk.id, await disks.add(disk), error), slot);
+  }
+
   async #close(diskId: string): Promise<void> {
     await this.#parts.disks.remove(diskId).catch((cause: unknown) => {
       this.#parts.error(`disk ${diskId}: ${cause instanceof Error ? cause.message : String(cause)}`);
@@ -94,7 +108,7 @@ export class Plugging {
       if (!machine.unplug(name, force)) {
         throw new AppError("UNSUPPORTED", `${name} can't be taken out while the machine runs`, {
           consequence: "Nothing was changed.",
-          remedy: "Only virtio and USB disks and network adapters can; shut the machine down for others.",
+          remedy: "Only virtio, SCSI and USB disks and network adapters can; shut the machine down for others.",
         });
       }
       return await promise;

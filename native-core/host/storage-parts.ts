@@ -13,7 +13,7 @@ export function storageParts(
   { disks }: DiskSet,
   { drives, floppy }: OpticalDrives,
   report: ReportError,
-): Pick<CardParts, "disks" | "ide" | "sata" | "nvme" | "usb" | "floppy"> {
+): Pick<CardParts, "disks" | "ide" | "scsi" | "sata" | "nvme" | "usb" | "floppy"> {
   const busOf = (id: string) => request.disks.find((disk) => disk.id === id)?.bus ?? "virtio";
   const isIde = (id: string): boolean => busOf(id) === "ide";
   const parts = disks
@@ -24,6 +24,10 @@ export function storageParts(
       backend: disk,
       onError: (kind: string, error: unknown) => report(`disk ${disk.id}: ${kind} failed: ${messageOf(error)}`),
     }));
+  const discs = drives.map(({ id, cdRom }, number) => ({
+    ...{ id, cdRom, number, bus: request.opticalDrives?.find((drive) => drive.id === id)?.bus },
+    onError: (kind: string, error: unknown) => report(`drive ${id}: ${kind} failed: ${messageOf(error)}`),
+  }));
   const ide: IdePart[] = [
     ...parts
       .filter(({ id }) => isIde(id))
@@ -32,17 +36,24 @@ export function storageParts(
         ...{ id, disk: backend, onError },
         position: IDE_DISK_POSITIONS[index] ?? 0,
       })),
-    ...drives.map(({ id, cdRom }, index) => ({
-      ...{ id, cdRom, position: IDE_DRIVE_POSITIONS[index] ?? 2 },
-      onError: (kind: string, error: unknown) => report(`drive ${id}: ${kind} failed: ${messageOf(error)}`),
-    })),
+    ...discs
+      .filter(({ bus }) => bus !== "scsi")
+      .map(({ id, cdRom, number, onError }) => ({
+        ...{ id, cdRom, onError },
+        position: IDE_DRIVE_POSITIONS[number] ?? 2,
+      })),
   ];
+  const scsi = {
+    disks: parts.filter(({ id }) => busOf(id) === "scsi"),
+    drives: discs.filter(({ bus }) => bus === "scsi"),
+  };
   const sata = parts.filter(({ id }) => busOf(id) === "sata");
   const nvme = parts.filter(({ id }) => busOf(id) === "nvme");
   const usb = parts.filter(({ id }) => busOf(id) === "usb");
   return {
     disks: parts.filter(({ id }) => busOf(id) === "virtio"),
     ...(ide.length > 0 && { ide }),
+    ...(scsi.disks.length + scsi.drives.length > 0 && { scsi }),
     ...(sata.length > 0 && { sata }),
     ...(nvme.length > 0 && { nvme }),
     ...(floppy && {

@@ -1,6 +1,6 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
 import { assert } from "../common/assert.ts";
-import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf } from "../config/slots.ts";
+import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf, targetOf } from "../config/slots.ts";
 import { AhciController } from "../devices/ahci/ahci-controller.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
 import type { ChipsetModel } from "../devices/chipset/models.ts";
@@ -30,6 +30,8 @@ import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioNet } from "../devices/virtio/net/virtio-net.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
+import type { ScsiPart } from "../devices/virtio/scsi/target.ts";
+import { VirtioScsi } from "../devices/virtio/scsi/virtio-scsi.ts";
 import { VirtioSound } from "../devices/virtio/sound/virtio-sound.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import type { BoardServices, IsaCard, PciCard } from "./board.ts";
@@ -37,6 +39,8 @@ import { UsbPorts } from "./usb-ports.ts";
 
 /** Slot of the controller for NVMe disks. */
 export const NVME_SLOT = 7;
+/** Slot of the virtio-scsi controller. */
+export const SCSI_SLOT = 24;
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
 export const USB_SLOT = 29;
 const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: USB_SLOT } as const;
@@ -44,9 +48,17 @@ const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: USB_SLOT }
 export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
   id: string;
-  /** Of a virtio disk: its place on the PCI bus, else the place follows from the order. */
+  /** Of a virtio or SCSI disk: its place, else the place follows from the order. */
   slot?: number | undefined;
   backend: BlockBackend;
+  onError?: (request: string, error: unknown) => void;
+}
+
+/** A drive for discs on the SCSI controller; `number`: 0 for the first one. */
+interface ScsiDrivePart {
+  id: string;
+  number: number;
+  cdRom: ScsiCdRom;
   onError?: (request: string, error: unknown) => void;
 }
 
@@ -85,6 +97,8 @@ export interface CardParts {
   sata?: readonly DiskPart[];
   /** The disk in floppy drive A:, of one of the sizes that there are; absent: there is no drive. */
   floppy?: Omit<DiskPart, "slot">;
+  /** Disks and drives on the virtio-scsi controller; absent: there is no controller. */
+  scsi?: { disks: readonly DiskPart[]; drives: readonly ScsiDrivePart[] };
   /** Namespaces of the NVMe controller; absent: there is no controller. */
   nvme?: readonly DiskPart[];
   /** A display adapter with its memory (a power of two, 16 MiB by default) and the monitor's preferred mode in pixels. */
@@ -108,6 +122,8 @@ export class StandardCards {
   tablet: VirtioTablet | undefined;
   /** The USB controller's devices, if there is one. */
   usb: UsbPorts | undefined;
+  /** The virtio-scsi controller, if there is one: disks come to it and leave it. */
+  scsi: VirtioScsi | undefined;
   /** The display adapter, if its monitor can change its size while the guest runs. */
   gpu: VirtioGpu | undefined;
 
@@ -145,6 +161,7 @@ export class StandardCards {
       // Q35 has it built in, whether there are disks or not.
       ...(parts.sata || chipset.name === "q35" ? [sataCard(parts.sata ?? [], chipset)] : []),
       ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
+      ...(parts.scsi ? [this.#scsi(parts.scsi)] : []),
       ...disks.map((disk) => diskCard(disk, slotOf(disks, disk, DISK_SLOTS))),
       ...adapters.map((part) => adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS))),
     ];
@@ -159,6 +176,14 @@ export class StandardCards {
         return this.usb.controller;
       },
     };
+  }
+
+  #scsi({ disks, drives }: NonNullable<CardParts["scsi"]>): PciCard {
+    const parts = [
+      ...disks.map((disk) => scsiDisk(disk, slotOf(disks, disk, DISK_SLOTS))),
+      ...drives.map(({ number, cdRom, ...rest }) => ({ ...rest, target: FIRST_DRIVE_TARGET + number, medium: cdRom })),
+    ];
+    return virtioCard(SCSI_SLOT, "virtio-scsi0", ({ deliver }) => (this.scsi = new VirtioScsi(parts, deliver)));
   }
 
   #display(
@@ -181,6 +206,13 @@ function slotOf<T extends { id: string; slot?: number | undefined }>(
   range: typeof DISK_SLOTS | typeof ADAPTER_SLOTS,
 ): number {
   return part.slot ?? slotsOf(parts, range).get(part.id) ?? range.first;
+}
+
+/** Targets below it are disks. */
+export const FIRST_DRIVE_TARGET = DISK_SLOTS.count;
+
+export function scsiDisk({ id, backend, onError }: DiskPart, slot: number): ScsiPart {
+  return { id, target: targetOf(slot), medium: backend, onError };
 }
 
 /** The virtio disk in `slot`; the name of its device follows from `diskDevice`. */

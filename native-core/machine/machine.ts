@@ -21,12 +21,21 @@ import type { ByteSink } from "../devices/uart/uart.ts";
 import { VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { type Vram, VramAperture } from "../devices/vga/vram.ts";
 import type { VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
+import type { VirtioScsi } from "../devices/virtio/scsi/virtio-scsi.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import { MEMORY_MAP } from "../firmware/memory-map.ts";
 import { STATE } from "../x86/state-layout.ts";
 import { Board, type PciCard } from "./board.ts";
 import { Budget } from "./budget.ts";
-import { adapterCard, type CardParts, type DiskPart, diskCard, type NetworkPart, StandardCards } from "./cards.ts";
+import {
+  adapterCard,
+  type CardParts,
+  type DiskPart,
+  diskCard,
+  type NetworkPart,
+  StandardCards,
+  scsiDisk,
+} from "./cards.ts";
 import { MachineClock } from "./clock.ts";
 import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
@@ -263,6 +272,12 @@ export class Machine {
     this.#wake();
   }
 
+  /** Makes a SCSI disk of a machine that is on; the machine has a controller, and its target is free. */
+  plugScsiDisk(disk: DiskPart, slot: number): void {
+    this.scsi?.plug(scsiDisk(disk, slot));
+    this.#wake();
+  }
+
   plugAdapter(adapter: NetworkPart, slot: number): void {
     this.board.plug(adapterCard(adapter, slot));
     this.#wake();
@@ -369,6 +384,11 @@ export class Machine {
   get leds(): number {
     const usb = this.#cards.usb?.keyboard;
     return usb?.active ? usb.leds : this.board.ps2.leds;
+  }
+
+  /** Where SCSI disks are plugged in and out while the guest runs; undefined without a controller. */
+  get scsi(): VirtioScsi | undefined {
+    return this.#cards.scsi;
   }
 
   /** Where disks are plugged in and out while the guest runs; undefined without USB. */

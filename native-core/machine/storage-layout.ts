@@ -1,8 +1,8 @@
 // Where disks and drives sit on the board, and the names by which firmware knows those places.
 import type { MachineConfig } from "../config/machine-config.ts";
-import { DISK_SLOTS, slotsOf } from "../config/slots.ts";
+import { DISK_SLOTS, slotsOf, targetOf } from "../config/slots.ts";
 import { type ChipsetModel, chipsetModel } from "../devices/chipset/models.ts";
-import { type IdePart, NVME_SLOT, USB_SLOT } from "./cards.ts";
+import { FIRST_DRIVE_TARGET, type IdePart, NVME_SLOT, SCSI_SLOT, USB_SLOT } from "./cards.ts";
 import { FIRST_USB_DISK_PORT } from "./usb-ports.ts";
 
 type IdePosition = IdePart["position"];
@@ -17,10 +17,17 @@ type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset
 export function bootPaths(config: Storage): string[] {
   const chipset = chipsetModel(config.chipset);
   const places = { ide: 0, sata: 0, nvme: 0, usb: 0 };
-  const virtio = config.disks.filter(({ bus = "virtio" }) => bus === "virtio");
-  const slots = slotsOf(virtio, DISK_SLOTS);
+  const slots = new Map(
+    (["virtio", "scsi"] as const).flatMap((wanted) => [
+      ...slotsOf(
+        config.disks.filter(({ bus = "virtio" }) => bus === wanted),
+        DISK_SLOTS,
+      ),
+    ]),
+  );
   const pathOf = ({ id, bus = "virtio" }: Storage["disks"][number]): string => {
     if (bus === "virtio" || bus === "nvram") return `/pci@i0cf8/scsi@${(slots.get(id) ?? 0).toString(16)}/disk@0,0`;
+    if (bus === "scsi") return scsiPath(targetOf(slots.get(id) ?? 0));
     const place = places[bus]++;
     if (bus === "usb")
       return `/pci@i0cf8/usb@${USB_SLOT.toString(16)}/storage@${FIRST_USB_DISK_PORT + place + 1}/*@0/*@0,0`;
@@ -31,13 +38,19 @@ export function bootPaths(config: Storage): string[] {
   };
   const paths: Record<MachineConfig["boot"]["order"][number], string[]> = {
     disk: config.disks.filter(({ bus }) => bus !== "nvram").map(pathOf),
-    cdrom: config.opticalDrives.map((_, index) => idePath(chipset, IDE_DRIVE_POSITIONS[index] ?? 2)),
+    cdrom: config.opticalDrives.map(({ bus }, index) =>
+      bus === "scsi" ? scsiPath(FIRST_DRIVE_TARGET + index) : idePath(chipset, IDE_DRIVE_POSITIONS[index] ?? 2),
+    ),
   };
   const floppy = `/pci@i0cf8/isa@${chipset.isaBridgeSlot.toString(16)}/fdc@03f0/floppy@0`;
   const kinds = [...new Set([...config.boot.order, ...(Object.keys(paths) as (keyof typeof paths)[])])].flatMap(
     (kind) => paths[kind],
   );
   return config.floppy.file === null ? kinds : [floppy, ...kinds];
+}
+
+function scsiPath(target: number): string {
+  return `/pci@i0cf8/scsi@${SCSI_SLOT.toString(16)}/channel@0/disk@${target.toString(16)},0`;
 }
 
 function idePath({ ide }: ChipsetModel, position: IdePosition): string {

@@ -6,7 +6,7 @@
 //
 // The engine knows nothing of the store: it gets file paths, and main records what came of it.
 import { z } from "zod";
-import { machineConfigSchema } from "../config/machine-config.ts";
+import { DISK_BUSES, DRIVE_BUSES, machineConfigSchema } from "../config/machine-config.ts";
 import { adaptersSchema } from "../config/network-settings.ts";
 
 import { adapterStatusSchema, networkMetricsSchema } from "./network.ts";
@@ -35,8 +35,12 @@ export type StopReason = (typeof STOP_REASONS)[number];
 
 const diskRequestSchema = z.strictObject({
   ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
-  bus: z.enum(["virtio", "nvme", "sata", "ide", "usb", "nvram"]).optional(),
+  bus: z.enum([...DISK_BUSES, "nvram"]).optional(),
   slot: z.int().optional(),
+});
+
+const opticalDriveRequestSchema = z.strictObject({
+  ...{ id: z.string(), file: z.string().nullable(), bus: z.enum(DRIVE_BUSES).optional() },
 });
 
 /** Everything an engine needs; paths are absolute and resolved. */
@@ -56,7 +60,7 @@ export const startRequestSchema = z.strictObject({
     ])
     .optional(),
   disks: z.array(diskRequestSchema),
-  opticalDrives: z.array(z.strictObject({ id: z.string(), file: z.string().nullable() })).optional(),
+  opticalDrives: z.array(opticalDriveRequestSchema).optional(),
   /** Content-addressed memory chunks shared by all machines of the store. */
   chunkFolder: z.string(),
   /** Folder for what the serial ports print: ttySn.log. */

@@ -1,20 +1,23 @@
 // terrarium disk add | remove
 
+import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
+import { PLUGGABLE_BUSES, type PluggableBus } from "../../../native-core/config/machine-config.ts";
 import type { RegisterCommand } from "../command.ts";
 import { parseDisk } from "../parse.ts";
 
 export const registerDisk: RegisterCommand = (program, run) => {
-  const disk = program.command("disk").description("disks of a machine; virtio and USB disks also while it runs");
+  const disk = program.command("disk").description("disks of a machine; virtio, SCSI and USB disks also while it runs");
 
   disk
     .command("add <name> <disk>")
     .description("give a machine a disk: a size such as 8G for a new one, or an image")
-    .option("--usb", "as a USB disk")
+    .addOption(new Option("--bus <bus>", "what it hangs on").choices(PLUGGABLE_BUSES).default("virtio"))
+    .option("--usb", "as a USB disk, like --bus usb")
     .action(
-      run(async (session, name: string, wanted: string, options: { usb?: true }) => {
+      run(async (session, name: string, wanted: string, options: { bus: PluggableBus; usb?: true }) => {
         const { id, name: known } = await session.machine(name);
-        const bus = options.usb ? "usb" : "virtio";
+        const bus = options.usb ? "usb" : options.bus;
         const machine = await (await session.client()).machines.addDisk({ id, disk: parseDisk(wanted), bus });
         session.print(machine, `${known} has the disk ${machine.config.disks.at(-1)?.id} now.`);
       }),

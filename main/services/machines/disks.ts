@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
-import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
+import type { DiskConfig, PluggableBus } from "../../../native-core/config/machine-config.ts";
 import { DISK_SLOTS, keepSlots } from "../../../native-core/config/slots.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { ServiceContext } from "../context.ts";
@@ -15,13 +15,13 @@ export async function addDisk(
   context: ServiceContext,
   machine: Machine,
   wanted: z.infer<typeof newDiskSchema>,
-  bus: "virtio" | "usb" = "virtio",
+  bus: PluggableBus = "virtio",
 ): Promise<void> {
   await machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "given a disk");
     const { vm } = machine;
     const image = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
-    const made: DiskConfig = bus === "usb" ? { ...image, bus } : image;
+    const made: DiskConfig = bus === "virtio" ? image : { ...image, bus };
     const before = machine.record.config.disks;
     const disks = vm === null ? [...before, made] : withDisksInPlace(before, [...before, made]);
     const config = validConfig({ ...machine.record.config, disks });
@@ -89,7 +89,9 @@ function freeDiskId(machine: Machine): string {
 
 /** What comes to or goes from a running machine leaves everything else where its guest knows it. */
 function withDisksInPlace(before: readonly DiskConfig[], wanted: readonly DiskConfig[]): DiskConfig[] {
-  const isVirtio = ({ bus }: DiskConfig): boolean => (bus ?? "virtio") === "virtio";
-  const placed = keepSlots(before.filter(isVirtio), wanted.filter(isVirtio), DISK_SLOTS);
+  const placed = (["virtio", "scsi"] as const).flatMap((bus) => {
+    const hangsThere = (disk: DiskConfig): boolean => (disk.bus ?? "virtio") === bus;
+    return keepSlots(before.filter(hangsThere), wanted.filter(hangsThere), DISK_SLOTS);
+  });
   return wanted.map((disk) => placed.find(({ id }) => id === disk.id) ?? disk);
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { BlockBackend } from "../block-backend.ts";
 import { flag, u8 } from "../state-schema.ts";
 import { driveConfiguration, inquiryData, modePages, tableOfContents } from "./cd-replies.ts";
-import { CD_BLOCK_BYTES, SCSI, SENSE, type Sense } from "./registers.ts";
+import { CD_BLOCK_BYTES, SCSI, SENSE, type Sense, senseData } from "./registers.ts";
 
 export type ScsiReply =
   /** Already cut to what the host allows. */
@@ -253,14 +253,6 @@ export class ScsiCdRom {
     this.onEjected?.();
     return ok;
   }
-}
-
-/** Fixed format (SPC-4 4.5.3). */
-export function senseData([key, code, qualifier]: Sense): Uint8Array {
-  const bytes = new Uint8Array(18);
-  bytes.set([0x70, 0, key, 0, 0, 0, 0, 10]);
-  bytes.set([code, qualifier], 12);
-  return bytes;
 }
 
 function data(bytes: Uint8Array, allowed: number): ScsiReply {

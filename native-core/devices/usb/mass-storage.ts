@@ -5,9 +5,10 @@
 // The medium takes its time: meanwhile both endpoints answer NAK. What was in flight when the state was saved starts over.
 import { z } from "zod";
 import type { BlockBackend } from "../block-backend.ts";
-import type { Sense } from "../scsi/registers.ts";
+import { type DiskCommand, diskCommand } from "../scsi/disk-commands.ts";
+import type { DiskIdentity } from "../scsi/disk-replies.ts";
+import { SENSE, type Sense } from "../scsi/registers.ts";
 import { bytesUpTo, u8, u32 } from "../state-schema.ts";
-import { DISK_SENSE, diskCommand } from "./disk-commands.ts";
 import {
   DESCRIPTOR,
   endpointDescriptor,
@@ -67,12 +68,13 @@ export class MassStorage implements UsbDevice<MassStorageState> {
   readonly stateSchema = stateSchema;
   readonly #parts: MassStorageParts;
   readonly #standard: StandardRequests;
+  readonly #identity: DiskIdentity;
   #port: UsbPort | undefined;
   #phase: Phase = "command";
   #tag = 0;
   #residue = 0;
   #status: number = CSW_STATUS.PASSED;
-  #sense: Sense = DISK_SENSE.NONE;
+  #sense: Sense = SENSE.NONE;
   #command: Uint8Array = new Uint8Array(COMMAND_BYTES);
   #data: Uint8Array = new Uint8Array(0);
   #done = 0;
@@ -81,6 +83,7 @@ export class MassStorage implements UsbDevice<MassStorageState> {
 
   constructor(parts: MassStorageParts) {
     this.#parts = parts;
+    this.#identity = { product: "USB disk", serial: serialOf(parts.id), removable: true };
     this.#standard = new StandardRequests({
       ...{ productId: 3, manufacturer: "Terrarium", product: "USB disk", serial: serialOf(parts.id) },
       interfaces: [
@@ -100,7 +103,7 @@ export class MassStorage implements UsbDevice<MassStorageState> {
   reset(): void {
     this.#standard.reset();
     this.#restart();
-    this.#sense = DISK_SENSE.NONE;
+    this.#sense = SENSE.NONE;
   }
 
   control(setup: SetupPacket): Uint8Array | "stall" {
@@ -190,7 +193,7 @@ export class MassStorage implements UsbDevice<MassStorageState> {
     this.#data = new Uint8Array(0);
     this.#done = 0;
     const isIn = (view.getUint8(12) & USB_IN) !== 0;
-    if (this.#residue > MAX_TRANSFER_BYTES) this.#finish(CSW_STATUS.FAILED, DISK_SENSE.INVALID_FIELD);
+    if (this.#residue > MAX_TRANSFER_BYTES) this.#finish(CSW_STATUS.FAILED, SENSE.INVALID_FIELD);
     else if (this.#residue > 0 && !isIn) {
       this.#data = new Uint8Array(this.#residue);
       this.#phase = "out";
@@ -199,34 +202,51 @@ export class MassStorage implements UsbDevice<MassStorageState> {
   }
 
   #execute(): void {
+    this.#carryOut(diskCommand(this.#command, this.#parts.disk, this.#identity, this.#sense));
+  }
+
+  #carryOut(command: DiskCommand): void {
     const { disk } = this.#parts;
     const wanted = this.#data.length + this.#residue;
-    const command = diskCommand(this.#command, disk, "USB disk", this.#sense);
+    const succeed = (): void => this.#finish(CSW_STATUS.PASSED, SENSE.NONE);
     switch (command.kind) {
       case "error":
         this.#finish(CSW_STATUS.FAILED, command.sense);
         break;
       case "ok":
-        this.#finish(CSW_STATUS.PASSED, DISK_SENSE.NONE);
+        succeed();
         break;
       case "data":
         this.#answer(command.data);
         break;
-      case "flush":
-        this.#work("flush", disk.flush(), () => this.#finish(CSW_STATUS.PASSED, DISK_SENSE.NONE));
+      case "parameters":
+        if (command.length > this.#data.length) return this.#finish(CSW_STATUS.PHASE_ERROR, SENSE.INVALID_FIELD);
+        this.#carryOut(command.parse(this.#data.subarray(0, command.length)));
         break;
+      case "flush":
+        this.#work("flush", disk.flush(), succeed);
+        break;
+      case "writeZeroes": {
+        const zeroed = command.ranges.map(({ offset, length, unmap }) => disk.writeZeroes(offset, length, unmap));
+        this.#work(
+          "write",
+          Promise.all(zeroed).then(() => undefined),
+          succeed,
+        );
+        break;
+      }
       case "read": {
-        if (command.length > wanted) return this.#finish(CSW_STATUS.PHASE_ERROR, DISK_SENSE.INVALID_FIELD);
+        if (command.length > wanted) return this.#finish(CSW_STATUS.PHASE_ERROR, SENSE.INVALID_FIELD);
         const target = new Uint8Array(command.length);
         this.#work("read", disk.read(command.offset, target), () => this.#answer(target));
         break;
       }
-      case "write":
-        if (command.length > this.#data.length) return this.#finish(CSW_STATUS.PHASE_ERROR, DISK_SENSE.INVALID_FIELD);
-        this.#work("write", disk.write(command.offset, this.#data.subarray(0, command.length)), () =>
-          this.#finish(CSW_STATUS.PASSED, DISK_SENSE.NONE),
-        );
+      case "write": {
+        if (command.length > this.#data.length) return this.#finish(CSW_STATUS.PHASE_ERROR, SENSE.INVALID_FIELD);
+        const written = disk.write(command.offset, this.#data.subarray(0, command.length));
+        this.#work("write", command.durable ? written.then(() => disk.flush()) : written, succeed);
         break;
+      }
     }
   }
 
@@ -242,15 +262,13 @@ export class MassStorage implements UsbDevice<MassStorageState> {
       () => settled(then),
       (error: unknown) => {
         onError?.(kind, error);
-        settled(() =>
-          this.#finish(CSW_STATUS.FAILED, kind === "read" ? DISK_SENSE.UNRECOVERED_READ : DISK_SENSE.WRITE_FAULT),
-        );
+        settled(() => this.#finish(CSW_STATUS.FAILED, kind === "read" ? SENSE.UNRECOVERED_READ : SENSE.WRITE_FAULT));
       },
     );
   }
 
   #answer(data: Uint8Array): void {
-    this.#sense = DISK_SENSE.NONE;
+    this.#sense = SENSE.NONE;
     this.#status = CSW_STATUS.PASSED;
     this.#data = data.slice(0, this.#residue);
     this.#done = 0;

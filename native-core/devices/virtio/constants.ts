@@ -56,4 +56,13 @@ export const COMMON_CONFIG = {
 } as const;
 
 /** virtio 1.2 5: device types. */
-export const DEVICE_ID = { NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4, GPU: 16, INPUT: 18, SOUND: 25 } as const;
+export const DEVICE_ID = {
+  NETWORK: 1,
+  BLOCK: 2,
+  CONSOLE: 3,
+  ENTROPY: 4,
+  SCSI: 8,
+  GPU: 16,
+  INPUT: 18,
+  SOUND: 25,
+} as const;

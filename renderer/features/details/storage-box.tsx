@@ -3,6 +3,7 @@ import { Button } from "@blueprintjs/core";
 import { CrossIcon, MaximizeIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineDetails } from "../../../main/contract/schemas.ts";
+import { PLUGGABLE_BUSES } from "../../../native-core/config/machine-config.ts";
 import { openDialog } from "../../app/navigation.ts";
 import { Box, Row } from "../../ui/box.tsx";
 import { formatBytes } from "../../ui/format.ts";
@@ -16,7 +17,7 @@ import { SettingLink } from "./setting-link.tsx";
 /** Comes and goes while the machine runs. */
 function isPluggable({ config }: MachineDetails, diskId: string): boolean {
   const { bus = "virtio" } = config.disks.find(({ id }) => id === diskId) ?? {};
-  return bus === "virtio" || bus === "usb";
+  return PLUGGABLE_BUSES.some((each) => each === bus);
 }
 
 export function StorageBox({ machine }: { readonly machine: MachineDetails }) {

@@ -3,10 +3,15 @@ import { Button, Tag } from "@blueprintjs/core";
 import { CrossIcon, EjectIcon, PlusIcon } from "@blueprintjs/icons";
 import { useController } from "react-hook-form";
 import { useTranslation } from "react-i18next";
-import { OPTICAL_DRIVES_MAX, type OpticalDriveConfig } from "../../../native-core/config/machine-config.ts";
+import {
+  DRIVE_BUSES,
+  OPTICAL_DRIVES_MAX,
+  type OpticalDriveConfig,
+} from "../../../native-core/config/machine-config.ts";
 import { Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
 import { fieldText } from "../../forms/schema-fields.ts";
+import { Select } from "../../ui/select.tsx";
 import type { EditorProps } from "./editors.ts";
 
 function freeId(drives: readonly OpticalDriveConfig[]): string {
@@ -33,6 +38,16 @@ export function DrivesEditor({ control, field, locked }: EditorProps) {
           <div className="card-head">
             <Tag minimal>{drive.id}</Tag>
             <span className="card-title">{drive.file ? "" : t("indicators.noDisc")}</span>
+            <Select
+              aria-label={t("settings.diskBus", { disk: drive.id })}
+              options={[...DRIVE_BUSES]}
+              value={drive.bus ?? "ide"}
+              disabled={disabled}
+              onChange={(event) => {
+                const bus = DRIVE_BUSES.find((each) => each === event.currentTarget.value);
+                if (bus) input.onChange(drives.with(index, { ...drive, bus }));
+              }}
+            />
             <Button
               size="small"
               variant="minimal"

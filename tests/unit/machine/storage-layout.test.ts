@@ -1,9 +1,9 @@
 // The names by which firmware knows where disks and drives sit.
 import { describe, expect, it } from "vitest";
-import { defaultMachineConfig } from "../../../native-core/config/machine-config.ts";
+import { type DISK_BUSES, defaultMachineConfig } from "../../../native-core/config/machine-config.ts";
 import { bootPaths } from "../../../native-core/machine/storage-layout.ts";
 
-const disk = (id: string, bus: "virtio" | "nvme" | "sata" | "ide" | "usb", slot?: number) => ({
+const disk = (id: string, bus: (typeof DISK_BUSES)[number], slot?: number) => ({
   ...{ id, file: `${id}.qcow2`, format: "qcow2" as const, readOnly: false, bus },
   ...(slot !== undefined && { slot }),
 });
@@ -30,6 +30,18 @@ describe("Boot paths", () => {
       "/pci@i0cf8/scsi@c/disk@0,0",
       "/pci@i0cf8/usb@1d/storage@3/*@0/*@0,0",
       "/pci@i0cf8/ide@1,1/drive@1/disk@0",
+    ]);
+    const scsi = [disk("a", "virtio"), disk("b", "scsi"), disk("c", "scsi", 11)];
+    const drives = [
+      { id: "cd0", file: null },
+      { id: "cd1", file: null, bus: "scsi" as const },
+    ];
+    expect(bootPaths({ ...base, disks: scsi, opticalDrives: drives })).toEqual([
+      "/pci@i0cf8/scsi@8/disk@0,0",
+      "/pci@i0cf8/scsi@18/channel@0/disk@0,0",
+      "/pci@i0cf8/scsi@18/channel@0/disk@3,0",
+      "/pci@i0cf8/ide@1,1/drive@1/disk@0",
+      "/pci@i0cf8/scsi@18/channel@0/disk@9,0",
     ]);
     expect(bootPaths({ ...config, chipset: "q35" }).filter((path) => !path.includes("scsi"))).toEqual([
       "/pci@i0cf8/isa@1f/fdc@03f0/floppy@0",
