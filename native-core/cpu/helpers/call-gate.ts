@@ -103,11 +103,10 @@ export function callThroughGate(cpu: CpuContext, gate: CallGate, next: bigint): 
   const { ss, esp } = taskStack(cpu, level, 0);
   const segment = checkStackSegment(cpu, ss, level, VECTOR.TS);
   const parameters = StackCursor.current(cpu).popFrame(gate.size, gate.parameters);
-  const mask = stackMaskOf(segment.attributes);
-  const stack = new StackCursor(cpu, esp, segment.base, mask, true);
+  const stack = StackCursor.other(cpu, esp, segment, { supervisor: true, errorCode: selectorError(ss) });
   stack.pushFrame(gate.size, [...outer, ...parameters.toReversed(), ...returnTo]);
   writeStackSegment(cpu, ss, segment);
-  state.setGeneral(RSP, stack.pointer & mask);
+  state.setGeneral(RSP, stack.pointer & stackMaskOf(segment.attributes));
   enter(cpu, gate, code, level);
 }
 

@@ -54,15 +54,15 @@ export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
   if (virtual && level !== 0) throw new CpuException(VECTOR.GP, error);
 
   if (level === cpl) {
-    const stack = StackCursor.current(cpu);
+    const stack = StackCursor.current(cpu, { errorCode: event.external });
     pushFrame(cpu, stack, size, event);
     writeCodeSegment(cpu, selector, level, code);
     stack.commit();
   } else {
     const { ss, esp } = taskStack(cpu, level, event.external);
     const segment = checkStackSegment(cpu, ss, level, VECTOR.TS);
-    const mask = stackMaskOf(segment.attributes);
-    const stack = new StackCursor(cpu, esp, segment.base, mask, level < 3);
+    const errorCode = selectorError(ss) | event.external;
+    const stack = StackCursor.other(cpu, esp, segment, { supervisor: level < 3, errorCode });
     if (virtual) for (const name of DATA_SEGMENTS) stack.push(size, state.segment(name, "selector"));
     stack.push(size, state.segment(SS, "selector"));
     stack.push(size, state.general(RSP));
@@ -70,7 +70,7 @@ export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
     if (virtual) for (const name of DATA_SEGMENTS) writeSegment(cpu, SEGMENTS.indexOf(name), 0, 0n, 0, 0);
     writeCodeSegment(cpu, selector, level, code);
     writeStackSegment(cpu, ss, segment);
-    state.setGeneral(RSP, stack.pointer & mask);
+    state.setGeneral(RSP, stack.pointer & stackMaskOf(segment.attributes));
   }
   state.set(STATE.rip, offset);
   enterFlags(cpu, attributes);
@@ -80,7 +80,7 @@ export function deliverProtected(cpu: CpuContext, event: PendingEvent): void {
 /** A task that handles an exception finds the error code on its stack, as wide as its TSS. */
 function pushErrorCode(cpu: CpuContext, event: PendingEvent): void {
   if (event.errorCode === undefined) return;
-  const stack = StackCursor.current(cpu);
+  const stack = StackCursor.current(cpu, { errorCode: event.external });
   stack.push(readSystemSegment(cpu, "tr", "attributes") & GATE_32 ? 4 : 2, BigInt(event.errorCode));
   stack.commit();
 }

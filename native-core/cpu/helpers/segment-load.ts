@@ -37,12 +37,16 @@ export function writeSegment(
   state.setSegmentNumber(segment, "attributes", attributes);
 }
 
-/** Real mode: only selector and base change, so limits loaded in protected mode stay ("unreal mode"). */
+/** Real mode: selector and base change, while limits and widths loaded in protected mode stay ("unreal mode"). */
 export function loadRealSegment(cpu: CpuContext, segment: number, selector: number): void {
   const { state } = cpu;
-  const virtual = isVirtual8086(cpu);
-  const limit = virtual ? 0xffff : state.segmentNumber(segment, "limit");
-  writeSegment(cpu, segment, selector, BigInt(selector << 4), limit, virtual ? VIRTUAL_DATA : REAL_DATA);
+  const base = BigInt(selector << 4);
+  if (isVirtual8086(cpu)) {
+    writeSegment(cpu, segment, selector, base, 0xffff, VIRTUAL_DATA);
+    return;
+  }
+  const kept = state.segmentNumber(segment, "attributes") & (ATTRIBUTE.BIG | ATTRIBUTE.GRANULARITY);
+  writeSegment(cpu, segment, selector, base, state.segmentNumber(segment, "limit"), REAL_DATA | kept);
 }
 
 /** Loads a data or stack segment register with all checks. */
@@ -125,20 +129,29 @@ function isReadable(attributes: number): boolean {
   return (attributes & ATTRIBUTE.SEGMENT) !== 0 && (!isCode(attributes) || (attributes & ATTRIBUTE.WRITABLE) !== 0);
 }
 
+/** Whether limits let `size` bytes from `offset` on be accessed. A segment that covers 4 GiB has no end to run over. */
+export function isInSegment(
+  { attributes, limit }: Pick<Descriptor, "attributes" | "limit">,
+  offset: bigint,
+  size: number,
+): boolean {
+  const last = Number(offset) + size - 1;
+  const down = !isCode(attributes) && (attributes & ATTRIBUTE.CONFORMING) !== 0;
+  if (down) return Number(offset) > limit && last <= (attributes & ATTRIBUTE.BIG ? 0xffff_ffff : 0xffff);
+  return last <= limit || limit === 0xffff_ffff;
+}
+
 /**
  * (segment, offset, bytes, 1 for a write): an access that the fast check of an address operation could not pass. Raises what the segment
- * demands, or lets it through. A segment that covers 4 GiB has no end to run over.
+ * demands, or lets it through.
  */
 export const checkSegmentAccess: Helper = (cpu, segmentValue, offset = 0n, size = 1n, write = 0n) => {
   const segment = Number(segmentValue);
   const attributes = cpu.state.segmentNumber(segment, "attributes");
-  const limit = cpu.state.segment(segment, "limit");
-  const last = offset + size - 1n;
+  const limit = cpu.state.segmentNumber(segment, "limit");
   let valid = isRealAddressing(cpu);
   if (!valid) valid = isPresent(attributes) && (write === 1n ? isWritableData(attributes) : isReadable(attributes));
-  const down = !isCode(attributes) && (attributes & ATTRIBUTE.CONFORMING) !== 0;
-  if (down) valid &&= offset > limit && last <= (attributes & ATTRIBUTE.BIG ? 0xffff_ffffn : 0xffffn);
-  else valid &&= last <= limit || limit === 0xffff_ffffn;
+  valid &&= isInSegment({ attributes, limit }, offset, Number(size));
   if (!valid) throw new CpuException(segment === SS ? VECTOR.SS : VECTOR.GP, 0);
   return 0n;
 };

@@ -72,6 +72,8 @@ const OFFSET_MSR_COUNT = 0x3c;
 const OFFSET_FRAME = 0x40;
 const OFFSET_GENERAL = 0x88;
 const OFFSET_DEBUG = 0x108;
+/** Makes the sum of all words of a record zero: cases can write anywhere, even into the records of later ones. */
+const OFFSET_CHECKSUM = 0x11c;
 
 function encodeCase(one: SystemCase): Uint8Array {
   const padded = (length: number): number => (length + 3) & ~3;
@@ -107,6 +109,9 @@ function encodeCase(one: SystemCase): Uint8Array {
     record.set(bytes, at + 8);
     at += 8 + padded(bytes.length);
   }
+  let sum = 0;
+  for (let offset = 0; offset < size; offset += 4) sum = (sum + view.getUint32(offset, true)) | 0;
+  u32(OFFSET_CHECKSUM, -sum);
   return record;
 }
 

@@ -17,8 +17,11 @@ export type Outcome = Dump | "triple fault" | "no end";
 
 interface Run {
   readonly output: Uint8Array;
-  readonly end: "done" | "triple fault" | "no end";
+  readonly end: "done" | "hurt" | "triple fault" | "no end";
 }
+
+/** What the guest writes to the exit port (boot.s). */
+const EXIT_HURT = 1;
 
 export interface SystemRunner {
   run(cases: readonly SystemCase[], full?: boolean): Promise<Outcome[]>;
@@ -35,7 +38,9 @@ function resuming(runBatch: (module: Uint8Array) => Promise<Run>): SystemRunner 
       while (outcomes.length < cases.length) {
         const { output, end } = await runBatch(encodeBatch(cases.slice(outcomes.length), full));
         outcomes.push(...decodeDumps(output, full));
-        if (end !== "done") outcomes.push(end);
+        if (end === "hurt") {
+          if (output.length === 0) throw new Error("the first case of a batch did not arrive whole");
+        } else if (end !== "done") outcomes.push(end);
         else if (outcomes.length < cases.length) throw new Error("the batch ended before its last case");
       }
       return outcomes;
@@ -77,7 +82,12 @@ export function qemuRunner(image: SystemImage): SystemRunner & { dispose(): void
     if (isSilent) child.kill("SIGKILL");
     const code = await exited;
     if (!isSilent && typeof code === "string") throw new Error(`QEMU was ended by ${code}`);
-    const end = isSilent ? "no end" : code === 1 ? "done" : "triple fault";
+    // isa-debug-exit: the value twice plus one. Without it, -no-reboot ended QEMU.
+    const ends = new Map<unknown, Run["end"]>([
+      [1, "done"],
+      [EXIT_HURT * 2 + 1, "hurt"],
+    ]);
+    const end = isSilent ? "no end" : (ends.get(code) ?? "triple fault");
     return { output: new Uint8Array(readFileSync(path("out"))), end };
   });
   return { ...runner, dispose: () => rmSync(folder, { recursive: true }) };
@@ -90,7 +100,7 @@ const SLICES_WITHOUT_OUTPUT = 20;
 export function coreRunner(image: SystemImage, interpreter: WebAssembly.Module, jit: JitOptions | "off"): SystemRunner {
   return resuming((module) => {
     const output: number[] = [];
-    let done = false;
+    let end: Run["end"] | undefined;
     const machine = createMachine({
       memoryBytes: MEMORY_BYTES,
       createProcessor: (options) => coreProcessor(interpreter, jit)({ ...options, model: "max" }),
@@ -104,17 +114,19 @@ export function coreRunner(image: SystemImage, interpreter: WebAssembly.Module, 
       serial: [{ write: () => {} }, { write: () => {} }],
     });
     machine.bus.mapPorts(OUTPUT_PORT, 1, { read: () => 0xff, write: (_, __, value) => void output.push(value) });
-    machine.bus.mapPorts(EXIT_PORT, 1, { read: () => 0xff, write: () => void (done = true) });
+    machine.bus.mapPorts(EXIT_PORT, 1, {
+      read: () => 0xff,
+      write: (_, __, value) => void (end = value === EXIT_HURT ? "hurt" : "done"),
+    });
     machine.powerOn();
     machine.resume();
     try {
-      let end: Run["end"] | undefined;
       for (let quiet = 0, length = 0; end === undefined; quiet++) {
         const { state } = machine.runSlice(SLICE_NS);
         if (output.length !== length) quiet = 0;
         length = output.length;
-        if (done) end = "done";
-        else if (state === "shutdown" || state === "reset") end = "triple fault";
+        if (end !== undefined) break;
+        if (state === "shutdown" || state === "reset") end = "triple fault";
         else if (quiet > SLICES_WITHOUT_OUTPUT || state !== "running") end = "no end";
       }
       return Promise.resolve({ output: Uint8Array.from(output), end });

@@ -19,12 +19,12 @@ const [ECX, ESP, EBP, ESI, EDI] = [1, 4, 5, 6, 7] as const;
 /** Error code, EIP, CS, EFLAGS. */
 const FRAME_BYTES = 16;
 
-/** Data and stack segments end right behind DATA + 0xfff. */
-function machine(...code: number[]) {
+/** A segment or several end right behind DATA + 0xfff. */
+function machine(limited: readonly ("ds" | "es" | "ss")[], ...code: number[]) {
   const cpu = interpreterMachine();
   enterProtectedMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
   cpu.ram.write(CODE, Uint8Array.from(code));
-  for (const name of ["ds", "es", "ss"] as const) cpu.state.setSegment(name, "limit", BigInt(DATA + 0xfff));
+  for (const name of limited) cpu.state.setSegment(name, "limit", BigInt(DATA + 0xfff));
   cpu.modeChanged();
   cpu.invalidateAll();
   return cpu;
@@ -39,7 +39,7 @@ describe("a string instruction", () => {
     ["SCAS", [0xaf], EDI],
     ["MOVS", [0xa5], EDI],
   ])("%s raises #GP where its operand reaches beyond the limit", (_, code, register) => {
-    const cpu = machine(...code);
+    const cpu = machine(["ds", "es"], ...code);
     cpu.state.setGeneral(ESI, BigInt(DATA));
     cpu.state.setGeneral(EDI, BigInt(DATA));
     cpu.state.setGeneral(register, BigInt(DATA + 0xffd));
@@ -49,7 +49,7 @@ describe("a string instruction", () => {
   });
 
   it("REP STOS fills up to the limit and faults there", () => {
-    const cpu = machine(0xf3, 0xab);
+    const cpu = machine(["ds", "es"], 0xf3, 0xab);
     cpu.state.setGeneral(ECX, 8n);
     cpu.state.setGeneral(EDI, BigInt(DATA + 0xff0));
     for (let n = 0; n < 8 && cpu.state.get(STATE.rip) === BigInt(CODE); n++) cpu.step();
@@ -59,7 +59,7 @@ describe("a string instruction", () => {
   });
 
   it("REP MOVS with 16-bit addresses goes on at offset 0", () => {
-    const cpu = machine(0x67, 0xf3, 0xa4);
+    const cpu = machine(["ds", "es"], 0x67, 0xf3, 0xa4);
     for (const name of ["ds", "es"] as const) {
       cpu.state.setSegment(name, "limit", 0xffffn);
       cpu.state.setSegment(name, "base", BigInt(DATA));
@@ -81,7 +81,7 @@ describe("the stack", () => {
     ["RET", [0xc3]],
     ["LEAVE", [0xc9]],
   ])("%s raises #SS where it reaches beyond the limit, and leaves ESP alone", (_, code) => {
-    const cpu = machine(...code);
+    const cpu = machine(["ss"], ...code);
     const pointer = DATA + 0xffd;
     cpu.state.setGeneral(ESP, BigInt(pointer));
     cpu.state.setGeneral(EBP, BigInt(pointer));
