@@ -2,7 +2,8 @@
 //   node scripts/conformance/fuzz-machine.ts [--minutes 10] [--from NUMBER] [--seed TEXT] [--keep FILE]
 // Minutes are of processor time, so that a busy host does not shorten a run. Seeds are numbers that count up from --from (the clock, if
 // it is left out). With --seed one machine is run with that seed, to look at a failure again. A worker does the work; one that makes no
-// progress for a minute is ended, its seed counts as a failure, and the next worker starts a million further.
+// progress for a minute of processor time is ended, its seed counts as a failure, and the next worker starts a million further. SIGINT ends
+// a run early, with its counts.
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
@@ -10,6 +11,7 @@ import { interpreterModule } from "../../native-core/host/interpreter-module.ts"
 import { type FuzzOutcome, MachineFuzz } from "./machine-fuzz.ts";
 
 const SILENCE_MS = 60_000;
+const CHECK_EVERY_MS = 5000;
 
 interface Job {
   /** When to stop, in milliseconds of this process's processor time. */
@@ -52,6 +54,16 @@ async function main(): Promise<void> {
     console.log(`seed ${seed}: ${text}`);
     if (values.keep) appendFileSync(values.keep, `${JSON.stringify({ seed, text: text.split("\n")[0] })}\n`);
   };
+  const finish = (): void => {
+    console.log(
+      `${programs} programs, ${failures} failures, ${(processorMs() / 60_000).toFixed(1)} minutes of processor time, seeds ${values.seed ?? values.from} to ${lastSeed}`,
+    );
+    console.log(`longest slice ${longestMs.toFixed(0)} ms (${longestProgram})`);
+    console.log(`slices ended: ${JSON.stringify(ends)}`);
+    console.log(`programs: ${JSON.stringify(kinds)}`);
+    process.exit(failures > 0 ? 1 : 0);
+  };
+  process.once("SIGINT", finish);
   while (processorMs() < endMs) {
     const job: Job = { endMs, seed: values.seed, start };
     start += 1_000_000;
@@ -64,13 +76,7 @@ async function main(): Promise<void> {
     });
     if (finished || values.seed !== undefined) break;
   }
-  console.log(
-    `${programs} programs, ${failures} failures, ${(processorMs() / 60_000).toFixed(1)} minutes of processor time, seeds ${values.seed ?? values.from} to ${lastSeed}`,
-  );
-  console.log(`longest slice ${longestMs.toFixed(0)} ms (${longestProgram})`);
-  console.log(`slices ended: ${JSON.stringify(ends)}`);
-  console.log(`programs: ${JSON.stringify(kinds)}`);
-  process.exitCode = failures > 0 ? 1 : 0;
+  finish();
 }
 
 /** Of this process, all its threads. */
@@ -92,26 +98,27 @@ function supervise(
   const worker = new Worker(new URL(import.meta.url), { workerData: job });
   let last: (Message & { kind: "program" }) | undefined;
   return new Promise((resolve) => {
-    const hung = (): void => {
+    let heardMs = processorMs();
+    const timer = setInterval(() => {
+      if (processorMs() - heardMs < SILENCE_MS) return;
+      clearInterval(timer);
       fail(last?.seed ?? "?", `no progress: ${last?.text}`);
       void worker.terminate();
       resolve(false);
-    };
-    let timer = setTimeout(hung, SILENCE_MS);
+    }, CHECK_EVERY_MS);
     worker.on("message", (message: Message) => {
-      clearTimeout(timer);
-      timer = setTimeout(hung, SILENCE_MS);
+      heardMs = processorMs();
       if (message.kind === "program") last = message;
       else if (message.kind === "failure") fail(message.seed, message.text);
       else done(message);
     });
     worker.on("error", (error) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       fail(last?.seed ?? "?", String(error));
       resolve(false);
     });
     worker.on("exit", () => {
-      clearTimeout(timer);
+      clearInterval(timer);
       resolve(true);
     });
   });
