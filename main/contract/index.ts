@@ -464,6 +464,11 @@ export const contract = {
       .route({ method: "POST", path: "/backups/{backupId}/restore" })
       .input(z.object({ folder: folderPath, backupId: backupSchema.shape.id, name: z.string().optional() }))
       .output(machineDetailsSchema),
+    /** Deletes a backup for good. Pieces that no other one has go as well, but none of the last 48 hours: other hosts may be using them. */
+    delete: base
+      .route({ method: "DELETE", path: "/backups/{backupId}" })
+      .input(z.object({ folder: folderPath, backupId: backupSchema.shape.id }))
+      .output(z.object({ freedBytes: z.number() })),
     /** Reads and checks everything in the folder. */
     verify: base
       .route({ method: "POST", path: "/backups/verify" })

@@ -173,12 +173,17 @@ export const snapshotFolderSchema = z.object({
 });
 export type SnapshotFolder = z.infer<typeof snapshotFolderSchema>;
 
+/** Made by the user, or by the schedule, whose rule may delete it again. */
+export const BACKUP_KINDS = ["user", "schedule"] as const;
+export type BackupKind = (typeof BACKUP_KINDS)[number];
+
 /** A backup in a backup folder. */
 export const backupSchema = z.object({
   id: z.string().regex(/^[0-9a-f]{12}$/, "a backup id"),
   machineId: machineIdSchema,
   machineName: z.string(),
   takenAtMs: z.number(),
+  kind: z.enum(BACKUP_KINDS),
   /** Of its disks, as the guest sees them. */
   sizeBytes: z.number(),
   withMemory: z.boolean(),

@@ -5,6 +5,7 @@ import { contract } from "../contract/index.ts";
 import type { App } from "../services/app.ts";
 import { backUp, listBackups, restoreBackup, verifyBackups } from "../services/backup/backup.ts";
 import { exportMachine, importMachine } from "../services/backup/machine-file.ts";
+import { deleteBackups } from "../services/backup/prune.ts";
 import { verifyMachine } from "../services/backup/verify.ts";
 import { cloneMachine } from "../services/clones/clone.ts";
 import { forkMachine } from "../services/clones/fork.ts";
@@ -286,6 +287,9 @@ export function createRouter(app: App) {
       restore: os.backups.restore.handler(async ({ input }) =>
         details(await restoreBackup(context, input.folder, input.backupId, input.name)),
       ),
+      delete: os.backups.delete.handler(async ({ input }) => ({
+        freedBytes: await deleteBackups(input.folder, [input.backupId]),
+      })),
       verify: os.backups.verify.handler(({ input }) => verifyBackups(context, input.folder)),
     },
     trash: {

@@ -9,6 +9,7 @@ import { Store } from "../store/store.ts";
 import type { VmLauncher } from "../supervisor/launcher.ts";
 import { launchNodeProcess } from "../supervisor/node-launcher.ts";
 import { DEFAULT_TIMEOUTS, type VmTimeouts } from "../supervisor/vm-client.ts";
+import { scheduledBackups } from "./backup/schedule.ts";
 import type { ServiceContext } from "./context.ts";
 import { mediaImages } from "./disks/media-images.ts";
 import { EventHub } from "./events.ts";
@@ -21,7 +22,8 @@ import { Machine } from "./machines/machine.ts";
 import { MetricsPoller } from "./machines/metrics.ts";
 import { MachineRegistry } from "./machines/registry.ts";
 import { NetworkHub } from "./network/hub.ts";
-import { SnapshotScheduler } from "./snapshots/automatic.ts";
+import { Schedule } from "./schedule.ts";
+import { scheduledSnapshots } from "./snapshots/automatic.ts";
 import { scheduleCleanup } from "./snapshots/cleanup.ts";
 import { TaskService } from "./tasks.ts";
 import { finishInstallation } from "./unattended/install.ts";
@@ -66,7 +68,9 @@ export class App {
   readonly #lock: HostLock;
   readonly #housekeeping: NodeJS.Timeout;
   /** Takes the snapshots that machines want by the clock. */
-  readonly snapshots: SnapshotScheduler;
+  readonly snapshots: Schedule;
+  /** Makes the backups that they want. */
+  readonly backups: Schedule;
   readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
 
@@ -84,7 +88,8 @@ export class App {
     this.metrics = new MetricsPoller(context);
     this.#housekeeping = setInterval(() => void collectChunks(context), HOUSEKEEPING_MS);
     this.#housekeeping.unref();
-    this.snapshots = new SnapshotScheduler(context);
+    this.snapshots = new Schedule(context, scheduledSnapshots(context));
+    this.backups = new Schedule(context, scheduledBackups(context));
     const onStill = (machine: Machine, byGuest: boolean) => {
       scheduleCleanup(context, machine);
       if (byGuest && !context.closing.aborted) this.#goOn(machine);
@@ -155,6 +160,7 @@ export class App {
     await this.metrics.dispose();
     clearInterval(this.#housekeeping);
     this.snapshots.dispose();
+    this.backups.dispose();
     await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
     for (const machine of this.context.registry.list()) {
       machine.cleanup?.abort();

@@ -47,6 +47,8 @@ const snapshotRecordSchema = z.strictObject({
   kind: z.enum(SNAPSHOT_KINDS).default("user"),
   /** Kept whatever the retention rules say. */
   pinned: z.boolean().default(false),
+  /** Taken for a copy or a backup, after which it goes again; should the host end before, with the next start. */
+  transient: z.boolean().default(false),
 });
 export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
 

@@ -58,6 +58,7 @@ async function writeSnapshots(
         has_thumbnail: snapshot.hasThumbnail ? 1 : 0,
         kind: snapshot.kind,
         pinned: snapshot.pinned ? 1 : 0,
+        transient: snapshot.transient ? 1 : 0,
       })
       .execute();
     for (const layer of snapshot.layers) {
@@ -142,6 +143,7 @@ function recordOf(
       hasThumbnail: snapshot.has_thumbnail === 1,
       kind: snapshot.kind,
       pinned: snapshot.pinned === 1,
+      transient: snapshot.transient === 1,
     })),
   });
   return parsed.success ? parsed.data : null;

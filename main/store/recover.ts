@@ -4,6 +4,7 @@ import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import type { MachinePaths } from "./data-folder.ts";
 import type { Layer, MachineRecord, Pending } from "./machine-record.ts";
+import { stateFolders } from "./orphans.ts";
 
 /** The same object when nothing had to change, else a new one with a higher revision. */
 export async function recover(paths: MachinePaths, record: MachineRecord, notices: string[]): Promise<MachineRecord> {
@@ -26,11 +27,32 @@ export async function recover(paths: MachinePaths, record: MachineRecord, notice
     notices.push(`The saved state of "${next.config.name}" is gone. The machine is powered off.`);
     next = { ...next, savedState: null, state: next.state === "saved" ? "powered-off" : next.state };
   }
+  // What they were taken for has ended with the host.
+  for (const { id, transient } of next.snapshots) {
+    if (!transient) continue;
+    next = { ...next, ...withoutSnapshot(next, id) };
+    const folder = path.join(paths.snapshots, id);
+    const isUsed = [...stateFolders(paths, next)].some((state) => state.startsWith(folder + path.sep));
+    if (!isUsed) await rm(folder, { recursive: true, force: true });
+  }
   if (next.superseded.length > 0) {
     await removeInner(paths, next.superseded);
     next = { ...next, superseded: [] };
   }
   return next === record ? record : { ...next, revision: record.revision + 1 };
+}
+
+/** What changes in the record when a snapshot goes: its children move up to its parent. */
+export function withoutSnapshot(record: MachineRecord, id: string) {
+  const parentId = record.snapshots.find((snapshot) => snapshot.id === id)?.parentId ?? null;
+  const wasCurrent = record.currentSnapshotId === id;
+  return {
+    snapshots: record.snapshots
+      .filter((snapshot) => snapshot.id !== id)
+      .map((snapshot) => (snapshot.parentId === id ? { ...snapshot, parentId } : snapshot)),
+    currentSnapshotId: wasCurrent ? parentId : record.currentSnapshotId,
+    changedSinceSnapshot: wasCurrent || record.changedSinceSnapshot,
+  };
 }
 
 /** Deletes files and folders inside the machine's folder. */

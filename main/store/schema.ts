@@ -34,6 +34,7 @@ export interface SnapshotTable {
   has_thumbnail: number;
   kind: string;
   pinned: number;
+  transient: number;
 }
 
 export interface SnapshotLayerTable {

@@ -14,6 +14,7 @@ export const SETTINGS_PAGES = [
   "network",
   "serial",
   "snapshots",
+  "backups",
 ] as const;
 export type SettingsPage = (typeof SETTINGS_PAGES)[number];
 
@@ -26,8 +27,8 @@ export interface FieldMeta {
   readonly unit?: string;
   /** A valid value different from the default; the test that every setting is exercised uses it. */
   readonly example: unknown;
-  /** Multi-line text, file picker, ... where the type alone does not say it. */
-  readonly control?: "text" | "multiline" | "number" | "slider" | "switch" | "select" | "file" | "list";
+  /** Multi-line text, file or folder picker, ... where the type alone does not say it. */
+  readonly control?: "text" | "multiline" | "number" | "slider" | "switch" | "select" | "file" | "folder" | "list";
 }
 
 const META = new WeakMap<z.ZodType, FieldMeta>();

@@ -1,6 +1,7 @@
 // The configuration of a machine, declared once. It is what `machine.json` holds, what the GUI and CLI edit and what an engine gets.
 // Identity, state and snapshots are not configuration: they live in the store (main/store) and in the machine record.
 import { z } from "zod";
+import { backupSettingsSchema } from "./backup-settings.ts";
 import { field } from "./field.ts";
 import { adaptersSchema, defaultAdapter } from "./network-settings.ts";
 import { areDistinct, DISK_SLOTS } from "./slots.ts";
@@ -366,6 +367,7 @@ const machineFields = z.strictObject({
     ],
   }),
   snapshots: snapshotSettingsSchema,
+  backup: backupSettingsSchema,
 });
 
 export const machineConfigSchema = machineFields.refine(
@@ -413,5 +415,6 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
       { mode: "none", log: false },
     ],
     snapshots: snapshotSettingsSchema.parse({}),
+    backup: backupSettingsSchema.parse({}),
   };
 }

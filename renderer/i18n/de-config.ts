@@ -100,6 +100,16 @@ export const deConfig: ConfigTexts = {
       "Platz insgesamt",
       "Was nach Zeitplan aufgenommene zusammen belegen dürfen; die ältesten fallen zuerst weg. 0 ist keine Grenze.",
     ],
+    "backup.folder": [
+      "Ordner",
+      "Am besten auf einem anderen Datenträger. Maschinen können ihn teilen: Was gleich ist, liegt nur einmal darin.",
+    ],
+    "backup.everyHours": ["Eine anlegen alle", "Während die Maschine läuft und nachdem sie lief. 0 legt keine an."],
+    "backup.memory": [
+      "Mit dem Arbeitsspeicher",
+      "Eine wiederhergestellte Maschine macht dann weiter, wo die Sicherung angelegt wurde, und startet nicht neu.",
+    ],
+    "backup.keepLast": ["Die letzten behalten", "Von den nach Zeitplan angelegten Sicherungen. 0 behält alle."],
   },
   messages: [
     [/^at least (.+)$/, "mindestens $1"],

@@ -409,6 +409,7 @@ export const de = {
       network: "Netzwerk",
       serial: "Seriell",
       snapshots: "Schnappschüsse",
+      backups: "Sicherungen",
     },
     pagesLabel: "Seiten der Einstellungen",
     filter: "Einstellung suchen",

@@ -402,6 +402,7 @@ export const en = {
       network: "Network",
       serial: "Serial",
       snapshots: "Snapshots",
+      backups: "Backups",
     },
     pagesLabel: "Settings pages",
     filter: "Find a setting",

@@ -291,6 +291,9 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await client.backups.list({ folder: store })).toMatchObject([{ id: made.id }]);
     expect(await client.backups.verify({ folder: store })).toMatchObject({ backups: 1, problems: [] });
     expect(await client.backups.restore({ folder: store, backupId: made.id })).toMatchObject({ name: "vm 2" });
+    const gone = { folder: store, backupId: made.id };
+    expect(await client.backups.delete(gone)).toEqual({ freedBytes: 0 });
+    expect(await failureOf(client.backups.delete(gone))).toMatchObject({ code: "NOT_FOUND" });
     expect(await failureOf(client.backups.create({ id, folder: "relative" }))).toMatchObject({
       code: "INVALID_ARGUMENT",
       field: "folder",

@@ -86,6 +86,6 @@ describe.each(Object.entries(SCENARIOS))("a disk fails anywhere in %s", (_name, 
         await rm(work, { recursive: true });
       }
     },
-    600_000,
+    1_800_000,
   );
 });

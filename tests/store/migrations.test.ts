@@ -182,7 +182,7 @@ describe("migration 0006-clones-and-care", () => {
       template: false,
       origin: null,
       generationId: null,
-      snapshots: [{ kind: "user", pinned: false }],
+      snapshots: [{ kind: "user", pinned: false, transient: false }],
     });
   });
 
@@ -192,7 +192,7 @@ describe("migration 0006-clones-and-care", () => {
       template: true,
       origin: { kind: "linked", machineId: "bbbbbbbbbbbb", machineName: "Base" },
       generationId: "00112233445566778899aabbccddeeff",
-      snapshots: [testSnapshot("111111111111", { kind: "safety", pinned: true })],
+      snapshots: [testSnapshot("111111111111", { kind: "safety", pinned: true, transient: true })],
     });
     await writeRecord(database, record);
     expect((await readRecords(database)).get(record.id)).toEqual(record);
@@ -203,7 +203,7 @@ describe("the list of migrations", () => {
   it("is in order, numbered without gaps and each has a test here", () => {
     expect(NAMES).toEqual([...NAMES].sort());
     expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
-    expect(NAMES.at(-1)).toBe("0008-exit-rates");
+    expect(NAMES.at(-1)).toBe("0009-transient-snapshots");
   });
 
   it("is applied by opening, once", async () => {

@@ -41,6 +41,7 @@ export function testSnapshot(id: string, change: Partial<SnapshotRecord> = {}): 
     hasThumbnail: false,
     kind: "user",
     pinned: false,
+    transient: false,
     ...change,
   };
 }

@@ -1,4 +1,4 @@
-// terrarium backup create | list | restore | verify; terrarium export | import | verify
+// terrarium backup create | list | restore | delete | verify; terrarium export | import | verify
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { RegisterCommand } from "../command.ts";
@@ -29,11 +29,15 @@ export const registerBackup: RegisterCommand = (program, run) => {
         const rows = found.map((each) => [
           each.id,
           time(each.takenAtMs),
+          each.kind,
           each.withMemory ? "yes" : "no",
           bytes(each.sizeBytes),
           each.machineName,
         ]);
-        session.print(found, rows.length === 0 ? "" : table([["ID", "TAKEN", "MEMORY", "SIZE", "MACHINE"], ...rows]));
+        session.print(
+          found,
+          rows.length === 0 ? "" : table([["ID", "TAKEN", "KIND", "MEMORY", "SIZE", "MACHINE"], ...rows]),
+        );
       }),
     );
 
@@ -50,6 +54,17 @@ export const registerBackup: RegisterCommand = (program, run) => {
         const backupId = found?.id ?? (/^[0-9a-f]{12}$/.test(reference) ? reference : "000000000000");
         const machine = await client.backups.restore({ folder: where, backupId, ...(name !== undefined && { name }) });
         session.print(machine, `${machine.name} (${machine.id})`);
+      }),
+    );
+
+  backup
+    .command("delete <folder> <backup>")
+    .description("delete a backup by its id; pieces that others have stay, and so do those of the last 48 hours")
+    .action(
+      run(async (session, folder: string, backupId: string) => {
+        const request = { folder: path.resolve(folder), backupId };
+        const { freedBytes } = await (await session.client()).backups.delete(request);
+        session.print({ freedBytes }, `${bytes(freedBytes)} freed`);
       }),
     );
 

@@ -5,7 +5,7 @@ import path from "node:path";
 import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import { isAllZero } from "../../../native-core/common/zero.ts";
 import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
-import type { Backup, BackupProblem } from "../../contract/schemas.ts";
+import type { Backup, BackupKind, BackupProblem } from "../../contract/schemas.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
 import type { MachinePaths } from "../../store/data-folder.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
@@ -19,13 +19,15 @@ import { withNewAddresses } from "../network/adapters.ts";
 import { withTops } from "../snapshots/layers.ts";
 import { atThisMoment } from "../snapshots/moment.ts";
 import type { TaskHandle } from "../tasks.ts";
-import { BackupRepository, type Contents, type Manifest, PIECE_BYTES } from "./repository.ts";
+import { BackupRepository, type Contents, type Manifest, PIECE_BYTES, piecesOf } from "./repository.ts";
 
 export interface BackupOptions {
   /** Absolute path, outside of the data folder. */
   readonly folder: string;
   /** Whether the memory of a running or saved machine is kept, too. */
   readonly memory: boolean;
+  /** Default: `user`. */
+  readonly kind?: BackupKind;
 }
 
 export interface BackupResult extends Backup {
@@ -36,7 +38,7 @@ export interface BackupResult extends Backup {
 export async function backUp(
   context: ServiceContext,
   machine: Machine,
-  { folder, memory }: BackupOptions,
+  { folder, memory, kind = "user" }: BackupOptions,
 ): Promise<BackupResult> {
   requireOutside(context, folder);
   requireClear(machine, "a backup");
@@ -44,7 +46,7 @@ export async function backUp(
   const options = { title: `Backing up ${machine.name}`, machineId: machine.id, cancellable: true };
   return context.tasks.run(options, (task) =>
     atThisMoment(context, machine, "Backup", (snapshot) =>
-      storeMoment(context, machine, snapshot, repository, memory, task),
+      storeMoment(context, machine, snapshot, repository, { kind, memory }, task),
     ),
   );
 }
@@ -64,7 +66,7 @@ async function storeMoment(
   machine: Machine,
   snapshot: SnapshotRecord,
   repository: BackupRepository,
-  withMemory: boolean,
+  options: { readonly kind: BackupKind; readonly memory: boolean },
   task: TaskHandle,
 ): Promise<BackupResult> {
   const disks = withTops(snapshot.config.disks, snapshot.layers);
@@ -86,13 +88,14 @@ async function storeMoment(
       await image.close();
     }
   }
-  const memory = snapshot.memory === null || !withMemory ? null : path.join(machine.paths.folder, snapshot.memory);
+  const memory = snapshot.memory === null || !options.memory ? null : path.join(machine.paths.folder, snapshot.memory);
   const manifest: Manifest = {
     format: "terrarium-backup",
     version: 1,
     id: newId(),
     machineId: machine.id,
     takenAtMs: snapshot.takenAtMs,
+    kind: options.kind,
     config: {
       ...snapshot.config,
       disks: disks.map((disk) => ({ ...disk, file: `disks/${disk.id}.qcow2`, format: "qcow2" })),
@@ -151,9 +154,9 @@ async function storeFile(file: string, store: Store): Promise<Contents> {
 }
 
 function backupView(manifest: Manifest): Backup {
-  const { id, machineId, takenAtMs, config, disks, memory } = manifest;
+  const { id, machineId, takenAtMs, kind, config, disks, memory } = manifest;
   const sizeBytes = disks.reduce((sum, disk) => sum + disk.sizeBytes, 0);
-  return { id, machineId, machineName: config.name, takenAtMs, sizeBytes, withMemory: memory !== null };
+  return { id, machineId, machineName: config.name, takenAtMs, kind, sizeBytes, withMemory: memory !== null };
 }
 
 /** Newest first. */
@@ -253,11 +256,7 @@ export async function verifyBackups(
     backupId: null,
   }));
   const users = new Map<string, string>();
-  for (const { id, disks, memory } of manifests) {
-    for (const { pieces } of [...disks, ...Object.values(memory ?? {})]) {
-      for (const piece of pieces) if (piece !== null) users.set(piece, id);
-    }
-  }
+  for (const manifest of manifests) for (const piece of piecesOf(manifest)) users.set(piece, manifest.id);
   const options = { title: "Verifying backups", machineId: null, cancellable: true };
   await context.tasks.run(options, async (task) => {
     let done = 0;

@@ -6,14 +6,15 @@
 //
 // A backup that is cut off leaves pieces that the next one finds and does not write again. Every piece is checked when it is read.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { machineConfigSchema } from "../../../native-core/config/machine-config.ts";
-import { machineIdSchema } from "../../contract/schemas.ts";
+import { BACKUP_KINDS, machineIdSchema } from "../../contract/schemas.ts";
 import { putFile, syncFolder, writeFileAtomic } from "../../store/atomic-file.ts";
 import { ioFailure, systemErrorCode, withIoFailures } from "../../store/io-error.ts";
 
@@ -24,6 +25,8 @@ export const PIECE_BYTES = 1 << 20;
 const FORMAT = "terrarium-backup";
 const VERSION = 1;
 const MARKER = "terrarium-backup.json";
+/** A piece that was found there is as good as new: its time tells that it is wanted (prune.ts). */
+const TOUCH_AFTER_MS = 3_600_000;
 
 const pieceName = z.string().regex(/^[0-9a-f]{64}$/);
 /** Pieces in order, each but the last one whole; null reads as zeroes. */
@@ -39,6 +42,8 @@ const manifestSchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{12}$/),
   machineId: machineIdSchema,
   takenAtMs: z.number(),
+  /** Whether a rule may delete it. */
+  kind: z.enum(BACKUP_KINDS).default("user"),
   config: machineConfigSchema,
   disks: z.array(contentsSchema.extend({ diskId: z.string() })),
   /** Files of the memory state by their paths inside of its folder. */
@@ -51,6 +56,11 @@ export class BackupRepository {
 
   private constructor(folder: string) {
     this.folder = folder;
+  }
+
+  /** Whether a backup was ever made to this folder. */
+  static isThere(folder: string): boolean {
+    return existsSync(path.join(folder, MARKER));
   }
 
   /** @throws AppError NOT_FOUND, INVALID_FILE, VERSION_MISMATCH, PERMISSION_DENIED */
@@ -81,7 +91,12 @@ export class BackupRepository {
   async put(bytes: Uint8Array): Promise<{ name: string; writtenBytes: number }> {
     const name = createHash("sha256").update(bytes).digest("hex");
     const file = this.#file(name);
-    if (await stat(file).catch(() => null)) return { name, writtenBytes: 0 };
+    const found = await stat(file).catch(() => null);
+    if (found) {
+      const now = new Date();
+      if (now.getTime() - found.mtimeMs > TOUCH_AFTER_MS) await utimes(file, now, now).catch(() => undefined);
+      return { name, writtenBytes: 0 };
+    }
     const stored = await compress(bytes);
     await withIoFailures(
       file,
@@ -110,8 +125,16 @@ export class BackupRepository {
     });
   }
 
+  /** @throws AppError when a piece of it has gone meanwhile: the next backup writes that again */
   async putManifest(manifest: Manifest): Promise<void> {
-    const file = path.join(this.folder, "backups", `${manifest.id}.json`);
+    const file = this.#manifestFile(manifest.id);
+    for (const name of piecesOf(manifest)) {
+      await withIoFailures(
+        this.#file(name),
+        { consequence: "The backup was not made.", remedy: "Make it again." },
+        () => stat(this.#file(name)),
+      );
+    }
     // Pieces are durable by themselves; their names have to be before anything refers to them.
     await syncFolder(path.join(this.folder, "objects"));
     for (const name of await readdir(path.join(this.folder, "objects"))) {
@@ -143,9 +166,43 @@ export class BackupRepository {
     return { manifests, damaged };
   }
 
+  async removeManifest(id: string): Promise<void> {
+    const file = this.#manifestFile(id);
+    await withIoFailures(file, { consequence: "The backup was not deleted." }, async () => {
+      await rm(file, { force: true });
+      // Before its pieces go: a manifest that came back after a power failure would have none.
+      await syncFolder(path.dirname(file));
+    });
+  }
+
+  /** Deletes pieces that nobody wanted since `beforeMs`; yields the bytes freed. Also what a backup that was cut off left behind. */
+  async removePieces(isUnused: (name: string) => boolean, beforeMs: number): Promise<number> {
+    const objects = path.join(this.folder, "objects");
+    let freed = 0;
+    for (const entry of await readdir(objects, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !isUnused(entry.name.replace(/\.zst$/, ""))) continue;
+      const file = path.join(entry.parentPath, entry.name);
+      const found = await stat(file).catch(() => null);
+      if (!found || found.mtimeMs >= beforeMs) continue;
+      await withIoFailures(file, {}, () => rm(file, { force: true }));
+      freed += found.size;
+    }
+    return freed;
+  }
+
+  #manifestFile(id: string): string {
+    return path.join(this.folder, "backups", `${id}.json`);
+  }
+
   #file(name: string): string {
     return path.join(this.folder, "objects", name.slice(0, 2), `${name}.zst`);
   }
+}
+
+/** The names of the pieces that a backup stands on, each once. */
+export function piecesOf({ disks, memory }: Manifest): Set<string> {
+  const all = [...disks, ...Object.values(memory ?? {})].flatMap(({ pieces }) => pieces);
+  return new Set(all.filter((piece) => piece !== null));
 }
 
 function parseJson(text: string): unknown {

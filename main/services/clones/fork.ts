@@ -1,7 +1,7 @@
 // Forks: copies of a running machine that go on from the same instant as it does, with its memory.
 //
 // A live snapshot is taken, the copies are linked clones of it, and the snapshot goes again: layers and memory chunks stay for as long
-// as one of the machines uses them. Should Terrarium end half-way, the snapshot is simply there.
+// as one of the machines uses them. Should Terrarium end half-way, the next start forgets it.
 
 import { availableParallelism } from "node:os";
 import type { ServiceContext } from "../context.ts";
@@ -42,6 +42,7 @@ export async function forkMachine(
       const snapshot = await takeSnapshotNow(context, source, {
         name: `Fork of ${source.name}`.slice(0, 128),
         description: "",
+        transient: true,
       });
       const title = count === 1 ? `Forking ${source.name}` : `Forking ${source.name} ${count} times`;
       return context.tasks.run({ title, machineId: source.id, cancellable: false }, async (task) => {

@@ -1,54 +1,29 @@
 // Snapshots that nobody asks for: by the clock, before a start, before something that a user may regret.
 import { isAppError } from "../../../native-core/common/errors.ts";
 import type { ServiceContext } from "../context.ts";
-import { failureOf } from "../failures.ts";
 import type { Lifecycle } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill, requireNoTemplate } from "../machines/states.ts";
+import type { ClockWork } from "../schedule.ts";
 import { isOwn } from "./layers.ts";
 import { pruneNow } from "./prune.ts";
 import { takeSnapshotNow } from "./take.ts";
 
-/** How often it is looked whether one is due. */
-const LOOK_MS = 20_000;
-
-export class SnapshotScheduler {
-  readonly #context: ServiceContext;
-  readonly #timer: NodeJS.Timeout;
-  /** When it did not work last: the log is not filled with the same failure. */
-  readonly #failedAtMs = new WeakMap<Machine, number>();
-
-  constructor(context: ServiceContext) {
-    this.#context = context;
-    this.#timer = setInterval(() => void this.look(Date.now()), LOOK_MS);
-    this.#timer.unref();
-  }
-
-  /** Takes what is due at this time. Never rejects; a machine that is busy is asked again. */
-  async look(nowMs: number): Promise<void> {
-    const due = this.#context.registry.list().filter((machine) => isDue(machine, nowMs, this.#failedAtMs.get(machine)));
-    await Promise.all(due.map((machine) => this.#take(machine, nowMs)));
-  }
-
-  dispose(): void {
-    clearInterval(this.#timer);
-  }
-
-  async #take(machine: Machine, nowMs: number): Promise<void> {
-    try {
-      await machine.operate(async () => {
+/** Snapshots by the clock. */
+export function scheduledSnapshots(context: ServiceContext): ClockWork {
+  return {
+    name: "snapshot",
+    isDue,
+    run: (machine) =>
+      machine.operate(async () => {
         if (machine.state !== "running") return;
-        await takeSnapshotNow(this.#context, machine, { description: "", kind: "schedule" });
-        await pruneNow(this.#context, machine);
-      });
-    } catch (error) {
-      this.#failedAtMs.set(machine, nowMs);
-      void machine.log.write("error", `The scheduled snapshot failed: ${failureOf(error).message}`);
-    }
-  }
+        await takeSnapshotNow(context, machine, { description: "", kind: "schedule" });
+        await pruneNow(context, machine);
+      }),
+  };
 }
 
-function isDue(machine: Machine, nowMs: number, failedAtMs = 0): boolean {
+function isDue(machine: Machine, nowMs: number, failedAtMs: number): boolean {
   const { config, snapshots } = machine.record;
   const everyMinutes = config.snapshots.everyMinutes;
   if (everyMinutes === 0 || machine.vm === null || machine.state !== "running" || machine.operations.busy) return false;

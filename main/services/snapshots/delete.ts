@@ -3,6 +3,7 @@
 import { AppError } from "../../../native-core/common/errors.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
+import { withoutSnapshot } from "../../store/recover.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
 import { removeStates, scheduleCleanup } from "./cleanup.ts";
@@ -28,13 +29,7 @@ export async function forgetSnapshot(
   machine: Machine,
   snapshot: SnapshotRecord,
 ): Promise<void> {
-  await machine.update((record) => ({
-    snapshots: record.snapshots
-      .filter((each) => each.id !== snapshot.id)
-      .map((each) => (each.parentId === snapshot.id ? { ...each, parentId: snapshot.parentId } : each)),
-    currentSnapshotId: record.currentSnapshotId === snapshot.id ? snapshot.parentId : record.currentSnapshotId,
-    changedSinceSnapshot: record.currentSnapshotId === snapshot.id ? true : record.changedSinceSnapshot,
-  }));
+  await machine.update((record) => withoutSnapshot(record, snapshot.id));
   crashPoint("delete:recorded");
   machine.publishSnapshots();
   // Memory is freed at once, also while the machine runs: its process keeps open what it still needs.

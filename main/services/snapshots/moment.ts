@@ -14,7 +14,9 @@ export async function atThisMoment<T>(
   work: (snapshot: SnapshotRecord) => Promise<T>,
 ): Promise<T> {
   const name = `${purpose} of ${machine.name}`.slice(0, 128);
-  const snapshot = await machine.operate(() => takeSnapshotNow(context, machine, { name, description: "" }));
+  const snapshot = await machine.operate(() =>
+    takeSnapshotNow(context, machine, { name, description: "", transient: true }),
+  );
   try {
     return await work(snapshot);
   } finally {

@@ -22,6 +22,8 @@ export interface SnapshotOptions {
   readonly description: string;
   /** Default: `user`. */
   readonly kind?: SnapshotKind | undefined;
+  /** Whether it goes again when something was made of it; default: false. */
+  readonly transient?: boolean;
 }
 
 const TAKE_STATES = ["powered-off", "saved", "aborted", "running", "paused"] as const;
@@ -98,6 +100,7 @@ function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotReco
     hasThumbnail: false,
     kind: options.kind ?? "user",
     pinned: false,
+    transient: options.transient ?? false,
   };
 }
 

@@ -8,6 +8,7 @@ import { up as metricSamples } from "./0005-metric-samples.ts";
 import { up as clonesAndCare } from "./0006-clones-and-care.ts";
 import { up as encryption } from "./0007-encryption.ts";
 import { up as exitRates } from "./0008-exit-rates.ts";
+import { up as transientSnapshots } from "./0009-transient-snapshots.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-machines": { up: machines },
@@ -18,4 +19,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0006-clones-and-care": { up: clonesAndCare },
   "0007-encryption": { up: encryption },
   "0008-exit-rates": { up: exitRates },
+  "0009-transient-snapshots": { up: transientSnapshots },
 };

@@ -38,8 +38,8 @@ function TextControl({ control, meta, schema, value, disabled, onChange, onBlur 
   const text = typeof value === "string" ? value : "";
   // An emptied field of a setting that may be absent is absent, not an empty text.
   const change = (next: string) => onChange(next === "" && schema.safeParse(null).success ? null : next);
-  if (meta.control === "file")
-    return <FileField control={control} value={text} disabled={disabled} onChange={change} />;
+  if (meta.control === "file" || meta.control === "folder")
+    return <FileField control={control} choose={meta.control} value={text} disabled={disabled} onChange={change} />;
   const shared = { ...control, value: text, disabled, onBlur };
   if (meta.control === "multiline")
     return <TextArea {...shared} fill rows={8} onChange={(event) => change(event.target.value)} />;
