@@ -1,7 +1,6 @@
 // Every command of the contract, on both transports.
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { ORPCError } from "@orpc/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { contract } from "../../main/contract/index.ts";
 import { type AppEvent, CONTRACT_VERSION } from "../../main/contract/schemas.ts";
@@ -10,7 +9,7 @@ import type { App } from "../../main/services/app.ts";
 import { isoImage } from "../support/iso-image.ts";
 import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { type Connected, TRANSPORTS } from "./transports.ts";
+import { type Connected, failureOf, TRANSPORTS } from "./transports.ts";
 
 describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
   let folder: string;
@@ -32,16 +31,6 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     await app.close("power-off");
     await rm(folder, { recursive: true });
   });
-
-  async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-    const error = await promise.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(ORPCError);
-    expect((error as ORPCError<string, unknown>).code).toBe("FAILURE");
-    return (error as ORPCError<string, unknown>).data;
-  }
 
   it("tells about the host", async () => {
     expect(await client.host.info()).toMatchObject({

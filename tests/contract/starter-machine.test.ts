@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RpcClient } from "../../main/rpc/client.ts";
 import { App } from "../../main/services/app.ts";
+import { inGuest as inShell, waitForPrompt } from "../support/guest-shell.ts";
 import { temporaryFolder } from "../support/test-app.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { type Connected, TRANSPORTS } from "./transports.ts";
@@ -18,7 +19,6 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
   let connected: Connected;
   let client: RpcClient;
   let id: string;
-  let commands = 0;
 
   beforeAll(async () => {
     folder = await temporaryFolder();
@@ -35,21 +35,11 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Runs a command in the guest's shell and yields its one line of output. The sum keeps the echo of the typed text from matching. */
-  async function inGuest(command: string): Promise<string> {
-    commands += 1;
-    await client.machines.sendText({ id, text: `echo "<$((${commands}+1000)):$(${command})>"\n` });
-    const { groups } = await client.machines.waitForOutput({
-      id,
-      pattern: `<${commands + 1000}:([^>]*)>`,
-      timeoutMs: 60_000,
-    });
-    return groups[0] ?? "";
-  }
+  const inGuest = (command: string) => inShell(client, id, command);
 
   it("boots to its shell and runs a command", async () => {
     await client.machines.start({ id });
-    await client.machines.waitForOutput({ id, pattern: "starter:.*# ", timeoutMs: BOOT_MS });
+    await waitForPrompt(client, id);
     expect(await inGuest("uname -sm")).toBe("Linux x86_64");
   });
 
@@ -87,7 +77,7 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
       remedy: expect.any(String),
     });
     await client.machines.start({ id });
-    await client.machines.waitForOutput({ id, pattern: "starter:.*# ", timeoutMs: BOOT_MS });
+    await waitForPrompt(client, id);
     expect(await inGuest("cat /root/state")).toBe("synced");
   });
 
@@ -101,7 +91,7 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
     for (const snapshot of snapshots) await client.snapshots.delete({ snapshotId: snapshot.id });
     await waitUntil("the layers are merged", () => app.context.registry.get(id).cleanup === null, 60_000);
     await client.machines.start({ id });
-    await client.machines.waitForOutput({ id, pattern: "starter:.*# ", timeoutMs: BOOT_MS });
+    await waitForPrompt(client, id);
     expect(await inGuest("cat /root/state")).toBe("synced");
     expect(app.context.registry.get(id).record.config.disks).toHaveLength(1);
   });

@@ -1,8 +1,9 @@
 // The two ways a client reaches the contract, for tests that run on both: a WebSocket to the Node host, and a MessagePort as Electron
 // hands one to a window (here from worker_threads).
 import { MessageChannel } from "node:worker_threads";
-import { createORPCClient } from "@orpc/client";
+import { createORPCClient, ORPCError } from "@orpc/client";
 import { RPCLink } from "@orpc/client/message-port";
+import { expect } from "vitest";
 import { connectRpc, type RpcClient, validationPlugins } from "../../main/rpc/client.ts";
 import { serveMessagePort } from "../../main/rpc/message-port.ts";
 import { createRouter } from "../../main/rpc/router.ts";
@@ -46,3 +47,14 @@ export const TRANSPORTS: readonly (readonly [string, Transport])[] = [
   ["a WebSocket", overWebSocket],
   ["a MessagePort", overMessagePort],
 ];
+
+/** What a client is told of a command that is refused. */
+export async function failureOf(command: Promise<unknown>): Promise<unknown> {
+  const error = await command.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ORPCError);
+  expect((error as ORPCError<string, unknown>).code).toBe("FAILURE");
+  return (error as ORPCError<string, unknown>).data;
+}
