@@ -36,6 +36,8 @@ export interface VcpuGroupOptions {
   readonly ramBytes: number;
   /** Video memory, mapped directly at a guest physical base that `setVramBase` moves. */
   readonly vramBytes?: number;
+  /** The firmware's ROM, which ends at 4 GiB: whole pages. Writes to it go to the bus. */
+  readonly rom?: Uint8Array | undefined;
   /** What scripts/build-interpreter.ts made, compiled. */
   readonly interpreterModule: WebAssembly.Module;
   readonly bus: DeviceAccess;
@@ -49,6 +51,7 @@ export interface VcpuGroupOptions {
 
 /** Where video memory is while no BAR maps it: beyond every physical address. */
 const UNMAPPED = 1n << 60n;
+const ROM_END = 2 ** 32;
 
 const ALL_LINES = (1n << 64n) - 1n;
 const A20 = 1n << 20n;
@@ -68,12 +71,12 @@ export class VcpuGroup implements CpuContext {
   #running: InterpreterVcpu;
 
   constructor(options: VcpuGroupOptions) {
-    const { ramBytes, vramBytes = 0, bus } = options;
+    const { ramBytes, vramBytes = 0, rom, bus } = options;
     const count = options.vcpus.length;
     const helpers = helperImports(this);
     this.core = instantiateCore(
       options.interpreterModule,
-      ramBytes + vramBytes,
+      ramBytes + vramBytes + (rom?.length ?? 0),
       {
         mmioRead: (address, size) => bus.readMmio(address, size as 1 | 2 | 4),
         mmioWrite: (address, size, value) => bus.writeMmio(address, size as 1 | 2 | 4, value >>> 0),
@@ -104,6 +107,7 @@ export class VcpuGroup implements CpuContext {
     this.#setCell(CELLS.vramBytes, vramBytes);
     this.cells.setBigUint64(CELLS.vramBase, UNMAPPED, true);
     this.cells.setBigUint64(CELLS.a20Mask, ALL_LINES, true);
+    if (rom) this.#placeRom(rom, ramBytes + vramBytes);
     this.ram = new GuestRam({
       bytes: this.core.guest,
       ramBytes,
@@ -119,6 +123,13 @@ export class VcpuGroup implements CpuContext {
     this.#running = this.vcpus[0] as InterpreterVcpu;
     for (const vcpu of this.#parked()) this.#setCell(parkedAddress(vcpu.index) + CELLS.vcpuOffset, areaOffset(vcpu));
     for (const vcpu of this.vcpus) vcpu.reset();
+  }
+
+  #placeRom(rom: Uint8Array, host: number): void {
+    this.core.guest.set(rom, host);
+    this.cells.setBigUint64(CELLS.romBase, BigInt(ROM_END - rom.length), true);
+    this.#setCell(CELLS.romBytes, rom.length);
+    this.#setCell(CELLS.romHost, host);
   }
 
   // --- the vCPU that runs -----------------------------------------------------------------------------------------------------

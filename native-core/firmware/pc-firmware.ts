@@ -63,7 +63,9 @@ export class PcFirmware implements Firmware {
 }
 
 function content(parts: PcFirmwareParts): FwCfgContent {
-  const { memoryBytes, cpuCount, uuid, bootOrder, bootMenuMs } = parts;
+  const { memoryBytes, cpuCount, uuid, bootOrder } = parts;
+  // UEFI waits for whole seconds. It would make one of the half second that is the default, each time it starts.
+  const bootMenuMs = parts.videoBios ? parts.bootMenuMs : Math.floor(parts.bootMenuMs / 1000) * 1000;
   const ecamBase = parts.videoBios ? ECAM_BASE.bios : ECAM_BASE.uefi;
   const layout = boardLayout(chipsetModel(parts.chipset ?? "i440fx"), ecamBase);
   const files = new Map([

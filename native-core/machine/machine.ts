@@ -63,6 +63,8 @@ export interface ProcessorOptions {
   memoryBytes: number;
   /** 0 in a machine without display. */
   videoMemoryBytes: number;
+  /** The firmware's ROM, which ends at 4 GiB; the processor may keep a copy that it reads and runs without the bus. */
+  rom?: Uint8Array | undefined;
   bus: SystemBus;
   /** What CPUID shows. */
   model?: CpuModelName;
@@ -158,6 +160,7 @@ export class Machine {
     const processor = parts.createProcessor({
       memoryBytes,
       videoMemoryBytes: parts.video ? (parts.video.memoryBytes ?? VRAM_DEFAULT_BYTES) : 0,
+      rom: parts.firmware.rom,
       bus: this.bus,
       vcpus: Array.from({ length: vcpuCount }, (_, index) => ({
         platform: this.#platform(wallInputs, index),

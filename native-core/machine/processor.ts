@@ -27,10 +27,11 @@ export function coreProcessor(
   interpreterModule: WebAssembly.Module,
   jit: JitOptions | "off" = DEFAULT_JIT_OPTIONS,
 ): ProcessorFactory<CoreProcessor> {
-  return ({ memoryBytes, videoMemoryBytes, bus, vcpus, model = DEFAULT_CPU_MODEL }) => {
+  return ({ memoryBytes, videoMemoryBytes, rom, bus, vcpus, model = DEFAULT_CPU_MODEL }) => {
     const group = new VcpuGroup({
       ramBytes: memoryBytes,
       vramBytes: videoMemoryBytes,
+      rom: rom && rom.length % PAGE_BYTES === 0 ? rom : undefined,
       interpreterModule,
       bus,
       vcpus: vcpus.map((parts, index) => ({

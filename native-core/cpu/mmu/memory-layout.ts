@@ -13,7 +13,7 @@
 //                 +0x00_0000  privilege area of the supervisor (TLBs, RIP hash), then that of user mode
 //                 +0x20_0000  log of TLB entries that a flush of non-global pages must drop; filters; context while it does not run
 //                 +0x30_0000  page aliases, 16 bytes per host page: the linear page a code page was last entered by
-//   0xBC0_0000  guest memory: RAM from guest physical 0, then video memory
+//   0xBC0_0000  guest memory: RAM from guest physical 0, then video memory, then the firmware's ROM
 //
 // What the vCPUs have of their own is what a TLB is, and whatever holds for one mapping only. Blocks, links between them and compiled
 // regions are everybody's: a link names a generation, and no two vCPUs are ever in the same one.
@@ -54,6 +54,10 @@ export const CELLS = {
   ramBytes: CONTEXT_SIZE + 0x10,
   vramBase: CONTEXT_SIZE + 0x18,
   vramBytes: CONTEXT_SIZE + 0x20,
+  /** u64 base of the firmware's ROM in guest physical space, its bytes, and the host address of its copy: it is read and run there. */
+  romBase: CONTEXT_SIZE + 0x108,
+  romBytes: CONTEXT_SIZE + 0x110,
+  romHost: CONTEXT_SIZE + 0x114,
   /** Attributes of the last page walk: PAGE_GLOBAL, PAGE_LARGE, PAGE_WRITABLE. */
   walkAttributes: CONTEXT_SIZE + 0x24,
   /** Set by a page walk whose result must not be kept in the TLB. */
@@ -162,7 +166,7 @@ export const PAGE_ALIASES = {
 export const WASM_PAGE = 65536;
 
 /**
- * RAM from guest physical 0, then video memory. A host address is an offset in it. It is a part of memory 0, for code reaches any other
+ * RAM from guest physical 0, then video memory, then ROM. A host address is an offset in it. It is a part of memory 0, for code reaches any other
  * memory through two loads more; accesses have its address in their constant offset.
  */
 export const GUEST_MEMORY = { address: VCPU_AREA.address + VCPUS_MAX * VCPU_AREA.size } as const;

@@ -17,6 +17,7 @@ import {
   call,
   eq32,
   eq64,
+  extendU,
   fill,
   get,
   i32,
@@ -177,7 +178,13 @@ function defineTranslate(
   ])(f);
   unlikely(eq32(tee(host, call(physical.hostAddress, get(address))), i32(-1)), [
     writeCell64(CELLS.physicalAddress, get(address)),
-    ret(i32(-1)),
+    // ROM is memory to those who read or run it, and a device to those who write.
+    when(test32(get(access), ACCESS.write), [ret(i32(-1))]),
+    when(
+      op("i64.ge_u", tee(offset, sub64(get(address), readCell64(CELLS.romBase))), extendU(readCell(CELLS.romBytes))),
+      [ret(i32(-1))],
+    ),
+    set(host, add32(wrap(get(offset)), readCell(CELLS.romHost))),
   ])(f);
   call(physical.touch, get(host))(f);
   block((filled) => [

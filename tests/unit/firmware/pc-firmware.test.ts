@@ -73,6 +73,16 @@ describe("Firmware images", () => {
     expect(new TextDecoder().decode(file("bootorder"))).toBe("/a\n/b\0");
     expect(firmware().fwCfg.items.get(0x0e)).toEqual(Uint8Array.of(0, 0));
     expect(firmware({ bootMenuMs: 500 }).fwCfg.items.get(0x0e)).toEqual(Uint8Array.of(1, 0));
+    const uefi = (bootMenuMs: number) => {
+      const made = new PcFirmware({
+        ...{ bios, memoryBytes: MEMORY_BYTES, cpuCount: 1, uuid: new Uint8Array(16), bootOrder: [], bootMenuMs },
+      });
+      return [made.fwCfg.items.get(0x0e)?.[0], file("etc/boot-menu-wait", made)[1]];
+    };
+    expect([uefi(500), uefi(2500)]).toEqual([
+      [0, 0],
+      [1, 2000 >> 8],
+    ]);
   });
 
   it("place ACPI tables anywhere: every pointer leads to a table with a right checksum", () => {
