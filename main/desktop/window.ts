@@ -22,7 +22,7 @@ interface Options {
 export class MainWindow {
   readonly #options: Options;
   #window: BrowserWindow | null = null;
-  #opening: Promise<void> | null = null;
+  #isOpening = false;
   #route: string | null = null;
 
   constructor(options: Options) {
@@ -33,7 +33,7 @@ export class MainWindow {
   show(route: string | null): void {
     if (route !== null) this.#route = route;
     if (this.#window === null) {
-      this.#opening ??= this.#open().finally(() => (this.#opening = null));
+      if (!this.#isOpening) void this.#open();
       return;
     }
     const window = this.#window;
@@ -44,6 +44,7 @@ export class MainWindow {
   }
 
   async #open(): Promise<void> {
+    this.#isOpening = true;
     const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
     const place = placeOf(await this.#options.bounds().catch(() => null), screens);
     const window = new BrowserWindow({
@@ -66,6 +67,7 @@ export class MainWindow {
       },
     });
     this.#window = window;
+    this.#isOpening = false;
     window.once("ready-to-show", () => window.show());
     window.on("closed", () => {
       this.#window = null;
