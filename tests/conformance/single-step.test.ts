@@ -79,17 +79,17 @@ describe("MOO files", () => {
     const { processor, tests } = readStepFile(path);
     expect([processor, tests.length]).toEqual(["80386", 1]);
     expect(tests[0]?.initial.registers.get("cs")).toBe(0x100);
-    expect(runner.run("80386", only(path))).toEqual([]);
+    expect(runner.run("80386", only(path))).toEqual({ differences: [] });
   });
 
   it("that are wrong are noticed", () => {
     const path = write("wrong.MOO.gz", gzipSync(file386(0xffff_0056)));
-    expect(runner.run("80386", only(path))).toEqual(["flags 54 is 55"]);
+    expect(runner.run("80386", only(path))).toEqual({ differences: ["flags 54 is 55"] });
   });
 
   it("may leave bits of registers undefined", () => {
     const path = write("masked.MOO", file386(0xffff_0056, wide("RM32", { [EFLAGS]: 0xffff_fffe })));
-    expect(runner.run("80386", only(path))).toEqual([]);
+    expect(runner.run("80386", only(path))).toEqual({ differences: [] });
   });
 
   it("of an 8088 have registers of 16 bits and no HLT", () => {
@@ -104,7 +104,7 @@ describe("MOO files", () => {
     );
     const path = write("40.MOO", Buffer.concat([header("8088"), test]));
     expect(readStepFile(path).processor).toBe("8086");
-    expect(runner.run("8086", only(path))).toEqual([]);
+    expect(runner.run("8086", only(path))).toEqual({ differences: [] });
   });
 
   it("of other processors are refused", () => {
@@ -132,11 +132,11 @@ describe("JSON files", () => {
     const path = write("40.json.gz", gzipSync(JSON.stringify([test("ax", "ip", 0x1001)])));
     const { processor } = readStepFile(path);
     expect(processor).toBe("8086");
-    expect(runner.run(processor, only(path))).toEqual([]);
+    expect(runner.run(processor, only(path))).toEqual({ differences: [] });
     const wider = write("41.json", JSON.stringify([test("eax", "eip", 0x1002)]));
     expect(readStepFile(wider).processor).toBe("80386");
     expect(only(wider).initial.registers.get("es")).toBe(7);
-    expect(runner.run("80386", only(wider))).toEqual([]);
+    expect(runner.run("80386", only(wider))).toEqual({ differences: [] });
   });
 });
 

@@ -13,7 +13,7 @@ interface JsonTest {
   readonly bytes: readonly number[];
   readonly initial: JsonState;
   readonly final: JsonState;
-  readonly exception?: { readonly number: number; readonly flag_address: number };
+  readonly exception?: { readonly number: number };
 }
 
 /** `processor`: from metadata.json, which not every folder has; then registers tell an 80386, and all else counts as an 8086. */
@@ -30,7 +30,7 @@ function testOf({ name, bytes, initial, final, exception }: JsonTest): StepTest 
     initial: stateOf(initial),
     final: stateOf(final),
     masks: registersOf(final.masks),
-    ...(exception ? { exception: { vector: exception.number, flagAddress: exception.flag_address } } : {}),
+    ...(exception ? { exception: { vector: exception.number } } : {}),
   };
 }
 

@@ -67,7 +67,7 @@ function readTest(bytes: Uint8Array, view: DataView, test: Chunk, fileMasks: Reg
       final = readState(view, chunk);
       const own = [...chunks(view, at, end)].find(isMask);
       if (own) masks = readRegisters(view, own);
-    } else if (tag === "EXCP") exception = { vector: view.getUint8(at), flagAddress: view.getUint32(at + 1, true) };
+    } else if (tag === "EXCP") exception = { vector: view.getUint8(at) };
   }
   return { name, bytes: code, initial, final, masks, ...(exception ? { exception } : {}) };
 }

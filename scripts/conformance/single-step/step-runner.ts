@@ -18,6 +18,7 @@ const LONGEST = 10;
 const FLAGS = 0xfd5;
 const FLAG_BITS: Record<ArithmeticFlag, number> = { CF: 1, PF: 4, AF: 0x10, ZF: 0x40, SF: 0x80, OF: 0x800 };
 const MAX_STEPS = 1000;
+const RSP = 4;
 const GENERAL = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
 const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
 /** PCs have video memory and ROM from here to 1 MiB. */
@@ -35,7 +36,17 @@ const OF_8086: readonly (readonly [opcodes: RegExp, reason: string])[] = [
   [/^(D4|F[67]\.[67])\b/, "divide errors return behind the instruction"],
   [/^(D[89A-F])\b/, "the coprocessor is another one"],
 ];
-const SEGMENT_FAULTS = [12, 13];
+const STACK_FAULT = 12;
+const PROTECTION = 13;
+const UNDEFINED_OPCODE = 6;
+const SEGMENT_FAULTS = [STACK_FAULT, PROTECTION];
+
+export interface StepOutcome {
+  /** What came out otherwise than the case says. */
+  readonly differences: readonly string[];
+  /** Why later processors do this otherwise; undefined: they should not. */
+  readonly reason?: string;
+}
 
 /** Why a file is not run; undefined: it is. */
 export function reasonToSkip(processor: StepProcessor, opcode: string): string | undefined {
@@ -51,18 +62,22 @@ export class StepRunner {
     bus: { readMmio: () => 0xff, writeMmio: () => {} },
     model,
   });
+  /** The last case ended in interrupt 12, whose handler is not that of a case. */
+  #stackFaulted = false;
   readonly #decoder = new InstructionDecoder(2);
 
-  /** What came out otherwise than the case says; undefined for a case that is left out. */
-  run(processor: StepProcessor, test: StepTest): string[] | undefined {
+  /** Undefined for a case that is left out. */
+  run(processor: StepProcessor, test: StepTest): StepOutcome | undefined {
     if (!isComparable(test)) return undefined;
     const bytes = this.#vcpu.ram.bytes();
     this.#prepare(test);
     try {
       if (processor === "8086") this.#runInstruction(test);
-      else for (let step = 0; step < MAX_STEPS && this.#vcpu.step() !== "halted"; step++);
+      else this.#runToHalt();
       if (processor === "8086" && this.#wraps(test)) return undefined;
-      return this.#differences(processor, test);
+      const differences = this.#differences(processor, test);
+      const reason = differences.length === 0 ? undefined : this.#reasonOf(processor, test, differences);
+      return reason === undefined ? { differences } : { differences, reason };
     } finally {
       for (const [address] of [...test.initial.ram, ...test.final.ram]) bytes[address] = 0;
     }
@@ -87,6 +102,12 @@ export class StepRunner {
     vcpu.invalidateAll();
   }
 
+  #runToHalt(): void {
+    this.#stackFaulted = false;
+    for (let step = 0; step < MAX_STEPS && this.#vcpu.step() !== "halted"; step++)
+      this.#stackFaulted ||= this.#endedAt([STACK_FAULT]);
+  }
+
   /** One instruction, a REP with all its rounds; cases of later processors end at a HLT behind it. */
   #runInstruction({ bytes }: StepTest): void {
     const start = this.#vcpu.state.get(STATE.rip);
@@ -96,13 +117,36 @@ export class StepRunner {
     }
   }
 
+  /** Whether the instruction was interrupted by one of `vectors`. */
+  #endedAt(vectors: readonly number[]): boolean {
+    const { state, ram } = this.#vcpu;
+    const bytes = ram.bytes();
+    const ip = Number(state.get(STATE.rip));
+    const handler = (vector: number): number => (bytes[vector * 4] ?? 0) | ((bytes[vector * 4 + 1] ?? 0) << 8);
+    return vectors.some((vector) => ip === handler(vector));
+  }
+
   /** Words at offset 0FFFFh, and addresses beyond 1 MiB, wrap around on an 8086. */
   #wraps({ initial }: StepTest): boolean {
-    const bytes = this.#vcpu.ram.bytes();
-    const handler = (vector: number): number => (bytes[vector * 4] ?? 0) | ((bytes[vector * 4 + 1] ?? 0) << 8);
-    const ip = Number(this.#vcpu.state.get(STATE.rip));
     const segments = SEGMENTS.map((name) => initial.registers.get(name) ?? 0);
-    return segments.some((selector) => selector > 0xefff) || SEGMENT_FAULTS.some((vector) => ip === handler(vector));
+    return segments.some((selector) => selector > 0xefff) || this.#endedAt(SEGMENT_FAULTS);
+  }
+
+  /** What the processor of a case does otherwise than all later ones. */
+  #reasonOf(processor: StepProcessor, test: StepTest, differences: readonly string[]): string | undefined {
+    const mnemonic = this.#rowOf(test)?.mnemonic ?? "";
+    const names = differences.map((text) => text.split(" ")[0] ?? "");
+    if (processor === "8086") {
+      if (/^(DAA|DAS)$/.test(mnemonic)) return "DAA and DAS of digits that are none compare AL with 9Fh if AF is set";
+      if (/^(AAA|AAS)$/.test(mnemonic)) return "AAA and AAS adjust AL and AH apart, not AX";
+      if (/^push sp$/.test(test.name)) return "PUSH SP stores the new value";
+    }
+    if (processor !== "80286" || test.exception === undefined) return undefined;
+    if (test.exception.vector === UNDEFINED_OPCODE && /\b[fg]s\b/.test(test.name)) return "there are no FS and GS";
+    if (test.exception.vector !== PROTECTION) return undefined;
+    if (/^(INS|OUTS|MOVS|CMPS|STOS|LODS|SCAS)/.test(mnemonic) && names.every((name) => /^(si|di|cx)$/.test(name)))
+      return "a string instruction that faults has changed its registers";
+    return this.#stackFaulted ? "an access beyond the stack's limit is interrupt 13, not 12" : undefined;
   }
 
   /** Undefined for an undefined opcode. */
@@ -136,7 +180,9 @@ export class StepRunner {
     register("ip", Number(state.get(STATE.rip)), width);
     register("flags", Number(state.flags), compared);
     const bytes = this.#vcpu.ram.bytes();
-    const pushed = test.exception?.flagAddress;
+    // Behind IP and CS, where an exception has left them.
+    const frame = state.segment("ss", "base") + ((state.general(RSP) + 4n) & 0xffffn);
+    const pushed = test.exception === undefined ? undefined : Number(frame);
     for (const [address, byte] of test.final.ram) {
       const offset = pushed === undefined ? -1 : address - pushed;
       const mask = offset === 0 ? compared & 0xff : offset === 1 ? compared >> 8 : 0xff;
