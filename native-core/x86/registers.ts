@@ -78,4 +78,4 @@ export const CR4 = {
 /** Attributes (SEGMENT_FIELDS) of the flat segments that SYSCALL and its like load without a descriptor: present, accessed, 4 GiB. */
 export const FLAT_SEGMENT = { CODE_64: 0xa09b, CODE_32: 0xc09b, DATA: 0xc093, DPL3: 0x60 } as const;
 
-export const EFER = { SCE: 0x1, LME: 0x100, LMA: 0x400, NXE: 0x800 } as const;
+export const EFER = { SCE: 0x1, LME: 0x100, LMA: 0x400, NXE: 0x800, AIBRSE: 0x20_0000 } as const;

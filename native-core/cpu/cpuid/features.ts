@@ -6,7 +6,7 @@ export type CpuidRegister = "eax" | "ebx" | "ecx" | "edx";
 
 /** One bit of CPUID. */
 export interface FeatureBit {
-  readonly leaf: 1 | 7 | 0xd | 0x4000_0101 | 0x8000_0001 | 0x8000_0007;
+  readonly leaf: 1 | 7 | 0xd | 0x4000_0101 | 0x8000_0001 | 0x8000_0007 | 0x8000_0021;
   readonly subleaf?: 1;
   readonly register: CpuidRegister;
   readonly bit: number;
@@ -102,6 +102,8 @@ const SYSTEM = {
   kvmStableClock: kvm(24),
   nx: extended("edx", 20),
   longMode: extended("edx", 29),
+  /** EFER.AIBRSE: no branch is predicted from what less privileged code has trained, so kernels need no retpolines (ADR 37). */
+  automaticIbrs: { leaf: 0x8000_0021, register: "eax", bit: 8 },
   invariantTsc: { leaf: 0x8000_0007, register: "edx", bit: 8 },
 } satisfies Record<string, FeatureBit>;
 

@@ -59,7 +59,7 @@ export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"]
   if (features.includes("kvmClock")) {
     leaf(0x4000_0100, [0x4000_0101, text(KVM, 0), text(KVM, 4), text(KVM, 8)]);
   }
-  leaf(0x8000_0000, vendor(0x8000_0008));
+  leaf(0x8000_0000, vendor(features.includes("automaticIbrs") ? 0x8000_0021 : 0x8000_0008));
   leaf(0x8000_0001, [SIGNATURE, 0, 0, 0]);
   leaf(0x8000_0002, text16(BRAND, 0));
   leaf(0x8000_0003, text16(BRAND, 16));

@@ -25,6 +25,7 @@ const V2 = [
   ...(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"] as const),
   ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed", "erms"] as const),
   ...(["vme", "mce", "mca", "x2apic", "tscDeadline", "tscAdjust", "smep", "umip", "fsgsbase"] as const),
+  "automaticIbrs",
 ] satisfies readonly FeatureName[];
 
 const V3 = [

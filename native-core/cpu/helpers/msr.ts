@@ -55,15 +55,20 @@ const segmentBase = (name: "fs" | "gs"): StateSlot => ({
 
 const EFER_WRITABLE = BigInt(EFER.SCE | EFER.LME | EFER.NXE);
 
+/** Without effect, but there where CPUID says so: leaf 8000_0021h. */
+const writableEfer = ({ model }: CpuContext): bigint =>
+  model.cpuid(0x8000_0021, 0)[0] & 0x100 ? EFER_WRITABLE | BigInt(EFER.AIBRSE) : EFER_WRITABLE;
+
 const efer: Msr = {
   read: ({ state }) => state.get(STATE.efer),
   write: (cpu, value) => {
     const { state } = cpu;
     const old = state.get(STATE.efer);
-    if (value & ~(EFER_WRITABLE | BigInt(EFER.LMA))) throw fault();
+    const writable = writableEfer(cpu);
+    if (value & ~(writable | BigInt(EFER.LMA))) throw fault();
     const lmeChanges = ((old ^ value) & BigInt(EFER.LME)) !== 0n;
     if (lmeChanges && state.getNumber(STATE.cr0) & CR0.PG) throw fault();
-    state.set(STATE.efer, (value & EFER_WRITABLE) | (old & BigInt(EFER.LMA)));
+    state.set(STATE.efer, (value & writable) | (old & BigInt(EFER.LMA)));
     if ((old ^ value) & BigInt(EFER.NXE)) cpu.memory.flush(false);
     cpu.modeChanged();
   },

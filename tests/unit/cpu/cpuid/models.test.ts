@@ -21,6 +21,14 @@ describe("the baseline model", () => {
   });
 });
 
+describe("automatic IBRS", () => {
+  it("is shown with the leaf it is in, from x86-64-v2 on", () => {
+    expect(hex(cpuModel("baseline").cpuid(0x8000_0000, 0)).slice(0, 8)).toBe("80000008");
+    expect(hex(cpuModel("x86-64-v2").cpuid(0x8000_0000, 0)).slice(0, 8)).toBe("80000021");
+    expect(cpuModel("x86-64-v2").cpuid(0x8000_0021, 0)).toEqual([0x100, 0, 0, 0]);
+  });
+});
+
 describe("a model", () => {
   it.each(CPU_MODEL_NAMES)("%s shows each feature at its place, and no other", (name) => {
     const features = new Set<string>(featuresOf(name));
