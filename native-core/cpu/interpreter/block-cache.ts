@@ -34,8 +34,9 @@ interface Block {
   readonly context: number;
 }
 
-/** In a context: 64-bit code. */
-const CODE_MODE_64 = 8;
+/** In a context: 64-bit code, and 32-bit code. */
+export const CODE_MODE_64 = 8;
+const CODE_MODE_32 = 4;
 
 /** General register ZERO as an index: the operand has none. */
 const NO_INDEX = 0x80;
@@ -67,7 +68,7 @@ export class BlockCache {
   #next: number = OPERATION_CACHE.address;
   /** Blocks that can be found, by address. */
   readonly #places = new Map<number, Block>();
-  /** Executions after which a block of 64-bit code is reported as hot; 0 for never. */
+  /** Executions after which a block of 32- or 64-bit code is reported as hot; 0 for never. */
   hotThreshold = 0;
   /** Told of each block that is void, or, without an address, that all are. */
   onVoid: (address?: number) => void = () => {};
@@ -133,7 +134,7 @@ export class BlockCache {
       if (findable) {
         this.#blocks.set(key(host, context), address);
         this.#places.set(address, entry);
-        if ((context & CODE_MODE_64) !== 0)
+        if ((context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
           this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.hotThreshold;
       }
     }

@@ -46,6 +46,7 @@ import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { settleIfKept } from "../jit/flag-forms.ts";
+import { flatSegments } from "../jit/flat-segments.ts";
 import { REGION_TYPE } from "../jit/linkage.ts";
 import { NO_RETURN } from "../jit/outcome.ts";
 import { addToCell64, interruptible, readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
@@ -179,6 +180,9 @@ export function writeDispatch(
   f.br(probe);
 
   f.close(enter);
+  unlikely(op("i32.ne", readSlot32(STATE.codeMode), i32(8)), [
+    unlikely(not32(flatSegments), [call(regions.hotBlock, get(pc)), (w) => w.br(dispatch)]),
+  ])(f);
   writeCell(CELLS.codeVoided, i32(0))(f);
   set(count, readSlot(STATE.instructionCount))(f);
   set(outcome, (w) => {

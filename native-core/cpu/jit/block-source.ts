@@ -22,6 +22,8 @@ export interface CompiledOperation {
   readonly address: number;
   /** Instructions of the block before this one. */
   readonly retired: number;
+  /** Of the instruction's first operation: an address operation may come before it. */
+  readonly first: number;
   /** Offset of the instruction and of the next one, as pageOffset of the block. */
   readonly at: number;
   readonly next: number;
@@ -71,12 +73,14 @@ export class BlockSource {
     const operations: CompiledOperation[] = [];
     let retired = 0;
     let start = 0;
+    let first = address;
     let cutAt: number | undefined;
     for (let n = 0; n < count; n++) {
       const at = address + n * OPERATION_SIZE;
       const fields = this.#fields(at);
       if (Number(fields.start) !== start) {
         start = Number(fields.start);
+        first = at;
         retired++;
       }
       const handler =
@@ -94,6 +98,7 @@ export class BlockSource {
         prepared,
         fields,
         address: at,
+        first,
         retired,
         at: instruction,
         next: instruction + Number(fields.length),

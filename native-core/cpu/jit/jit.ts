@@ -6,7 +6,7 @@
 import { compileModule } from "../../wasm/compile.ts";
 import { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { CoreInstance, HelperImports } from "../core-instance.ts";
-import type { BlockCache } from "../interpreter/block-cache.ts";
+import { type BlockCache, CODE_MODE_64 } from "../interpreter/block-cache.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import { enterHandler, type HandlerTable, readHandlerTable } from "../interpreter/handler-table.ts";
 import { CONTEXT_USER, PAGE_SIZE } from "../mmu/memory-layout.ts";
@@ -67,6 +67,7 @@ interface Compiled {
 interface Candidate {
   readonly address: number;
   readonly user: boolean;
+  readonly isFlat: boolean;
   readonly region: Region;
 }
 
@@ -117,8 +118,12 @@ export class Jit {
     blocks.onVoid = (address) => this.#drop(address);
   }
 
-  /** A block has been executed often: called by the interpreter in front of the block. */
+  /**
+   * A block has been executed often: called by the interpreter in front of the block. Or it is compiled, but segments are not as its
+   * region expects them (flat-segments.ts): then it is interpreted.
+   */
   hot(address: number): void {
+    if (this.#compiled.has(address)) return this.#uninstall(address);
     if (this.#isCovered(address)) return;
     this.#queue.push(address);
     if (this.#queue.length >= this.#options.batch) this.#compileQueue();
@@ -158,7 +163,8 @@ export class Jit {
     const region = discoverRegion(entry, this.#finder(), LIMITS);
     for (const { block, isInlined } of region.nodes)
       if (block !== entry && !isInlined) this.#covered.add(block.address);
-    return { address, user: (place.context & CONTEXT_USER) !== 0, region };
+    const { context } = place;
+    return { address, user: (context & CONTEXT_USER) !== 0, isFlat: (context & CODE_MODE_64) === 0, region };
   }
 
   /** Part of a region already: most executions will be there, so it must be hot for longer to be entered on its own. */
@@ -217,7 +223,7 @@ export class Jit {
     const module = new ModuleWriter();
     const runtime = importForRegions(module, helpersOf(candidates));
     const installed: { address: number; index: number }[] = [];
-    for (const { address, user, region } of candidates) {
+    for (const { address, user, isFlat, region } of candidates) {
       const index = this.#free.pop() ?? this.#next++;
       if (index >= MAX_REGIONS) break;
       const reference = module.declare(
@@ -225,7 +231,7 @@ export class Jit {
         REGION_TYPE.params,
         REGION_TYPE.results,
       );
-      lowerRegion(module.define(reference), runtime, { user, shared: this.#shared }, region);
+      lowerRegion(module.define(reference), runtime, { user, isFlat, shared: this.#shared }, region);
       module.elements(0, index, [reference]);
       installed.push({ address, index });
       statistics.regions++;

@@ -59,7 +59,7 @@ class OperationLowering {
     this.#region = region;
     this.#operation = operation;
     this.#exit = exit;
-    this.#constants = new OperationConstants(operation);
+    this.#constants = new OperationConstants(operation, region.isFlat);
   }
 
   run(): void {
@@ -211,6 +211,7 @@ class OperationLowering {
   #if(statement: Statement & { kind: "if" }): void {
     const region = this.#region;
     const { f } = region;
+    if (this.#operation.prepared.segmentChecks.has(statement)) return this.#segmentCheck(statement.condition);
     this.#value(statement.condition);
     const joins = this.#operation.prepared.flagBranches.has(statement);
     if (joins) region.flags.forgetForm();
@@ -224,6 +225,14 @@ class OperationLowering {
     }
     f.close(label);
     region.flags.knowledge = before;
+  }
+
+  /** Leaves to the interpreter in front of the instruction if the access is not an ordinary one. */
+  #segmentCheck(condition: Value): void {
+    if (this.#constants.valueOf(condition) === 0) return;
+    const region = this.#region;
+    const { at, fields, first } = this.#operation;
+    unlikely(this.#code(condition), [region.resume(at - Number(fields.start), first)])(region.f);
   }
 
   /** Host addresses known before a branch stay known in it; those found in it are not known behind it. */

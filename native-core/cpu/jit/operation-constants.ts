@@ -1,17 +1,21 @@
 // What is known of an operation before it runs: its fields, the registers they select, and every value that follows from them alone.
-import type { RegisterSelector, Value } from "../../ir/nodes.ts";
+import type { RegisterSelector, Size, Value, ValueNode } from "../../ir/nodes.ts";
 import { foldPure, type PureOpName } from "../../ir/ops.ts";
-import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
+import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
+import { FLAT_STACK_MASK, flatPart, flatType } from "./flat-segments.ts";
 
 export type Constant = bigint | number;
 
 export class OperationConstants {
   readonly #operation: CompiledOperation;
+  readonly #isFlat: boolean;
   readonly #folded = new Map<number, Constant | undefined>();
 
-  constructor(operation: CompiledOperation) {
+  /** `isFlat`: of 32-bit code. */
+  constructor(operation: CompiledOperation, isFlat: boolean) {
     this.#operation = operation;
+    this.#isFlat = isFlat;
   }
 
   /** The register that a selector means in this operation. */
@@ -27,6 +31,10 @@ export class OperationConstants {
     if (node.op === "readRegister") {
       return node.file === "general" && this.register(node.selector) === PSEUDO_REGISTERS.ZERO ? 0n : undefined;
     }
+    if (this.#isFlat) {
+      if (node.op === "readSegment") return flatPart(this.#segment(node), node.part);
+      if (node.op === "readState" && node.slot === STATE.stackMask) return FLAT_STACK_MASK;
+    }
     if (node.op !== "pure") return undefined;
     if (this.#folded.has(value.id)) return this.#folded.get(value.id);
     const constant = this.#foldPure(value, node.name, node.args, node.immediate);
@@ -41,11 +49,57 @@ export class OperationConstants {
     immediate: readonly number[] | undefined,
   ): Constant | undefined {
     const constants = args.map((arg) => this.valueOf(arg));
+    const known = this.#isFlat ? this.#foldChecks(name, args, constants) : undefined;
+    if (known !== undefined) return known;
     if (name === "i64.shl" && constants[0] === 0n) return 0n;
     if (name === "i64.and" && (constants[0] === 0n || constants[1] === 0n)) return 0n;
     if (value.type === "v128" || constants.some((constant) => constant === undefined)) return undefined;
-    const known = args.map((arg, n): Value => ({ ...arg, node: { op: "const", value: constants[n] as Constant } }));
-    const folded = foldPure(name, known, immediate);
+    const operands = args.map((arg, n): Value => ({ ...arg, node: { op: "const", value: constants[n] as Constant } }));
+    const folded = foldPure(name, operands, immediate);
     return folded?.op === "const" ? folded.value : undefined;
   }
+
+  #segment({ segment }: ValueNode & { op: "readSegment" }): number {
+    return segment === "fieldReg" ? Number(this.#operation.fields.reg) : segment;
+  }
+
+  /** Parts of what `isOrdinaryAccess` and its like compute (x86/semantics/address.ts) that hold in flat segments. */
+  #foldChecks(
+    name: PureOpName,
+    args: readonly Value[],
+    constants: readonly (Constant | undefined)[],
+  ): Constant | undefined {
+    const [a, b] = constants;
+    if (name === "i64.and") {
+      const node = args[0]?.node;
+      if (node?.op !== "readSegment" || node.part !== "attributes" || b === undefined) return undefined;
+      return flatType(this.#segment(node), BigInt(b));
+    }
+    if (name === "i64.lt_u" && a !== undefined) return BigInt(a) >= this.#largest(args[1] as Value) ? 0 : undefined;
+    if (name === "i64.le_u" && b !== undefined) return this.#largest(args[0] as Value) <= BigInt(b) ? 1 : undefined;
+    return undefined;
+  }
+
+  /** No value is larger, as an unsigned number. */
+  #largest(value: Value): bigint {
+    const constant = this.valueOf(value);
+    if (constant !== undefined) return BigInt.asUintN(64, BigInt(constant));
+    const { node } = value;
+    if (node.op === "load" || (node.op === "readRegister" && node.file === "general"))
+      return node.size === 16 ? ANY : SIZES[node.size];
+    if (node.op !== "pure") return ANY;
+    const [x, y] = node.args as readonly [Value, Value];
+    if (node.name === "i64.and") {
+      const [p, q] = [this.#largest(x), this.#largest(y)];
+      return p < q ? p : q;
+    }
+    if (node.name === "i64.add") {
+      const sum = this.#largest(x) + this.#largest(y);
+      return sum < ANY ? sum : ANY;
+    }
+    return ANY;
+  }
 }
+
+const ANY = (1n << 64n) - 1n;
+const SIZES: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: ANY };

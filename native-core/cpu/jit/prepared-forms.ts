@@ -7,6 +7,7 @@ import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
 import { allStatements, bodiesOf, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
 import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
 import { helpersOf } from "../interpreter/runtime.ts";
+import { withoutSegmentHelpers } from "./flat-segments.ts";
 
 export interface RegisterUse {
   readonly selector: RegisterSelector;
@@ -37,6 +38,8 @@ export interface PreparedForm {
   readonly observesFlags: boolean;
   /** Whether it replaces all six flags whatever its operands are. */
   readonly replacesFlags: boolean;
+  /** Accesses that a segment does not plainly allow: the region leaves to the interpreter in front of the instruction (flat-segments.ts). */
+  readonly segmentChecks: ReadonlySet<Statement>;
   /** Helpers it calls, with the number of their operands. */
   readonly helpers: ReadonlyMap<string, number>;
 }
@@ -54,11 +57,10 @@ export function preparedForm(id: number, quiet: boolean): PreparedForm | undefin
 }
 
 function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
-  if (form.info.mode !== "64") return undefined;
   const original = fragmentOf(form);
-  if (isUnsupported([...allStatements(original.body)])) return undefined;
   const body = quiet ? withoutFlags(original.body) : original.body;
-  const fragment = mergeDuplicates({ ...original, body });
+  const { fragment, checks } = withoutSegmentHelpers(mergeDuplicates({ ...original, body }));
+  if (isUnsupported([...allStatements(fragment.body)])) return undefined;
   const statements = [...allStatements(fragment.body)];
   return {
     form,
@@ -70,7 +72,8 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     repeats: statements.some(repeats),
     plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),
     registers: registersOf(fragment.body, statements),
-    observesFlags: statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
+    segmentChecks: checks,
+    observesFlags: checks.size > 0 || statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
     replacesFlags: fragment.body.some(replacesFlags),
     helpers: helpersOf(fragment),
     flagBranches: new Set(

@@ -67,6 +67,8 @@ export interface JitRuntime extends Runtime, FlagFunctions {
 
 export interface RegionSetting {
   readonly user: boolean;
+  /** 32-bit code in flat segments, not 64-bit code. */
+  readonly isFlat: boolean;
   /** Several vCPUs will run the region. */
   readonly shared: boolean;
 }
@@ -84,6 +86,7 @@ export class RegionWriter {
   readonly area: number;
   /** Distance of the running vCPU's area from that of the first one; absent where there is only one. */
   readonly areaOffset: Local | undefined;
+  readonly isFlat: boolean;
   readonly registers: readonly (Local | undefined)[];
   readonly addressRegister: Local;
   readonly base: Local;
@@ -110,7 +113,7 @@ export class RegionWriter {
   constructor(
     f: FunctionWriter,
     runtime: JitRuntime,
-    { user, shared }: RegionSetting,
+    { user, isFlat, shared }: RegionSetting,
     { used, dirtySets }: RegionRegisters,
     entryOffset: number,
   ) {
@@ -118,6 +121,7 @@ export class RegionWriter {
     this.#depth = f.params[0] as Local;
     this.#expected = f.params[1] as Local;
     this.runtime = runtime;
+    this.isFlat = isFlat;
     this.area = user ? AREA.user : AREA.supervisor;
     this.areaOffset = shared ? f.local("i32") : undefined;
     this.registers = Array.from({ length: 16 }, (_, n) => (used & (1 << n) ? f.local("i64") : undefined));
@@ -172,15 +176,19 @@ export class RegionWriter {
     const place = get(this.#place);
     const retired = and64(shrU64(place, OUTCOME_BITS), i64((1 << RETIRED_BITS) - 1));
     writeSlot(STATE.instructionCount, add64(get(this.count), retired))(f);
-    writeSlot(STATE.rip, add64(get(this.base), op("i64.shr_s", place, i64(OUTCOME_BITS + RETIRED_BITS))))(f);
+    const rip = add64(get(this.base), op("i64.shr_s", place, i64(OUTCOME_BITS + RETIRED_BITS)));
+    writeSlot(STATE.rip, this.isFlat ? and64(rip, i64(0xffff_ffffn)) : rip)(f);
     or32(and32(wrap(place), i32((1 << OUTCOME_BITS) - 1)), get(this.#slot))(f);
   }
 
   // --- ways out -------------------------------------------------------------------------------------------------------------
 
-  /** RIP of an offset in the page. */
+  /** RIP of an offset in the page: of 32 bits outside 64-bit code. */
   ripAt(pageOffset: number): Code {
-    return pageOffset === 0 ? get(this.base) : add64(get(this.base), i64(pageOffset));
+    if (pageOffset === 0) return get(this.base);
+    const rip = add64(get(this.base), i64(pageOffset));
+    const isInPage = pageOffset > 0 && pageOffset < PAGE_SIZE;
+    return this.isFlat && !isInPage ? and64(rip, i64(0xffff_ffffn)) : rip;
   }
 
   /** Leaves with `retired` more instructions done, at an offset in the page; not to be followed. */
