@@ -12,6 +12,8 @@ export interface Mirror {
   /** Paths that were asked for, in order. */
   readonly requests: string[];
   waitFor(path: RegExp, limitMs: number): Promise<void>;
+  /** The first such path that the host's mirror does not have. */
+  waitForMissing(path: RegExp, limitMs: number): Promise<string>;
   close(): void;
 }
 
@@ -21,12 +23,16 @@ export async function debianMirror(): Promise<Mirror> {
   const upstream = stdout.split("\n")[0];
   if (!upstream) throw new Error("apt knows no mirror of bookworm");
   const requests: string[] = [];
+  const missing: string[] = [];
   const server = createServer((request, response) => {
     const path = (request.url ?? "").replace(/^\/debian\//, "");
     requests.push(path);
     const fail = () => response.writeHead(502).end();
     fetch(new URL(path, upstream))
-      .then((answer) => passOn(answer, response), fail)
+      .then((answer) => {
+        if (answer.status === 404) missing.push(path);
+        return passOn(answer, response);
+      })
       .catch(fail);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -34,6 +40,11 @@ export async function debianMirror(): Promise<Mirror> {
     ...{ port: portOf(server), requests },
     waitFor: (path, limitMs) =>
       waitUntil(`${path} is asked for`, () => requests.some((each) => path.test(each)), limitMs),
+    async waitForMissing(path, limitMs) {
+      const first = () => missing.find((each) => path.test(each));
+      await waitUntil(`the mirror lacks ${path}`, () => first() !== undefined, limitMs);
+      return first() ?? "";
+    },
     close: () => void server.close(),
   };
 }
