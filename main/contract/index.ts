@@ -164,7 +164,7 @@ export const contract = {
       .route({ method: "PUT", path: "/machines/{id}/template" })
       .input(byMachine.extend({ template: z.boolean() }))
       .output(machineDetailsSchema),
-    /** Makes a disk of a machine that is off larger. */
+    /** Makes a disk of a machine that is off larger, or smaller where its end is free. */
     resizeDisk: base
       .route({ method: "PUT", path: "/machines/{id}/disks/{diskId}/size" })
       .input(

@@ -3,6 +3,18 @@ import type { FailureTexts } from "./failure-texts.ts";
 
 /** What went wrong. */
 const messages: FailureTexts = {
+  "Something on the disk ends only at {} MiB": "Auf der Platte endet etwas erst bei {1} MiB",
+  "The disk has {} MiB already": "Die Platte hat schon {1} MiB",
+  "There is no folder {}": "Es gibt keinen Ordner {1}",
+  '"{}" is locked': "„{1}“ ist gesperrt",
+  '"{}" is encrypted, and {} would hold its disks in the clear':
+    "„{1}“ ist verschlüsselt, und ihre Platten stünden dort unverschlüsselt",
+  "The disk image can't be read: {}": "Das Plattenabbild ist nicht lesbar: {1}",
+  "The passphrase is not right": "Die Passphrase ist falsch",
+  '"{}" starts a kernel of this host directly, which OVF cannot say':
+    "„{1}“ startet direkt einen Kernel dieses Rechners; in OVF lässt sich das nicht ausdrücken",
+  "{} is not what {} says: it was changed or cut off":
+    "{1} ist nicht, was {2} sagt: Es wurde verändert oder abgeschnitten",
   '"{}" can\'t be cancelled': "„{1}“ lässt sich nicht abbrechen",
   '"{}" can\'t be changed while the machine is {}': "„{1}“ lässt sich jetzt nicht ändern; die Maschine ist: {2}",
   '"{}" has no disk {}': "„{1}“ hat keine Platte {2}",
@@ -155,6 +167,8 @@ const messages: FailureTexts = {
 
 /** What that means. */
 const consequences: FailureTexts = {
+  "The backup was not deleted.": "Die Sicherung wurde nicht gelöscht.",
+  "Nothing was written.": "Es wurde nichts geschrieben.",
   "A second one would damage the machines, so it does not start.":
     "Ein zweites würde die Maschinen beschädigen, darum startet es nicht.",
   "Backups that hold it can't be restored.": "Sicherungen, die es enthalten, lassen sich nicht wiederherstellen.",
@@ -233,6 +247,25 @@ const consequences: FailureTexts = {
 
 /** What to do. */
 const remedies: FailureTexts = {
+  "Give another size.": "Geben Sie eine andere Größe an.",
+  "Shrink or move the last partition in the guest first, or give a larger size.":
+    "Verkleinern oder verschieben Sie zuerst im Gast die letzte Partition, oder geben Sie eine größere Größe an.",
+  "Shrink the file system in the guest first, or give a larger size.":
+    "Verkleinern Sie zuerst im Gast das Dateisystem, oder geben Sie eine größere Größe an.",
+  "Overwrite the end of the disk with zeroes in the guest first, or give a larger size.":
+    "Überschreiben Sie zuerst im Gast das Ende der Platte mit Nullen, oder geben Sie eine größere Größe an.",
+  "Make it again.": "Legen Sie sie noch einmal an.",
+  "Connect the disk that it is on, or choose another folder in the settings of the machine.":
+    "Schließen Sie den Datenträger an, auf dem er liegt, oder wählen Sie in den Einstellungen der Maschine einen anderen Ordner.",
+  "Unlock it with its passphrase first.": "Entsperren Sie sie zuerst mit ihrer Passphrase.",
+  "Enter it again. Without it nobody can read the machine's disks and states.":
+    "Geben Sie sie noch einmal ein. Ohne sie kann niemand die Platten und Zustände der Maschine lesen.",
+  "Copy or download it again.": "Kopieren Sie es noch einmal oder laden Sie es noch einmal herunter.",
+  "Export it as a .terrarium file, or make it boot from its disk first.":
+    "Exportieren Sie sie als .terrarium-Datei, oder lassen Sie sie zuerst von ihrer Platte starten.",
+  "Bring the file back.": "Bringen Sie die Datei zurück.",
+  "Choose the file with the machine's settings: .ova, .ovf, .vbox or .vmx.":
+    "Wählen Sie die Datei mit den Einstellungen der Maschine: .ova, .ovf, .vbox oder .vmx.",
   "Add a drive in the storage settings while the machine is off.":
     "Fügen Sie bei ausgeschalteter Maschine in den Speichereinstellungen ein Laufwerk hinzu.",
   "At most 128 characters.": "Höchstens 128 Zeichen.",

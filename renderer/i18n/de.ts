@@ -707,12 +707,12 @@ export const de = {
   },
   startAsked: { title: "{{name}} starten?", body: "Ein Link aus einem anderen Programm bittet darum." },
   grow: {
-    title: "{{disk}} von {{name}} vergrößern",
+    title: "Größe von {{disk}} in {{name}} ändern",
     present: "Sie hat jetzt {{size}}.",
     size: "Neue Größe",
     inGuest:
-      "Der Gast sieht die neue Größe beim nächsten Start; seine Partitionen und Dateisysteme werden dort vergrößert.",
-    action: "Vergrößern",
+      "Der Gast sieht die neue Größe beim nächsten Start; seine Partitionen und Dateisysteme werden dort vergrößert. Kleiner wird eine Platte nur, wo ihr Ende frei ist: Verkleinern Sie zuerst, was darauf ist.",
+    action: "Größe ändern",
     done: "{{disk}} hat jetzt {{size}}",
   },
   encryption: {

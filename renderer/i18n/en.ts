@@ -683,11 +683,12 @@ export const en = {
   },
   startAsked: { title: "Start {{name}}?", body: "A link from another program asks for it." },
   grow: {
-    title: "Enlarge {{disk}} of {{name}}",
+    title: "Resize {{disk}} of {{name}}",
     present: "It has {{size}} now.",
     size: "New size",
-    inGuest: "The guest sees the new size at its next start; its partitions and file systems are enlarged there.",
-    action: "Enlarge",
+    inGuest:
+      "The guest sees the new size at its next start; its partitions and file systems are enlarged there. A disk becomes smaller only where its end is free: shrink what is on it first.",
+    action: "Resize",
     done: "{{disk}} has {{size}} now",
   },
   encryption: {

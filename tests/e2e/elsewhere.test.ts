@@ -85,12 +85,12 @@ test("a disk of a machine that is off becomes larger", async () => {
   await stopMachine(page, /^Power Off/);
   await waitForState(page, "Starter Linux", "Powered Off");
   await showPane(page, "Details");
-  await page.getByRole("button", { name: "Enlarge disk0 of Starter Linux" }).click();
-  const dialog = page.getByRole("dialog", { name: "Enlarge disk0 of Starter Linux" });
+  await page.getByRole("button", { name: "Resize disk0 of Starter Linux" }).click();
+  const dialog = page.getByRole("dialog", { name: "Resize disk0 of Starter Linux" });
   await dialog.getByText("It has 1 GiB now.").waitFor();
   await expectAccessible(page);
   await dialog.getByRole("spinbutton", { name: "New size" }).fill("3");
-  await dialog.getByRole("button", { name: "Enlarge", exact: true }).click();
+  await dialog.getByRole("button", { name: "Resize", exact: true }).click();
   await page.getByText("disk0 has 3 GiB now").first().waitFor();
   await page.getByText(/ used of 3 GiB$/).waitFor();
 });

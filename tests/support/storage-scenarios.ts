@@ -111,7 +111,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     run: ({ context }, base) => encryptMachine(context, base, "passphrase"),
     step: 6,
   },
-  "a larger disk": { run: ({ context }, base) => resizeDisk(context, base, "disk0", 16) },
+  "a larger and a smaller disk": {
+    run: async ({ context }, base) => {
+      await resizeDisk(context, base, "disk0", 16);
+      await resizeDisk(context, base, "disk0", 12);
+    },
+  },
   "a backup and its restore": {
     run: async ({ context }, base) => {
       const folder = path.join(context.store.data.root, "..", "backups");

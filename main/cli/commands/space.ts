@@ -39,13 +39,15 @@ export const registerSpace: RegisterCommand = (program, run) => {
 
   program
     .command("resize <name> <disk> <size>")
-    .description("make a disk of a machine that is off larger, such as `resize box disk0 8G`")
+    .description(
+      "make a disk of a machine that is off larger, or smaller where its end is free, such as `resize box disk0 8G`",
+    )
     .action(
       run(async (session, name: string, diskId: string, size: string) => {
         const sizeMiB = parseMiB(size, "sizeMiB");
         const { id } = await session.machine(name);
         const machine = await (await session.client()).machines.resizeDisk({ id, diskId, sizeMiB });
-        session.print(machine, "Enlarge the partition and the file system in the guest now.");
+        session.print(machine, "A larger disk is used when the guest enlarges its partition and file system.");
       }),
     );
 };

@@ -37,6 +37,8 @@ export interface DiskImages {
   mergeCost(file: string): Promise<{ readonly copiedBytes: number; readonly freedBytes: number }>;
   /** Makes the disk larger; its new end reads as zeroes. @throws AppError INVALID_ARGUMENT, UNSUPPORTED */
   grow(image: { readonly file: string; readonly format: "qcow2" | "raw" }, sizeBytes: number): Promise<void>;
+  /** Makes the disk smaller, with its second partition table at the new end; what was behind that is gone. @throws AppError UNSUPPORTED */
+  shrink(image: { readonly file: string; readonly format: "qcow2" | "raw" }, sizeBytes: number): Promise<void>;
   /** Gives the host back what the image does not need: zeroes held as data and free clusters. Never takes more than before. */
   compact(file: string, options: CopyProgress): Promise<void>;
   /**

@@ -20,11 +20,14 @@ import {
 } from "../../../native-core/media/layers.ts";
 import type { BackingReference } from "../../../native-core/media/qcow2/header-writer.ts";
 import { Qcow2Image, readHeader } from "../../../native-core/media/qcow2/image.ts";
-import { growQcow2, growRaw } from "../../../native-core/media/qcow2/resize.ts";
+import { growQcow2, growRaw, shrinkQcow2 } from "../../../native-core/media/qcow2/resize.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
+import { gptForSize } from "./disk-end.ts";
 import type { CopyProgress, DiskImages, ImageFacts } from "./disk-images.ts";
 
 type Format = "qcow2" | "raw";
+
+const ZERO_STEP_BYTES = 1 << 30;
 
 type SecretOf = (file: string) => string | undefined;
 
@@ -131,6 +134,31 @@ export function mediaImages(machinesFolder: string, secretOf: SecretOf = () => u
       try {
         if (format === "raw") await growRaw(opened, sizeBytes);
         else await growQcow2(opened, await readHeader(opened), sizeBytes);
+      } finally {
+        await opened.close();
+      }
+    },
+
+    async shrink({ file, format }, sizeBytes) {
+      const path = await canonical(file);
+      const image = await openChain(writing, { path, format, readOnly: false });
+      try {
+        for (const { offset, bytes } of await gptForSize(image, sizeBytes)) {
+          await image.write(offset, bytes);
+          await image.flush();
+        }
+        for (let offset = sizeBytes; offset < image.sizeBytes; offset += ZERO_STEP_BYTES) {
+          await image.writeZeroes(offset, Math.min(ZERO_STEP_BYTES, image.sizeBytes - offset), true);
+        }
+      } finally {
+        await image.close();
+      }
+      const opened = await NodeImageFile.open(path, { readOnly: false });
+      try {
+        if (format === "raw") {
+          await opened.truncate(sizeBytes);
+          await opened.flush();
+        } else await shrinkQcow2(opened, await readHeader(opened), sizeBytes);
       } finally {
         await opened.close();
       }

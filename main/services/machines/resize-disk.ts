@@ -1,8 +1,11 @@
-// Making a disk larger. Its snapshots keep the size they had; the guest enlarges its file system itself.
+// Making a disk larger, or smaller where its end is free. Its snapshots keep the size they had; the guest's own file systems are its affair.
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
+import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
 import type { ServiceContext } from "../context.ts";
+import { diskEnd } from "../disks/disk-end.ts";
 import { safetySnapshot } from "../snapshots/automatic.ts";
+import { withImage } from "../snapshots/diff.ts";
 import { ownTops } from "../snapshots/layers.ts";
 import type { Machine } from "./machine.ts";
 import { requireNoTemplate, requireState } from "./states.ts";
@@ -18,24 +21,51 @@ export async function resizeDisk(
 ): Promise<string | null> {
   return machine.operate(async () => {
     // A saved state fits disks of the size it was saved with only.
-    requireState(machine.name, machine.state, ["powered-off", "aborted"], "given a larger disk");
-    requireNoTemplate(machine, "given a larger disk");
-    const present = await context.images.inspect(fileOf(machine, diskId));
-    if (sizeMiB * MIB <= present.sizeBytes) {
-      throw new AppError("INVALID_ARGUMENT", `The disk has ${present.sizeBytes / MIB} MiB; it can only become larger`, {
+    requireState(machine.name, machine.state, ["powered-off", "aborted"], "given a disk of another size");
+    requireNoTemplate(machine, "given a disk of another size");
+    const disk = diskOf(machine, diskId);
+    const present = await context.images.inspect(fileOf(machine, diskId), disk.format);
+    const sizeBytes = sizeMiB * MIB;
+    if (sizeBytes === present.sizeBytes) {
+      throw new AppError("INVALID_ARGUMENT", `The disk has ${sizeMiB} MiB already`, {
         field: "sizeMiB",
         consequence: "Nothing was changed.",
-        remedy: "Give a larger size.",
+        remedy: "Give another size.",
       });
     }
+    if (sizeBytes < present.sizeBytes) await requireFreeEnd(context, machine, disk, sizeMiB);
     const undo = await safetySnapshot(context, machine, `resizing ${diskId}`);
     await ownTops(context, machine);
-    await context.images.grow({ file: fileOf(machine, diskId), format: formatOf(machine, diskId) }, sizeMiB * MIB);
+    const image = { file: fileOf(machine, diskId), format: diskOf(machine, diskId).format };
+    if (sizeBytes > present.sizeBytes) await context.images.grow(image, sizeBytes);
+    else await context.images.shrink(image, sizeBytes);
     await machine.update(() => ({ changedSinceSnapshot: true }));
     void machine.log.write("info", `The disk ${diskId} has ${sizeMiB} MiB now`);
     return undo;
   });
 }
+
+/** Asked before anything is done, so that a disk that is refused costs no snapshot. */
+async function requireFreeEnd(
+  context: ServiceContext,
+  machine: Machine,
+  disk: DiskConfig,
+  sizeMiB: number,
+): Promise<void> {
+  const { bytes, what } = await withImage(context, machine, disk, diskEnd);
+  if (bytes <= sizeMiB * MIB) return;
+  throw new AppError("INVALID_ARGUMENT", `Something on the disk ends only at ${Math.ceil(bytes / MIB)} MiB`, {
+    field: "sizeMiB",
+    consequence: "Nothing was changed.",
+    ...IN_THE_WAY[what],
+  });
+}
+
+const IN_THE_WAY = {
+  partition: { remedy: "Shrink or move the last partition in the guest first, or give a larger size." },
+  "file system": { remedy: "Shrink the file system in the guest first, or give a larger size." },
+  data: { remedy: "Overwrite the end of the disk with zeroes in the guest first, or give a larger size." },
+} as const;
 
 function diskOf(machine: Machine, diskId: string) {
   const disk = machine.record.config.disks.find((each) => each.id === diskId);
@@ -48,4 +78,3 @@ function diskOf(machine: Machine, diskId: string) {
 }
 
 const fileOf = (machine: Machine, diskId: string) => path.resolve(machine.paths.folder, diskOf(machine, diskId).file);
-const formatOf = (machine: Machine, diskId: string) => diskOf(machine, diskId).format;

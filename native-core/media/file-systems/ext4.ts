@@ -56,6 +56,7 @@ export async function openExt4(source: BlockSource): Promise<FileSystem | undefi
 class Ext4 implements FileSystem {
   readonly kind = "ext4";
   readonly label: string;
+  readonly sizeBytes: number;
   readonly #source: CachedSource;
   readonly #blockSize: number;
   readonly #inodeSize: number;
@@ -78,6 +79,7 @@ class Ext4 implements FileSystem {
     this.#inodeCount = u32(0);
     this.#descriptorSize = incompatible & INCOMPATIBLE.wide ? Math.max(32, superblock.getUint16(254, true)) : 32;
     this.#blockCount = u32(4) + (incompatible & INCOMPATIBLE.wide ? u32(336) * 2 ** 32 : 0);
+    this.sizeBytes = this.#blockCount * this.#blockSize;
     this.#descriptors = (u32(20) + 1) * this.#blockSize;
     if (this.#inodesPerGroup === 0 || this.#inodeSize < 128 || this.#inodeSize > this.#blockSize) {
       throw damagedFileSystem("inode size");

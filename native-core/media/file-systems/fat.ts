@@ -45,6 +45,7 @@ export async function openFat(source: BlockSource): Promise<FileSystem | undefin
 class Fat implements FileSystem {
   readonly kind = "fat";
   readonly label: string;
+  readonly sizeBytes: number;
   readonly #source: CachedSource;
   readonly #bits: 12 | 16 | 32;
   readonly #table: number;
@@ -60,6 +61,7 @@ class Fat implements FileSystem {
     const tableSectors = boot.getUint16(22, true) || boot.getUint32(36, true);
     const rootEntries = boot.getUint16(17, true);
     const sectors = boot.getUint16(19, true) || boot.getUint32(32, true);
+    this.sizeBytes = sectors * sector;
     this.#table = boot.getUint16(14, true) * sector;
     const rootOffset = this.#table + tables * tableSectors * sector;
     const rootBytes = Math.ceil((rootEntries * ENTRY_BYTES) / sector) * sector;

@@ -23,6 +23,8 @@ export interface FileNode {
 export interface FileSystem {
   readonly kind: "ext4" | "fat";
   readonly label: string;
+  /** How much of its partition it takes, as it says itself. */
+  readonly sizeBytes: number;
   /** Everything but the root, folders before what is in them. */
   list(): AsyncIterable<FileNode>;
   /** The contents of a file, in order. @throws AppError NOT_FOUND, INVALID_FILE */

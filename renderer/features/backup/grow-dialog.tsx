@@ -1,4 +1,4 @@
-// A disk becomes larger. The host takes a snapshot before, to which the notification leads back.
+// A disk becomes larger, or smaller where its end is free. The host takes a snapshot before, to which the notification leads back.
 import { Button, Dialog, DialogBody, DialogFooter } from "@blueprintjs/core";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -75,7 +75,7 @@ export default function GrowDialog({ machineId, diskId, onClose }: Props) {
                 intent="primary"
                 text={t("grow.action")}
                 loading={busy}
-                disabled={!(sizeMiB > presentMiB)}
+                disabled={!(sizeMiB >= 1) || sizeMiB === presentMiB}
               />
             </>
           }
