@@ -83,7 +83,8 @@ export function callThroughGate(cpu: CpuContext, gate: CallGate, next: bigint): 
   const level = code.attributes & ATTRIBUTE.CONFORMING ? cpl : privilegeOf(code.attributes);
   const returnTo = [state.segment(CS, "selector"), next];
   if (level === cpl) {
-    const stack = StackCursor.current(cpu);
+    // A gate of 64 bits leads to 64-bit code, whose stack it already is: without a base, at all of RSP.
+    const stack = gate.size === 8 ? StackCursor.flat(cpu, state.general(RSP), false) : StackCursor.current(cpu);
     stack.pushFrame(gate.size, returnTo);
     enter(cpu, gate, code, level);
     stack.commit();

@@ -48,6 +48,9 @@ function isStackCheck(one: SystemCase, expected: Dump, actual: Dump): boolean {
   return one.kind === KIND.legacy && isDoubleFault && !flat.includes(Number(expected.fields.get("ss")) & ~3);
 }
 
+/** Bits 63:47 are not all the same. */
+const isNonCanonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) !== address;
+
 /** What TCG is known to do otherwise, if it explains the difference. */
 function deviationOf(one: SystemCase, expected: Dump, actual: Dump): string | undefined {
   if (isSegmentCheck(one, actual) || isStackCheck(one, expected, actual))
@@ -58,6 +61,11 @@ function deviationOf(one: SystemCase, expected: Dump, actual: Dump): string | un
     return "TCG mixes the tasks' instruction pointers when a segment of the new task faults";
   if (vectors[0] === 1 && one.listing.some((line) => line === "flags: fb"))
     return "TCG holds off a single step behind STI";
+  if (vectors[1] === 13 && isNonCanonical(expected.fields.get("ip") ?? 0n))
+    return "TCG follows a gate to an address that is not canonical, and faults there";
+  const isUserWrite = vectors[1] === 14 && (actual.fields.get("error code") ?? 0n) === 7n;
+  if (isUserWrite && one.kind === KIND.long && one.listing.some((line) => line.startsWith("far jump or call")))
+    return "TCG pushes at CPL 3 through a call gate with the supervisor's rights";
   if (vectors[0] === 7 && vectors[1] === 6) return "TCG looks at CR0.TS before CR0.EM and CR4.OSFXSR";
   return undefined;
 }

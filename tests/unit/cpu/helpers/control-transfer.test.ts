@@ -173,6 +173,20 @@ describe("call gates", () => {
     expect(stackOf(cpu, 4)).toEqual([0x105n, BigInt(SELECTOR.USER_CODE), 0x8008n, BigInt(SELECTOR.USER_DATA)]);
   });
 
+  it("push at all of RSP, without a base, where they lead from compatibility mode to 64-bit code of the same level", () => {
+    const cpu = longCpu();
+    setCallGate(cpu, 0x1_2345_6789n);
+    cpu.state.setSegment("cs", "attributes", 0x009bn);
+    cpu.state.setSegment("ss", "attributes", 0x0093n);
+    cpu.state.setSegment("ss", "base", 0x4_0000n);
+    cpu.modeChanged();
+    cpu.state.setGeneral(4, 0x1_8000n);
+    cpu.call("callFar", GATE, 0, 2, 0x105);
+    expect(cpu.state.getNumber(STATE.codeMode)).toBe(8);
+    expect(cpu.state.general(4)).toBe(0x1_8000n - 16n);
+    expect(stackOf(cpu, 2)).toEqual([0x105n, BigInt(SELECTOR.KERNEL_CODE)]);
+  });
+
   it("may be jumped through only at their own level", () => {
     const cpu = protectedCpu();
     setCallGate(cpu, 0x500n);
