@@ -7,7 +7,7 @@ import { parseGrant } from "../network/reach-policy.ts";
 import { ADAPTER_SLOTS, areDistinct } from "./slots.ts";
 
 export const ADAPTERS_MAX = 8;
-export const ADAPTER_MODELS = ["virtio", "e1000"] as const;
+export const ADAPTER_MODELS = ["virtio", "e1000", "rtl8139"] as const;
 export const NETWORK_KINDS = ["nat", "internal", "host-only", "none"] as const;
 
 const port = z.int().min(1, "ports start at 1").max(65_535, "ports end at 65535");

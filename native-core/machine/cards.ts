@@ -1,5 +1,6 @@
 // The PCI cards a machine may have, one line each. Slots are fixed, so that plugging one in never moves another.
 import { assert } from "../common/assert.ts";
+import type { ADAPTER_MODELS } from "../config/network-settings.ts";
 import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf, targetOf } from "../config/slots.ts";
 import { AhciController } from "../devices/ahci/ahci-controller.ts";
 import type { BlockBackend } from "../devices/block-backend.ts";
@@ -17,6 +18,7 @@ import type { IdeDriveParts } from "../devices/ide/ide-drive.ts";
 import type { NetworkAdapter, NetworkBackend } from "../devices/network/adapter.ts";
 import { NvmeController } from "../devices/nvme/nvme-controller.ts";
 import { FirmwareRom } from "../devices/rom/rom.ts";
+import { Rtl8139 } from "../devices/rtl8139/rtl8139.ts";
 import type { ScsiCdRom } from "../devices/scsi/cd-rom.ts";
 import type { SoundSink } from "../devices/sound/pcm.ts";
 import { Vga, VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
@@ -76,7 +78,7 @@ export interface NetworkPart {
   id: string;
   /** Its place on the PCI bus, else the place follows from the order. */
   slot?: number | undefined;
-  model: "virtio" | "e1000";
+  model: (typeof ADAPTER_MODELS)[number];
   mac: Uint8Array;
   linkUp: boolean;
   /** Takes what the guest sends. */
@@ -286,7 +288,7 @@ function ideCard(drives: readonly IdePart[], chipset: ChipsetModel): PciCard {
 }
 
 export function adapterCard(part: NetworkPart, slot: number): PciCard {
-  if (part.model === "e1000") return { slot, create: (services) => e1000(part, services) };
+  if (part.model !== "virtio") return { slot, create: (services) => hardwareAdapter(part, services) };
   return virtioCard(slot, adapterDevice(part), ({ deliver }) => {
     const model = new VirtioNet({ ...part, deliver });
     part.attach(model);
@@ -294,8 +296,9 @@ export function adapterCard(part: NetworkPart, slot: number): PciCard {
   });
 }
 
-function e1000(part: NetworkPart, { deliver, memory }: BoardServices): E1000 {
-  const adapter = new E1000({ ...part, name: adapterDevice(part), memory, deliver });
+function hardwareAdapter(part: NetworkPart, { deliver, memory, clock }: BoardServices): E1000 | Rtl8139 {
+  const options = { ...part, name: adapterDevice(part), memory, deliver };
+  const adapter = part.model === "rtl8139" ? new Rtl8139({ ...options, clock }) : new E1000(options);
   part.attach(adapter);
   return adapter;
 }

@@ -32,6 +32,8 @@ END
 chmod +x /etc/udhcpc/default.script
 `;
 
+const DRIVERS = { virtio: "virtio_net", e1000: "e1000", rtl8139: "8139too" } as const;
+
 export class NetworkGuest {
   readonly guest: LinuxGuest;
   readonly link: Link;
@@ -49,7 +51,7 @@ export class NetworkGuest {
     createProcessor: ProcessorFactory,
     settings: Partial<NatSettings> = {},
     link = new Link(OPEN_LINK, nodeHostNetwork),
-    model: "virtio" | "e1000" = "virtio",
+    model: keyof typeof DRIVERS = "virtio",
   ): Promise<NetworkGuest> {
     const nat = new Nat({
       host: nodeHostNetwork,
@@ -62,8 +64,8 @@ export class NetworkGuest {
     let adapter: NetworkAdapter | undefined;
     const guest = await LinuxGuest.start({
       // The cloud kernel has no drivers for real hardware.
-      flavour: model === "e1000" ? "amd64" : "cloud-amd64",
-      modules: ["virtio_pci", model === "e1000" ? "e1000" : "virtio_net", "af_packet"],
+      flavour: model === "virtio" ? "cloud-amd64" : "amd64",
+      modules: ["virtio_pci", DRIVERS[model], "af_packet"],
       script: `${DHCP_SCRIPT}${SHELL}`,
       createProcessor,
       commandLine: "console=ttyS0 panic=-1 cryptomgr.notests",

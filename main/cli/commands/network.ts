@@ -149,7 +149,11 @@ function registerChanges(network: Command, run: Run): void {
   network
     .command("add <machine>")
     .description("give a machine that is off another adapter, on the NAT")
-    .option("--model <model>", "virtio, or e1000 for systems without virtio drivers", "virtio")
+    .option(
+      "--model <model>",
+      "virtio; e1000 for systems without its driver; rtl8139 for those of before 2002",
+      "virtio",
+    )
     .action(
       run(async (session, name: string, options: { model: string }) => {
         const client = await session.client();

@@ -1,8 +1,8 @@
 // The 64-word EEPROM with the adapter's address, read through EERD, or bit by bit through EECD as a Microwire part (5.3, 5.4).
-import { z } from "zod";
+import type { z } from "zod";
+import { EEPROM_WORDS, Microwire, microwireStateSchema } from "../network/microwire.ts";
 import { u32 } from "../state-schema.ts";
 
-const WORDS = 64;
 const CHECKSUM_WORD = 0x3f;
 /** The sum of all words. */
 const CHECKSUM = 0xbaba;
@@ -12,17 +12,14 @@ export const EECD = { SK: 1, CS: 2, DI: 4, DO: 8, REQ: 0x40, GNT: 0x80, PRES: 0x
 const EERD_START = 1;
 const EERD_DONE = 0x10;
 
-const OPCODE_READ = 6;
-/** Start bit and opcode, then the address. */
-const OPCODE_BITS = 3;
-const COMMAND_BITS = OPCODE_BITS + 6;
-
-export const eepromStateSchema = z.object({ eecd: u32, eerd: u32, bits: u32, shift: u32, out: u32 });
+export const eepromStateSchema = microwireStateSchema.extend({ eecd: u32, eerd: u32 });
 type EepromState = z.infer<typeof eepromStateSchema>;
 
 export class Eeprom {
-  readonly #words = new Uint16Array(WORDS);
-  #state: EepromState = powerOn();
+  readonly #words = new Uint16Array(EEPROM_WORDS);
+  readonly #wires = new Microwire(this.#words);
+  #eecd = 0;
+  #eerd = 0;
 
   constructor(mac: Uint8Array, deviceId: number) {
     const words = this.#words;
@@ -35,62 +32,42 @@ export class Eeprom {
   }
 
   reset(): void {
-    this.#state = powerOn();
+    this.#eecd = 0;
+    this.#eerd = 0;
+    this.#wires.reset();
   }
 
   get eecd(): number {
-    const { eecd, bits, out } = this.#state;
-    // Data comes behind the command, highest bit first; before it, the line is low.
-    const level = bits > COMMAND_BITS && ((out >>> (15 - ((bits - COMMAND_BITS - 1) & 15))) & 1) !== 0;
-    return (eecd & ~EECD.DO) | (level ? EECD.DO : 0) | EECD.PRES | (eecd & EECD.REQ ? EECD.GNT : 0);
+    const grant = this.#eecd & EECD.REQ ? EECD.GNT : 0;
+    return (this.#eecd & ~EECD.DO) | (this.#wires.dataOut ? EECD.DO : 0) | EECD.PRES | grant;
   }
 
   set eecd(value: number) {
-    const state = this.#state;
-    const rises = (value & EECD.SK) !== 0 && (state.eecd & EECD.SK) === 0;
-    state.eecd = value & (EECD.SK | EECD.CS | EECD.DI | EECD.REQ);
-    if ((value & EECD.CS) === 0) {
-      state.bits = 0;
-      state.shift = 0;
-      return;
-    }
-    if (!rises) return;
-    // Zeroes before the start bit are no part of a command.
-    if (state.bits === 0 && (value & EECD.DI) === 0) return;
-    state.bits++;
-    if (state.bits <= COMMAND_BITS) state.shift = ((state.shift << 1) | (value & EECD.DI ? 1 : 0)) >>> 0;
-    if (state.bits < COMMAND_BITS) return;
-    const isRead = state.shift >>> (COMMAND_BITS - OPCODE_BITS) === OPCODE_READ;
-    const position = state.bits - COMMAND_BITS;
-    // A word is put out from the clock behind the command on; a read goes on with the next one as long as there is a clock.
-    if (position % 16 === 1) {
-      const address = (state.shift & (WORDS - 1)) + (position - 1) / 16;
-      state.out = isRead ? (this.#words[address % WORDS] as number) : 0;
-    }
-    if (state.bits > 0x10000) state.bits = COMMAND_BITS + 16;
+    const rises = (value & EECD.SK) !== 0 && (this.#eecd & EECD.SK) === 0;
+    this.#eecd = value & (EECD.SK | EECD.CS | EECD.DI | EECD.REQ);
+    if ((value & EECD.CS) === 0) this.#wires.deselect();
+    else if (rises) this.#wires.clock((value & EECD.DI) !== 0);
   }
 
   get eerd(): number {
-    return this.#state.eerd;
+    return this.#eerd;
   }
 
   set eerd(value: number) {
     const address = (value >>> 8) & 0xff;
     const done = (value & EERD_START) !== 0;
-    this.#state.eerd = done
-      ? (((this.#words[address % WORDS] as number) << 16) | EERD_DONE | (value & 0xff01)) >>> 0
+    this.#eerd = done
+      ? (((this.#words[address % EEPROM_WORDS] as number) << 16) | EERD_DONE | (value & 0xff01)) >>> 0
       : 0;
   }
 
   save(): EepromState {
-    return { ...this.#state };
+    return { eecd: this.#eecd, eerd: this.#eerd, ...this.#wires.save() };
   }
 
   restore(state: EepromState): void {
-    this.#state = { ...state };
+    this.#eecd = state.eecd;
+    this.#eerd = state.eerd;
+    this.#wires.restore(state);
   }
-}
-
-function powerOn(): EepromState {
-  return { eecd: 0, eerd: 0, bits: 0, shift: 0, out: 0 };
 }
