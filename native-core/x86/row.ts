@@ -26,6 +26,7 @@ export type CpuidFeature =
   | "lzcnt"
   | "lahf64"
   | "syscall"
+  | "sep"
   | "rdtscp"
   | "smap"
   | "fsgsbase"

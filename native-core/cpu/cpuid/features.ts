@@ -26,6 +26,7 @@ const extended = (register: CpuidRegister, bit: number): FeatureBit => ({ leaf: 
 const INSTRUCTIONS = {
   x87: common(0),
   cx8: common(8),
+  sep: edx(11),
   cmov: common(15),
   clflush: edx(19),
   mmx: common(23),

@@ -23,6 +23,7 @@ const V2 = [
   ...FIRST,
   ...CLOCK,
   ...(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"] as const),
+  "sep",
   ...(["aes", "pclmulqdq", "sha", "rdrand", "rdseed", "erms"] as const),
   ...(["vme", "mce", "mca", "x2apic", "tscDeadline", "tscAdjust", "smep", "umip", "fsgsbase"] as const),
   "automaticIbrs",

@@ -71,7 +71,9 @@ const systemReturn: Helper = (cpu, size) => {
   return 0n;
 };
 
+/** In long mode processors of AMD, as which CPUID shows this one, do not know SYSENTER and SYSEXIT (AMD APM 3). */
 function sysenterSelector(cpu: CpuContext): number {
+  if (isLongMode(cpu)) throw new CpuException(VECTOR.UD);
   const selector = Number(cpu.state.get(STATE.sysenterCs) & 0xffffn);
   if (!(cpu.state.getNumber(STATE.cr0) & CR0.PE) || (selector & 0xfffc) === 0) throw new CpuException(VECTOR.GP, 0);
   return selector;
@@ -81,28 +83,20 @@ function sysenterSelector(cpu: CpuContext): number {
 const systemEnter: Helper = (cpu) => {
   const { state } = cpu;
   const selector = sysenterSelector(cpu);
-  const long = isLongMode(cpu);
-  const mask = long ? -1n : 0xffff_ffffn;
   state.flagBits &= ~(RFLAGS.IF | RFLAGS.VM | RFLAGS.RF);
-  state.setGeneral(RSP, state.get(STATE.sysenterEsp) & mask);
-  state.set(STATE.rip, state.get(STATE.sysenterEip) & mask);
-  flatSegments(cpu, selector, selector + 8, long, 0);
+  state.setGeneral(RSP, state.get(STATE.sysenterEsp) & 0xffff_ffffn);
+  state.set(STATE.rip, state.get(STATE.sysenterEip) & 0xffff_ffffn);
+  flatSegments(cpu, selector, selector + 8, false, 0);
   return 0n;
 };
 
-/** (operand size) */
-const systemExit: Helper = (cpu, size) => {
+const systemExit: Helper = (cpu) => {
   const { state } = cpu;
   const selector = sysenterSelector(cpu);
   if (privilegeLevel(cpu) !== 0) throw new CpuException(VECTOR.GP, 0);
-  const long = size === 8n;
-  const mask = long ? -1n : 0xffff_ffffn;
-  const target = state.general(RDX) & mask;
-  const stack = state.general(RCX) & mask;
-  if (long && !(isCanonical(target) && isCanonical(stack))) throw new CpuException(VECTOR.GP, 0);
-  state.setGeneral(RSP, stack);
-  state.set(STATE.rip, target);
-  flatSegments(cpu, long ? selector + 32 : selector + 16, long ? selector + 40 : selector + 24, long, 3);
+  state.setGeneral(RSP, state.general(RCX) & 0xffff_ffffn);
+  state.set(STATE.rip, state.general(RDX) & 0xffff_ffffn);
+  flatSegments(cpu, selector + 16, selector + 24, false, 3);
   return 0n;
 };
 

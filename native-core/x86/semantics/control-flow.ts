@@ -168,12 +168,12 @@ const interruptDebug: Semantics = (i) => {
 };
 
 const systemEnter: Semantics = (i) => {
-  i.callHelper("systemEnter", [i.nextRip()]);
+  i.callHelper("systemEnter", []);
   i.leave({ to: "state" });
 };
 
 const systemExit: Semantics = (i) => {
-  i.callHelper("systemExit", [i.i64(i.size)]);
+  i.callHelper("systemExit", []);
   i.leave({ to: "state" });
 };
 
@@ -218,8 +218,8 @@ export const CONTROL_FLOW_ROWS: readonly InstructionRow[] = [
   row("INT", "CD", "Ib", softwareInterrupt, FAR),
   row("INTO", "CE", "", interruptOnOverflow, { ...FAR, mode: "legacy", reads: ["OF"] }),
   row("INT1", "F1", "", interruptDebug, FAR),
-  row("SYSENTER", "0F 34", "", systemEnter, FAR),
-  row("SYSEXIT", "0F 35", "", systemExit, { ...FAR, sized: true, privileged: true }),
+  row("SYSENTER", "0F 34", "", systemEnter, { ...FAR, feature: "sep" }),
+  row("SYSEXIT", "0F 35", "", systemExit, { ...FAR, feature: "sep" }),
   row("UD2", "0F 0B", "", undefined_, FAR),
   row("UD1", "0F B9", "Gv,Ev", undefined_, { ...FAR, addressing: "unused" }),
   row("UD0", "0F FF", "Gv,Ev", undefined_, { ...FAR, addressing: "unused" }),

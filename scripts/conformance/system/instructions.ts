@@ -361,7 +361,7 @@ const msrWrite: Maker = (a) => {
   const high = index === PAT ? 0x0007_0406 : other;
   return [...load(a, 1, index), ...load(a, 0, msrValue(a, index) >>> 0), ...load(a, 2, high), 0x0f, 0x30];
 };
-/** Where a processor takes them without PE is not agreed upon; SYSENTER and SYSEXIT in long mode TCG leaves to processors of Intel. */
+/** Where a processor takes them without PE is not agreed upon; TCG knows SYSENTER and SYSEXIT in compatibility mode whoever made it. */
 const systemCall: Maker = (a) => {
   if (a.mode === "real" || a.mode === "virtual-8086") return [0x0f, 0x0b];
   // Both lead to flat segments.
@@ -371,7 +371,7 @@ const systemCall: Maker = (a) => {
     [0x0f, 0x05],
     [0x0f, 0x05],
     [...load(a, 1, flat), ...(a.bits === 64 ? [0x48] : []), 0x0f, 0x07],
-    ...(a.long ? [] : [[0x0f, 0x34], exit]),
+    ...(a.long && a.bits !== 64 ? [] : [[0x0f, 0x34], exit]),
   ]);
 };
 const swapGs: Maker = (a) =>

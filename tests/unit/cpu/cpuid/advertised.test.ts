@@ -19,7 +19,16 @@ function exceptionsOf(row: InstructionRow): (number | undefined)[] {
 }
 
 /** They leave user mode, or are not for it: tests/unit/x86/privilege-change and cpu/vcpu/system-features execute them. */
-const NOT_USER_MODE: readonly string[] = ["SYSCALL", "SYSRET", "STAC", "CLAC", "MONITOR", "MWAIT"];
+const NOT_USER_MODE: readonly string[] = [
+  "SYSCALL",
+  "SYSRET",
+  "SYSENTER",
+  "SYSEXIT",
+  "STAC",
+  "CLAC",
+  "MONITOR",
+  "MWAIT",
+];
 
 describe("a feature that CPUID shows", () => {
   it.each(featuresOf("max").filter(isInstructionFeature))("%s has instructions, and they are executed", (feature) => {

@@ -353,3 +353,41 @@ describe("SYSCALL and SYSRET", () => {
     expect(ready().fault("systemReturn", 8)).toEqual({ vector: 13, errorCode: 0 });
   });
 });
+
+describe("SYSENTER and SYSEXIT", () => {
+  function ready(cpl: 0 | 3): FakeCpu {
+    const cpu = protectedCpu(cpl);
+    cpu.state.set(STATE.sysenterCs, BigInt(SELECTOR.KERNEL_CODE));
+    cpu.state.set(STATE.sysenterEsp, 0x9000n);
+    cpu.state.set(STATE.sysenterEip, 0x12345n);
+    return cpu;
+  }
+
+  it("go to the MSRs' target and to that of ECX and EDX, in flat segments behind SYSENTER_CS", () => {
+    const cpu = ready(3);
+    const { state } = cpu;
+    state.flags = BigInt(RFLAGS.IF | RFLAGS.CF | 2);
+    cpu.call("systemEnter");
+    expect([state.get(STATE.rip), state.general(4), state.flags]).toEqual([0x12345n, 0x9000n, 3n]);
+    expect([state.segment("cs", "selector"), state.segment("ss", "selector")]).toEqual([8n, 16n]);
+    state.setGeneral(1, 0x7000n);
+    state.setGeneral(2, 0x402n);
+    cpu.call("systemExit");
+    expect([state.get(STATE.rip), state.general(4), state.getNumber(STATE.cpl)]).toEqual([0x402n, 0x7000n, 3]);
+    expect([state.segment("cs", "selector"), state.segment("ss", "selector")]).toEqual([0x1bn, 0x23n]);
+  });
+
+  it("raise #GP(0) with a null SYSENTER_CS, SYSEXIT outside CPL 0 as well", () => {
+    const cpu = ready(3);
+    expect(cpu.fault("systemExit")).toEqual({ vector: 13, errorCode: 0 });
+    cpu.state.set(STATE.sysenterCs, 3n);
+    expect(cpu.fault("systemEnter")).toEqual({ vector: 13, errorCode: 0 });
+  });
+
+  it("are undefined in long mode, as on processors of AMD", () => {
+    const cpu = longCpu();
+    cpu.state.set(STATE.sysenterCs, BigInt(SELECTOR.KERNEL_CODE));
+    expect(cpu.fault("systemEnter")).toEqual({ vector: 6, errorCode: undefined });
+    expect(cpu.fault("systemExit")).toEqual({ vector: 6, errorCode: undefined });
+  });
+});
