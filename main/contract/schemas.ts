@@ -125,10 +125,13 @@ const fileChangeSchema = z.object({
 });
 export type FileChange = z.infer<typeof fileChangeSchema>;
 
+/** File systems of guests that can be looked into. */
+const fileSystemSchema = z.enum(["ext4", "fat", "ntfs"]);
+
 const partitionDiffSchema = z.object({
   /** As the guest numbers it; 0 is the whole disk. */
   number: z.int(),
-  fileSystem: z.enum(["ext4", "fat"]),
+  fileSystem: fileSystemSchema,
   label: z.string(),
   /** In the order of paths; `total` may be more. */
   changes: z.array(fileChangeSchema),
@@ -156,7 +159,7 @@ export type SnapshotDiff = z.infer<typeof snapshotDiffSchema>;
 export const snapshotFolderSchema = z.object({
   /** File systems to choose from. */
   places: z.array(
-    z.object({ diskId: z.string(), partition: z.int(), fileSystem: z.enum(["ext4", "fat"]), label: z.string() }),
+    z.object({ diskId: z.string(), partition: z.int(), fileSystem: fileSystemSchema, label: z.string() }),
   ),
   /** Those of the folder; null when no file system can be read. */
   diskId: z.string().nullable(),

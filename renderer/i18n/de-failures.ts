@@ -3,6 +3,7 @@ import type { FailureTexts } from "./failure-texts.ts";
 
 /** What went wrong. */
 const messages: FailureTexts = {
+  "{} is compressed or encrypted by NTFS": "{1} ist von NTFS komprimiert oder verschlüsselt",
   "Something on the disk ends only at {} MiB": "Auf der Platte endet etwas erst bei {1} MiB",
   "The disk has {} MiB already": "Die Platte hat schon {1} MiB",
   "There is no folder {}": "Es gibt keinen Ordner {1}",
@@ -167,6 +168,7 @@ const messages: FailureTexts = {
 
 /** What that means. */
 const consequences: FailureTexts = {
+  "It can't be read from outside of the guest.": "Das lässt sich von außerhalb des Gastes nicht lesen.",
   "The backup was not deleted.": "Die Sicherung wurde nicht gelöscht.",
   "Nothing was written.": "Es wurde nichts geschrieben.",
   "A second one would damage the machines, so it does not start.":
@@ -247,6 +249,8 @@ const consequences: FailureTexts = {
 
 /** What to do. */
 const remedies: FailureTexts = {
+  "Restore the snapshot in a clone and copy the file there.":
+    "Stellen Sie den Schnappschuss in einem Klon wieder her und kopieren Sie die Datei dort.",
   "Give another size.": "Geben Sie eine andere Größe an.",
   "Shrink or move the last partition in the guest first, or give a larger size.":
     "Verkleinern oder verschieben Sie zuerst im Gast die letzte Partition, oder geben Sie eine größere Größe an.",

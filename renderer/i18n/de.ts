@@ -907,7 +907,7 @@ export const de = {
     handedBody: "Der Gast findet sie dort; kopieren Sie sie an ihren Platz zurück.",
     keptBody: "Er benutzt das Medium in seinem Laufwerk. Werfen Sie es aus und versuchen Sie es noch einmal.",
     none: "Kein lesbares Dateisystem",
-    noneBody: "Verstanden werden Platten mit ext2 bis ext4 und FAT.",
+    noneBody: "Verstanden werden Platten mit ext2 bis ext4, NTFS und FAT.",
     noSnapshot: "Kein Schnappschuss zum Hineinsehen",
     noSnapshotBody: "Nehmen Sie einen auf; dann lassen sich seine Dateien ansehen und einzeln zurückholen.",
   },

@@ -881,7 +881,7 @@ export const en = {
     handedBody: "The guest finds it there as its own; copy it back to its place.",
     keptBody: "It uses the disc in its drive. Eject that one and try again.",
     none: "No file system that can be read",
-    noneBody: "Disks with ext2 to ext4 and FAT are understood.",
+    noneBody: "Disks with ext2 to ext4, NTFS and FAT are understood.",
     noSnapshot: "No snapshot to look into",
     noSnapshotBody: "Take a snapshot; its files can then be browsed and brought back one by one.",
   },

@@ -3,7 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { AppError, isAppError } from "../../../native-core/common/errors.ts";
-import type { FileNode } from "../../../native-core/media/file-systems/file-system.ts";
+import type { FileNode, FileSystem } from "../../../native-core/media/file-systems/file-system.ts";
 import { fileSystemsOf } from "../../../native-core/media/file-systems/open.ts";
 import { seedDisc } from "../../../native-core/media/seed-disc.ts";
 import type { SnapshotFolder } from "../../contract/schemas.ts";
@@ -81,7 +81,7 @@ async function pieceOf(contents: AsyncIterable<Uint8Array>, offset: number) {
 }
 
 interface DiskTree {
-  readonly fileSystem: "ext4" | "fat";
+  readonly fileSystem: FileSystem["kind"];
   readonly label: string;
   readonly partition: number;
   /** By the path of their folder; "/" is the root. */

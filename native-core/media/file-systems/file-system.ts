@@ -21,7 +21,7 @@ export interface FileNode {
 }
 
 export interface FileSystem {
-  readonly kind: "ext4" | "fat";
+  readonly kind: "ext4" | "fat" | "ntfs";
   readonly label: string;
   /** How much of its partition it takes, as it says itself. */
   readonly sizeBytes: number;

@@ -2,6 +2,7 @@
 import { openExt4 } from "./ext4.ts";
 import { openFat } from "./fat.ts";
 import { type BlockSource, type FileNode, type FileSystem, type NodeKind, sectionOf } from "./file-system.ts";
+import { openNtfs } from "./ntfs.ts";
 import { type Partition, partitionsOf } from "./partitions.ts";
 
 export interface FoundFileSystem {
@@ -14,7 +15,7 @@ export async function fileSystemsOf(disk: BlockSource): Promise<FoundFileSystem[
   const found: FoundFileSystem[] = [];
   for (const partition of await partitionsOf(disk)) {
     const section = sectionOf(disk, partition.offset, partition.sizeBytes);
-    const fileSystem = (await openExt4(section)) ?? (await openFat(section));
+    const fileSystem = (await openExt4(section)) ?? (await openNtfs(section)) ?? (await openFat(section));
     if (fileSystem) found.push({ partition, fileSystem });
   }
   return found;

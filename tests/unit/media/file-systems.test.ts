@@ -5,9 +5,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { isAppError } from "../../../native-core/common/errors.ts";
-import type { BlockSource, FileSystem } from "../../../native-core/media/file-systems/file-system.ts";
 import { compareFileSystems, fileSystemsOf } from "../../../native-core/media/file-systems/open.ts";
 import { partitionsOf } from "../../../native-core/media/file-systems/partitions.ts";
+import { contentsOf, onlyFileSystem, pathsOf, sourceOf } from "../../support/media/file-systems.ts";
 import { temporaryFolder } from "../../support/media/qemu-tools.ts";
 
 const folder = temporaryFolder("file-systems");
@@ -17,33 +17,6 @@ const MKFS = "/usr/sbin/mkfs.ext4";
 const DEBUGFS = "/usr/sbin/debugfs";
 const hasTools = existsSync(MKFS) && existsSync(DEBUGFS);
 const MIB = 2 ** 20;
-
-function sourceOf(bytes: Uint8Array): BlockSource {
-  return {
-    sizeBytes: bytes.length,
-    async read(offset, target) {
-      target.set(bytes.subarray(offset, offset + target.length));
-    },
-  };
-}
-
-async function only(bytes: Uint8Array): Promise<FileSystem> {
-  const [found] = await fileSystemsOf(sourceOf(bytes));
-  if (!found) throw new Error("there is no file system");
-  return found.fileSystem;
-}
-
-async function pathsOf(fileSystem: FileSystem): Promise<string[]> {
-  const paths: string[] = [];
-  for await (const node of fileSystem.list()) paths.push(`${node.path} ${node.kind} ${node.sizeBytes}`);
-  return paths.sort();
-}
-
-async function contentsOf(fileSystem: FileSystem, path: string): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of fileSystem.read(path)) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
 
 let serial = 0;
 
@@ -72,7 +45,7 @@ describe.skipIf(!hasTools).each([
 ] as const)("%s", (_, options) => {
   it("lists every file and reads it", async () => {
     const { image, tree } = makeExt4("-L", "tests", ...options);
-    const fileSystem = await only(readFileSync(image));
+    const fileSystem = await onlyFileSystem(readFileSync(image));
     expect([fileSystem.kind, fileSystem.label]).toEqual(["ext4", "tests"]);
     const paths = await pathsOf(fileSystem);
     expect(paths).toContain("/etc/passwd file 11");
@@ -101,7 +74,7 @@ describe.skipIf(!hasTools)("the difference of two file systems", () => {
       "rm /short",
     ];
     for (const command of commands) execFileSync(DEBUGFS, ["-w", "-R", command, image], { stdio: "ignore" });
-    const changes = await compareFileSystems(await only(before), await only(readFileSync(image)));
+    const changes = await compareFileSystems(await onlyFileSystem(before), await onlyFileSystem(readFileSync(image)));
     expect(changes.map(({ path, change, sizeBefore, sizeAfter }) => [path, change, sizeBefore, sizeAfter])).toEqual([
       ["/etc/added", "added", null, 12],
       ["/etc/passwd", "changed", 11, 11],
@@ -112,7 +85,7 @@ describe.skipIf(!hasTools)("the difference of two file systems", () => {
 
   it("is everything where one side has none", async () => {
     const { image } = makeExt4();
-    const changes = await compareFileSystems(undefined, await only(readFileSync(image)));
+    const changes = await compareFileSystems(undefined, await onlyFileSystem(readFileSync(image)));
     expect(new Set(changes.map((change) => change.change))).toEqual(new Set(["added"]));
   });
 });
@@ -199,7 +172,7 @@ function makeFat16(): { bytes: Buffer; contents: Buffer } {
 describe("FAT", () => {
   it("lists short and long names, without what was deleted, and reads chains of clusters", async () => {
     const { bytes, contents } = makeFat16();
-    const fileSystem = await only(bytes);
+    const fileSystem = await onlyFileSystem(bytes);
     expect([fileSystem.kind, fileSystem.label]).toEqual(["fat", "TESTS"]);
     expect(await pathsOf(fileSystem)).toEqual([
       "/A rather long name.txt file 1300",
@@ -213,9 +186,9 @@ describe("FAT", () => {
   it("with a chain in a circle ends", async () => {
     const { bytes } = makeFat16();
     bytes.writeUInt16LE(9, 512 + 9 * 2);
-    await pathsOf(await only(bytes));
+    await pathsOf(await onlyFileSystem(bytes));
     bytes.writeUInt16LE(0, 512 + 4 * 2);
-    await expect(contentsOf(await only(bytes), "/A rather long name.txt")).rejects.toMatchObject({
+    await expect(contentsOf(await onlyFileSystem(bytes), "/A rather long name.txt")).rejects.toMatchObject({
       code: "INVALID_FILE",
     });
   });
