@@ -10,6 +10,8 @@ export interface Preferences {
   readonly language: string;
   /** Code of the Host key (`KeyboardEvent.code`); "" for the platform's usual one. */
   readonly hostKey: string;
+  /** Keyboard layout that guests are taken to have: a name of display/layouts.ts. */
+  readonly guestLayout: string;
   readonly scaleMode: ScaleMode;
   /** Of machines that play, in percent. */
   readonly soundVolume: number;
@@ -33,6 +35,8 @@ export interface Preferences {
   readonly startAtLogin: boolean;
   /** Where file pickers begin; "" for the host's choice. */
   readonly filesFolder: string;
+  /** Where the last backup or export went. */
+  readonly exportFolder: string;
   /** Snapshots are shown in the order of time instead of as a tree. */
   readonly timeline: boolean;
   /** How the last running machine was closed. */
@@ -50,10 +54,12 @@ const DEFAULTS: Preferences = {
   theme: "system",
   language: "system",
   hostKey: "",
+  guestLayout: "us",
   scaleMode: "fit",
   soundVolume: 100,
   soundMuted: false,
   filesFolder: "",
+  exportFolder: "",
   timeline: false,
   consoleFontSize: 13,
   consoleTimes: false,

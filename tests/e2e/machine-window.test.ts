@@ -60,6 +60,12 @@ describe("the screen's tools", () => {
     await keyboard.getByRole("button", { name: "S", exact: true }).click();
     await keyboard.getByRole("button", { name: "o", exact: true }).click();
     await keyboard.getByRole("button", { name: "Enter", exact: true }).click();
+    // A guest with another layout has other characters on its keys.
+    await page.getByRole("combobox", { name: "Keyboard layout of the guest" }).selectOption("German");
+    await keyboard.getByRole("button", { name: "ß", exact: true }).waitFor();
+    await keyboard.getByRole("button", { name: "AltGr", exact: true }).click();
+    await keyboard.getByRole("button", { name: "@", exact: true }).waitFor();
+    await page.getByRole("combobox", { name: "Keyboard layout of the guest" }).selectOption("US English");
     await page.getByRole("button", { name: "Close", exact: true }).click();
     await showPane(page, "Console");
     await waitForConsole(page, /^So$/m);

@@ -1,4 +1,5 @@
 // The whole path with a real guest: Starter Linux in the emulator core, made, used, broken and restored by clicks and keys alone.
+import { createHash } from "node:crypto";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -71,6 +72,20 @@ describe.skipIf(!starterBuilt)("Starter Linux", () => {
     await page.keyboard.type(" keys", { delay: 30 });
     await page.keyboard.press("Enter", { delay: 30 });
     await runInConsole(page, "sleep 1; cat keys", /^with shift$/m, COMMAND_MS);
+  });
+
+  test("a text that is typed for the user arrives whole, signs and capitals too", async () => {
+    const line = "The quick brown fox jumps over 13 lazy dogs: ~!@#%^&*()_+{}[];,./<>?-=| and BACK again. ";
+    await showPane(page, "Display");
+    await page.getByText(/^\d+ × \d+$/).waitFor();
+    await page.getByRole("toolbar", { name: "Display" }).getByRole("button", { name: "Type Text" }).click();
+    const form = page.getByRole("form", { name: "Type Text" });
+    await form.getByRole("textbox").fill(`cat > typed << 'EOF'\n${line}\n${line}\nEOF\n`);
+    await form.getByRole("button", { name: "Type", exact: true }).click();
+    await form.waitFor({ state: "detached", timeout: COMMAND_MS });
+    const sum = createHash("md5").update(`${line}\n${line}\n`).digest("hex");
+    await runInConsole(page, "clear; sleep 1; md5sum typed", new RegExp(`^${sum}  typed$`, "m"), COMMAND_MS);
+    await showPane(page, "Display");
   });
 
   test("a snapshot brings back what was changed after it, with the guest running all the time", async () => {

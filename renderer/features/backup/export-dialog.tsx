@@ -1,21 +1,23 @@
 // A machine goes elsewhere: as a backup in a folder, as one file for another Terrarium, or as an archive for other products.
 import { Button, Checkbox, Dialog, DialogBody, DialogFooter, InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
+import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../../../main/contract/schemas.ts";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
+import { keys } from "../../api/keys.ts";
 import { useMachine } from "../../api/queries.ts";
-import { usePreference } from "../../app/preferences.ts";
+import { setPreference, usePreference } from "../../app/preferences.ts";
 import { Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { isOff } from "../machines/rules.ts";
 import { FailureText } from "../notifications/failure-text.tsx";
 import { notify } from "../notifications/model.ts";
-import { fileIn, fileNameOf } from "./file-names.ts";
+import { fileIn, fileNameOf, freeFileName } from "./file-names.ts";
 
-const KINDS = ["backup", "terrarium", "ova"] as const;
+const KINDS = ["terrarium", "ova", "backup"] as const;
 type Kind = (typeof KINDS)[number];
 
 interface Props {
@@ -27,15 +29,27 @@ export default function ExportDialog({ machineId, onClose }: Props) {
   const { t } = useTranslation();
   const machine = useMachine(machineId).data;
   const usual = usePreference("filesFolder");
-  const [kind, setKind] = useState<Kind>("backup");
-  const [folder, setFolder] = useState(usual ?? "");
+  const last = usePreference("exportFolder");
+  const [kind, setKind] = useState<Kind>("terrarium");
+  const [chosen, setFolder] = useState<string | null>(null);
   const [typed, setTyped] = useState<string | null>(null);
   const [memory, setMemory] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
+  // Where the last one went, else where files begin; null is the host's choice, the user's own folder.
+  const asked = chosen ?? (last || usual || null);
+  const listing = useQuery({
+    queryKey: keys.files(asked),
+    queryFn: () => client.files.browse({ folder: asked }),
+    enabled: asked !== "",
+    retry: false,
+    staleTime: 0,
+  });
   if (!machine) return null;
+  const folder = asked ?? listing.data?.folder ?? "";
   const isFile = kind !== "backup";
-  const name = typed ?? `${fileNameOf(machine.name)}.${kind}`;
+  const there = listing.data?.entries.map((entry) => entry.name) ?? [];
+  const name = typed ?? freeFileName(fileNameOf(machine.name), kind, there);
 
   const run = async (): Promise<string> => {
     if (!isFile) {
@@ -53,6 +67,7 @@ export default function ExportDialog({ machineId, onClose }: Props) {
     setFailure(null);
     try {
       notify({ kind: "success", title: t(`backup.done.${kind}`, { name: machine.name }), detail: await run() });
+      setPreference("exportFolder", folder);
       onClose();
     } catch (error) {
       setFailure(toFailure(error));

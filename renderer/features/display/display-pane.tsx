@@ -11,6 +11,7 @@ import { DisplayBar, type DisplayPanel } from "./display-bar.tsx";
 import { DisplayStatus } from "./display-status.tsx";
 import { nextScaleMode, runHostCommand } from "./host-commands.ts";
 import { hostKeyCode, listenForHostKey } from "./host-key.ts";
+import { LayoutSelect } from "./layout-select.tsx";
 import { OffScreen } from "./off-screen.tsx";
 import { PastePanel } from "./paste-panel.tsx";
 import { scaleFactor } from "./scaling.ts";
@@ -100,7 +101,11 @@ export default function DisplayPane({ machine, detached = false }: Props) {
       {panel === "keyboard" && (
         <div className="display-panel">
           <SoftKeyboard screen={screen} />
-          <Button size="small" text={t("common.close")} onClick={() => setPanel(null)} />
+          <div className="display-panel-actions">
+            <span />
+            <LayoutSelect />
+            <Button size="small" text={t("common.close")} onClick={() => setPanel(null)} />
+          </div>
         </div>
       )}
       <DisplayStatus machine={machine} screen={screen} factor={factor} />

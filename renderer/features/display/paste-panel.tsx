@@ -4,6 +4,7 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { notify } from "../notifications/model.ts";
 import { typeText } from "./keys.ts";
+import { LayoutSelect, useGuestLayout } from "./layout-select.tsx";
 import type { Screen } from "./use-screen.ts";
 
 interface Props {
@@ -13,6 +14,7 @@ interface Props {
 
 export function PastePanel({ screen, onClose }: Props) {
   const { t } = useTranslation();
+  const layout = useGuestLayout();
   const [text, setText] = useState("");
   const [progress, setProgress] = useState<number | null>(null);
   const abort = useRef<AbortController | null>(null);
@@ -32,7 +34,7 @@ export function PastePanel({ screen, onClose }: Props) {
     if (!rfb) return;
     abort.current = new AbortController();
     setProgress(0);
-    const skipped = await typeText(rfb, text, abort.current.signal, setProgress);
+    const skipped = await typeText(rfb, text, layout, abort.current.signal, setProgress);
     if (skipped > 0) notify({ kind: "info", title: t("display.pasteSkipped", { count: skipped }) });
     onClose();
     rfb.focus();
@@ -54,6 +56,7 @@ export function PastePanel({ screen, onClose }: Props) {
       {progress !== null && <ProgressBar value={progress} stripes={false} aria-label={t("display.paste")} />}
       <div className="display-panel-actions">
         <span className="muted">{t("display.pasteHint")}</span>
+        <LayoutSelect />
         <Button text={t("common.cancel")} onClick={onClose} />
         <Button
           type="submit"

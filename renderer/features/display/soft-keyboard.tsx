@@ -1,17 +1,31 @@
-// A keyboard on the screen, US layout: for keys that this computer lacks or keeps for itself. Modifiers stay down until the next key.
+// A keyboard on the screen, with the guest's layout: for keys that this computer lacks or keeps for itself. Modifiers stay down until the
+// next key.
 import { Button } from "@blueprintjs/core";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { ALT, CONTROL, type Key, SHIFT, SUPER, sendKeys } from "./keys.ts";
-import { SOFT_ROWS, type SoftKey } from "./soft-keys.ts";
+import { ALT, ALT_GR, CONTROL, type Key, keysymOf, SHIFT, SUPER, sendKeys } from "./keys.ts";
+import { useGuestLayout } from "./layout-select.tsx";
+import type { Level } from "./layouts.ts";
+import { type SoftKey, softRows } from "./soft-keys.ts";
 import type { Screen } from "./use-screen.ts";
 
-const MODIFIERS: Readonly<Record<string, Key>> = { Shift: SHIFT, Ctrl: CONTROL, Alt: ALT, Super: SUPER };
+const MODIFIERS: Readonly<Record<string, Key>> = {
+  Shift: SHIFT,
+  Ctrl: CONTROL,
+  Alt: ALT,
+  AltGr: ALT_GR,
+  Super: SUPER,
+};
+
+/** The character that the key types now, or its name. */
+const legend = ({ label, levels }: SoftKey, level: Level): string => levels?.[level] ?? label;
 
 export function SoftKeyboard({ screen }: { readonly screen: Screen }) {
   const { t } = useTranslation();
+  const layout = useGuestLayout();
+  const rows = useMemo(() => softRows(layout), [layout]);
   const [held, setHeld] = useState<readonly string[]>([]);
-  const shifted = held.includes("Shift");
+  const level = held.includes("AltGr") ? "altGr" : held.includes("Shift") ? "shift" : "plain";
 
   const press = (key: SoftKey) => {
     if (MODIFIERS[key.label]) {
@@ -21,20 +35,20 @@ export function SoftKeyboard({ screen }: { readonly screen: Screen }) {
     const rfb = screen.rfb.current;
     if (!rfb) return;
     const modifiers = held.flatMap((name) => MODIFIERS[name] ?? []);
-    const keysym = shifted && key.shifted ? (key.shifted.codePointAt(0) ?? key.keysym) : key.keysym;
+    const keysym = key.levels ? keysymOf(legend(key, level)) : key.keysym;
     sendKeys(rfb, [...modifiers, { keysym, code: key.code }]);
     setHeld([]);
   };
 
   return (
     <div className="soft-keyboard" role="group" aria-label={t("display.softKeyboard")}>
-      {SOFT_ROWS.map((row) => (
+      {rows.map((row) => (
         <div key={row[0]?.code} className="soft-row">
           {row.map((key) => (
             <Button
               key={key.code}
               size="small"
-              text={shifted ? (key.shifted ?? key.label) : key.label}
+              text={legend(key, level)}
               active={held.includes(key.label)}
               style={{ flexGrow: key.width ?? 1 }}
               {...(MODIFIERS[key.label] && { "aria-pressed": held.includes(key.label) })}

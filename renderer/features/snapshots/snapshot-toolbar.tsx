@@ -25,12 +25,14 @@ interface Props {
   readonly machine: MachineSummary;
   readonly tree: SnapshotTree;
   readonly selected: Snapshot | undefined;
+  /** What is restored and compared: the selected one, or the one that the current state came from. */
+  readonly subject: Snapshot | undefined;
   readonly filter: string;
   onFilter(filter: string): void;
   onAsk(question: SnapshotQuestion): void;
 }
 
-export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onAsk }: Props) {
+export function SnapshotToolbar({ machine, tree, selected, subject, filter, onFilter, onAsk }: Props) {
   const { t } = useTranslation();
   const timeline = usePreference("timeline");
   const free = isAllowed("takeSnapshot", machine.state);
@@ -49,7 +51,7 @@ export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onA
         variant="minimal"
         icon={<HistoryIcon />}
         text={t("snapshots.restore")}
-        disabled={!selected || !free}
+        disabled={!subject || !free}
         onClick={() => onAsk("restore")}
       />
       <Button
@@ -70,7 +72,7 @@ export function SnapshotToolbar({ machine, tree, selected, filter, onFilter, onA
         variant="minimal"
         icon={<ComparisonIcon />}
         text={t("snapshots.compare")}
-        disabled={!selected}
+        disabled={!subject}
         onClick={() => onAsk("diff")}
       />
       {selected && (

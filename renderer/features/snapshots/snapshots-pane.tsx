@@ -29,6 +29,8 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
   if (!tree) return null;
 
   const selected = tree.snapshots.find((snapshot) => snapshot.id === selectedId);
+  // Going back from the current state, or comparing it, means the snapshot that it came from.
+  const subject = selected ?? tree.snapshots.find((snapshot) => snapshot.id === tree.currentId);
   const select = (id: string) => {
     setSelectedId(id);
     if (question !== "take") setQuestion(null);
@@ -42,23 +44,24 @@ export function SnapshotsPane({ machine }: { readonly machine: MachineSummary })
         machine={machine}
         tree={tree}
         selected={selected}
+        subject={subject}
         filter={filter}
         onFilter={setFilter}
         onAsk={setQuestion}
       />
       {question === "take" && <TakePanel machine={machine} defaultName={defaultName} onClose={close} />}
-      {question === "restore" && selected && (
+      {question === "restore" && subject && (
         <RestorePanel
           machine={machine}
-          snapshot={selected}
-          changed={tree.currentChanged || tree.currentId !== selected.id}
+          snapshot={subject}
+          changed={tree.currentChanged || tree.currentId !== subject.id}
           onClose={close}
         />
       )}
       {question === "delete" && selected && <DeletePanel snapshot={selected} onClose={close} />}
-      {question === "diff" && selected && (
+      {question === "diff" && subject && (
         <Suspense fallback={null}>
-          <DiffDialog snapshot={selected} tree={tree} onClose={close} />
+          <DiffDialog snapshot={subject} tree={tree} onClose={close} />
         </Suspense>
       )}
       {question === "prune" && <PrunePanel machine={machine} onClose={close} />}

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { matchesShortcut, shortcutLabel } from "../../../renderer/app/shortcuts.ts";
-import { COMBINATIONS, keysymOf, sendKeys, typeText } from "../../../renderer/features/display/keys.ts";
-import { SOFT_ROWS } from "../../../renderer/features/display/soft-keys.ts";
+import { COMBINATIONS, sendKeys, typeText } from "../../../renderer/features/display/keys.ts";
+import {
+  CHARACTER_KEYS,
+  LAYOUT_NAMES,
+  LAYOUTS,
+  type LayoutName,
+  layoutName,
+  strokesOf,
+} from "../../../renderer/features/display/layouts.ts";
+import { softRows } from "../../../renderer/features/display/soft-keys.ts";
 import { languageFor } from "../../../renderer/i18n/languages.ts";
 
 function recorder() {
@@ -26,37 +34,73 @@ describe("keys for the guest", () => {
     ]);
   });
 
-  test("text is typed without codes, line ends become Enter, characters without a key are counted", async () => {
+  const type = (rfb: Parameters<typeof sendKeys>[0], text: string, layout: LayoutName = "us") =>
+    typeText(rfb, text, LAYOUTS[layout], new AbortController().signal, () => undefined);
+
+  test("text is typed key by key, line ends become Enter, characters without a key are counted", async () => {
     const { rfb, sent } = recorder();
-    const skipped = await typeText(rfb, "A\r\nü", new AbortController().signal, () => undefined);
-    expect(sent).toEqual(["41  true", "41  false", "ff0d  true", "ff0d  false"]);
-    expect(skipped).toBe(1);
+    expect(await type(rfb, "A\r\nü")).toBe(1);
+    expect(sent).toEqual([
+      ...["ffe1 ShiftLeft true", "41 KeyA true", "41 KeyA false", "ffe1 ShiftLeft false"],
+      ...["ff0d Enter true", "ff0d Enter false"],
+    ]);
+  });
+
+  test("a key is up before the next one goes down, and they are not sent in a heap", async () => {
+    const { rfb, sent } = recorder();
+    const start = performance.now();
+    await type(rfb, "0123456789");
+    expect(sent.map((event) => event.endsWith("true"))).toEqual(
+      Array.from({ length: 20 }, (_, index) => index % 2 === 0),
+    );
+    expect(performance.now() - start).toBeGreaterThan(10 * 15);
+  });
+
+  test.each([
+    ["de", "@", ["fe03 AltRight", "40 KeyQ"]],
+    ["de", "y", ["79 KeyZ"]],
+    ["de", "ß", ["df Minus"]],
+    ["de", "^", ["5e Backquote", "20 Space"]],
+    ["fr", "^", ["fe03 AltRight", "5e Digit9"]],
+    ["fr", "1", ["ffe1 ShiftLeft", "31 Digit1"]],
+    ["es", "ñ", ["f1 Semicolon"]],
+    ["uk", "€", ["fe03 AltRight", "10020ac Digit4"]],
+    ["uk", "\\", ["5c IntlBackslash"]],
+  ] as const)("a guest with the layout %s gets %s", async (layout, character, keys) => {
+    const { rfb, sent } = recorder();
+    expect(await type(rfb, character, layout)).toBe(0);
+    expect(sent.filter((event) => event.endsWith(" true"))).toEqual(keys.map((key) => `${key} true`));
+    expect(sent).toHaveLength(2 * keys.length);
   });
 
   test("typing stops when it is cancelled", async () => {
     const { rfb, sent } = recorder();
     const abort = new AbortController();
-    await typeText(rfb, "abcdef", abort.signal, (share) => share >= 0.5 && abort.abort());
+    await typeText(rfb, "abcdef", LAYOUTS.us, abort.signal, (share) => share >= 0.5 && abort.abort());
     expect(sent.length).toBe(6);
   });
 
-  test.each([
-    ["a", 0x61],
-    ["~", 0x7e],
-    ["\t", 0xff09],
-    ["\n", 0xff0d],
-    ["€", undefined],
-  ])("the keysym of %j is %s", (character, keysym) => {
-    expect(keysymOf(character)).toBe(keysym);
-  });
+  test.each(LAYOUT_NAMES)(
+    "the soft keyboard %s has each key once, and every character of ASCII can be typed",
+    (name) => {
+      const layout = LAYOUTS[name];
+      const keys = softRows(layout).flat();
+      expect(new Set(keys.map(({ code }) => code)).size).toBe(keys.length);
+      const shown = new Set(keys.flatMap(({ levels }) => Object.values(levels ?? {})));
+      const strokes = strokesOf(layout);
+      for (let code = 0x21; code < 0x7f; code++) {
+        const character = String.fromCharCode(code);
+        expect(shown, character).toContain(character);
+        expect(strokes.has(character), character).toBe(true);
+      }
+      for (const [row, codes] of CHARACTER_KEYS.entries()) {
+        expect(layout.plain[row]).toHaveLength(codes.length);
+        expect(layout.shift[row]).toHaveLength(codes.length);
+      }
+    },
+  );
 
-  test("the soft keyboard has each key once, and every character of the US layout", () => {
-    const keys = SOFT_ROWS.flat();
-    expect(new Set(keys.map(({ code }) => code)).size).toBe(keys.length);
-    const characters = new Set(keys.flatMap(({ label, shifted }) => [label, shifted ?? label]));
-    for (let code = 0x21; code < 0x7f; code++)
-      expect(characters, String.fromCharCode(code)).toContain(String.fromCharCode(code));
-  });
+  test("an unknown layout is taken for the US one", () => expect(layoutName("dvorak")).toBe("us"));
 });
 
 describe("shortcuts", () => {
