@@ -16,6 +16,7 @@ import type { ChipsetModel } from "../devices/chipset/models.ts";
 import { A20Gate, type ProcessorPins } from "../devices/chipset/processor-pins.ts";
 import type { Device, GuestMemory, Inputs, InterruptLine } from "../devices/device.ts";
 import { GenerationId } from "../devices/generation-id/generation-id.ts";
+import { Hpet } from "../devices/hpet/hpet.ts";
 import { IoApic } from "../devices/ioapic/ioapic.ts";
 import { KvmClock } from "../devices/kvm-clock/kvm-clock.ts";
 import { InterruptBus } from "../devices/lapic/interrupt-bus.ts";
@@ -175,9 +176,19 @@ export class Board {
       chipset.onHostBridgeChange = () => ecam.update();
     }
 
-    const pit = new Pit(bus, clock, isaLine(PIT_IRQ));
+    const pitLine = new GatedLine(isaLine(PIT_IRQ));
+    const rtcLine = new GatedLine(isaLine(RTC_IRQ));
+    const hpet = new Hpet({
+      ...{ bus, clock, legacy: [isaLine(PIT_IRQ), isaLine(RTC_IRQ)] },
+      ioapicLine: (pin) => this.ioapic.line(pin),
+      legacyChanged: (on) => {
+        pitLine.open = !on;
+        rtcLine.open = !on;
+      },
+    });
+    const pit = new Pit(bus, clock, pitLine);
     const rtc = new Rtc({
-      ...{ bus, clock, inputs, irq: isaLine(RTC_IRQ) },
+      ...{ bus, clock, inputs, irq: rtcLine },
       memoryBytes: parts.memoryBytes,
       floppyType: parts.floppyType,
       zoneMs: parts.rtcZoneMs,
@@ -210,6 +221,7 @@ export class Board {
     this.#devices = [
       chipset,
       this.pci,
+      hpet,
       pit,
       rtc,
       this.kvmClock,
@@ -311,6 +323,27 @@ class SharedInput {
         this.#input.set(this.#asserted !== 0);
       },
     };
+  }
+}
+
+/** A line that can be cut off: low then, whatever drives it. */
+class GatedLine implements InterruptLine {
+  readonly #line: InterruptLine;
+  #level = false;
+  #open = true;
+
+  constructor(line: InterruptLine) {
+    this.#line = line;
+  }
+
+  set open(open: boolean) {
+    this.#open = open;
+    this.#line.set(open && this.#level);
+  }
+
+  set(level: boolean): void {
+    this.#level = level;
+    this.#line.set(this.#open && level);
   }
 }
 

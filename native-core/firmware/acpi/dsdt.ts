@@ -4,6 +4,7 @@ import { ACPI_GPE, ACPI_PM_BYTES, ACPI_PM_PORT, ACPI_SLEEP_TYPE_S5 } from "../..
 import { HOT_PLUG_BYTES, HOT_PLUG_PORT } from "../../devices/acpi/hot-plug.ts";
 import type { ChipsetModel } from "../../devices/chipset/models.ts";
 import { GENERATION_ID_BASE } from "../../devices/generation-id/generation-id.ts";
+import { HPET_BASE, HPET_BYTES } from "../../devices/hpet/registers.ts";
 import { PS2_COMMAND_PORT, PS2_DATA_PORT, PS2_KEYBOARD_IRQ, PS2_MOUSE_IRQ } from "../../devices/ps2/registers.ts";
 import { RTC_IRQ, RTC_PORT } from "../../devices/rtc/registers.ts";
 import { UART_IRQS, UART_PORTS } from "../../devices/uart/registers.ts";
@@ -30,13 +31,17 @@ export function dsdtBody(layout: DsdtLayout): Uint8Array {
     aml.name("\\PICM", aml.integer(0)),
     aml.method("\\_PIC", 1, aml.store(aml.ARG0, aml.path("\\PICM"))),
     aml.name("\\_S5", sleepPackage(ACPI_SLEEP_TYPE_S5)),
-    aml.scope("\\_SB", pciRoot(layout), generationId()),
+    aml.scope("\\_SB", pciRoot(layout), hpet(), generationId()),
     aml.scope(
       "\\_GPE",
       aml.method(gpeMethod(ACPI_GPE.GENERATION_ID), 0, aml.notify(aml.path("\\_SB.VGEN"), 0x80)),
       aml.method(gpeMethod(ACPI_GPE.PCI_HOT_PLUG), 0, aml.path("\\_SB.PCI0.PCNT")),
     ),
   );
+}
+
+function hpet(): aml.Aml {
+  return isaDevice("HPET", "PNP0103", aml.fixedMemory({ base: HPET_BASE, length: HPET_BYTES }));
 }
 
 /** The identifier that changes when the machine is copied; guests know the device by its names (GenerationId). */

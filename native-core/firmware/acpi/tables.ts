@@ -2,8 +2,10 @@
 //
 //   RSDP -> XSDT -> FADT -> DSDT, FACS
 //                -> MADT
+//                -> HPET
 //                -> MCFG, on boards that have configuration space in memory
 import { ACPI_GPE_BYTES, ACPI_PM, ACPI_PM_PORT, ACPI_SCI_IRQ } from "../../devices/acpi/acpi-pm.ts";
+import { CAPABILITIES, HPET_BASE } from "../../devices/hpet/registers.ts";
 import { IOAPIC_BASE } from "../../devices/ioapic/ioapic.ts";
 import { LAPIC_BASE } from "../../devices/lapic/registers.ts";
 import { RTC } from "../../devices/rtc/registers.ts";
@@ -60,6 +62,9 @@ const RESET_VALUE = 0x0e;
 const NO_C2 = 101;
 const NO_C3 = 1001;
 
+/** The shortest period of the HPET that loses no interrupt, in ticks: 10 us. */
+const HPET_MIN_TICKS = 1000;
+
 const INTERRUPT_OVERRIDE = { CONFORMING: 0x00, LEVEL_HIGH: 0x0d } as const;
 
 export interface AcpiTables {
@@ -76,7 +81,8 @@ export function buildAcpiTables(base: number, layout: DsdtLayout, vcpuCount: num
   const dsdt = image.place(table("DSDT", 2, dsdtBody(layout)));
   const fadt = image.place(fadtTable(facs, dsdt));
   const madt = image.place(madtTable(vcpuCount));
-  const described = [fadt, madt, ...(layout.ecam ? [image.place(mcfgTable(layout.ecam.base))] : [])];
+  const hpet = image.place(hpetTable());
+  const described = [fadt, madt, hpet, ...(layout.ecam ? [image.place(mcfgTable(layout.ecam.base))] : [])];
   const xsdt = image.place(table("XSDT", 1, addresses(described, 8)));
   const rsdt = image.place(table("RSDT", 1, addresses(described, 4)));
   image.fill(rsdp, rsdpTable(rsdt, xsdt));
@@ -194,6 +200,18 @@ function madtTable(vcpuCount: number): Uint8Array {
   ];
   const pcatCompatible = 1;
   return table("APIC", 3, Uint8Array.from([...dword(LAPIC_BASE), ...dword(pcatCompatible), ...entries.flat()]));
+}
+
+/** The event timer's identity and place (IA-PC HPET 1.0a, 3.2.4). */
+function hpetTable(): Uint8Array {
+  const content = new Uint8Array(20);
+  const view = new DataView(content.buffer);
+  view.setUint32(0, CAPABILITIES, true);
+  // Generic address in memory, 64 bits wide.
+  view.setUint8(5, 64);
+  view.setBigUint64(8, BigInt(HPET_BASE), true);
+  view.setUint16(17, HPET_MIN_TICKS, true);
+  return table("HPET", 1, content);
 }
 
 /** Where configuration space is in memory (PCI Firmware 3.2, 4.1.2): segment 0, all buses. */

@@ -119,7 +119,7 @@ describe("Direct Linux boot", () => {
     const tables = Array.from({ length: (length - 36) / 8 }, (_, index) =>
       Number(memory.readU64(xsdt + 36 + index * 8)),
     );
-    expect(tables.map(signature)).toEqual(["FACP", "APIC"]);
+    expect(tables.map(signature)).toEqual(["FACP", "APIC", "HPET"]);
     const dsdt = memory.readU32((tables[0] as number) + 40);
     for (const table of [xsdt, ...tables, dsdt]) expect(sum(table, memory.readU32(table + 4))).toBe(0);
     expect([signature(dsdt), signature(memory.readU32((tables[0] as number) + 36))]).toEqual(["DSDT", "FACS"]);
