@@ -3,7 +3,13 @@
 
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { groupSchema, machineConfigSchema, PLUGGABLE_BUSES } from "../../native-core/config/machine-config.ts";
+import {
+  DISK_BUSES,
+  groupSchema,
+  machineConfigSchema,
+  PLUGGABLE_BUSES,
+} from "../../native-core/config/machine-config.ts";
+import { ADAPTER_MODELS } from "../../native-core/config/network-settings.ts";
 import { vmProfileSchema } from "../../native-core/protocol/engine.ts";
 import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
 import { catalogueViewSchema, downloadEntrySchema } from "./catalogue.ts";
@@ -116,6 +122,11 @@ export const contract = {
           iso: z.string().min(1).max(4096).nullable().default(null),
           osType: machineConfigSchema.shape.osType.default("linux"),
           firmware: machineConfigSchema.shape.boot.shape.firmware,
+          chipset: machineConfigSchema.shape.chipset,
+          /** What its disks hang on. */
+          diskBus: z.enum(DISK_BUSES).default("virtio"),
+          /** Of its network adapter. */
+          adapterModel: z.enum(ADAPTER_MODELS).default("virtio"),
           /** The disc's installer, or the system on the copied disk at its first start, asks nothing then. */
           unattended: unattendedSchema.nullable().default(null),
         }),

@@ -614,6 +614,12 @@ export const de = {
     discMute: "{{label}}, {{size}}: sagt nicht, dass ein BIOS davon starten kann.",
     memory: "Speicher",
     processors: "Prozessoren",
+    chipset: "Hauptplatine",
+    chipsets: { i440fx: "i440FX: ein PC von 1996, für jedes System", q35: "Q35: ein PC von 2008, mit PCI Express" },
+    adapter: "Netzwerkadapter",
+    diskBus: "Bus",
+    diskBusHelp:
+      "virtio ist am schnellsten; ein System ohne Treiber dafür, wie Windows, braucht sata, oder ide, wenn es alt ist.",
     kernel: "Kernel",
     kernelHint: "Eine bzImage-Datei auf dem Rechner, etwa /boot/vmlinuz.",
     initrd: "Initiale RAM-Disk",

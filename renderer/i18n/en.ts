@@ -589,6 +589,12 @@ export const en = {
     discMute: "{{label}}, {{size}}: it does not say that a BIOS can boot it.",
     memory: "Memory",
     processors: "Processors",
+    chipset: "Board",
+    chipsets: { i440fx: "i440FX: a PC of 1996, for every system", q35: "Q35: a PC of 2008, with PCI Express" },
+    adapter: "Network adapter",
+    diskBus: "Bus",
+    diskBusHelp:
+      "virtio is the fastest; a system without its drivers, such as Windows, needs sata, or ide if it is old.",
     kernel: "Kernel",
     kernelHint: "A bzImage file on the host, such as /boot/vmlinuz.",
     initrd: "Initial RAM disk",

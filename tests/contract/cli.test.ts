@@ -72,8 +72,24 @@ describe("the command line", { timeout: 60_000 }, () => {
       name: "one",
       config: { memoryMiB: 128, cpuCount: 2 },
     });
-    const custom = await json("create", "two", "--kernel", "vmlinuz", "--cmdline", "quiet", "--disk", "16M");
-    expect(custom).toMatchObject({ config: { boot: { kernel: path.join(folder, "vmlinuz"), commandLine: "quiet" } } });
+    const hardware = ["--chipset", "q35", "--disk-bus", "scsi", "--adapter", "rtl8139"];
+    const custom = await json(
+      "create",
+      "two",
+      "--kernel",
+      "vmlinuz",
+      "--cmdline",
+      "quiet",
+      "--disk",
+      "16M",
+      ...hardware,
+    );
+    expect(custom).toMatchObject({
+      config: {
+        boot: { kernel: path.join(folder, "vmlinuz"), commandLine: "quiet" },
+        ...{ chipset: "q35", disks: [{ bus: "scsi" }], adapters: [{ model: "rtl8139" }] },
+      },
+    });
     expect(await json("set", "two", "memoryMiB=1G", "description=for tests")).toMatchObject({
       config: { memoryMiB: 1024, description: "for tests" },
     });

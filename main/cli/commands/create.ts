@@ -1,6 +1,9 @@
 // terrarium create NAME --starter | --iso FILE | --kernel FILE | --disk FILE ...
 import path from "node:path";
+import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
+import { DISK_BUSES, type MachineConfig } from "../../../native-core/config/machine-config.ts";
+import { ADAPTER_MODELS } from "../../../native-core/config/network-settings.ts";
 import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
 import { parseCount, parseDisk, parseMiB } from "../parse.ts";
@@ -16,6 +19,9 @@ interface Options {
   readonly disk?: string[];
   readonly memory?: string;
   readonly cpus?: string;
+  readonly chipset?: MachineConfig["chipset"];
+  readonly diskBus?: (typeof DISK_BUSES)[number];
+  readonly adapter?: (typeof ADAPTER_MODELS)[number];
   readonly description?: string;
   readonly release?: string;
   readonly user?: string;
@@ -54,6 +60,9 @@ export const registerCreate: RegisterCommand = (program, run) => {
     .option("--mirror <url>", "where Debian's installer gets packages from")
     .option("--memory <size>", "RAM, such as 256M")
     .option("--cpus <count>", "processors, 1 to 8")
+    .addOption(new Option("--chipset <board>", "default: i440fx").choices(["i440fx", "q35"]))
+    .addOption(new Option("--disk-bus <bus>", "what its disks hang on; default: virtio").choices(DISK_BUSES))
+    .addOption(new Option("--adapter <model>", "its network adapter; default: virtio").choices(ADAPTER_MODELS))
     .option("--description <text>", "notes")
     .action(
       run(async (session, name: string, options: Options) => {
@@ -105,6 +114,9 @@ async function requestOf(name: string, options: Options, hardware: Hardware, cli
     }),
     ...(release && { memoryMiB: release.memoryMiB }),
     ...(options.uefi && { firmware: "uefi" as const }),
+    ...(options.chipset && { chipset: options.chipset }),
+    ...(options.diskBus && { diskBus: options.diskBus }),
+    ...(options.adapter && { adapterModel: options.adapter }),
     ...hardware,
     unattended: await answersOf(name, options),
   };
@@ -120,11 +132,12 @@ async function releaseOf(releaseId: string, client: RpcClient) {
 /** Starter Linux brings what it boots from: an option that would be ignored is refused. */
 function refuseContradiction(options: Options): void {
   if (!options.starter) return;
-  const field = (["iso", "uefi", "kernel", "initrd", "cmdline", "disk", "release", "user"] as const).find(
-    (each) => options[each] !== undefined,
-  );
+  const field = (
+    ["iso", "uefi", "kernel", "initrd", "cmdline", "disk", "release", "user", "chipset", "diskBus", "adapter"] as const
+  ).find((each) => options[each] !== undefined);
   if (field === undefined) return;
-  throw new AppError("INVALID_ARGUMENT", `--starter and --${field} exclude each other`, {
+  const option = field.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`);
+  throw new AppError("INVALID_ARGUMENT", `--starter and --${option} exclude each other`, {
     field,
     consequence: "Nothing was made.",
     remedy: "Leave one of them out.",

@@ -6,11 +6,13 @@ import path from "node:path";
 import type { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
 import {
+  type DISK_BUSES,
   type DiskConfig,
   defaultMachineConfig,
   type MachineConfig,
   machineConfigSchema,
 } from "../../../native-core/config/machine-config.ts";
+import type { AdapterConfig } from "../../../native-core/config/network-settings.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { MachineOrigin } from "../../contract/schemas.ts";
 import type { UnattendedAnswers } from "../../contract/unattended.ts";
@@ -50,6 +52,11 @@ export interface CustomMachine {
   readonly iso?: string | null;
   readonly osType?: MachineConfig["osType"];
   readonly firmware?: MachineConfig["boot"]["firmware"];
+  readonly chipset?: MachineConfig["chipset"];
+  /** What its disks hang on. */
+  readonly diskBus?: (typeof DISK_BUSES)[number];
+  /** Of its network adapter. */
+  readonly adapterModel?: AdapterConfig["model"];
   readonly cpuCount?: number;
   /** Installs itself, or starts for the first time, without asking. */
   readonly unattended?: UnattendedAnswers | null;
@@ -89,10 +96,11 @@ export async function createStarter(
 
 export async function createCustom(context: ServiceContext, options: CustomMachine): Promise<Machine> {
   const { initrd, commandLine, iso = null, osType = "linux", firmware = "bios", unattended: answers } = options;
-  const { kernel } = options;
+  const { kernel, chipset = "i440fx", diskBus = "virtio", adapterModel = "virtio" } = options;
   const config = validConfig({
     ...defaultMachineConfig(options.name, { kernel, initrd, commandLine, firmware }),
-    adapters: newAdapters(),
+    adapters: newAdapters().map((adapter) => ({ ...adapter, model: adapterModel })),
+    chipset,
     opticalDrives: iso !== null || kernel === null ? [{ id: "cd0", file: iso }] : [],
     osType,
     description: options.description,
@@ -106,7 +114,8 @@ export async function createCustom(context: ServiceContext, options: CustomMachi
   return makeMachine(context, config, async (paths, final) => {
     const disks: DiskConfig[] = [];
     for (const [index, disk] of options.disks.entries()) {
-      disks.push(await makeDisk(context, paths, disk, `disk${index}`, `disks.${index}`));
+      const made = await makeDisk(context, paths, disk, `disk${index}`, `disks.${index}`);
+      disks.push(diskBus === "virtio" ? made : { ...made, bus: diskBus });
     }
     if (!answers || kind === null) return { disks };
     const wanted = { answers, kind, iso, firmware, commandLine };

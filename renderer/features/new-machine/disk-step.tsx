@@ -2,12 +2,14 @@
 import { SegmentedControl } from "@blueprintjs/core";
 import { useFormContext, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
+import { DISK_BUSES } from "../../../native-core/config/machine-config.ts";
 import { useHost } from "../../app/use-host.ts";
 import { FileField } from "../../forms/file-field.tsx";
 import { SizeField } from "../../forms/size-field.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { FormField } from "./form-field.tsx";
 import { DISK_KINDS, type NewMachineForm } from "./schema.ts";
+import { SelectField } from "./select-field.tsx";
 
 export function DiskStep() {
   const { t } = useTranslation();
@@ -16,7 +18,17 @@ export function DiskStep() {
   const [kind, source, releaseKind] = useWatch({ control, name: ["diskKind", "source", "releaseKind"] });
   const isReady = source === "download" && releaseKind === "disk";
   // Its image was asked for where it was chosen to boot from.
-  if (source === "disk") return <p className="muted">{t("create.diskChosen")}</p>;
+  const bus = (
+    <SelectField name="diskBus" label={t("create.diskBus")} help={t("create.diskBusHelp")} options={[...DISK_BUSES]} />
+  );
+  if (source === "disk") {
+    return (
+      <>
+        <p className="muted">{t("create.diskChosen")}</p>
+        {bus}
+      </>
+    );
+  }
   return (
     <>
       {isReady && <p className="muted">{t("create.readyDisk")}</p>}
@@ -50,6 +62,7 @@ export function DiskStep() {
           render={(props, field) => <FileField control={props} value={field.value} onChange={field.onChange} />}
         />
       )}
+      {(kind !== "none" || isReady) && bus}
     </>
   );
 }

@@ -37,6 +37,8 @@ export function Summary() {
       </Row>
       <Row label={t("create.memory")}>{formatMiB(form.memoryMiB)}</Row>
       <Row label={t("create.processors")}>{form.cpuCount}</Row>
+      <Row label={t("create.chipset")}>{t(`create.chipsets.${form.chipset}`)}</Row>
+      <Row label={t("create.adapter")}>{t(`network.models.${form.adapterModel}`)}</Row>
       {asksNothing(form) && (
         <Row label={t("create.step.setup")}>
           {form.user}, {form.hostName || hostNameFor(form.name)}, {form.locale}, {form.timeZone}
@@ -44,6 +46,7 @@ export function Summary() {
       )}
       <Row label={t("create.disk")}>
         {kind === "create" || usesReadyDisk(form) ? formatMiB(form.diskSizeMiB) : t(`create.diskKinds.${kind}`)}
+        {(kind !== "none" || usesReadyDisk(form)) && ` (${form.diskBus})`}
       </Row>
       <Row label={t("create.spaceLabel")}>
         {t(kind === "create" || usesReadyDisk(form) ? "create.spaceUse" : "create.spaceNone", {

@@ -5,10 +5,12 @@ import type { MediumFacts } from "../../../main/contract/schemas.ts";
 import { unattendedSchema } from "../../../main/contract/unattended.ts";
 import {
   CPUS_MAX,
+  DISK_BUSES,
   MEMORY_MAX_MIB,
   MEMORY_MIN_MIB,
   machineConfigSchema,
 } from "../../../native-core/config/machine-config.ts";
+import { ADAPTER_MODELS } from "../../../native-core/config/network-settings.ts";
 import { i18n } from "../../i18n/index.ts";
 
 /** What it boots from: a system of the catalogue, a disc, what is on its disk already, or a kernel directly. */
@@ -51,6 +53,9 @@ export const newMachineSchema = z
       .int(`${MEMORY_MIN_MIB} to ${MEMORY_MAX_MIB} MiB`)
       .min(MEMORY_MIN_MIB, `at least ${MEMORY_MIN_MIB} MiB`)
       .max(MEMORY_MAX_MIB, `at most ${MEMORY_MAX_MIB} MiB`),
+    chipset: machineConfigSchema.shape.chipset,
+    adapterModel: z.enum(ADAPTER_MODELS),
+    diskBus: z.enum(DISK_BUSES),
     cpuCount: z.int(`1 to ${CPUS_MAX}`).min(1, "at least 1").max(CPUS_MAX, `at most ${CPUS_MAX}`),
     diskKind: z.enum(DISK_KINDS),
     diskSizeMiB: z.number(),
@@ -100,6 +105,9 @@ export const NEW_MACHINE_DEFAULTS: NewMachineForm = {
   commandLine: "console=ttyS0 console=tty0 root=/dev/vda",
   memoryMiB: 512,
   cpuCount: 1,
+  chipset: "i440fx",
+  adapterModel: "virtio",
+  diskBus: "virtio",
   diskKind: "create",
   diskSizeMiB: 8192,
   diskFile: "",
@@ -157,6 +165,9 @@ export function createRequest(form: NewMachineForm) {
     iso: isoOf(form),
     disks: disksOf(form),
     firmware: form.firmware,
+    chipset: form.chipset,
+    diskBus: form.diskBus,
+    adapterModel: form.adapterModel,
     unattended: asksNothing(form) ? unattendedSchema.parse(answersOf(form)) : null,
   };
 }
@@ -209,8 +220,8 @@ export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof NewMachineForm)[
     "commandLine",
   ],
   setup: ["unattended", ...ANSWERS],
-  hardware: ["memoryMiB", "cpuCount"],
-  disk: ["diskKind", "diskSizeMiB", "diskFile"],
+  hardware: ["memoryMiB", "cpuCount", "chipset", "adapterModel"],
+  disk: ["diskKind", "diskSizeMiB", "diskFile", "diskBus"],
   summary: [],
 };
 
