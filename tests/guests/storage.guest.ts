@@ -7,6 +7,7 @@ import { type CoreProcessor, coreProcessor } from "../../native-core/machine/pro
 import { grubDisk } from "../support/grub-disk.ts";
 import { LinuxGuest } from "../support/linux-guest.ts";
 import { fixedMedium, PcGuest, type PcGuestOptions, packageFile } from "../support/pc-guest.ts";
+import { syslinuxFloppy } from "../support/syslinux-floppy.ts";
 
 const TIMEOUT_MS = 300_000;
 
@@ -69,6 +70,26 @@ describe("A PC that boots Linux from its disk", () => {
       await guest.waitForScreen("grub>");
       await guest.type("ls (fd0)\n");
       await guest.waitForScreen("Device fd0");
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "boots a floppy disk with SYSLINUX and a kernel from it",
+    async () => {
+      const text = (content: string) => new TextEncoder().encode(content);
+      const floppy = await syslinuxFloppy(
+        new Map([
+          ["SYSLINUX.CFG", text("PROMPT 1\nSAY On a floppy disk\nLABEL test\n  KERNEL /MEMTEST\n")],
+          ["LDLINUX.C32", await packageFile("syslinux-common", "usr/lib/syslinux/modules/bios/ldlinux.c32")],
+          ["MEMTEST", await packageFile("memtest86+", "boot/memtest86+x64.bin")],
+        ]),
+      );
+      const guest = await start({ parts: { floppy: { id: "floppy0", backend: fixedMedium(floppy) } } });
+      await guest.waitForScreen("On a floppy disk");
+      await guest.waitForScreen("boot:");
+      await guest.type("test\n");
+      await guest.waitForScreen("Memtest86+");
     },
     TIMEOUT_MS,
   );
