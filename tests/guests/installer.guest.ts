@@ -44,7 +44,7 @@ async function installerDisc(architecture: Architecture, frontend: Frontend, ove
     "LABEL install",
     "  KERNEL /LINUX",
     "  INITRD /INITRD.GZ",
-    "  APPEND vga=788 console=ttyS0 console=tty0 auto=true priority=critical",
+    "  APPEND vga=788 auto=true priority=critical",
   ].join("\n");
   return isoImage({
     label: "INSTALLER",
@@ -66,13 +66,15 @@ describe("Debian's installer", () => {
   let end: () => Promise<void>;
   afterEach(() => end());
 
-  it.for<[Frontend, Architecture]>([
+  const variants: [Frontend, Architecture][] = [
     ["text", "amd64"],
     ["gtk", "amd64"],
     ["text", "i386"],
     ["gtk", "i386"],
-  ])(
+  ];
+  it.for(variants)(
     "(%s, %s) partitions the disk and starts to install on it",
+    { timeout: TIMEOUT_MS },
     async ([frontend, architecture], { skip }) => {
       const folder = temporaryFolder("installer");
       const mirror = await debianMirror();
@@ -94,7 +96,6 @@ describe("Debian's installer", () => {
         disc,
       });
       const screen = await GuestScreen.open(vm.client, vm.request.dataSocket);
-      await vm.expect(/Linux version 6\.1/, WAIT_MS);
       const lacking = await Promise.race([
         vm.expect(/PARTITIONING/, WAIT_MS).then(() => undefined),
         mirror.waitForMissing(/\.udeb$/, WAIT_MS),
@@ -115,6 +116,5 @@ describe("Debian's installer", () => {
       expect([buffer[510], buffer[511], buffer[446 + 4]]).toEqual([0x55, 0xaa, 0x83]);
       expect(new DataView(buffer.buffer).getUint32(446 + 12, true)).toBeGreaterThan((DISK_MIB * 2048) / 2);
     },
-    TIMEOUT_MS,
   );
 });

@@ -83,7 +83,8 @@ describe("hostile frames", () => {
     );
     for (const { to } of host.streams) expect(to && classify(to.address)).toBe("public");
     for (const { sent: datagrams } of host.datagrams) {
-      for (const { address, port } of datagrams) expect(classify(address), `${address}:${port}`).toBe("public");
+      for (const { address, port } of datagrams)
+        expect(classify(Uint8Array.from(address.split("."), Number)), `${address}:${port}`).toBe("public");
     }
     // The generator gets as far as that.
     expect([host.streams.length > 0, host.datagrams.length > 0, sent > 0]).toEqual([true, true, true]);
