@@ -18,6 +18,12 @@ export async function residentMiB(pids: readonly number[]): Promise<number> {
   return Math.max(...sizes);
 }
 
+/** Memory of all of the processes together; what several of them share is counted once among them. */
+export async function sharedMiB(pids: readonly number[]): Promise<number> {
+  const sizes = await each(pids, "smaps_rollup", (text) => Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0) / 1024);
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
 function each(pids: readonly number[], file: string, read: (text: string) => number): Promise<number[]> {
   return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/${file}`, "utf8").then(read, () => 0)));
 }

@@ -5,6 +5,7 @@ import { buildAll } from "../scripts/setup/build.ts";
 import { BENCH_TOOLS, requireTools } from "../scripts/setup/debian.ts";
 import { bootSuite } from "./suites/boot.ts";
 import { diskSuite } from "./suites/disk.ts";
+import { forkSuite } from "./suites/fork.ts";
 import { guestSuite } from "./suites/guest.ts";
 import { idleSuite } from "./suites/idle.ts";
 import { interpreterSuite } from "./suites/interpreter.ts";
@@ -32,6 +33,7 @@ const SUITES: Record<string, Suite> = {
   interpreter: interpreterSuite,
   idle: idleSuite,
   snapshot: snapshotSuite,
+  fork: forkSuite,
   disk: diskSuite,
   app: interfaceSuite("app"),
   display: interfaceSuite("display"),

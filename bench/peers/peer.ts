@@ -106,7 +106,7 @@ export async function untilDone(guest: RunningGuest): Promise<Marks> {
 }
 
 /** A process and all below it. */
-async function processTree(root: number): Promise<number[]> {
+export async function processTree(root: number): Promise<number[]> {
   const { stdout } = await promisify(execFile)("ps", ["-e", "-o", "pid=,ppid="]);
   const children = new Map<number, number[]>();
   for (const line of stdout.trim().split("\n")) {
