@@ -29,19 +29,24 @@ const LOG_TIME: Intl.DateTimeFormatOptions = {
 };
 
 /** In the language of the window, as the region of the system writes it where that is the same language. */
-function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const { language } = i18n;
-  const regional =
-    typeof navigator === "undefined" ? undefined : navigator.languages.find((tag) => tag.startsWith(language));
-  return new Intl.DateTimeFormat(regional ?? language, options);
+function timeFormat(options: Intl.DateTimeFormatOptions): (atMs: number) => string {
+  // To make one takes as long as to draw a row, and lists have many rows.
+  let made: { readonly language: string; readonly format: Intl.DateTimeFormat } | null = null;
+  return (atMs) => {
+    const { language } = i18n;
+    if (made?.language !== language) {
+      const regional =
+        typeof navigator === "undefined" ? undefined : navigator.languages.find((tag) => tag.startsWith(language));
+      made = { language, format: new Intl.DateTimeFormat(regional ?? language, options) };
+    }
+    return made.format.format(atMs);
+  };
 }
 
-export const formatDateTime = (atMs: number): string =>
-  formatter({ dateStyle: "medium", timeStyle: "short" }).format(atMs);
-export const formatDay = (atMs: number): string =>
-  formatter({ weekday: "short", day: "numeric", month: "short" }).format(atMs);
-export const formatTime = (atMs: number): string => formatter({ timeStyle: "short" }).format(atMs);
-export const formatLogTime = (atMs: number): string => formatter(LOG_TIME).format(atMs);
+export const formatDateTime = timeFormat({ dateStyle: "medium", timeStyle: "short" });
+export const formatDay = timeFormat({ weekday: "short", day: "numeric", month: "short" });
+export const formatTime = timeFormat({ timeStyle: "short" });
+export const formatLogTime = timeFormat(LOG_TIME);
 
 export type Age = { readonly unit: "now" } | { readonly unit: "minutes" | "hours" | "days"; readonly count: number };
 

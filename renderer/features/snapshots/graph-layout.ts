@@ -24,13 +24,21 @@ export interface GraphLayout {
   readonly lanes: number;
 }
 
-interface Item {
-  readonly id: string;
-  readonly parentId: string | null;
+/** As the host usually has them: by time, each after its parent. */
+function isInOrder(snapshots: readonly Snapshot[]): boolean {
+  const later = new Set(snapshots.map(({ id }) => id));
+  let before = Number.NEGATIVE_INFINITY;
+  for (const { id, parentId, takenAtMs } of snapshots) {
+    if (takenAtMs < before || (parentId !== null && later.has(parentId))) return false;
+    later.delete(id);
+    before = takenAtMs;
+  }
+  return true;
 }
 
 /** By time, but never before its parent (clocks can be set back). A snapshot whose parent is missing is a root. */
-export function inOrder(snapshots: readonly Snapshot[]): Snapshot[] {
+export function inOrder(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  if (isInOrder(snapshots)) return snapshots;
   const byId = new Map(snapshots.map((snapshot) => [snapshot.id, snapshot]));
   const places = new Map<string, { readonly atMs: number; readonly depth: number }>();
   for (const snapshot of snapshots) {
@@ -56,18 +64,8 @@ export function inOrder(snapshots: readonly Snapshot[]): Snapshot[] {
   });
 }
 
-/** Child of each node that stays in its lane: the one towards the current state, else the first one. */
-function mainChildren(items: readonly Item[], onPath: ReadonlySet<string>): Map<string | null, string> {
-  const main = new Map<string | null, string>();
-  for (const { id, parentId } of items) if (!main.has(parentId) || onPath.has(id)) main.set(parentId, id);
-  return main;
-}
-
-function pathTo(id: string, parents: ReadonlyMap<string, string | null>): Set<string> {
-  const path = new Set<string>();
-  for (let node: string | null | undefined = id; node && !path.has(node); node = parents.get(node)) path.add(node);
-  return path;
-}
+/** No row. */
+const NONE = -1;
 
 /** Lanes as lists of occupied row intervals. */
 class Lanes {
@@ -89,41 +87,43 @@ class Lanes {
   }
 }
 
+/** Thousands of snapshots are placed within a frame, so everything is told by row numbers. */
 export function layoutSnapshots(tree: SnapshotTree): GraphLayout {
-  const known = new Set(tree.snapshots.map((snapshot) => snapshot.id));
-  const items: Item[] = inOrder(tree.snapshots).map(({ id, parentId }) => ({
-    id,
-    parentId: parentId !== null && known.has(parentId) ? parentId : null,
-  }));
-  items.push({ id: CURRENT, parentId: tree.currentId });
+  const ordered = inOrder(tree.snapshots);
+  const rowOf = new Map(ordered.map(({ id }, row) => [id, row]));
+  const rowNamed = (id: string | null): number => (id === null ? NONE : (rowOf.get(id) ?? NONE));
+  const last = ordered.length;
+  const parents = Int32Array.from([...ordered.map(({ parentId }) => rowNamed(parentId)), rowNamed(tree.currentId)]);
+  const onPath = new Uint8Array(last + 1);
+  for (let row = last; row !== NONE && onPath[row] === 0; row = parents[row] ?? NONE) onPath[row] = 1;
 
-  const parents = new Map(items.map((item) => [item.id, item.parentId]));
-  const rows = new Map(items.map((item, row) => [item.id, row]));
-  const onPath = pathTo(CURRENT, parents);
-  const main = mainChildren(items, onPath);
-  const lanes = new Lanes();
-  const laneOf = new Map<string, number>();
-  const depthOf = new Map<string, number>();
-
-  /** Last row of the run that starts at this node and follows main children. */
-  const endOfRun = (id: string): number => {
-    let last = id;
-    for (let next = main.get(last); next; next = main.get(last)) last = next;
-    return rows.get(last) ?? 0;
-  };
-
-  // The current line first, so that it gets lane 0 whatever came before it.
-  const starts = items.filter((item) => main.get(item.parentId) !== item.id || item.parentId === null);
-  starts.sort((a, b) => Number(onPath.has(b.id)) - Number(onPath.has(a.id)));
-  for (const { id, parentId } of starts) {
-    const from = parentId === null ? (rows.get(id) ?? 0) : (rows.get(parentId) ?? 0) + 1;
-    const lane = lanes.take(onPath.has(id) ? 0 : 1, from, endOfRun(id));
-    for (let node: string | undefined = id; node; node = main.get(node)) laneOf.set(node, lane);
+  // The child of each row that stays in its lane: the one towards the current state, else the first one.
+  const main = new Int32Array(last + 1).fill(NONE);
+  for (const [row, parent] of parents.entries()) {
+    if (parent !== NONE && (main[parent] === NONE || onPath[row] === 1)) main[parent] = row;
   }
-  const nodes = items.map(({ id, parentId }, row): GraphNode => {
-    const depth = parentId === null ? 1 : (depthOf.get(parentId) ?? 0) + 1;
-    depthOf.set(id, depth);
-    return { id, parentId, row, lane: laneOf.get(id) ?? 0, depth };
+  const lanes = new Lanes();
+  const laneOf = new Int32Array(last + 1);
+  const place = (start: number): void => {
+    const run: number[] = [];
+    for (let row = start; row !== NONE; row = main[row] ?? NONE) run.push(row);
+    const parent = parents[start] ?? NONE;
+    const from = parent === NONE ? start : parent + 1;
+    const lane = lanes.take(onPath[start] === 1 ? 0 : 1, from, run.at(-1) ?? start);
+    for (const row of run) laneOf[row] = lane;
+  };
+  const starts: number[] = [];
+  for (const [row, parent] of parents.entries()) if (parent === NONE || main[parent] !== row) starts.push(row);
+  // The current line first, so that it gets lane 0 whatever came before it.
+  for (const row of starts) if (onPath[row] === 1) place(row);
+  for (const row of starts) if (onPath[row] === 0) place(row);
+
+  const depths = new Int32Array(last + 1);
+  const idOf = (row: number): string => ordered[row]?.id ?? CURRENT;
+  const nodes = Array.from(parents, (parent, row): GraphNode => {
+    const depth = parent === NONE ? 1 : (depths[parent] ?? 0) + 1;
+    depths[row] = depth;
+    return { id: idOf(row), parentId: parent === NONE ? null : idOf(parent), row, lane: laneOf[row] ?? 0, depth };
   });
   return { nodes, lanes: Math.max(1, lanes.count) };
 }
