@@ -1,4 +1,5 @@
 // Snapshots that nobody asks for: by the clock, before a start, before something that a user may regret.
+import path from "node:path";
 import { isAppError } from "../../../native-core/common/errors.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Lifecycle } from "../machines/lifecycle.ts";
@@ -32,17 +33,30 @@ function isDue(machine: Machine, nowMs: number, failedAtMs: number): boolean {
   return nowMs - Math.max(machine.vm.startedAtMs, failedAtMs, ...taken) >= everyMinutes * 60_000;
 }
 
-/** Starts a machine, after a snapshot where its settings want one. */
+/** Starts a machine, after a snapshot where its settings want one or where it boots from a disc that it had not at its last snapshot. */
 export async function startMachine(context: ServiceContext, lifecycle: Lifecycle, machine: Machine): Promise<void> {
   await machine.operate(async () => {
     requireNoTemplate(machine, "started");
     const { config } = machine.record;
-    if (config.snapshots.beforeStart && isStill(machine.state) && machine.state !== "saved" && isChanged(machine)) {
+    const boots = isStill(machine.state) && machine.state !== "saved";
+    const disc = newBootDisc(machine);
+    if (boots && config.snapshots.beforeStart && isChanged(machine)) {
       await takeSnapshotNow(context, machine, { description: "Before a start", kind: "schedule" });
       await pruneNow(context, machine);
-    }
+    } else if (boots && disc !== null) await safetySnapshot(context, machine, `booting from ${path.basename(disc)}`);
     await lifecycle.startNow(machine);
   });
+}
+
+/** What is on a disc that boots before the disks may write to them: an installer for instance. */
+function newBootDisc({ record }: Machine): string | null {
+  const { config, snapshots, currentSnapshotId, generationId } = record;
+  const disc = config.opticalDrives.find(({ file }) => file !== null)?.file ?? null;
+  // Before its first start a machine has nothing to lose.
+  if (disc === null || generationId === null || config.boot.kernel !== null || config.boot.order[0] !== "cdrom")
+    return null;
+  const current = snapshots.find(({ id }) => id === currentSnapshotId);
+  return current?.config.opticalDrives.some(({ file }) => file === disc) ? null : disc;
 }
 
 /**

@@ -5,10 +5,12 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
 import { findFirmware } from "../../../main/services/host/firmware-files.ts";
+import { configure } from "../../../main/services/machines/configuration.ts";
 import { createCustom } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { changeDisc, discEjected } from "../../../main/services/media/discs.ts";
 import { describeMedium } from "../../../main/services/media/guess.ts";
+import { startMachine } from "../../../main/services/snapshots/automatic.ts";
 import { isoImage } from "../../support/iso-image.ts";
 import { hasQemuTools, qemuImg } from "../../support/media/qemu-tools.ts";
 import { openTestApp, temporaryFolder } from "../../support/test-app.ts";
@@ -63,6 +65,25 @@ describe("a machine for a disc", () => {
     await app.lifecycle.start(machine);
     expect(machine.state).toBe("running");
     await app.lifecycle.stop(machine, "power-off");
+  });
+
+  it("keeps a snapshot before it boots from another disc than before, once", async () => {
+    const machine = await fromDisc();
+    const { config } = machine.record;
+    await configure(app.context, machine, { ...config, boot: { ...config.boot, order: ["cdrom", "disk"] } });
+    const start = async () => {
+      await startMachine(app.context, app.lifecycle, machine);
+      await app.lifecycle.stop(machine, "power-off");
+      return machine.record.snapshots
+        .map(({ name, kind }) => `${kind} ${name}`)
+        .filter((text) => text.includes("boot"));
+    };
+    // There was nothing to lose yet.
+    expect(await start()).toEqual([]);
+    await changeDisc(machine, { file: await isoFile("rescue.iso", "Rescue"), force: false });
+    const taken = ["safety Before booting from rescue.iso"];
+    expect(await start()).toEqual(taken);
+    expect(await start()).toEqual(taken);
   });
 
   it("is not made from a file that is no disc, or is not there", async () => {
