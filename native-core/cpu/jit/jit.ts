@@ -37,7 +37,7 @@ const EVICTED_SHARE = 1 / 4;
 
 export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 12_000, batch: 24 };
 
-const LIMITS = { maxBlocks: 64, maxOperations: 500, maxInlined: 40, maxDepth: 3 };
+const LIMITS = { maxBlocks: 128, maxOperations: 1000, maxInlined: 40, maxDepth: 3 };
 
 /** Times the threshold after which a covered block gets a region of its own. */
 const COVERED_FACTOR = 4;

@@ -14,7 +14,8 @@ import type { Address } from "./known-pages.ts";
 import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
 import { type Constant, OperationConstants } from "./operation-constants.ts";
 import { OUTCOME } from "./outcome.ts";
-import { effectOf } from "./region-registers.ts";
+import { bitsOf, blockedCheck, type FloatType, floatOf, isArithmetic, raises } from "./prepared-forms.ts";
+import { effectOf, FIRST_VECTOR } from "./region-registers.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
 /**
@@ -30,8 +31,22 @@ export function lowerOperation(region: RegionWriter, operation: CompiledOperatio
 
 /** Beyond that a distance is no longer a small number. */
 const MAX_DELTA = 2 ** 31;
-const ALL_REGISTERS = 0xffff;
+const ALL_REGISTERS = -1;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
+const EXTRACT_LANE = {
+  1: "i8x16.extract_lane_u",
+  2: "i16x8.extract_lane_u",
+  4: "i32x4.extract_lane",
+  8: "i64x2.extract_lane",
+} as const;
+const FLOAT_OF_SIZE: Partial<Record<Size, FloatType>> = { 4: "f32", 8: "f64" };
+const SHAPE = { f32: "f32x4", f64: "f64x2" } as const;
+const REPLACE_LANE = {
+  1: "i8x16.replace_lane",
+  2: "i16x8.replace_lane",
+  4: "i32x4.replace_lane",
+  8: "i64x2.replace_lane",
+} as const;
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
 
@@ -39,6 +54,7 @@ class OperationLowering {
   readonly #region: RegionWriter;
   readonly #operation: CompiledOperation;
   readonly #exit: ExitWriter;
+  /** By the id of the value. One that is the lowest lane of a vector register has the whole register in a local of type v128. */
   readonly #locals = new Map<number, Local>();
   readonly #variables = new Map<number, Local>();
   readonly #constants: OperationConstants;
@@ -59,7 +75,7 @@ class OperationLowering {
     this.#region = region;
     this.#operation = operation;
     this.#exit = exit;
-    this.#constants = new OperationConstants(operation, region.isFlat);
+    this.#constants = new OperationConstants(operation, region.isFlat, () => region.unblocked);
   }
 
   run(): void {
@@ -159,8 +175,7 @@ class OperationLowering {
       case "define":
         return this.#define(statement.value);
       case "setVariable":
-        this.#value(statement.value);
-        return f.set(this.#variable(statement.variable));
+        return this.#setVariable(statement);
       case "writeState":
         return writeSlot(statement.slot, this.#code(statement.value))(f);
       case "writeRegister":
@@ -212,11 +227,13 @@ class OperationLowering {
     const region = this.#region;
     const { f } = region;
     if (this.#operation.prepared.segmentChecks.has(statement)) return this.#segmentCheck(statement.condition);
+    const decided = this.#constants.valueOf(statement.condition);
+    if (decided !== undefined && Number(decided) === 0) return void this.#body(statement.otherwise);
     this.#value(statement.condition);
     const joins = this.#operation.prepared.flagBranches.has(statement);
     if (joins) region.flags.forgetForm();
     const before = region.flags.knowledge;
-    const label = f.open("if", undefined, isRaise(statement.then) ? false : undefined);
+    const label = f.open("if", undefined, raises(statement.then) ? false : undefined);
     this.#branch(statement.then, joins);
     if (statement.otherwise.length > 0) {
       region.flags.knowledge = before;
@@ -225,6 +242,7 @@ class OperationLowering {
     }
     f.close(label);
     region.flags.knowledge = before;
+    region.unblocked |= blockedCheck(statement);
   }
 
   /** Leaves to the interpreter in front of the instruction if the access is not an ordinary one. */
@@ -264,8 +282,10 @@ class OperationLowering {
     if (!placement.hasLocal(value) || this.#constants.valueOf(value) !== undefined) return;
     const address = this.#addressOf(value);
     if (address) this.#addresses.set(value.id, address);
-    this.#compute(value);
-    const local = f.borrow(value.type);
+    const scalar = this.#scalarOf(value);
+    if (scalar) f.get(scalar.local);
+    else this.#compute(value);
+    const local = f.borrow(scalar ? "v128" : value.type);
     this.#locals.set(value.id, local);
     f.set(local);
   }
@@ -321,6 +341,7 @@ class OperationLowering {
   #writeRegister({ file, selector, size, value, highPart = false }: Statement & { kind: "writeRegister" }): void {
     const { f } = this.#region;
     const register = this.#constants.register(selector);
+    if (file === "vector" && register < 16 && !highPart) return this.#writeVector(register, size, value);
     if (file !== "general") {
       writeRegister(NO_OPERATION, file, { kind: "fixed", register }, size, highPart, this.#code(value))(f);
       return;
@@ -363,6 +384,98 @@ class OperationLowering {
     f.set(local);
   }
 
+  #vector(register: number): Local {
+    const local = this.#region.registers[FIRST_VECTOR + register];
+    if (!local) throw new Error(`vector register ${register} is not in its form's list`);
+    return local;
+  }
+
+  #readVector(register: number, size: Size | 16): void {
+    const { f } = this.#region;
+    if (size === 16) f.get(this.#vector(register));
+    else this.#lowestLane(this.#vector(register), size);
+  }
+
+  #lowestLane(vector: Local, size: Size): void {
+    const { f } = this.#region;
+    f.get(vector);
+    f.lanes(EXTRACT_LANE[size], [0]);
+    if (size !== 8) f.emit("i64.extend_i32_u");
+  }
+
+  #getVariable(variable: Variable): void {
+    const { f } = this.#region;
+    f.get(this.#variable(variable));
+    const type = this.#operation.prepared.floats.get(variable.id);
+    if (type === "f64") f.emit("i64.reinterpret_f64");
+    if (type !== "f32") return;
+    f.emit("i32.reinterpret_f32");
+    f.emit("i64.extend_i32_u");
+  }
+
+  #writeVector(register: number, size: Size | 16, value: Value): void {
+    const { f } = this.#region;
+    const local = this.#vector(register);
+    if (size === 16) this.#value(value);
+    else {
+      // The value may leave: it comes before the rest of the register is looked at.
+      const type = this.#floatIn(value);
+      const float = type === FLOAT_OF_SIZE[size] ? type : undefined;
+      const kept = f.borrow(float ?? "i64");
+      if (float) this.#float(float, value);
+      else this.#value(value);
+      f.set(kept);
+      f.get(local);
+      f.get(kept);
+      if (!float && size !== 8) f.emit("i32.wrap_i64");
+      f.lanes(float ? `${SHAPE[float]}.replace_lane` : REPLACE_LANE[size], [0]);
+      f.release(kept);
+    }
+    this.#region.dirty |= 1 << (FIRST_VECTOR + register);
+    f.set(local);
+  }
+
+  #setVariable({ variable, value }: Statement & { kind: "setVariable" }): void {
+    const type = this.#operation.prepared.floats.get(variable.id);
+    if (type) this.#float(type, value);
+    else this.#value(value);
+    this.#region.f.set(this.#variable(variable));
+  }
+
+  /** The float that an i64 has the bits of. */
+  #float(type: FloatType, bits: Value): void {
+    const { f } = this.#region;
+    const { node } = bits;
+    if (this.#floatIn(bits) !== type) {
+      this.#value(bits);
+      if (type === "f32") f.emit("i32.wrap_i64");
+      return f.emit(type === "f32" ? "f32.reinterpret_i32" : "f64.reinterpret_i64");
+    }
+    if (node.op === "getVariable") return f.get(this.#variable(node.variable));
+    const scalar = this.#scalarOf(bits);
+    if (!scalar) return this.#value(floatOf(bits)?.float as Value);
+    f.get(scalar.local);
+    f.lanes(`${SHAPE[type]}.extract_lane`, [0]);
+  }
+
+  /** The type of a value whose bits are in a float or a vector already. */
+  #floatIn(value: Value): FloatType | undefined {
+    const scalar = this.#scalarOf(value);
+    if (scalar) return scalar.size === 4 ? "f32" : "f64";
+    if (this.#locals.has(value.id)) return undefined;
+    const { node } = value;
+    return node.op === "getVariable" ? this.#operation.prepared.floats.get(node.variable.id) : floatOf(value)?.type;
+  }
+
+  /** A value that is the lowest lane of a vector register, and a local with the register as it was where the value was read. */
+  #scalarOf({ id, node }: Value): { readonly local: Local; readonly size: 4 | 8 } | undefined {
+    if (node.op !== "readRegister" || node.file !== "vector" || node.highPart) return undefined;
+    const { size } = node;
+    const register = this.#constants.register(node.selector);
+    if ((size !== 4 && size !== 8) || register > 15) return undefined;
+    return { local: this.#locals.get(id) ?? this.#vector(register), size };
+  }
+
   #isMasked({ node }: Value, mask: bigint): boolean {
     if (node.op === "pure" && node.name === "i64.and") {
       const b = this.#constants.valueOf(node.args[1] as Value);
@@ -378,7 +491,7 @@ class OperationLowering {
   #variable(variable: Variable): Local {
     let local = this.#variables.get(variable.id);
     if (!local) {
-      local = this.#region.f.borrow(variable.type);
+      local = this.#region.f.borrow(this.#operation.prepared.floats.get(variable.id) ?? variable.type);
       this.#variables.set(variable.id, local);
     }
     return local;
@@ -389,6 +502,8 @@ class OperationLowering {
   }
 
   #value(value: Value): void {
+    const scalar = this.#scalarOf(value);
+    if (scalar) return this.#lowestLane(scalar.local, scalar.size);
     const local = this.#locals.get(value.id);
     if (local) return this.#region.f.get(local);
     const constant = this.#constants.valueOf(value);
@@ -414,14 +529,15 @@ class OperationLowering {
       case "field":
         return this.#writeConstant(value.type, this.#constants.valueOf(value) as Constant);
       case "pure":
-        return this.#pure(node.name, node.args, node.immediate);
+        return this.#pure(value, node.name, node.args, node.immediate);
       case "getVariable":
-        return f.get(this.#variable(node.variable));
+        return this.#getVariable(node.variable);
       case "readState":
         return readSlot(node.slot)(f);
       case "readRegister": {
         const register = this.#constants.register(node.selector);
         if (node.file === "general") return this.#readGeneral(register, node.size as Size);
+        if (node.file === "vector" && register < 16 && !node.highPart) return this.#readVector(register, node.size);
         const selector = { kind: "fixed", register } as const;
         return readRegister(NO_OPERATION, node.file, selector, node.size, node.highPart ?? false)(f);
       }
@@ -459,11 +575,16 @@ class OperationLowering {
     const helper = runtime.helpers.get(name);
     if (!helper) throw new Error(`no helper ${name}`);
     for (const arg of args) this.#value(arg);
+    if (isArithmetic(name)) {
+      f.call(helper);
+      return unlikely(exceptionPending, [this.#fault])(f);
+    }
     region.spill()(f);
     f.call(helper);
     unlikely(exceptionPending, [region.leaveStored(OUTCOME.fault, at, retired)])(f);
     region.reload(ALL_REGISTERS)(f);
     region.pages.forgetAll();
+    region.unblocked = 0;
   }
 
   #load(size: Size | 16, address: Value, forWrite: boolean): void {
@@ -504,9 +625,11 @@ class OperationLowering {
     return address && delta !== undefined && Math.abs(delta) < MAX_DELTA ? { root: address.root, delta } : undefined;
   }
 
-  #pure(name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {
+  #pure(value: Value, name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {
     const { f, runtime } = this.#region;
     const [x, y, z] = args as readonly [Value, Value, Value];
+    const bits = bitsOf(value);
+    if (bits) return this.#float(bits.type, bits.bits);
     if (name === "i64.add" || name === "i64.sub" || name === "i64.shl") {
       if (this.#constants.valueOf(y) === 0n) return this.#value(x);
       if (name === "i64.add" && this.#constants.valueOf(x) === 0n) return this.#value(y);
@@ -527,9 +650,4 @@ class OperationLowering {
         else f.emit(name);
     }
   }
-}
-
-function isRaise(statements: readonly Statement[]): boolean {
-  const last = statements.at(-1);
-  return last?.kind === "raise" || (last?.kind === "if" && isRaise(last.then) && isRaise(last.otherwise));
 }

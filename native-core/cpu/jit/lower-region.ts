@@ -77,7 +77,9 @@ class RegionLowering {
   #block(node: RegionNode): void {
     const writer = this.#writer;
     const { block } = node;
-    writer.dirty = (this.#registers[this.#nodes.indexOf(node)] as NodeRegisters).dirty;
+    const { dirty, unblocked } = this.#registers[this.#nodes.indexOf(node)] as NodeRegisters;
+    writer.dirty = dirty;
+    writer.unblocked = unblocked;
     for (const operation of block.operations) {
       lowerOperation(writer, operation, (exit, isVoid) => {
         const { prepared, next } = operation;

@@ -4,18 +4,21 @@ import { foldPure, type PureOpName } from "../../ir/ops.ts";
 import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
 import { FLAT_STACK_MASK, flatPart, flatType } from "./flat-segments.ts";
+import { BLOCKED_SLOTS } from "./prepared-forms.ts";
 
 export type Constant = bigint | number;
 
 export class OperationConstants {
   readonly #operation: CompiledOperation;
   readonly #isFlat: boolean;
+  readonly #unblocked: () => number;
   readonly #folded = new Map<number, Constant | undefined>();
 
-  /** `isFlat`: of 32-bit code. */
-  constructor(operation: CompiledOperation, isFlat: boolean) {
+  /** `isFlat`: of 32-bit code. `unblocked`: BLOCKED_SLOTS known to be zero at the place being written. */
+  constructor(operation: CompiledOperation, isFlat: boolean, unblocked: () => number) {
     this.#operation = operation;
     this.#isFlat = isFlat;
+    this.#unblocked = unblocked;
   }
 
   /** The register that a selector means in this operation. */
@@ -35,6 +38,7 @@ export class OperationConstants {
       if (node.op === "readSegment") return flatPart(this.#segment(node), node.part);
       if (node.op === "readState" && node.slot === STATE.stackMask) return FLAT_STACK_MASK;
     }
+    if (node.op === "readState") return this.#unblocked() & (BLOCKED_SLOTS.get(node.slot) ?? 0) ? 0n : undefined;
     if (node.op !== "pure") return undefined;
     if (this.#folded.has(value.id)) return this.#folded.get(value.id);
     const constant = this.#foldPure(value, node.name, node.args, node.immediate);

@@ -1,15 +1,26 @@
 // What the JIT knows about a form before it sees an operation: its fragment, where its values are computed, how it ends, and which
 // registers it touches. Made once per form and shared by all regions.
 import { changes, PART } from "../../ir/effects.ts";
-import type { Exit, Fragment, RegisterSelector, Statement, Value } from "../../ir/nodes.ts";
+import type {
+  Exit,
+  Fragment,
+  RegisterFile,
+  RegisterSelector,
+  Statement,
+  StateSlot,
+  Value,
+  Variable,
+} from "../../ir/nodes.ts";
 import { mergeDuplicates } from "../../ir/passes/merge-duplicates.ts";
 import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
 import { allStatements, bodiesOf, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
 import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
+import { STATE } from "../../x86/state-layout.ts";
 import { helpersOf } from "../interpreter/runtime.ts";
 import { withoutSegmentHelpers } from "./flat-segments.ts";
 
 export interface RegisterUse {
+  readonly file: "general" | "vector";
   readonly selector: RegisterSelector;
   /** Looked at; or written in part, or only perhaps, so that the rest of it stays. */
   readonly reads: boolean;
@@ -30,7 +41,7 @@ export interface PreparedForm {
   readonly repeats: boolean;
   /** Its stores are few and unconditional, and nothing else of it may void code. */
   readonly plainStores: boolean;
-  /** General registers (and pseudo registers) it reads or writes. */
+  /** General registers (and pseudo registers) and vector registers (bits 127..0) it reads or writes. */
   readonly registers: readonly RegisterUse[];
   /** Branches in which flags are read or written: the static knowledge of them ends there. */
   readonly flagBranches: ReadonlySet<Statement>;
@@ -40,8 +51,40 @@ export interface PreparedForm {
   readonly replacesFlags: boolean;
   /** Accesses that a segment does not plainly allow: the region leaves to the interpreter in front of the instruction (flat-segments.ts). */
   readonly segmentChecks: ReadonlySet<Statement>;
+  /** Bits of `Blocked`: what it looks at before it does anything, so that behind it the answer is known; and whether it may change it. */
+  readonly checks: number;
+  readonly mayBlock: boolean;
+  /** Variables that hold the bits of a float: they are floats in compiled code. */
+  readonly floats: ReadonlyMap<number, FloatType>;
   /** Helpers it calls, with the number of their operands. */
   readonly helpers: ReadonlyMap<string, number>;
+}
+
+/** State slots that say whether an instruction may run at all: zero if it may. Only instructions of the system change them. */
+export const BLOCKED_SLOTS: ReadonlyMap<StateSlot, number> = new Map([
+  [STATE.vectorBlocked, 1],
+  [STATE.avxBlocked, 2],
+]);
+
+/** A helper that takes operands and yields a result; it looks at no register and no flag, and changes none. */
+export const isArithmetic = (helper: string): boolean => /^(sse|fma|f16c)_/.test(helper);
+
+/** What is known to be zero behind a statement that raises an exception otherwise. */
+export function blockedCheck(statement: Statement): number {
+  return statement.kind === "if" && statement.otherwise.length === 0 && raises(statement.then)
+    ? slotsIn(statement.condition)
+    : 0;
+}
+
+function slotsIn({ node }: Value): number {
+  if (node.op === "readState") return BLOCKED_SLOTS.get(node.slot) ?? 0;
+  return operandsOf(node).reduce((bits, operand) => bits | slotsIn(operand), 0);
+}
+
+/** All ways through end in an exception. */
+export function raises(statements: readonly Statement[]): boolean {
+  const last = statements.at(-1);
+  return last?.kind === "raise" || (last?.kind === "if" && raises(last.then) && raises(last.otherwise));
 }
 
 const prepared = new Map<number, PreparedForm | undefined>();
@@ -75,6 +118,9 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     segmentChecks: checks,
     observesFlags: checks.size > 0 || statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
     replacesFlags: fragment.body.some(replacesFlags),
+    checks: fragment.body.reduce((bits, statement) => bits | blockedCheck(statement), 0),
+    mayBlock: [...helpersOf(fragment).keys()].some((helper) => !isArithmetic(helper)),
+    floats: floatsOf(statements),
     helpers: helpersOf(fragment),
     flagBranches: new Set(
       statements.filter((statement) => statement.kind === "if" && bodiesOf(statement).some(touchesFlags)),
@@ -149,10 +195,43 @@ function flagOperandUses({ operation }: Statement & { kind: "setFlags" }): reado
 
 /** Helpers that a frequent form calls in a branch only are arithmetic; all others may write memory. */
 function callsForEffect(form: Form, fragment: Fragment): boolean {
-  const calls = (statement: Statement): boolean =>
-    statement.kind === "define" && statement.value.node.op === "callHelper";
+  const calls = ({ kind, value }: Statement & { value?: Value }): boolean =>
+    kind === "define" && value?.node.op === "callHelper" && !isArithmetic(value.node.helper);
   if (fragment.body.some(calls)) return true;
   return (form.cold || form.row.mnemonic === "ENTER") && [...allStatements(fragment.body)].some(calls);
+}
+
+export type FloatType = "f32" | "f64";
+
+/** The float that a value has the bits of. */
+export function floatOf({ node }: Value): { readonly type: FloatType; readonly float: Value } | undefined {
+  if (node.op !== "pure") return undefined;
+  const [inner] = node.args as readonly [Value];
+  if (node.name === "i64.reinterpret_f64") return { type: "f64", float: inner };
+  const { node: narrow } = inner;
+  return node.name === "i64.extend_i32_u" && narrow.op === "pure" && narrow.name === "i32.reinterpret_f32"
+    ? { type: "f32", float: narrow.args[0] as Value }
+    : undefined;
+}
+
+/** The value that a float has the bits of: an i64, zero-extended. */
+export function bitsOf({ node }: Value): { readonly type: FloatType; readonly bits: Value } | undefined {
+  if (node.op !== "pure") return undefined;
+  const [inner] = node.args as readonly [Value];
+  if (node.name === "f64.reinterpret_i64") return { type: "f64", bits: inner };
+  const { node: narrow } = inner;
+  return node.name === "f32.reinterpret_i32" && narrow.op === "pure" && narrow.name === "i32.wrap_i64"
+    ? { type: "f32", bits: narrow.args[0] as Value }
+    : undefined;
+}
+
+function floatsOf(statements: readonly Statement[]): Map<number, FloatType> {
+  const floats = new Map<number, FloatType>();
+  for (const statement of statements) {
+    const type = statement.kind === "setVariable" && floatOf(statement.value)?.type;
+    if (type) floats.set((statement as { variable: Variable }).variable.id, type);
+  }
+  return floats;
 }
 
 function touchesFlags(body: readonly Statement[]): boolean {
@@ -168,25 +247,27 @@ function valuesOf(statement: Statement): readonly Value[] {
 }
 
 function readsFlags({ node }: Value): boolean {
-  if (node.op === "readFlag" || node.op === "condition" || node.op === "readFlags" || node.op === "callHelper")
-    return true;
+  if (node.op === "readFlag" || node.op === "condition" || node.op === "readFlags") return true;
+  if (node.op === "callHelper") return !isArithmetic(node.helper);
   return operandsOf(node).some(readsFlags);
 }
 
 function registersOf(body: readonly Statement[], statements: readonly Statement[]): RegisterUse[] {
   const uses = new Map<string, RegisterUse>();
-  const note = (selector: RegisterSelector, reads: boolean, writes: boolean): void => {
-    uses.set(`${JSON.stringify(selector)} ${reads} ${writes}`, { selector, reads, writes });
+  const note = (file: RegisterFile, selector: RegisterSelector, reads: boolean, writes: boolean): void => {
+    if (file === "general" || file === "vector")
+      uses.set(`${file} ${JSON.stringify(selector)} ${reads} ${writes}`, { file, selector, reads, writes });
   };
   const visit = ({ node }: Value): void => {
-    if (node.op === "readRegister" && node.file === "general") note(node.selector, true, false);
+    if (node.op === "readRegister" && !node.highPart) note(node.file, node.selector, true, false);
     for (const operand of operandsOf(node)) visit(operand);
   };
   const always = new Set(statements.some(repeats) ? [] : body);
   for (const statement of statements) {
     for (const value of valuesOf(statement)) visit(value);
-    if (statement.kind !== "writeRegister" || statement.file !== "general") continue;
-    note(statement.selector, !always.has(statement) || statement.size < 4, true);
+    if (statement.kind !== "writeRegister" || statement.highPart) continue;
+    const { file, selector, size } = statement;
+    note(file, selector, !always.has(statement) || size < (file === "vector" ? 16 : 4), true);
   }
   return [...uses.values()];
 }

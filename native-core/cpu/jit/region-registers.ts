@@ -1,14 +1,19 @@
-// Which general registers matter where in a region. Registers live in locals: those that differ from memory have to be stored on every
+// Which registers matter where in a region. Registers live in locals: those that differ from memory have to be stored on every
 // way out, and only those that are looked at before they are overwritten have to be loaded on the way in and behind calls. Sets of
-// registers are bits of a number.
+// registers are bits of a number: general registers are 0 to 15, vector registers (their low 128 bits) are 16 to 31.
 import type { CompiledOperation } from "./block-source.ts";
 import type { RegionNode } from "./region.ts";
+
+/** Bit of vector register 0. */
+export const FIRST_VECTOR = 16;
 
 export interface NodeRegisters {
   /** May differ from memory at the start of the node. */
   readonly dirty: number;
   /** Have to be in their locals at the start of the node. */
   readonly live: number;
+  /** Known to be zero at the start of the node (BLOCKED_SLOTS). */
+  readonly unblocked: number;
 }
 
 export interface RegionRegisters {
@@ -32,8 +37,13 @@ export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters
   const blocks = effects.map(sequence);
   const dirty = dirtyAtStart(nodes, blocks);
   const live = liveAtStart(nodes, blocks, dirty);
+  const unblocked = unblockedAtStart(nodes);
   return {
-    nodes: nodes.map((_, n) => ({ dirty: dirty[n] as number, live: live[n] as number })),
+    nodes: nodes.map((_, n) => ({
+      dirty: dirty[n] as number,
+      live: live[n] as number,
+      unblocked: unblocked[n] as number,
+    })),
     used: blocks.reduce((used, { read, written }) => used | read | written, 0),
     dirtySets: dirtySets(effects, dirty),
   };
@@ -41,10 +51,12 @@ export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters
 
 export function effectOf({ prepared, fields }: CompiledOperation): RegisterEffect {
   let [read, written] = [0, 0];
-  for (const { selector, reads, writes } of prepared.registers) {
+  for (const { file, selector, reads, writes } of prepared.registers) {
     const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
-    if (register >= 0x80) continue;
-    const bit = 1 << (register >> 3);
+    const number = file === "general" ? register >> 3 : register;
+    // Pseudo registers.
+    if (number > 15) continue;
+    const bit = 1 << (file === "general" ? number : FIRST_VECTOR + number);
     if (reads) read |= bit;
     if (writes) written |= bit;
   }
@@ -95,6 +107,26 @@ function liveAtStart(
     }
   }
   return live;
+}
+
+/** Forward to a fixed point, from all that any node finds out: what holds on every way to a node. */
+function unblockedAtStart(nodes: readonly RegionNode[]): number[] {
+  const kept = nodes.map(({ block }) => !block.operations.some(({ prepared }) => prepared.mayBlock));
+  const found = nodes.map(({ block }) => block.operations.reduce((bits, { prepared }) => bits | prepared.checks, 0));
+  const all = found.reduce((bits, own) => bits | own, 0);
+  const start = nodes.map((_, n) => (n === 0 ? 0 : all));
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const [n, { successors }] of nodes.entries()) {
+      for (const [kind, to] of successors) {
+        const out = kind === "return" || !kept[n] ? 0 : (start[n] as number) | (found[n] as number);
+        if (((start[to] as number) & out) === start[to]) continue;
+        start[to] = (start[to] as number) & out;
+        changed = true;
+      }
+    }
+  }
+  return start;
 }
 
 function dirtySets(effects: readonly (readonly RegisterEffect[])[], dirty: readonly number[]): number[] {

@@ -1,6 +1,6 @@
 // What the parts of a region's function share: the locals that stand for machine state, and the two ways out.
 //
-//   registers in i64 locals, loaded at entry, stored at the exit and around helpers
+//   registers in i64 and v128 locals, loaded at entry, stored at the exit and around helpers
 //   base      RIP of offset 0 of the page (regions run wherever their page is mapped)
 //   count     instructions retired up to the current block
 //   flags     region-flags.ts
@@ -36,7 +36,7 @@ import {
 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
-import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
+import { GPR_OFFSET, PSEUDO_REGISTERS, STATE, VECTOR_OFFSET, VECTOR_STRIDE } from "../../x86/state-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import type { Runtime } from "../interpreter/target.ts";
 import { interruptible, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
@@ -45,7 +45,7 @@ import type { FlagFunctions } from "./flag-forms.ts";
 import { KnownPages } from "./known-pages.ts";
 import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
 import { type FlagKnowledge, RegionFlags } from "./region-flags.ts";
-import type { RegionRegisters } from "./region-registers.ts";
+import { FIRST_VECTOR, type RegionRegisters } from "./region-registers.ts";
 
 /** Nested guest calls; each takes a frame of the host's stack. */
 const MAX_DEPTH = 100;
@@ -58,6 +58,8 @@ const RETIRED_BITS = 17;
 /** One constant instead of three: ways out are many. Offset in the page, instructions retired and outcome, from the top. */
 const placeToLeave = (outcome: number, pageOffset: number, retired: number): Code =>
   i64((((BigInt(pageOffset) << BigInt(RETIRED_BITS)) | BigInt(retired)) << BigInt(OUTCOME_BITS)) | BigInt(outcome));
+
+const vectorOffset = (register: number): number => VECTOR_OFFSET + (register - FIRST_VECTOR) * VECTOR_STRIDE;
 
 export interface JitRuntime extends Runtime, FlagFunctions {
   readonly follow: FunctionReference;
@@ -76,6 +78,7 @@ export interface RegionSetting {
 export interface Knowledge {
   readonly flags: FlagKnowledge;
   readonly dirty: number;
+  readonly unblocked: number;
   readonly pages: KnownPages["knowledge"];
 }
 
@@ -95,6 +98,8 @@ export class RegionWriter {
   readonly pages: KnownPages;
   /** Registers (bit n: register n) that may differ from memory at the place being written. */
   dirty = 0;
+  /** Slots that are known to be zero there (BLOCKED_SLOTS). */
+  unblocked = 0;
   readonly #dirtySets: readonly number[];
   /** On the ways out that are shared: where the region is left and how (placeToLeave), and what an outcome has beside it. */
   readonly #place: Local;
@@ -124,7 +129,9 @@ export class RegionWriter {
     this.isFlat = isFlat;
     this.area = user ? AREA.user : AREA.supervisor;
     this.areaOffset = shared ? f.local("i32") : undefined;
-    this.registers = Array.from({ length: 16 }, (_, n) => (used & (1 << n) ? f.local("i64") : undefined));
+    this.registers = Array.from({ length: FIRST_VECTOR + 16 }, (_, n) =>
+      used & (1 << n) ? f.local(n < FIRST_VECTOR ? "i64" : "v128") : undefined,
+    );
     this.#dirtySets = dirtySets;
     this.addressRegister = f.local("i64");
     this.base = f.local("i64");
@@ -139,12 +146,18 @@ export class RegionWriter {
 
   /** What is known statically at the place being written; to be put back before code for another place is written. */
   get knowledge(): Knowledge {
-    return { flags: this.flags.knowledge, dirty: this.dirty, pages: this.pages.knowledge };
+    return {
+      flags: this.flags.knowledge,
+      dirty: this.dirty,
+      unblocked: this.unblocked,
+      pages: this.pages.knowledge,
+    };
   }
 
-  set knowledge({ flags, dirty, pages }: Knowledge) {
+  set knowledge({ flags, dirty, unblocked, pages }: Knowledge) {
     this.flags.knowledge = flags;
     this.dirty = dirty;
+    this.unblocked = unblocked;
     this.pages.restore(pages);
   }
 
@@ -379,12 +392,21 @@ export class RegionWriter {
   }
 
   #storeRegisters(registers: number): Code {
-    return this.#eachOf(registers, (local, n) => store("i64.store", i32(0), get(local), n * 8));
+    return this.#eachOf(registers, (local, n) =>
+      n < FIRST_VECTOR
+        ? store("i64.store", i32(0), get(local), GPR_OFFSET + n * 8)
+        : store("v128.store", i32(0), get(local), vectorOffset(n)),
+    );
   }
 
   /** Takes registers back from memory. */
   reload(registers: number): Code {
-    return this.#eachOf(registers, (local, n) => set(local, load("i64.load", i32(0), n * 8)));
+    return this.#eachOf(registers, (local, n) =>
+      set(
+        local,
+        n < FIRST_VECTOR ? load("i64.load", i32(0), GPR_OFFSET + n * 8) : load("v128.load", i32(0), vectorOffset(n)),
+      ),
+    );
   }
 
   #eachOf(registers: number, code: (local: Local, n: number) => Code): Code {

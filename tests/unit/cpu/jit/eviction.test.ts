@@ -5,7 +5,7 @@ import { Lockstep } from "../../../support/cpu/lockstep.ts";
 import { CODE, STACK } from "../../../support/cpu/long-mode.ts";
 
 const THRESHOLD = 16;
-const MAX_BYTES = 24 * 1024;
+const MAX_BYTES = 56 * 1024;
 const LOOPS = 60;
 const SPACING = 32;
 const ROUNDS = 12;

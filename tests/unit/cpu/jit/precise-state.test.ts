@@ -56,6 +56,36 @@ describe("a fault", () => {
   });
 });
 
+describe("vector registers that the system takes away", () => {
+  const PADDB = [0x66, 0x0f, 0xfc, 0xc1]; // paddb xmm0, xmm1
+  const SET_TS = [0x0f, 0x20, 0xc0, 0x0c, 0x08, 0x0f, 0x22, 0xc0]; // mov rax, cr0; or al, 8; mov cr0, rax
+  const NO_DEVICE_HANDLER = HANDLERS + 7 * 16;
+
+  it.each([
+    ["in a block", [...PADDB, ...SET_TS, ...PADDB]],
+    // call +1; hlt; mov ...; ret: the caller goes on as if the function were any other.
+    ["in a function called", [...PADDB, 0xe8, PADDB.length + 1, 0, 0, 0, ...PADDB, HLT, ...SET_TS, 0xc3]],
+    // paddb; loop: paddb; dec rcx; jnz loop; mov ...; paddb
+    ["behind a loop", [...PADDB, ...PADDB, 0x48, 0xff, 0xc9, 0x75, 0xf7, ...SET_TS, ...PADDB]],
+  ])("are missed by the next instruction that uses them: %s", (_, code) => {
+    const own = new Lockstep();
+    own.write(CODE, code);
+    for (const steps of [1, 3, 200]) {
+      own.set((state) => {
+        state.setGeneral(1, 20n);
+        state.setGeneral(4, BigInt(STACK));
+        state.set(STATE.cr0, state.get(STATE.cr0) & ~8n);
+        state.setNumber(STATE.vectorBlocked, 0);
+        state.setVector(1, 0x0102_0304n);
+        state.set(STATE.rip, BigInt(CODE));
+        state.setNumber(STATE.halted, 0);
+      });
+      own.run(steps, 200, `steps of ${steps}`);
+      expect(own.compiled.state.get(STATE.rip)).toBe(BigInt(NO_DEVICE_HANDLER + 1));
+    }
+  });
+});
+
 describe("code that writes itself", () => {
   it("executes what it has just written in the same block", () => {
     // mov byte [rip + 3], 0xc3: of two INC EAX the second becomes INC EBX.
