@@ -60,6 +60,7 @@ import {
   TAKEN_SLOT,
 } from "./block-layout.ts";
 import { BLOCK_RIP, type BlockFunctions, privilegeArea, readBlockRip, ripHashOffset } from "./blocks.ts";
+import { enterHandler } from "./handler-table.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { LoweringTarget, Runtime } from "./target.ts";
 
@@ -201,6 +202,10 @@ export function writeDispatch(
   unlikely(eq32(tee(outcome, and32(get(outcome), i32(7))), i32(OUTCOME.resume)), [
     set(pc, get(slot)),
     setBlockRip,
+    // In front of the block's first operation, which is to be interpreted now.
+    unlikely(eq32(load("i32.load16_u", get(pc)), i32(enterHandler({ resync: resyncHandler }))), [
+      call(regions.hotBlock, get(pc)),
+    ]),
     (w) => w.br(dispatch),
   ])(f);
   // The region has counted its instructions: the tails find a zero where a block has its number.

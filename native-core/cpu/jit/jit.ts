@@ -119,8 +119,8 @@ export class Jit {
   }
 
   /**
-   * A block has been executed often: called by the interpreter in front of the block. Or it is compiled, but segments are not as its
-   * region expects them (flat-segments.ts): then it is interpreted.
+   * A block has been executed often: called by the interpreter in front of the block. Or it is compiled, but not for what is to be done
+   * now: segments are not as its region expects them, or the region has left in front of it (flat-segments.ts). Then it is interpreted.
    */
   hot(address: number): void {
     if (this.#compiled.has(address)) return this.#uninstall(address);

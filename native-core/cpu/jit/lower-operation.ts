@@ -33,6 +33,10 @@ export function lowerOperation(region: RegionWriter, operation: CompiledOperatio
 const MAX_DELTA = 2 ** 31;
 const ALL_REGISTERS = -1;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
+<<<<<<< native-core/cpu/jit/lower-operation.ts
+/** What may be done to an address so that it stays one; OR and AND only with what leaves it as it is. */
+const ADDRESS_ARITHMETIC: ReadonlySet<PureOpName> = new Set(["i64.add", "i64.sub", "i64.and", "i64.or"]);
+=======
 const EXTRACT_LANE = {
   1: "i8x16.extract_lane_u",
   2: "i16x8.extract_lane_u",
@@ -47,6 +51,7 @@ const REPLACE_LANE = {
   4: "i32x4.replace_lane",
   8: "i64x2.replace_lane",
 } as const;
+>>>>>>> /tmp/hb/other.ts
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
 
@@ -348,11 +353,12 @@ class OperationLowering {
     }
     if (register === PSEUDO_REGISTERS.ADDRESS) {
       this.#value(value);
+      this.#region.pages.setRegister(register >> 3, this.#branches === 0 ? this.#addressOf(value) : undefined);
       return f.set(this.#region.addressRegister);
     }
     const local = this.#register(register);
     const { pages } = this.#region;
-    const address = size === 8 && this.#branches === 0 ? this.#addressOf(value) : undefined;
+    const address = this.#isWholeAddress(size) && this.#branches === 0 ? this.#addressOf(value) : undefined;
     // The value is computed first: it may read the register, and leave.
     const written = (): void => {
       this.#region.dirty |= 1 << (register >> 3);
@@ -607,32 +613,45 @@ class OperationLowering {
     const { node } = value;
     const known = this.#addresses.get(value.id);
     if (known) return known;
-    if (node.op === "readRegister" && node.file === "general" && node.size === 8) {
+    if (node.op === "readRegister" && node.file === "general" && this.#isWholeAddress(node.size)) {
       const register = this.#constants.register(node.selector);
-      return register < 0x80 ? this.#region.pages.valueOf(register >> 3) : undefined;
+      const holdsAddress = register < 0x80 || register === PSEUDO_REGISTERS.ADDRESS;
+      return holdsAddress ? this.#region.pages.valueOf(register >> 3) : undefined;
     }
-    if (node.op !== "pure" || (node.name !== "i64.add" && node.name !== "i64.sub")) return undefined;
+    if (node.op !== "pure" || !ADDRESS_ARITHMETIC.has(node.name)) return undefined;
     const [x, y] = node.args as readonly [Value, Value];
     const constant = this.#constants.valueOf(y);
+    if (node.name === "i64.and")
+      return this.#region.isFlat && constant === SIZE_MASKS[4] ? this.#addressOf(x) : undefined;
+    if (node.name === "i64.or") return this.#constants.valueOf(x) === 0n ? this.#addressOf(y) : undefined;
     if (constant !== undefined) return this.#moved(x, node.name === "i64.add" ? constant : -BigInt(constant));
     const first = node.name === "i64.add" ? this.#constants.valueOf(x) : undefined;
     return first === undefined ? undefined : this.#moved(y, first);
   }
 
+  /** In 32-bit code linear addresses have 32 bits, whatever they are computed with: differences count modulo 4 GiB. */
+  #isWholeAddress(size: Size | 16): boolean {
+    return size === 8 || (size === 4 && this.#region.isFlat);
+  }
+
   #moved(value: Value, by: Constant): Address | undefined {
     const address = this.#addressOf(value);
-    const delta = address && address.delta + Number(BigInt.asIntN(64, BigInt(by)));
+    const delta = address && address.delta + Number(BigInt.asIntN(this.#region.isFlat ? 32 : 64, BigInt(by)));
     return address && delta !== undefined && Math.abs(delta) < MAX_DELTA ? { root: address.root, delta } : undefined;
   }
 
   #pure(value: Value, name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {
     const { f, runtime } = this.#region;
     const [x, y, z] = args as readonly [Value, Value, Value];
+<<<<<<< native-core/cpu/jit/lower-operation.ts
+    if (name === "i64.add" || name === "i64.or" || name === "i64.sub" || name === "i64.shl") {
+=======
     const bits = bitsOf(value);
     if (bits) return this.#float(bits.type, bits.bits);
     if (name === "i64.add" || name === "i64.sub" || name === "i64.shl") {
+>>>>>>> /tmp/hb/other.ts
       if (this.#constants.valueOf(y) === 0n) return this.#value(x);
-      if (name === "i64.add" && this.#constants.valueOf(x) === 0n) return this.#value(y);
+      if ((name === "i64.add" || name === "i64.or") && this.#constants.valueOf(x) === 0n) return this.#value(y);
     }
     switch (name) {
       case "v128.select":

@@ -75,9 +75,12 @@ export class OperationConstants {
   ): Constant | undefined {
     const [a, b] = constants;
     if (name === "i64.and") {
-      const node = args[0]?.node;
-      if (node?.op !== "readSegment" || node.part !== "attributes" || b === undefined) return undefined;
-      return flatType(this.#segment(node), BigInt(b));
+      const first = args[0] as Value;
+      const { node } = first;
+      if (b === undefined) return undefined;
+      if (node.op === "readSegment" && node.part === "attributes") return flatType(this.#segment(node), BigInt(b));
+      // The part of ESP above a stack of 32 bits.
+      return BigInt.asUintN(64, BigInt(b)) === UPPER_HALF && this.#largest(first) < 1n << 32n ? 0n : undefined;
     }
     if (name === "i64.lt_u" && a !== undefined) return BigInt(a) >= this.#largest(args[1] as Value) ? 0 : undefined;
     if (name === "i64.le_u" && b !== undefined) return this.#largest(args[0] as Value) <= BigInt(b) ? 1 : undefined;
@@ -105,5 +108,6 @@ export class OperationConstants {
   }
 }
 
+const UPPER_HALF = 0xffff_ffff_0000_0000n;
 const ANY = (1n << 64n) - 1n;
 const SIZES: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: ANY };

@@ -25,18 +25,22 @@ export class Lockstep {
 
   constructor(jit = COMPILE_AT_ONCE) {
     this.compiled = interpreterMachine(undefined, undefined, undefined, jit);
-    for (const cpu of [this.interpreter, this.compiled]) {
+    for (const cpu of this.both()) {
       enableAvx(cpu.state);
       cpu.modeChanged();
     }
   }
 
+  both(): readonly InterpreterVcpu[] {
+    return [this.interpreter, this.compiled];
+  }
+
   write(address: number, bytes: Uint8Array | readonly number[]): void {
-    for (const cpu of [this.interpreter, this.compiled]) cpu.ram.write(address, Uint8Array.from(bytes));
+    for (const cpu of this.both()) cpu.ram.write(address, Uint8Array.from(bytes));
   }
 
   set(change: (state: CpuState) => void): void {
-    for (const cpu of [this.interpreter, this.compiled]) change(cpu.state);
+    for (const cpu of this.both()) change(cpu.state);
   }
 
   /** Up to `steps` runs of `instructions` each; ends early when the processors do. */

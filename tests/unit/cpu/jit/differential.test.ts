@@ -1,19 +1,25 @@
 // Compiled regions against the interpreter: random instruction sequences, loops, branches; the state afterwards must be the same.
 import { describe, it } from "vitest";
-import { decodeBlock } from "../../../../native-core/x86/decoder/decode-block.ts";
+import { type CodeMode, decodeBlock } from "../../../../native-core/x86/decoder/decode-block.ts";
 import type { InstructionRow } from "../../../../native-core/x86/row.ts";
 import { ROWS } from "../../../../native-core/x86/rows.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
 import { BASES, encodeRow } from "../../../support/cpu/encode-row.ts";
 import { Lockstep } from "../../../support/cpu/lockstep.ts";
-import { CODE, DATA, STACK } from "../../../support/cpu/long-mode.ts";
+import { CODE, DATA, enableAvx, enterProtectedMode, STACK } from "../../../support/cpu/long-mode.ts";
 import { Random } from "../../../support/cpu/random.ts";
 
 const lockstep = new Lockstep();
+const protectedMode = new Lockstep();
+for (const cpu of protectedMode.both()) {
+  enterProtectedMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
+  enableAvx(cpu.state);
+  cpu.modeChanged();
+}
 
 const HLT = 0xf4;
 
-function randomize(random: Random): void {
+function randomize(random: Random, on = lockstep): void {
   const general = Array.from({ length: 16 }, () => random.operand());
   for (const base of BASES)
     general[base] = BigInt(DATA + random.pick([0x800, 0xff8, 0x1ff1, 0x2000]) + random.below(8));
@@ -23,7 +29,7 @@ function randomize(random: Random): void {
   general[4] = BigInt(STACK);
   const vectors = Array.from({ length: 16 }, () => (random.operand() << 64n) | random.operand());
   const flags = (random.u64() & 0xcd5n) | 2n;
-  lockstep.set((state) => {
+  on.set((state) => {
     general.forEach((value, n) => {
       state.setGeneral(n, value);
     });
@@ -40,22 +46,28 @@ function randomize(random: Random): void {
   });
 }
 
-function oneInstruction(row: InstructionRow, random: Random): Uint8Array {
-  const code = encodeRow(row, random);
+function oneInstruction(row: InstructionRow, random: Random, mode: CodeMode): Uint8Array {
+  const code = encodeRow(row, random, mode === 8);
   const padded = new Uint8Array(4096);
   padded.set(code);
-  const block = decodeBlock(() => padded, 0n, 8, { maxInstructions: 1 });
+  const block = decodeBlock(() => padded, 0n, mode, { maxInstructions: 1 });
   if ("faultOffset" in block) throw new Error("the code is there");
   return code.subarray(0, block.length);
 }
 
-const rows = ROWS.filter(
-  (row) => row.opcode !== "" && row.mode !== "legacy" && !row.system && !row.privileged && !row.endsBlock,
-);
-const plain = rows.filter((row) => !row.cold && !row.repeatable && row.operands !== "");
+const simple = ROWS.filter((row) => row.opcode !== "" && !row.system && !row.privileged && !row.endsBlock);
+const rows = simple.filter((row) => row.mode !== "legacy");
+const isPlain = (row: InstructionRow): boolean => !row.cold && !row.repeatable && row.operands !== "";
+const plain = rows.filter(isPlain);
+const plainLegacy = simple.filter((row) => row.mode !== "64" && isPlain(row));
 
-function sequence(random: Random, length: number, from: readonly InstructionRow[] = plain): number[] {
-  return Array.from({ length }, () => [...oneInstruction(random.pick(from), random)]).flat();
+function sequence(
+  random: Random,
+  length: number,
+  from: readonly InstructionRow[] = plain,
+  mode: CodeMode = 8,
+): number[] {
+  return Array.from({ length }, () => [...oneInstruction(random.pick(from), random, mode)]).flat();
 }
 
 const hex = (code: readonly number[]): string => Buffer.from(Uint8Array.from(code)).toString("hex");
@@ -67,7 +79,7 @@ describe("every instruction form", () => {
       for (const row of rows.filter((candidate) => candidate.mnemonic === mnemonic)) {
         for (let round = 0; round < 6; round++) {
           randomize(random);
-          const code = [...oneInstruction(row, random), HLT];
+          const code = [...oneInstruction(row, random, 8), HLT];
           lockstep.write(CODE, code);
           lockstep.run(200, 3, `${row.mnemonic} ${row.opcode} ${row.operands}: ${hex(code)}`);
         }
@@ -98,6 +110,38 @@ describe("sequences", () => {
   });
 });
 
+describe("32-bit code", () => {
+  it("of random instructions does the same", () => {
+    const random = new Random(21);
+    for (let round = 0; round < 150; round++) {
+      randomize(random, protectedMode);
+      const code = [...sequence(random, 12, plainLegacy, 4), HLT];
+      protectedMode.write(CODE, code);
+      protectedMode.run(100, 2, `round ${round}: ${hex(code)}`);
+    }
+  });
+
+  it("with forward and backward branches does the same at every deadline", () => {
+    const random = new Random(22);
+    for (let round = 0; round < 100; round++) {
+      randomize(random, protectedMode);
+      const code = branchy(random, plainLegacy, 4);
+      protectedMode.write(CODE, code);
+      protectedMode.run(1 + random.below(40), 30, `round ${round}: ${hex(code)}`);
+    }
+  });
+
+  it("of functions that call each other does the same at every deadline", () => {
+    const random = new Random(23);
+    for (let round = 0; round < 80; round++) {
+      randomize(random, protectedMode);
+      const code = functions(random, plainLegacy, 4);
+      protectedMode.write(CODE, code);
+      protectedMode.run(1 + random.below(60), 40, `round ${round}: ${hex(code)}`);
+    }
+  });
+});
+
 describe("functions", () => {
   it("that call each other do the same at every deadline", () => {
     const random = new Random(13);
@@ -112,18 +156,19 @@ describe("functions", () => {
 
 /**
  * Functions of a few pieces, each of which ends in a call of a later function, a call through RAX, a conditional jump back, or a return;
- * R15 counts down and ends the program.
+ * R15, or EBP, counts down and ends the program.
  */
-function functions(random: Random): number[] {
-  const safe = plain.filter((row) => !/^(PUSH|POP|XCHG|LEAVE|MOV)/.test(row.mnemonic));
-  const body = (): number[] => sequence(random, 1 + random.below(4), safe);
+function functions(random: Random, from = plain, mode: CodeMode = 8): number[] {
+  const safe = from.filter((row) => !/^(PUSH|POP|XCHG|LEAVE|MOV)/.test(row.mnemonic));
+  const body = (): number[] => sequence(random, 1 + random.below(4), safe, mode);
+  const countDown = mode === 8 ? [0x49, 0xff, 0xcf] : [0x4d];
   const size = 0x100;
   const count = 5;
   const out: number[] = [];
   for (let n = 0; n < count; n++) {
     const at = out.length;
-    // dec r15; jns +1; hlt
-    out.push(0x49, 0xff, 0xcf, 0x79, 0x01, HLT);
+    // dec; jns +1; hlt
+    out.push(...countDown, 0x79, 0x01, HLT);
     for (let piece = 0; piece < 3; piece++) {
       const code = body();
       if (out.length - at + code.length > size - 40) break;
@@ -146,8 +191,8 @@ function int32(value: number): number[] {
 }
 
 /** Pieces of straight code that end in a conditional jump to the start of any piece. */
-function branchy(random: Random): number[] {
-  const pieces = Array.from({ length: 6 }, () => sequence(random, 1 + random.below(5)));
+function branchy(random: Random, from = plain, mode: CodeMode = 8): number[] {
+  const pieces = Array.from({ length: 6 }, () => sequence(random, 1 + random.below(5), from, mode));
   const starts: number[] = [];
   let at = 0;
   for (const piece of pieces) {
