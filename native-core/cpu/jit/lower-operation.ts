@@ -33,10 +33,8 @@ export function lowerOperation(region: RegionWriter, operation: CompiledOperatio
 const MAX_DELTA = 2 ** 31;
 const ALL_REGISTERS = -1;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
-<<<<<<< native-core/cpu/jit/lower-operation.ts
 /** What may be done to an address so that it stays one; OR and AND only with what leaves it as it is. */
 const ADDRESS_ARITHMETIC: ReadonlySet<PureOpName> = new Set(["i64.add", "i64.sub", "i64.and", "i64.or"]);
-=======
 const EXTRACT_LANE = {
   1: "i8x16.extract_lane_u",
   2: "i16x8.extract_lane_u",
@@ -51,7 +49,6 @@ const REPLACE_LANE = {
   4: "i32x4.replace_lane",
   8: "i64x2.replace_lane",
 } as const;
->>>>>>> /tmp/hb/other.ts
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
 
@@ -643,13 +640,9 @@ class OperationLowering {
   #pure(value: Value, name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {
     const { f, runtime } = this.#region;
     const [x, y, z] = args as readonly [Value, Value, Value];
-<<<<<<< native-core/cpu/jit/lower-operation.ts
-    if (name === "i64.add" || name === "i64.or" || name === "i64.sub" || name === "i64.shl") {
-=======
     const bits = bitsOf(value);
     if (bits) return this.#float(bits.type, bits.bits);
-    if (name === "i64.add" || name === "i64.sub" || name === "i64.shl") {
->>>>>>> /tmp/hb/other.ts
+    if (name === "i64.add" || name === "i64.or" || name === "i64.sub" || name === "i64.shl") {
       if (this.#constants.valueOf(y) === 0n) return this.#value(x);
       if ((name === "i64.add" || name === "i64.or") && this.#constants.valueOf(x) === 0n) return this.#value(y);
     }
