@@ -7,6 +7,8 @@ export interface CoreExports {
   run(): number;
   /** Host address of bytes in one page, or -1 (mmu/tlb.ts). */
   translate(linear: bigint, access: number, size: number): number;
+  /** Leaves a page fault pending if a write of `size` bytes, which may cross a page, would meet one. */
+  probe(linear: bigint, size: number, access: number): void;
   /** Any bytes up to 8, also across pages and from devices. */
   load(linear: bigint, size: number, access: number): bigint;
   store(linear: bigint, value: bigint, size: number, access: number): void;

@@ -54,7 +54,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
   const physical = declarePhysical(module, host);
   const pageWalk = definePageWalk(module, physical);
   const tlb = declareTlb(module, physical, pageWalk, host);
-  const access = declareAccess(module, host, tlb);
+  const access = declareAccess(module, host, tlb, pageWalk);
   const runtime = declareRuntime(module, access, helpers);
   const blocks = declareBlocks(module, host, tlb);
   const globals: OutcomeGlobals = {

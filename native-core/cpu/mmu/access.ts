@@ -21,6 +21,7 @@ import {
   or64,
   ret,
   select,
+  seq,
   set,
   shl32,
   shrU64,
@@ -74,7 +75,12 @@ const lastPage = (linear: Code, size: Code): Code => and64(add64(linear, op("i64
 /** ACCESS.user if the CPL is 3. */
 export const userAccess: Code = select(eq32(readSlot32(STATE.cpl), i32(3)), i32(ACCESS.user), i32(0));
 
-export function declareAccess(module: ModuleWriter, host: HostFunctions, tlb: TlbFunctions): AccessFunctions {
+export function declareAccess(
+  module: ModuleWriter,
+  host: HostFunctions,
+  tlb: TlbFunctions,
+  pageWalk: FunctionReference,
+): AccessFunctions {
   const device = declareDeviceAccess(module, host);
   const functions: AccessFunctions = {
     load: module.declare("loadSlow", ["i64", "i32", "i32"], ["i64"]),
@@ -84,8 +90,9 @@ export function declareAccess(module: ModuleWriter, host: HostFunctions, tlb: Tl
     store16: module.declare("store16Slow", ["i64", "v128", "i32"]),
     translate: module.declare("translateForCopy", ["i64", "i32", "i32"], ["i32"]),
   };
-  const loadBytes = defineLoadBytes(module, tlb, device);
-  const storeBytes = defineStoreBytes(module, tlb, device);
+  const probe = defineProbe(module, pageWalk);
+  const loadBytes = defineLoadBytes(module, tlb, device, probe);
+  const storeBytes = defineStoreBytes(module, tlb, device, probe);
   for (const [reference, write] of [
     [functions.load, 0],
     [functions.loadForWrite, ACCESS.write],
@@ -102,11 +109,27 @@ export function declareAccess(module: ModuleWriter, host: HostFunctions, tlb: Tl
     writeCell(CELLS.currentOperation, get(operation))(f);
     call(storeBytes, get(linear), get(value), get(size), or32(userAccess, i32(ACCESS.write)))(f);
   }
-  defineStore16(module, functions.store16, tlb, storeBytes);
+  defineStore16(module, functions.store16, storeBytes, probe);
   defineTranslateForCopy(module, functions.translate, tlb);
+  module.export("probe", probe);
   module.export("load", loadBytes);
   module.export("store", storeBytes);
   return functions;
+}
+
+/**
+ * (linear: i64, size: i32, access: i32): whether both pages of an access may be written. Nothing is written if not, and neither page's
+ * entry becomes dirty.
+ */
+function defineProbe(module: ModuleWriter, pageWalk: FunctionReference): FunctionReference {
+  const reference = module.declare("probe", ["i64", "i32", "i32"]);
+  const f = module.define(reference);
+  const [linear, size, access] = f.params as [Local, Local, Local];
+  const walk = (address: Code): Code => seq(call(pageWalk, address, or32(get(access), i32(ACCESS.probe))), op("drop"));
+  walk(get(linear))(f);
+  unlikely(exceptionPending, [ret()])(f);
+  walk(lastPage(get(linear), extendU(get(size))))(f);
+  return reference;
 }
 
 interface DeviceFunctions {
@@ -169,7 +192,12 @@ export const LOADS = { 1: "i64.load8_u", 2: "i64.load16_u", 4: "i64.load32_u", 8
 export const STORES = { 1: "i64.store8", 2: "i64.store16", 4: "i64.store32", 8: "i64.store" } as const;
 
 /** (linear: i64, size: i32, access: i32) -> i64 */
-function defineLoadBytes(module: ModuleWriter, tlb: TlbFunctions, device: DeviceFunctions): FunctionReference {
+function defineLoadBytes(
+  module: ModuleWriter,
+  tlb: TlbFunctions,
+  device: DeviceFunctions,
+  probe: FunctionReference,
+): FunctionReference {
   const reference = module.declare("loadBytes", ["i64", "i32", "i32"], ["i64"]);
   const f = module.define(reference);
   const [linear, size, access] = f.params as [Local, Local, Local];
@@ -179,6 +207,10 @@ function defineLoadBytes(module: ModuleWriter, tlb: TlbFunctions, device: Device
   const byte = f.local("i64");
   unlikely(crosses(get(linear), get(size)), [
     ifAlignmentChecked(get(access), ...raiseAlignmentCheck(), ret(i64(0))),
+    when(test32(get(access), ACCESS.write), [
+      call(probe, get(linear), get(size), get(access)),
+      unlikely(exceptionPending, [ret(i64(0))]),
+    ]),
     // Byte by byte: the second page's bytes are translated with the second page's address.
     loop((next) => [
       set(byte, call(reference, add64(get(linear), extendU(get(position))), i32(1), get(access))),
@@ -200,7 +232,12 @@ function defineLoadBytes(module: ModuleWriter, tlb: TlbFunctions, device: Device
 }
 
 /** (linear: i64, value: i64, size: i32, access: i32) */
-function defineStoreBytes(module: ModuleWriter, tlb: TlbFunctions, device: DeviceFunctions): FunctionReference {
+function defineStoreBytes(
+  module: ModuleWriter,
+  tlb: TlbFunctions,
+  device: DeviceFunctions,
+  probe: FunctionReference,
+): FunctionReference {
   const reference = module.declare("storeBytes", ["i64", "i64", "i32", "i32"]);
   const f = module.define(reference);
   const [linear, value, size, access] = f.params as [Local, Local, Local, Local];
@@ -208,12 +245,7 @@ function defineStoreBytes(module: ModuleWriter, tlb: TlbFunctions, device: Devic
   const position = f.local("i32");
   unlikely(crosses(get(linear), get(size)), [
     ifAlignmentChecked(get(access), ...raiseAlignmentCheck(), ret()),
-    // Both pages first; a translation that ends outside RAM is no fault.
-    call(tlb.translate, get(linear), get(access), i32(1)),
-    op("drop"),
-    unlikely(exceptionPending, [ret()]),
-    call(tlb.translate, lastPage(get(linear), extendU(get(size))), get(access), i32(1)),
-    op("drop"),
+    call(probe, get(linear), get(size), get(access)),
     unlikely(exceptionPending, [ret()]),
     loop((next) => [
       call(
@@ -253,8 +285,8 @@ function defineLoad16(module: ModuleWriter, reference: FunctionReference, loadBy
 function defineStore16(
   module: ModuleWriter,
   reference: FunctionReference,
-  tlb: TlbFunctions,
   storeBytes: FunctionReference,
+  probe: FunctionReference,
 ): void {
   const f = module.define(reference);
   const [linear, value, operation] = f.params as [Local, Local, Local];
@@ -266,14 +298,9 @@ function defineStore16(
       writer.lanes("i64x2.extract_lane", [lane]);
     };
   writeCell(CELLS.currentOperation, get(operation))(f);
-  when(crosses(get(linear), i32(16)), [
-    call(tlb.translate, get(linear), access, i32(1)),
-    op("drop"),
-    unlikely(exceptionPending, [ret()]),
-    call(tlb.translate, lastPage(get(linear), i64(16)), access, i32(1)),
-    op("drop"),
-    unlikely(exceptionPending, [ret()]),
-  ])(f);
+  when(crosses(get(linear), i32(16)), [call(probe, get(linear), i32(16), access), unlikely(exceptionPending, [ret()])])(
+    f,
+  );
   call(storeBytes, get(linear), half(0), i32(8), access)(f);
   unlikely(exceptionPending, [ret()])(f);
   call(storeBytes, add64(get(linear), i64(8)), half(1), i32(8), access)(f);

@@ -31,12 +31,13 @@ export class CoreLinearMemory implements LinearMemory {
     this.#transfer(address, target, this.#user(supervisor));
   }
 
-  /** All pages are checked before anything is written. */
+  /** All pages are checked before anything is written: one or two. */
   writeBytes(address: bigint, source: Uint8Array, supervisor = false): void {
     const access = this.#user(supervisor) | ACCESS.write;
-    const end = address + BigInt(source.length);
-    // Where the first byte of each page is: that is what CR2 shows.
-    for (let at = address; at < end; at = (at | BigInt(PAGE_SIZE - 1)) + 1n) this.#probe(at, access);
+    if (Number(BigInt.asUintN(12, address)) + source.length > PAGE_SIZE) {
+      this.#core.exports.probe(address, source.length, access);
+      this.#throwPending();
+    }
     this.#transfer(address, source, access);
   }
 
@@ -50,11 +51,6 @@ export class CoreLinearMemory implements LinearMemory {
 
   #user(supervisor: boolean): number {
     return !supervisor && this.#state.getNumber(STATE.cpl) === 3 ? ACCESS.user : 0;
-  }
-
-  #probe(address: bigint, access: number): void {
-    this.#core.exports.translate(address, access, 1);
-    this.#throwPending();
   }
 
   #transfer(address: bigint, bytes: Uint8Array, access: number): void {

@@ -172,7 +172,8 @@ export const WASM_PAGE = 65536;
 export const GUEST_MEMORY = { address: VCPU_AREA.address + VCPUS_MAX * VCPU_AREA.size } as const;
 
 /** Access rights asked of a translation: the bits of a page-fault error code (SDM 3A 4.7). */
-export const ACCESS = { write: 2, user: 4, fetch: 16 } as const;
+/** `probe` asks for rights alone: a write will follow, but the dirty flag is not set yet. */
+export const ACCESS = { write: 2, user: 4, fetch: 16, probe: 32 } as const;
 
 /** A block's context: code mode in bytes (2, 4, 8), and whether the CPL is 3. */
 export const CONTEXT_USER = 16;

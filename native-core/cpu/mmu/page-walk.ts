@@ -13,6 +13,7 @@ import {
   brIf,
   type Code,
   call,
+  eq32,
   get,
   i32,
   i64,
@@ -77,8 +78,8 @@ const fault = (linear: Local, errorCode: Code): Code =>
 const reportedAccess = (access: Local): Code =>
   select(
     or32(test32(readSlot32(STATE.efer), EFER_NXE), test32(readSlot32(STATE.cr4), CR4_SMEP)),
-    get(access),
-    and32(get(access), i32(~ACCESS.fetch)),
+    and32(get(access), i32(~ACCESS.probe)),
+    and32(get(access), i32(~(ACCESS.fetch | ACCESS.probe))),
   );
 
 /** What the supervisor may not do with a page of the user's (SDM 3A 4.6.1). CR4 is checked first: most guests have neither bit. */
@@ -158,7 +159,8 @@ function finishLeaf(
   entry: Local,
   large: Code,
 ): readonly Code[] {
-  const wanted = select(test32(get(access), ACCESS.write), i32(PTE_A | PTE_D), i32(PTE_A));
+  const writes = eq32(and32(get(access), i32(ACCESS.write | ACCESS.probe)), i32(ACCESS.write));
+  const wanted = select(writes, i32(PTE_A | PTE_D), i32(PTE_A));
   return [
     when(and32(op("i32.xor", and32(wrap(get(entry)), i32(PTE_A | PTE_D)), i32(PTE_A | PTE_D)), wanted), [
       call(physical.setEntryBits, get(entryAddress), wanted),

@@ -140,6 +140,20 @@ describe("MSRs", () => {
     expect(longCpu().fault("writeMsr", 0x277, 2)).toEqual(GP0);
   });
 
+  it("machine check banks are enumerated, hold what is written and report nothing", () => {
+    const cpu = longCpu();
+    const capabilities = cpu.call("readMsr", 0x179);
+    const banks = Number(capabilities & 0xffn);
+    expect([banks, capabilities >> 8n]).toEqual([6, 1n]); // IA32_MCG_CTL is there
+    cpu.call("writeMsr", 0x17b, -1n);
+    for (let n = 0; n < banks; n++) {
+      cpu.call("writeMsr", 0x400 + n * 4, -1n);
+      expect(cpu.call("readMsr", 0x401 + n * 4)).toBe(0n);
+    }
+    expect(cpu.fault("readMsr", 0x400 + banks * 4)).toEqual(GP0);
+    expect(cpu.fault("writeMsr", 0x179, 0)).toEqual(GP0);
+  });
+
   it("unknown ones raise #GP", () => {
     expect(longCpu().fault("readMsr", 0x1234)).toEqual(GP0);
     expect(longCpu().fault("writeMsr", 0x1234, 0)).toEqual(GP0);

@@ -157,6 +157,26 @@ describe("an access that crosses a page", () => {
     expect(cpu.state.get(STATE.cr2)).toBe(BigInt(DATA + 0x1000));
     expect(cpu.ram.readU32(DATA + 0xffc)).toBe(0);
   });
+
+  it.each([
+    ["MOV", [0x48, 0x89, 0x03], 0xffc], // mov [rbx], rax
+    ["INC", [0xff, 0x03], 0xffe], // inc dword [rbx]
+    ["MOVUPS", [0x0f, 0x11, 0x03], 0xff8], // movups [rbx], xmm0
+    ["FXSAVE", [0x0f, 0xae, 0x03], 0xf00], // fxsave [rbx]
+    ["CMPXCHG16B", [0x48, 0x0f, 0xc7, 0x0b], 0xff0], // within the page: that becomes dirty
+  ])("%s leaves the first page clean when the second one faults", (name, code, offset) => {
+    const cpu = interpreterMachine();
+    smallPages(cpu);
+    mapPage(cpu, DATA + 0x1000, 0n);
+    cpu.memory.flush(false);
+    cpu.ram.write(CODE, Uint8Array.from(code));
+    cpu.invalidateAll();
+    cpu.state.setGeneral(3, BigInt(DATA + offset));
+    cpu.step();
+    const isDirty = (cpu.ram.readU32(PT + (DATA >>> 12) * 8) & 0x40) !== 0;
+    expect(isDirty).toBe(name === "CMPXCHG16B");
+    expect(cpu.state.get(STATE.rip) === BigInt(CODE + code.length)).toBe(name === "CMPXCHG16B");
+  });
 });
 
 describe("an instruction that crosses a page", () => {
