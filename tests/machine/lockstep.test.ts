@@ -5,22 +5,22 @@ import { interpreterModule } from "../../native-core/host/interpreter-module.ts"
 import { createMachine } from "../../native-core/machine/machine.ts";
 import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
 import { runLockstep, type Side } from "../../scripts/lockstep/lockstep.ts";
-import { debianKernel } from "../support/linux-guest.ts";
+import { debianKernel, type KernelFlavour } from "../support/linux-guest.ts";
 
 const MEMORY_BYTES = 96 << 20;
 const INSTRUCTIONS = 60_000_000n;
 /** Hot early, so that much is compiled in this short time. */
 const JIT = { threshold: 100, batch: 8 };
 
-let kernel: { file: string; bytes: Uint8Array };
 let module: WebAssembly.Module;
 
 beforeAll(async () => {
-  kernel = await debianKernel("cloud-amd64");
   module = await interpreterModule();
 });
 
-function side(jit: typeof JIT | "off"): Side {
+type Kernel = Awaited<ReturnType<typeof debianKernel>>;
+
+function side(kernel: Kernel, jit: typeof JIT | "off"): Side {
   let processor: CoreProcessor | undefined;
   const create = coreProcessor(module, jit);
   const machine = createMachine({
@@ -38,14 +38,20 @@ function side(jit: typeof JIT | "off"): Side {
 }
 
 describe("lockstep of interpreter and JIT", () => {
-  it("finds no difference in the first instructions of a kernel", { timeout: 120_000 }, () => {
-    const end = runLockstep(side("off"), side(JIT), 1_000_000n, (count) => count >= INSTRUCTIONS);
-    expect(end.difference).toBeUndefined();
-    expect(end.instructions).toBeGreaterThanOrEqual(INSTRUCTIONS);
-  });
+  it.each<KernelFlavour>(["cloud-amd64", "686"])(
+    "finds no difference in the first instructions of %s",
+    { timeout: 120_000 },
+    async (flavour) => {
+      const kernel = await debianKernel(flavour);
+      const end = runLockstep(side(kernel, "off"), side(kernel, JIT), 1_000_000n, (count) => count >= INSTRUCTIONS);
+      expect(end.difference).toBeUndefined();
+      expect(end.instructions).toBeGreaterThanOrEqual(INSTRUCTIONS);
+    },
+  );
 
-  it("stops where the machines differ", { timeout: 60_000 }, () => {
-    const [interpreted, compiled] = [side("off"), side(JIT)];
+  it("stops where the machines differ", { timeout: 60_000 }, async () => {
+    const kernel = await debianKernel("cloud-amd64");
+    const [interpreted, compiled] = [side(kernel, "off"), side(kernel, JIT)];
     const changeAt = 3_000_000n;
     const { difference } = runLockstep(interpreted, compiled, 1_000_000n, (count) => {
       if (count >= changeAt) compiled.machine.vcpu.state.setGeneral(15, 0x1234_5678_9abcn);
