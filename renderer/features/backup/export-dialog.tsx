@@ -1,19 +1,17 @@
 // A machine goes elsewhere: as a backup in a folder, as one file for another Terrarium, or as an archive for other products.
-import { Button, Checkbox, Dialog, DialogBody, DialogFooter, InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
+import { Checkbox, InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Failure } from "../../../main/contract/schemas.ts";
-import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
 import { useMachine } from "../../api/queries.ts";
+import { FormDialog } from "../../app/form-dialog.tsx";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { isOff } from "../machines/rules.ts";
-import { FailureText } from "../notifications/failure-text.tsx";
 import { notify } from "../notifications/model.ts";
 import { fileIn, fileNameOf, freeFileName } from "./file-names.ts";
 
@@ -34,8 +32,6 @@ export default function ExportDialog({ machineId, onClose }: Props) {
   const [chosen, setFolder] = useState<string | null>(null);
   const [typed, setTyped] = useState<string | null>(null);
   const [memory, setMemory] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
   // Where the last one went, else where files begin; null is the host's choice, the user's own folder.
   const asked = chosen ?? (last || usual || null);
   const listing = useQuery({
@@ -51,7 +47,7 @@ export default function ExportDialog({ machineId, onClose }: Props) {
   const there = listing.data?.entries.map((entry) => entry.name) ?? [];
   const name = typed ?? freeFileName(fileNameOf(machine.name), kind, there);
 
-  const run = async (): Promise<string> => {
+  const make = async (): Promise<string> => {
     if (!isFile) {
       const { sizeBytes, writtenBytes } = await client.backups.create({ id: machineId, folder, memory });
       return t("backup.backedUp", { size: formatBytes(sizeBytes), written: formatBytes(writtenBytes) });
@@ -61,75 +57,49 @@ export default function ExportDialog({ machineId, onClose }: Props) {
     return t("backup.exported", { file, size: formatBytes(sizeBytes) });
   };
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setFailure(null);
-    try {
-      notify({ kind: "success", title: t(`backup.done.${kind}`, { name: machine.name }), detail: await run() });
-      setPreference("exportFolder", folder);
-      onClose();
-    } catch (error) {
-      setFailure(toFailure(error));
-    } finally {
-      setBusy(false);
-    }
+  const run = async () => {
+    notify({ kind: "success", title: t(`backup.done.${kind}`, { name: machine.name }), detail: await make() });
+    setPreference("exportFolder", folder);
   };
 
   return (
-    <Dialog isOpen title={t("backup.title", { name: machine.name })} onClose={onClose}>
-      <form noValidate onSubmit={(event) => void submit(event)}>
-        <DialogBody>
-          <RadioGroup
-            label={t("backup.kind")}
-            selectedValue={kind}
-            onChange={(event) => {
-              setKind(event.currentTarget.value as Kind);
-              setTyped(null);
-            }}
-          >
-            {KINDS.map((each) => (
-              <Radio key={each} value={each} label={t(`backup.kinds.${each}`)}>
-                <div className="menu-hint">{t(`backup.hints.${each}`)}</div>
-              </Radio>
-            ))}
-          </RadioGroup>
-          <Field label={t("backup.folder")}>
-            {(control) => <FileField control={control} choose="folder" value={folder} onChange={setFolder} />}
-          </Field>
-          {isFile && (
-            <Field label={t("backup.file")}>
-              {(control) => <InputGroup {...control} value={name} onChange={(event) => setTyped(event.target.value)} />}
-            </Field>
-          )}
-          {kind !== "ova" && !isOff(machine.state) && (
-            <Checkbox
-              label={t("backup.memory")}
-              checked={memory}
-              onChange={(event) => setMemory(event.currentTarget.checked)}
-            />
-          )}
-          {failure && (
-            <div className="form-failure" role="alert">
-              <FailureText failure={failure} />
-            </div>
-          )}
-        </DialogBody>
-        <DialogFooter
-          actions={
-            <>
-              <Button text={t(busy ? "common.close" : "common.cancel")} onClick={onClose} />
-              <Button
-                type="submit"
-                intent="primary"
-                text={t(isFile ? "backup.export" : "backup.backUp")}
-                loading={busy}
-                disabled={folder.trim() === "" || (isFile && name.trim() === "")}
-              />
-            </>
-          }
+    <FormDialog
+      title={t("backup.title", { name: machine.name })}
+      action={t(isFile ? "backup.export" : "backup.backUp")}
+      complete={folder.trim() !== "" && (!isFile || name.trim() !== "")}
+      goesOn
+      run={run}
+      onClose={onClose}
+    >
+      <RadioGroup
+        label={t("backup.kind")}
+        selectedValue={kind}
+        onChange={(event) => {
+          setKind(event.currentTarget.value as Kind);
+          setTyped(null);
+        }}
+      >
+        {KINDS.map((each) => (
+          <Radio key={each} value={each} label={t(`backup.kinds.${each}`)}>
+            <div className="menu-hint">{t(`backup.hints.${each}`)}</div>
+          </Radio>
+        ))}
+      </RadioGroup>
+      <Field label={t("backup.folder")}>
+        {(control) => <FileField control={control} choose="folder" value={folder} onChange={setFolder} />}
+      </Field>
+      {isFile && (
+        <Field label={t("backup.file")}>
+          {(control) => <InputGroup {...control} value={name} onChange={(event) => setTyped(event.target.value)} />}
+        </Field>
+      )}
+      {kind !== "ova" && !isOff(machine.state) && (
+        <Checkbox
+          label={t("backup.memory")}
+          checked={memory}
+          onChange={(event) => setMemory(event.currentTarget.checked)}
         />
-      </form>
-    </Dialog>
+      )}
+    </FormDialog>
   );
 }

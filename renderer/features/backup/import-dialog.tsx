@@ -1,17 +1,17 @@
 // A machine comes from elsewhere: from an exported file, a folder of another product, or a folder with backups, of which one is chosen.
-import { Button, Dialog, DialogBody, DialogFooter, InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
+import { InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Backup, Failure } from "../../../main/contract/schemas.ts";
+import type { Backup } from "../../../main/contract/schemas.ts";
 import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
+import { FormDialog } from "../../app/form-dialog.tsx";
 import { Field } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
 import { formatBytes, formatDateTime } from "../../ui/format.ts";
 import { adoptMachine } from "../machines/adopt.ts";
-import { FailureText } from "../notifications/failure-text.tsx";
 import { notify } from "../notifications/model.ts";
 
 const SOURCES = ["file", "folder", "backup"] as const;
@@ -71,28 +71,16 @@ export default function ImportDialog({ file, onClose }: Props) {
   const [path, setPath] = useState(file ?? "");
   const [backupId, setBackupId] = useState<string | null>(null);
   const [typed, setTyped] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
   const isBackup = source === "backup";
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setFailure(null);
+  const run = async () => {
     const name = typed.trim() === "" ? {} : { name: typed.trim() };
-    try {
-      const machine =
-        isBackup && backupId !== null
-          ? await client.backups.restore({ folder: path, backupId, ...name })
-          : await client.machines.import({ file: path, ...name });
-      adoptMachine(machine);
-      notify({ kind: "success", title: t("create.created", { name: machine.name }) });
-      onClose();
-    } catch (error) {
-      setFailure(toFailure(error));
-    } finally {
-      setBusy(false);
-    }
+    const machine =
+      isBackup && backupId !== null
+        ? await client.backups.restore({ folder: path, backupId, ...name })
+        : await client.machines.import({ file: path, ...name });
+    adoptMachine(machine);
+    notify({ kind: "success", title: t("create.created", { name: machine.name }) });
   };
 
   const changePath = (next: string) => {
@@ -101,58 +89,41 @@ export default function ImportDialog({ file, onClose }: Props) {
   };
 
   return (
-    <Dialog isOpen title={t("import.title")} onClose={onClose}>
-      <form noValidate onSubmit={(event) => void submit(event)}>
-        <DialogBody>
-          <RadioGroup
-            label={t("import.source")}
-            selectedValue={source}
-            onChange={(event) => {
-              setSource(event.currentTarget.value as Source);
-              changePath("");
-            }}
-          >
-            {SOURCES.map((each) => (
-              <Radio key={each} value={each} label={t(`import.sources.${each}`)}>
-                <div className="menu-hint">{t(`import.hints.${each}`)}</div>
-              </Radio>
-            ))}
-          </RadioGroup>
-          <Field label={t(source === "file" ? "import.file" : "backup.folder")}>
-            {(control) => (
-              <FileField
-                control={control}
-                choose={source === "file" ? "file" : "folder"}
-                value={path}
-                onChange={changePath}
-              />
-            )}
-          </Field>
-          {isBackup && <BackupList folder={path} chosen={backupId} onChoose={setBackupId} />}
-          <Field label={t("import.name")} help={t("import.nameHint")}>
-            {(control) => <InputGroup {...control} value={typed} onChange={(event) => setTyped(event.target.value)} />}
-          </Field>
-          {failure && (
-            <div className="form-failure" role="alert">
-              <FailureText failure={failure} />
-            </div>
-          )}
-        </DialogBody>
-        <DialogFooter
-          actions={
-            <>
-              <Button text={t("common.cancel")} onClick={onClose} />
-              <Button
-                type="submit"
-                intent="primary"
-                text={t("import.action")}
-                loading={busy}
-                disabled={path.trim() === "" || (isBackup && backupId === null)}
-              />
-            </>
-          }
-        />
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t("import.title")}
+      action={t("import.action")}
+      complete={path.trim() !== "" && (!isBackup || backupId !== null)}
+      run={run}
+      onClose={onClose}
+    >
+      <RadioGroup
+        label={t("import.source")}
+        selectedValue={source}
+        onChange={(event) => {
+          setSource(event.currentTarget.value as Source);
+          changePath("");
+        }}
+      >
+        {SOURCES.map((each) => (
+          <Radio key={each} value={each} label={t(`import.sources.${each}`)}>
+            <div className="menu-hint">{t(`import.hints.${each}`)}</div>
+          </Radio>
+        ))}
+      </RadioGroup>
+      <Field label={t(source === "file" ? "import.file" : "backup.folder")}>
+        {(control) => (
+          <FileField
+            control={control}
+            choose={source === "file" ? "file" : "folder"}
+            value={path}
+            onChange={changePath}
+          />
+        )}
+      </Field>
+      {isBackup && <BackupList folder={path} chosen={backupId} onChoose={setBackupId} />}
+      <Field label={t("import.name")} help={t("import.nameHint")}>
+        {(control) => <InputGroup {...control} value={typed} onChange={(event) => setTyped(event.target.value)} />}
+      </Field>
+    </FormDialog>
   );
 }

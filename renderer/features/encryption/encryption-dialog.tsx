@@ -1,13 +1,11 @@
 // Encryption of a machine: what can be done with it depends on whether it is encrypted and whether this session has its key.
-import { Button, Dialog, DialogBody, DialogFooter, InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
-import { type FormEvent, useState } from "react";
+import { InputGroup, Radio, RadioGroup } from "@blueprintjs/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Failure } from "../../../main/contract/schemas.ts";
-import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { useMachine } from "../../api/queries.ts";
+import { FormDialog } from "../../app/form-dialog.tsx";
 import { Field } from "../../forms/field.tsx";
-import { FailureText } from "../notifications/failure-text.tsx";
 import { notify } from "../notifications/model.ts";
 
 type Act = "encrypt" | "unlock" | "change" | "lock" | "decrypt";
@@ -52,8 +50,6 @@ export default function EncryptionDialog({ machineId, start, onClose }: Props) {
   const machine = useMachine(machineId).data;
   const [chosen, setChosen] = useState<Act | null>(null);
   const [typed, setTyped] = useState(NOTHING_TYPED);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
   if (!machine) return null;
   const { name } = machine;
   const acts: readonly Act[] = ACTS[machine.encryption];
@@ -65,21 +61,15 @@ export default function EncryptionDialog({ machineId, start, onClose }: Props) {
     (!wantsOld || typed.passphrase !== "") &&
     (!wantsNew || (typed.newPassphrase !== "" && typed.again === typed.newPassphrase));
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setFailure(null);
+  const run = async () => {
     try {
       await perform(act, machineId, typed);
-      if (act !== "unlock") notify({ kind: "success", title: t(`encryption.done.${act}`, { name }) });
-      if (start) await client.machines.start({ id: machineId });
-      onClose();
     } catch (error) {
-      setFailure(toFailure(error));
       setTyped(NOTHING_TYPED);
-    } finally {
-      setBusy(false);
+      throw error;
     }
+    if (act !== "unlock") notify({ kind: "success", title: t(`encryption.done.${act}`, { name }) });
+    if (start) await client.machines.start({ id: machineId });
   };
 
   const secret = (key: keyof Passphrases, error?: string) => (
@@ -98,45 +88,29 @@ export default function EncryptionDialog({ machineId, start, onClose }: Props) {
   );
 
   return (
-    <Dialog isOpen title={t("encryption.title", { name })} onClose={onClose}>
-      <form noValidate onSubmit={(event) => void submit(event)}>
-        <DialogBody>
-          <p>{t(`encryption.state.${machine.encryption}`)}</p>
-          {acts.length > 1 && (
-            <RadioGroup
-              label={t("encryption.what")}
-              selectedValue={act}
-              onChange={(event) => setChosen(event.currentTarget.value as Act)}
-            >
-              {acts.map((each) => (
-                <Radio key={each} value={each} label={t(`encryption.act.${each}`)} />
-              ))}
-            </RadioGroup>
-          )}
-          {wantsOld && secret("passphrase")}
-          {wantsNew && secret("newPassphrase")}
-          {wantsNew && secret("again", isDifferent ? t("encryption.different") : undefined)}
-          {failure && (
-            <div className="form-failure" role="alert">
-              <FailureText failure={failure} />
-            </div>
-          )}
-        </DialogBody>
-        <DialogFooter
-          actions={
-            <>
-              <Button text={t("common.cancel")} onClick={onClose} />
-              <Button
-                type="submit"
-                intent={act === "decrypt" ? "danger" : "primary"}
-                text={t(start ? "command.start" : `encryption.act.${act}`)}
-                loading={busy}
-                disabled={!isComplete}
-              />
-            </>
-          }
-        />
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t("encryption.title", { name })}
+      action={t(start ? "command.start" : `encryption.act.${act}`)}
+      intent={act === "decrypt" ? "danger" : "primary"}
+      complete={isComplete}
+      run={run}
+      onClose={onClose}
+    >
+      <p>{t(`encryption.state.${machine.encryption}`)}</p>
+      {acts.length > 1 && (
+        <RadioGroup
+          label={t("encryption.what")}
+          selectedValue={act}
+          onChange={(event) => setChosen(event.currentTarget.value as Act)}
+        >
+          {acts.map((each) => (
+            <Radio key={each} value={each} label={t(`encryption.act.${each}`)} />
+          ))}
+        </RadioGroup>
+      )}
+      {wantsOld && secret("passphrase")}
+      {wantsNew && secret("newPassphrase")}
+      {wantsNew && secret("again", isDifferent ? t("encryption.different") : undefined)}
+    </FormDialog>
   );
 }
