@@ -1,18 +1,20 @@
 // Suite `snapshot`: a running 256 MB guest at a prompt. How long a snapshot stops it, what it writes, and how soon a restored one or a fork
 // answers.
-// Ours through the app's own host and contract; QEMU through savevm and loadvm on qcow2.
+// Ours through the app's own host and contract; QEMU through savevm and loadvm on qcow2, and qemu-img; v86 through save_state and restore_state.
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { connect as connectSocket, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { RpcClient } from "../../main/rpc/client.ts";
-import { amd64Image, type GuestImage } from "../guests/images.ts";
+import { PROJECT } from "../../scripts/setup/project.ts";
+import { amd64Image, type GuestImage, i386Image } from "../guests/images.ts";
 import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { withHost } from "../peers/terrarium-host.ts";
+import { V86 } from "../peers/v86.ts";
 import { median, type Report } from "../table.ts";
 
 const run = promisify(execFile);
@@ -45,15 +47,24 @@ interface Sample {
 
 export async function snapshotSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
   const image = await amd64Image("snapshot", BUSY_INIT);
-  const samples: Record<string, Partial<Sample>[]> = { [TERRARIUM.name]: [], [QEMU.name]: [] };
+  const samples: Record<string, Partial<Sample>[]> = { [TERRARIUM.name]: [], [QEMU.name]: [], [V86.name]: [] };
   const versions: Record<string, string> = { [TERRARIUM.name]: await TERRARIUM.version() };
   const missing: Record<string, string> = {};
   const reason = await QEMU.missing();
   if (reason) missing[QEMU.name] = reason;
   else versions[QEMU.name] = await QEMU.version();
+  const lacking = await V86.missing();
+  // It has no 64-bit mode.
+  const old = lacking ? undefined : await i386Image("snapshot", BUSY_INIT);
+  if (old) versions[V86.name] = await V86.version();
+  else missing[V86.name] = lacking ?? "there is no 32-bit kernel";
   for (let round = 1; round <= rounds; round++) {
     progress(`round ${round}: ${TERRARIUM.name}`);
     samples[TERRARIUM.name]?.push(await ours(image));
+    if (old) {
+      progress(`round ${round}: ${V86.name}`);
+      samples[V86.name]?.push(await v86(old));
+    }
     if (reason) continue;
     progress(`round ${round}: ${QEMU.name}`);
     samples[QEMU.name]?.push(await qemu(image));
@@ -85,6 +96,7 @@ export async function snapshotSuite(rounds: number, progress: (text: string) => 
       row(`linked clone, median of ${CLONES}`, "ms", "linkedClone"),
     ],
     notes: [
+      "v86 restores in a new process, QEMU too; a clone of QEMU is a disk that qemu-img makes, of ours a whole machine.",
       "Before each restore and fork the host has three seconds, in which it has a process ready for it (docs/guide/snapshots.md).",
     ],
   };
@@ -176,7 +188,29 @@ async function qemu({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
     await restored.output(/A42/);
     const restore = performance.now() - restoreStart;
     restored.kill();
-    return { firstPause, firstTotal: firstPause, secondPause, restore };
+    const cloneStart = performance.now();
+    await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", disk, join(folder, "clone.qcow2")]);
+    const linkedClone = performance.now() - cloneStart;
+    return { firstPause, firstTotal: firstPause, secondPause, restore, linkedClone };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function v86({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
+  const folder = await mkdtemp(join(tmpdir(), "terrarium-bench-"));
+  const options = JSON.stringify({ kernel, initrd, commandLine: COMMAND_LINE, memoryMiB: 256 });
+  const script = (mode: string) =>
+    run(process.execPath, ["bench/peers/v86-snapshot.ts", options, mode, join(folder, "state")], { cwd: PROJECT });
+  try {
+    const { stdout } = await script("save");
+    const [first, second] = JSON.parse(stdout) as { pause: number; total: number }[];
+    const start = performance.now();
+    await script("restore");
+    const restore = performance.now() - start;
+    const { size } = await stat(join(folder, "state"));
+    if (!first || !second) throw new Error("v86 saved no states");
+    return { firstPause: first.pause, firstTotal: first.total, secondPause: second.pause, secondBytes: size, restore };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
