@@ -74,6 +74,13 @@ describe("ACPI power management", () => {
     expect(sci.level).toBe(false);
   });
 
+  it("saves what a restore makes of it, whenever the timer was looked at", () => {
+    bench.advance(3n * SECOND);
+    const state = structuredClone(acpi.save());
+    acpi.restore(state);
+    expect(acpi.save()).toEqual(state);
+  });
+
   it("keeps a pressed button over save and restore", () => {
     out16(0x602, 0x0100);
     acpi.pressPowerButton();

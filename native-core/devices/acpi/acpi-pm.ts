@@ -114,6 +114,8 @@ export class AcpiPm implements Device<AcpiPmState> {
   }
 
   save(): AcpiPmState {
+    // The timer's bit is kept up to date only when somebody looks; a copy would start from another count of halves.
+    this.#update();
     return {
       status: this.#status,
       enable: this.#enable,
