@@ -201,7 +201,9 @@ async function v86({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
   const folder = await mkdtemp(join(tmpdir(), "terrarium-bench-"));
   const options = JSON.stringify({ kernel, initrd, commandLine: COMMAND_LINE, memoryMiB: 256 });
   const script = (mode: string) =>
-    run(process.execPath, ["bench/peers/v86-states-process.ts", options, mode, join(folder, "state")], { cwd: PROJECT });
+    run(process.execPath, ["bench/peers/v86-states-process.ts", options, mode, join(folder, "state")], {
+      cwd: PROJECT,
+    });
   try {
     const { stdout } = await script("save");
     const [first, second] = JSON.parse(stdout) as { pause: number; total: number }[];
