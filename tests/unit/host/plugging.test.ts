@@ -4,7 +4,8 @@ import { HOT_PLUG, HOT_PLUG_PORT } from "../../../native-core/devices/acpi/hot-p
 import { DiskSet } from "../../../native-core/host/disk-set.ts";
 import { NodeImageFile } from "../../../native-core/host/node-image-file.ts";
 import { Plugging } from "../../../native-core/host/plugging.ts";
-import { createMachine } from "../../../native-core/machine/machine.ts";
+import { encodeValue } from "../../../native-core/host/state/value-codec.ts";
+import { createMachine, type MachineParts } from "../../../native-core/machine/machine.ts";
 import { createQcow2 } from "../../../native-core/media/qcow2/create.ts";
 import { fakeProcessor } from "../../support/fake-processor.ts";
 import { temporaryFolder } from "../../support/media/qemu-tools.ts";
@@ -13,13 +14,14 @@ const folder = temporaryFolder("plugging");
 afterEach(() => void vi.useRealTimers());
 afterAll(() => folder.remove());
 
-async function start() {
+async function start(parts: Partial<MachineParts> = {}) {
   const disks = await DiskSet.open([], folder.path);
   const machine = createMachine({
     memoryBytes: 64 << 20,
     createProcessor: fakeProcessor,
     firmware: { start: () => {} },
     serial: [{ write: () => {} }, { write: () => {} }],
+    ...parts,
   });
   machine.powerOn();
   const detached: string[] = [];
@@ -72,6 +74,34 @@ describe("A running machine", () => {
     expect(disks.disks).toHaveLength(1);
     eject(10);
     await vi.waitFor(() => expect(detached).toEqual(["disk1"]));
+    expect(disks.disks).toEqual([]);
+  });
+
+  it.each(["usb", "scsi"] as const)(
+    "is given a %s disk and relieved of it, without its guest being asked",
+    async (bus) => {
+      const { disks, machine, plugging } = await start({ usb: {}, scsi: { disks: [], drives: [] } });
+      const file = await image(`${bus}.qcow2`);
+      const disk = { ...request("disk1", file, 9), bus };
+      await plugging.attachDisk(disk);
+      expect(disks.disks).toHaveLength(1);
+      if (bus === "scsi") {
+        expect(machine.scsi?.isFree(1)).toBe(false);
+        await expect(plugging.attachDisk({ ...disk, id: "disk2" })).rejects.toMatchObject({ code: "UNSUPPORTED" });
+      } else expect(encodeValue(machine.save())).toContain("usb-storage-disk1");
+      expect(await plugging.detachDisk("disk1", false)).toBe(true);
+      expect(disks.disks).toEqual([]);
+      await (await NodeImageFile.open(file, { readOnly: false })).close();
+      // Its place is free again.
+      await plugging.attachDisk(disk);
+      await plugging.detachDisk("disk1", false);
+    },
+  );
+
+  it.each(["usb", "scsi"] as const)("is given no %s disk without a controller", async (bus) => {
+    const { disks, plugging } = await start();
+    const disk = { ...request("disk1", await image(`no-${bus}.qcow2`), 9), bus };
+    await expect(plugging.attachDisk(disk)).rejects.toMatchObject({ code: "UNSUPPORTED" });
     expect(disks.disks).toEqual([]);
   });
 

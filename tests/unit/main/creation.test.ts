@@ -328,6 +328,27 @@ describe("a disk that is added", () => {
   });
 });
 
+describe.each(["usb", "scsi"] as const)("a %s disk", (bus) => {
+  it("comes to a running machine and leaves it, and hangs there from then on", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    await addDisk(app.context, machine, { sizeMiB: 1 }, bus);
+    await addDisk(app.context, machine, { sizeMiB: 1 }, bus);
+    const added = () => machine.record.config.disks.slice(1).map(({ id, bus: where, slot }) => [id, where, slot]);
+    // SCSI disks have places of their own, beside those of virtio disks.
+    const [first, second] = bus === "scsi" ? [8, 9] : [undefined, undefined];
+    expect(added()).toEqual([
+      ["disk1", bus, first],
+      ["disk2", bus, second],
+    ]);
+    expect(await removeDisk(machine, "disk1", true)).toBe(true);
+    expect(added()).toEqual([["disk2", bus, second]]);
+    await app.lifecycle.stop(machine, "power-off");
+    await addDisk(app.context, machine, { sizeMiB: 1 }, bus);
+    expect(added()).toHaveLength(2);
+  });
+});
+
 describe("a machine that is removed", () => {
   it("is in the trash and comes back with everything, under a free name", async () => {
     const machine = await custom({ name: "one", description: "notes", disks: [{ sizeMiB: 1 }] });
