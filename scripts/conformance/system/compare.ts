@@ -51,14 +51,29 @@ function isStackCheck(one: SystemCase, expected: Dump, actual: Dump): boolean {
 /** Bits 63:47 are not all the same. */
 const isNonCanonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) !== address;
 
+/** TCG marks the first page of a write dirty before it looks at the second, which faults: that shows in the tables of the aliases alone. */
+function isDirtyFlag(differences: readonly string[]): boolean {
+  const tables = [AT.aliasTable, AT.aliasTable32].map((address) => hex(BigInt(address)));
+  const isInTable = (text: string): boolean =>
+    tables.some((table) => text.startsWith(`page ${table}`) || text.startsWith(`[${table.slice(0, 2)}`));
+  return differences.every(isInTable);
+}
+
 /** What TCG is known to do otherwise, if it explains the difference. */
-function deviationOf(one: SystemCase, expected: Dump, actual: Dump): string | undefined {
+function deviationOf(
+  one: SystemCase,
+  expected: Dump,
+  actual: Dump,
+  differences: readonly string[],
+): string | undefined {
   if (isSegmentCheck(one, actual) || isStackCheck(one, expected, actual))
     return "TCG does not check limits and types of segments when they are used";
   const vectors = [expected, actual].map(({ fields }) => Number(fields.get("vector")));
   const inNewTask = actual.fields.get("tr") === BigInt(SELECTOR.otherTss);
   if (inNewTask && vectors.every((vector) => vector === 10 || vector === 11))
     return "TCG mixes the tasks' instruction pointers when a segment of the new task faults";
+  if (vectors.every((vector) => vector === 14) && isDirtyFlag(differences))
+    return "TCG marks the first page of a write dirty although the second faults";
   if (vectors[0] === 1 && one.listing.some((line) => line === "flags: fb"))
     return "TCG holds off a single step behind STI";
   if (vectors[1] === 13 && isNonCanonical(expected.fields.get("ip") ?? 0n))
@@ -97,6 +112,6 @@ export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcom
         );
     }
   }
-  const deviation = differences.length === 0 ? undefined : deviationOf(one, expected, actual);
+  const deviation = differences.length === 0 ? undefined : deviationOf(one, expected, actual, differences);
   return deviation === undefined ? { differences } : { differences: [], deviation };
 }
