@@ -4,10 +4,10 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
 import type { ProcessorFactory } from "../../native-core/machine/machine.ts";
 import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
+import { fatImage } from "../support/fat-image.ts";
 import { grubDisk } from "../support/grub-disk.ts";
 import { LinuxGuest } from "../support/linux-guest.ts";
 import { fixedMedium, PcGuest, type PcGuestOptions, packageFile } from "../support/pc-guest.ts";
-import { syslinuxFloppy } from "../support/syslinux-floppy.ts";
 
 const TIMEOUT_MS = 300_000;
 
@@ -74,17 +74,42 @@ describe("A PC that boots Linux from its disk", () => {
     TIMEOUT_MS,
   );
 
+  it.each(["i440fx", "q35"] as const)(
+    "boots an NVMe disk through UEFI on the %s board",
+    async (chipset) => {
+      const program = await packageFile("memtest86+", "boot/memtest86+x64.efi");
+      const content = await fatImage({ kib: 16 << 10, files: new Map([["EFI/BOOT/BOOTX64.EFI", program]]) });
+      const file = async (name: string) => ({ file: name, bytes: await packageFile("ovmf", `usr/share/OVMF/${name}`) });
+      const { bytes } = await file("OVMF_VARS.fd");
+      const guest = await start({
+        firmware: {
+          ...{ chipset, bios: await file("OVMF_CODE.fd") },
+          bootOrder: ["/pci@i0cf8/pci8086,5845@7/namespace@1,0"],
+        },
+        parts: {
+          ...{ chipset, flash: { bytes: bytes.slice(), changed: () => {} } },
+          nvme: [{ id: "disk0", backend: fixedMedium(content) }],
+        },
+      });
+      await guest.waitForConsole("BdsDxe: starting Boot");
+      expect(guest.console).toMatch(/starting Boot\d+ "UEFI .*NVMe/i);
+    },
+    TIMEOUT_MS,
+  );
+
   it(
     "boots a floppy disk with SYSLINUX and a kernel from it",
     async () => {
       const text = (content: string) => new TextEncoder().encode(content);
-      const floppy = await syslinuxFloppy(
-        new Map([
+      const floppy = await fatImage({
+        kib: 1440,
+        syslinux: true,
+        files: new Map([
           ["SYSLINUX.CFG", text("PROMPT 1\nSAY On a floppy disk\nLABEL test\n  KERNEL /MEMTEST\n")],
           ["LDLINUX.C32", await packageFile("syslinux-common", "usr/lib/syslinux/modules/bios/ldlinux.c32")],
           ["MEMTEST", await packageFile("memtest86+", "boot/memtest86+x64.bin")],
         ]),
-      );
+      });
       const guest = await start({ parts: { floppy: { id: "floppy0", backend: fixedMedium(floppy) } } });
       await guest.waitForScreen("On a floppy disk");
       await guest.waitForScreen("boot:");
