@@ -143,7 +143,7 @@ export const TLB_LOG = { address: VCPU_AREA.address + 0x20_0000, capacity: 8192 
 
 /** 4096 bits each; mmu/tlb.ts says which bits of a linear address index them. */
 export const FILTERS = {
-  /** Regions of 2 MiB of which a large page was cached: INVLPG must drop the whole region. */
+  /** Regions of 4 MiB of which a large page was cached: INVLPG must drop the whole region. */
   largePages: VCPU_AREA.address + 0x20_8000,
   /** Pages that a block was looked up in, mapped as local and as global ones: INVLPG of another page leaves links alone. */
   executedPages: VCPU_AREA.address + 0x20_8200,

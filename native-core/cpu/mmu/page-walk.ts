@@ -272,8 +272,6 @@ function define32BitWalk(module: ModuleWriter, physical: PhysicalFunctions): Fun
     unlikely(test64(get(entry), 1n << 21n), [fault(linear, or32(reportedAccess(access), i32(PF_P | PF_RSVD)))]),
     ...checkRights(linear, access, rights, noExecute),
     ...finishLeaf(physical, access, entryAddress, entry, i32(PAGE_ATTRIBUTES.large)),
-    // INVLPG drops regions of 2 MiB; a page of 4 MiB counts as huge.
-    writeCell(CELLS.hugeSeen, i32(1)),
     ret(
       or64(
         or64(and64(get(entry), i64(0xffc0_0000)), shl64(and64(shrU64(get(entry), 13), i64(0xff)), 32)),

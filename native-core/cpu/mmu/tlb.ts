@@ -201,6 +201,10 @@ function defineTranslate(
   get(host)(f);
 }
 
+/** What INVLPG of a large page drops: the largest of them that is not huge has 4 MiB, in 32-bit paging. */
+const LARGE_REGION = { shift: 22, bytes: 0x40_0000 } as const;
+const largeRegion = (linear: Code): Code => shrU64(linear, LARGE_REGION.shift);
+
 const writeCachedFlag = (access: Local): Code =>
   select(test32(get(access), ACCESS.user), i32(PAGE_FLAG.writeCachedUser), i32(PAGE_FLAG.writeCachedSupervisor));
 
@@ -211,7 +215,7 @@ function fillEntry(entry: Local, linear: Local, host: Local): Code {
     store("i32.store", get(entry), and32(get(host), i32(-PAGE_SIZE)), TLB_ENTRY.hostPage),
     store("i32.store", get(entry), readCell(CELLS.walkAttributes), TLB_ENTRY.attributes),
     when(test32(readCell(CELLS.walkAttributes), PAGE_ATTRIBUTES.large), [
-      setFilterBit(FILTERS.largePages, shrU64(get(linear), 21)),
+      setFilterBit(FILTERS.largePages, largeRegion(get(linear))),
     ]),
     when(not32(test32(readCell(CELLS.walkAttributes), PAGE_ATTRIBUTES.global)), [
       // Over capacity the length keeps its last value + 1: a flush then empties the tables.
@@ -333,25 +337,25 @@ function defineInvalidatePage(module: ModuleWriter, functions: TlbFunctions): vo
 
   when(readCell(CELLS.hugeSeen), [call(functions.flush, i32(0)), ret()])(f);
   when(
-    filterBit(FILTERS.largePages, shrU64(get(linear), 21)),
+    filterBit(FILTERS.largePages, largeRegion(get(linear))),
     [
-      // All entries of the region of 2 MiB: 512 consecutive ones in each table.
-      set(negated, sub64(i64(0), and64(get(linear), i64(-0x20_0000)))),
+      // All entries of the region: consecutive ones in each table.
+      set(negated, sub64(i64(0), and64(get(linear), i64(-LARGE_REGION.bytes)))),
       ...tables.map((table) =>
         seq(
-          set(position, ownAddress(entryOffset(and64(get(linear), i64(-0x20_0000))))),
+          set(position, ownAddress(entryOffset(and64(get(linear), i64(-LARGE_REGION.bytes))))),
           loop((next) => [
             when(
               op(
                 "i64.lt_u",
                 sub64(get(negated), load("i64.load", get(position), table + TLB_ENTRY.negatedTag)),
-                i64(0x20_0000),
+                i64(LARGE_REGION.bytes),
               ),
               [emptyEntry(add32(get(position), i32(table)))],
             ),
             set(position, add32(get(position), i32(TLB_ENTRY.size))),
             // Areas and tables are aligned to their size.
-            brIf(next, and32(get(position), i32(511 * TLB_ENTRY.size))),
+            brIf(next, and32(get(position), i32((LARGE_REGION.bytes / PAGE_SIZE - 1) * TLB_ENTRY.size))),
           ]),
         ),
       ),

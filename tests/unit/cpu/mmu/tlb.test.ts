@@ -54,6 +54,26 @@ describe("cached translations", () => {
     expect(fault(() => cpu.memory.read(BigInt(DATA + 0x5000), 1))?.vector).toBe(14);
   });
 
+  it("of a page of 4 MiB all go with one INVLPG in it, and no others", () => {
+    const cpu = interpreterMachine(8 << 20);
+    const directory = 0x1000;
+    const entries = (first: number): Uint8Array => new Uint8Array(Uint32Array.of(first, 0x40_0087).buffer);
+    cpu.ram.write(directory, entries(0x87));
+    cpu.state.set(STATE.efer, 0n);
+    cpu.state.set(STATE.cr4, 0x10n);
+    cpu.state.setSegment("cs", "attributes", 0xcf9bn);
+    cpu.modeChanged();
+    cpu.memory.flush(false);
+    const read = (address: bigint): bigint => cpu.memory.read(address, 1);
+    for (const address of [0x1_0000n, 0x31_0000n, 0x40_0000n]) read(address);
+    cpu.ram.write(directory, entries(0));
+    cpu.memory.invalidatePage(0x31_0000n);
+    expect(fault(() => read(0x1_0000n))?.vector).toBe(14);
+    const { tlbMisses } = readCounters(new DataView(cpu.ram.bytes().buffer), undefined);
+    read(0x40_0000n);
+    expect(readCounters(new DataView(cpu.ram.bytes().buffer), undefined).tlbMisses).toBe(tlbMisses);
+  });
+
   it("of global pages survive a flush that keeps them, others do not", () => {
     const cpu = interpreterMachine();
     smallPages(cpu);
