@@ -224,6 +224,10 @@ export const de = {
     mute: "Stumm schalten",
     unmute: "Ton einschalten",
     volume: "Lautstärke",
+    soundGaps_one: "{{count}} Aussetzer",
+    soundGaps_other: "{{count}} Aussetzer",
+    soundGapsHelp:
+      "Wie oft der Ton abriss, seit dieses Fenster offen ist: Die Maschine oder dieser Rechner kam nicht mit.",
     modes: { fit: "Einpassen", sharp: "Scharf", actual: "1:1", follow: "Anpassen" },
     modeHelp: {
       fit: "So groß wie die Ansicht",
@@ -434,6 +438,7 @@ export const de = {
     revert: "Zurücknehmen",
     revertField: "{{label}} zurücknehmen",
     revertAll: "Alle zurücknehmen",
+    compare: "Mit „{{name}}“ vergleichen…",
     apply: "Anwenden",
     bootDevices: { disk: "Platten", cdrom: "Optische Medien" },
     earlier: "{{device}} früher",

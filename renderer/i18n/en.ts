@@ -221,6 +221,10 @@ export const en = {
     mute: "Mute",
     unmute: "Unmute",
     volume: "Volume",
+    soundGaps_one: "{{count}} gap",
+    soundGaps_other: "{{count}} gaps",
+    soundGapsHelp:
+      "How often the sound broke off since this window was opened: the machine or this computer did not keep up.",
     modes: { fit: "Fit", sharp: "Sharp", actual: "1:1", follow: "Resize" },
     modeHelp: {
       fit: "As large as the pane",
@@ -421,6 +425,7 @@ export const en = {
     revert: "Revert",
     revertField: "Revert {{label}}",
     revertAll: "Revert All",
+    compare: "Compare with “{{name}}”…",
     apply: "Apply",
     bootDevices: { disk: "Disks", cdrom: "Discs" },
     earlier: "{{device}} earlier",

@@ -8,6 +8,8 @@ const MOST_SECONDS = 0.3;
 const CAPACITY_SECONDS = 1;
 /** Nobody hears half a percent. */
 const STEERING = 0.005;
+/** A silence that is shorter was no end of what is played: the listener heard a gap. */
+const GAP_SECONDS = 0.5;
 const FULL_SCALE = 32768;
 
 export class JitterBuffer {
@@ -18,7 +20,9 @@ export class JitterBuffer {
   #written = 0;
   #read = 0;
   #waiting = true;
-  /** How often it ran dry while something was playing. */
+  /** Frames of silence since it ran dry; undefined before. */
+  #silent: number | undefined;
+  /** How often it ran dry in the middle of what is played. */
   underruns = 0;
 
   constructor(outRate: number) {
@@ -40,15 +44,16 @@ export class JitterBuffer {
 
   /** Fills both channels; silence while there is too little. */
   pull(left: Float32Array, right: Float32Array): void {
-    if (this.#waiting && this.#seconds >= TARGET_SECONDS) this.#waiting = false;
+    if (this.#waiting && this.#seconds >= TARGET_SECONDS) this.#begin();
     const off = Math.max(-1, Math.min(1, this.#seconds / TARGET_SECONDS - 1));
     const step = (this.#rate / this.#outRate) * (1 + off * STEERING);
     for (let at = 0; at < left.length; at++) {
       if (!this.#waiting && this.#read + 1 >= this.#written) {
         this.#waiting = true;
-        this.underruns++;
+        this.#silent = 0;
       }
       if (this.#waiting) {
+        if (this.#silent !== undefined) this.#silent++;
         left[at] = 0;
         right[at] = 0;
         continue;
@@ -59,6 +64,12 @@ export class JitterBuffer {
       right[at] = this.#between(frame, 1, part);
       this.#read += step;
     }
+  }
+
+  #begin(): void {
+    this.#waiting = false;
+    if (this.#silent !== undefined && this.#silent < GAP_SECONDS * this.#outRate) this.underruns++;
+    this.#silent = undefined;
   }
 
   get #seconds(): number {

@@ -1,6 +1,7 @@
 // Plays a machine's sound channel through Web Audio. Nothing is set up before the guest plays something.
 import { platform } from "../../platform/index.ts";
 import type { DataSocket } from "../../platform/platform.ts";
+import { soundGaps } from "./gaps.ts";
 import { PacketReader, type SoundPacket } from "./packets.ts";
 // oxlint-disable-next-line import/default -- Vite gives the address of the compiled module
 import workletUrl from "./sound-worklet.ts?worker&url";
@@ -73,6 +74,7 @@ export class SoundPlayer {
     await context.audioWorklet.addModule(workletUrl);
     if (this.#closed) return;
     const node = new AudioWorkletNode(context, "machine-sound", { numberOfInputs: 0, outputChannelCount: [2] });
+    node.port.onmessage = () => soundGaps.set((count) => count + 1);
     const gain = context.createGain();
     gain.gain.value = this.#volume;
     node.connect(gain).connect(context.destination);

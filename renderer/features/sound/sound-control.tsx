@@ -2,13 +2,16 @@
 import { Button, Slider } from "@blueprintjs/core";
 import { CaretDownIcon, VolumeOffIcon, VolumeUpIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
+import { useStore } from "../../api/store.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { DropDown } from "../../ui/drop-down.tsx";
 import { IconButton } from "../../ui/icon-button.tsx";
+import { soundGaps } from "./gaps.ts";
 
 function VolumePanel() {
   const { t } = useTranslation();
   const volume = usePreference("soundVolume");
+  const gaps = useStore(soundGaps);
   return (
     <div className="display-volume">
       <Slider
@@ -21,6 +24,9 @@ function VolumePanel() {
         onChange={(value) => setPreference("soundVolume", value)}
         handleHtmlProps={{ "aria-label": t("display.volume") }}
       />
+      <p className="muted number" title={t("display.soundGapsHelp")}>
+        {t("display.soundGaps", { count: gaps })}
+      </p>
     </div>
   );
 }

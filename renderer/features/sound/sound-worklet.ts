@@ -11,6 +11,7 @@ declare function registerProcessor(name: string, processor: new () => AudioWorkl
 
 class MachineSound extends AudioWorkletProcessor {
   readonly #buffer = new JitterBuffer(sampleRate);
+  #told = 0;
 
   constructor() {
     super();
@@ -21,6 +22,11 @@ class MachineSound extends AudioWorkletProcessor {
   process(_inputs: unknown, outputs: Float32Array[][]): boolean {
     const [left, right] = outputs[0] ?? [];
     if (left && right) this.#buffer.pull(left, right);
+    const { underruns } = this.#buffer;
+    if (underruns !== this.#told) {
+      this.#told = underruns;
+      this.port.postMessage(underruns);
+    }
     return true;
   }
 }
