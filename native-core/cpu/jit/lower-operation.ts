@@ -1,6 +1,6 @@
 // Lowers one operation: its form's fragment with fields as constants, general registers as locals and flags as flag-forms.ts says.
 import { unreachable } from "../../common/assert.ts";
-import type { Exit, Size, Statement, Value, Variable } from "../../ir/nodes.ts";
+import type { Exit, Size, Statement, Value } from "../../ir/nodes.ts";
 import { isRoutine, type PureOpName } from "../../ir/ops.ts";
 import { add32, and64, type Code, choose, copy, fill, i32, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
 import type { Label, Local } from "../../wasm/types.ts";
@@ -14,9 +14,10 @@ import type { Address } from "./known-pages.ts";
 import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
 import { type Constant, OperationConstants } from "./operation-constants.ts";
 import { OUTCOME } from "./outcome.ts";
-import { bitsOf, blockedCheck, type FloatType, floatOf, isArithmetic, raises } from "./prepared-forms.ts";
-import { effectOf, FIRST_VECTOR } from "./region-registers.ts";
+import { bitsOf, blockedCheck, isArithmetic, raises } from "./prepared-forms.ts";
+import { effectOf } from "./region-registers.ts";
 import type { RegionWriter } from "./region-writer.ts";
+import { VectorValues } from "./vector-values.ts";
 
 /**
  * Writes what follows an exit of an operation (the target of an indirect one is on the stack). `isVoid`: the operation has just voided
@@ -35,20 +36,6 @@ const ALL_REGISTERS = -1;
 const SIZE_MASKS: Record<Size, bigint> = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn, 8: -1n };
 /** What may be done to an address so that it stays one; OR and AND only with what leaves it as it is. */
 const ADDRESS_ARITHMETIC: ReadonlySet<PureOpName> = new Set(["i64.add", "i64.sub", "i64.and", "i64.or"]);
-const EXTRACT_LANE = {
-  1: "i8x16.extract_lane_u",
-  2: "i16x8.extract_lane_u",
-  4: "i32x4.extract_lane",
-  8: "i64x2.extract_lane",
-} as const;
-const FLOAT_OF_SIZE: Partial<Record<Size, FloatType>> = { 4: "f32", 8: "f64" };
-const SHAPE = { f32: "f32x4", f64: "f64x2" } as const;
-const REPLACE_LANE = {
-  1: "i8x16.replace_lane",
-  2: "i16x8.replace_lane",
-  4: "i32x4.replace_lane",
-  8: "i64x2.replace_lane",
-} as const;
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
 
@@ -58,8 +45,8 @@ class OperationLowering {
   readonly #exit: ExitWriter;
   /** By the id of the value. One that is the lowest lane of a vector register has the whole register in a local of type v128. */
   readonly #locals = new Map<number, Local>();
-  readonly #variables = new Map<number, Local>();
   readonly #constants: OperationConstants;
+  readonly #vectors: VectorValues;
   /** Host addresses left by loads for writing, by the id of their linear address. */
   readonly #hosts = new Map<number, { local: Local; size: number }>();
   /** Addresses by the id of a value that is in a local: registers may have changed since. */
@@ -78,6 +65,7 @@ class OperationLowering {
     this.#operation = operation;
     this.#exit = exit;
     this.#constants = new OperationConstants(operation, region.isFlat, () => region.unblocked);
+    this.#vectors = new VectorValues(region, operation, this.#constants, this.#locals, (value) => this.#value(value));
   }
 
   run(): void {
@@ -88,7 +76,7 @@ class OperationLowering {
     if (prepared.mayVoidCode && !prepared.plainStores && !prepared.form.endsBlock)
       unlikely(readCell(CELLS.codeVoided), [this.#toNext()])(f);
     const hosts = [...this.#hosts.values()].map(({ local }) => local);
-    for (const local of [...this.#locals.values(), ...this.#variables.values(), ...hosts]) f.release(local);
+    for (const local of [...this.#locals.values(), ...this.#vectors.variables, ...hosts]) f.release(local);
   }
 
   // --- statements -----------------------------------------------------------------------------------------------------------
@@ -177,7 +165,7 @@ class OperationLowering {
       case "define":
         return this.#define(statement.value);
       case "setVariable":
-        return this.#setVariable(statement);
+        return this.#vectors.setVariable(statement.variable, statement.value);
       case "writeState":
         return writeSlot(statement.slot, this.#code(statement.value))(f);
       case "writeRegister":
@@ -284,7 +272,7 @@ class OperationLowering {
     if (!placement.hasLocal(value) || this.#constants.valueOf(value) !== undefined) return;
     const address = this.#addressOf(value);
     if (address) this.#addresses.set(value.id, address);
-    const scalar = this.#scalarOf(value);
+    const scalar = this.#vectors.scalarOf(value);
     if (scalar) f.get(scalar.local);
     else this.#compute(value);
     const local = f.borrow(scalar ? "v128" : value.type);
@@ -343,7 +331,7 @@ class OperationLowering {
   #writeRegister({ file, selector, size, value, highPart = false }: Statement & { kind: "writeRegister" }): void {
     const { f } = this.#region;
     const register = this.#constants.register(selector);
-    if (file === "vector" && register < 16 && !highPart) return this.#writeVector(register, size, value);
+    if (file === "vector" && register < 16 && !highPart) return this.#vectors.writeVector(register, size, value);
     if (file !== "general") {
       writeRegister(NO_OPERATION, file, { kind: "fixed", register }, size, highPart, this.#code(value))(f);
       return;
@@ -387,98 +375,6 @@ class OperationLowering {
     f.set(local);
   }
 
-  #vector(register: number): Local {
-    const local = this.#region.registers[FIRST_VECTOR + register];
-    if (!local) throw new Error(`vector register ${register} is not in its form's list`);
-    return local;
-  }
-
-  #readVector(register: number, size: Size | 16): void {
-    const { f } = this.#region;
-    if (size === 16) f.get(this.#vector(register));
-    else this.#lowestLane(this.#vector(register), size);
-  }
-
-  #lowestLane(vector: Local, size: Size): void {
-    const { f } = this.#region;
-    f.get(vector);
-    f.lanes(EXTRACT_LANE[size], [0]);
-    if (size !== 8) f.emit("i64.extend_i32_u");
-  }
-
-  #getVariable(variable: Variable): void {
-    const { f } = this.#region;
-    f.get(this.#variable(variable));
-    const type = this.#operation.prepared.floats.get(variable.id);
-    if (type === "f64") f.emit("i64.reinterpret_f64");
-    if (type !== "f32") return;
-    f.emit("i32.reinterpret_f32");
-    f.emit("i64.extend_i32_u");
-  }
-
-  #writeVector(register: number, size: Size | 16, value: Value): void {
-    const { f } = this.#region;
-    const local = this.#vector(register);
-    if (size === 16) this.#value(value);
-    else {
-      // The value may leave: it comes before the rest of the register is looked at.
-      const type = this.#floatIn(value);
-      const float = type === FLOAT_OF_SIZE[size] ? type : undefined;
-      const kept = f.borrow(float ?? "i64");
-      if (float) this.#float(float, value);
-      else this.#value(value);
-      f.set(kept);
-      f.get(local);
-      f.get(kept);
-      if (!float && size !== 8) f.emit("i32.wrap_i64");
-      f.lanes(float ? `${SHAPE[float]}.replace_lane` : REPLACE_LANE[size], [0]);
-      f.release(kept);
-    }
-    this.#region.dirty |= 1 << (FIRST_VECTOR + register);
-    f.set(local);
-  }
-
-  #setVariable({ variable, value }: Statement & { kind: "setVariable" }): void {
-    const type = this.#operation.prepared.floats.get(variable.id);
-    if (type) this.#float(type, value);
-    else this.#value(value);
-    this.#region.f.set(this.#variable(variable));
-  }
-
-  /** The float that an i64 has the bits of. */
-  #float(type: FloatType, bits: Value): void {
-    const { f } = this.#region;
-    const { node } = bits;
-    if (this.#floatIn(bits) !== type) {
-      this.#value(bits);
-      if (type === "f32") f.emit("i32.wrap_i64");
-      return f.emit(type === "f32" ? "f32.reinterpret_i32" : "f64.reinterpret_i64");
-    }
-    if (node.op === "getVariable") return f.get(this.#variable(node.variable));
-    const scalar = this.#scalarOf(bits);
-    if (!scalar) return this.#value(floatOf(bits)?.float as Value);
-    f.get(scalar.local);
-    f.lanes(`${SHAPE[type]}.extract_lane`, [0]);
-  }
-
-  /** The type of a value whose bits are in a float or a vector already. */
-  #floatIn(value: Value): FloatType | undefined {
-    const scalar = this.#scalarOf(value);
-    if (scalar) return scalar.size === 4 ? "f32" : "f64";
-    if (this.#locals.has(value.id)) return undefined;
-    const { node } = value;
-    return node.op === "getVariable" ? this.#operation.prepared.floats.get(node.variable.id) : floatOf(value)?.type;
-  }
-
-  /** A value that is the lowest lane of a vector register, and a local with the register as it was where the value was read. */
-  #scalarOf({ id, node }: Value): { readonly local: Local; readonly size: 4 | 8 } | undefined {
-    if (node.op !== "readRegister" || node.file !== "vector" || node.highPart) return undefined;
-    const { size } = node;
-    const register = this.#constants.register(node.selector);
-    if ((size !== 4 && size !== 8) || register > 15) return undefined;
-    return { local: this.#locals.get(id) ?? this.#vector(register), size };
-  }
-
   #isMasked({ node }: Value, mask: bigint): boolean {
     if (node.op === "pure" && node.name === "i64.and") {
       const b = this.#constants.valueOf(node.args[1] as Value);
@@ -491,22 +387,13 @@ class OperationLowering {
 
   // --- values ---------------------------------------------------------------------------------------------------------------
 
-  #variable(variable: Variable): Local {
-    let local = this.#variables.get(variable.id);
-    if (!local) {
-      local = this.#region.f.borrow(this.#operation.prepared.floats.get(variable.id) ?? variable.type);
-      this.#variables.set(variable.id, local);
-    }
-    return local;
-  }
-
   #code(value: Value): Code {
     return () => this.#value(value);
   }
 
   #value(value: Value): void {
-    const scalar = this.#scalarOf(value);
-    if (scalar) return this.#lowestLane(scalar.local, scalar.size);
+    const scalar = this.#vectors.scalarOf(value);
+    if (scalar) return this.#vectors.lowestLane(scalar.local, scalar.size);
     const local = this.#locals.get(value.id);
     if (local) return this.#region.f.get(local);
     const constant = this.#constants.valueOf(value);
@@ -534,13 +421,14 @@ class OperationLowering {
       case "pure":
         return this.#pure(value, node.name, node.args, node.immediate);
       case "getVariable":
-        return this.#getVariable(node.variable);
+        return this.#vectors.getVariable(node.variable);
       case "readState":
         return readSlot(node.slot)(f);
       case "readRegister": {
         const register = this.#constants.register(node.selector);
         if (node.file === "general") return this.#readGeneral(register, node.size as Size);
-        if (node.file === "vector" && register < 16 && !node.highPart) return this.#readVector(register, node.size);
+        if (node.file === "vector" && register < 16 && !node.highPart)
+          return this.#vectors.readVector(register, node.size);
         const selector = { kind: "fixed", register } as const;
         return readRegister(NO_OPERATION, node.file, selector, node.size, node.highPart ?? false)(f);
       }
@@ -641,7 +529,7 @@ class OperationLowering {
     const { f, runtime } = this.#region;
     const [x, y, z] = args as readonly [Value, Value, Value];
     const bits = bitsOf(value);
-    if (bits) return this.#float(bits.type, bits.bits);
+    if (bits) return this.#vectors.float(bits.type, bits.bits);
     if (name === "i64.add" || name === "i64.or" || name === "i64.sub" || name === "i64.shl") {
       if (this.#constants.valueOf(y) === 0n) return this.#value(x);
       if ((name === "i64.add" || name === "i64.or") && this.#constants.valueOf(x) === 0n) return this.#value(y);
