@@ -397,6 +397,10 @@ describe("new machines and removal", () => {
   test("the log tells what happened", async () => {
     await showPane(page, "Logs");
     await page.getByRole("log").getByText("The machine was created").waitFor();
+    await page.getByRole("log").getByRole("button", { name: "Bookmark", exact: true }).first().click();
+    await page.getByText("Bookmarks only").click();
+    await expect.poll(() => page.getByRole("log").getByRole("button").count()).toBe(1);
+    await page.getByText("Bookmarks only").click();
     await page.getByRole("searchbox", { name: "Find in the log" }).fill("restored");
     await expect
       .poll(() =>

@@ -1,9 +1,9 @@
 // What belongs around snapshots in the app: comparing, space, linked clones, and the trash with its way back.
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { machineRow, showPane, snapshotRow } from "./support/actions.ts";
-
+import { machineRow, showPane, snapshotRow, stopMachine, waitForState } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
+import { expectAccessible } from "./support/axe.ts";
 
 let page: Page;
 
@@ -32,7 +32,26 @@ test("a snapshot is pinned, compared with now, and its machine's space is told",
   await dialog.waitFor({ state: "detached" });
 });
 
+test("settings are compared with the snapshot that the present state came from", async () => {
+  await stopMachine(page, /^Power Off/);
+  await waitForState(page, "Starter Linux", "Powered Off");
+  await page.getByRole("button", { name: "Settings" }).click();
+  const settings = page.getByRole("dialog", { name: "Settings of Starter Linux" });
+  await settings.getByRole("tab", { name: "System" }).click();
+  await settings.getByRole("spinbutton", { name: "Memory" }).fill("300");
+  await settings.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("Settings of Starter Linux saved").first().waitFor();
+  await settings.getByRole("button", { name: /^Compare with/ }).click();
+  const diff = page.getByRole("dialog", { name: /^What changed since/ });
+  await diff.getByText(/300/).first().waitFor();
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await diff.waitFor({ state: "detached" });
+  await settings.getByRole("button", { name: "Cancel" }).click();
+});
+
 test("linked clones are made, removed, and come back from the trash", async () => {
+  await showPane(page, "Snapshots");
   await snapshotRow(page, "One").click();
   await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Clone…" }).click();
   const clone = page.getByRole("dialog", { name: /^Clone/ });

@@ -1,10 +1,12 @@
 // Settings of one machine, generated from the configuration's declaration. What may not change now says why.
 import { Button, Dialog, DialogBody, DialogFooter, InputGroup } from "@blueprintjs/core";
 import { SearchIcon } from "@blueprintjs/icons";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineDetails } from "../../../main/contract/schemas.ts";
 import { useMachine } from "../../api/queries.ts";
 import { FailureText } from "../notifications/failure-text.tsx";
+import { CompareSettings } from "./compare-settings.tsx";
 import { SettingsForm } from "./settings-form.tsx";
 import { SettingsPages } from "./settings-pages.tsx";
 import { useSettings } from "./use-settings.ts";
@@ -72,6 +74,7 @@ function SettingsBody({ machine, focusField, onClose }: BodyProps) {
           </>
         }
       >
+        <CompareSettings machineId={machine.id} />
         {settings.changes > 0 && (
           <span className="settings-changes">
             <span className="muted" role="status">
@@ -92,7 +95,10 @@ function SettingsBody({ machine, focusField, onClose }: BodyProps) {
 
 export default function SettingsDialog({ machineId, focusField, onClose }: Props) {
   const { t } = useTranslation();
-  const machine = useMachine(machineId).data;
+  const { data: machine, isStale, isError } = useMachine(machineId);
+  // What is edited has to be what the host has, not what was looked at some time ago; what changes later does not pull the form away.
+  const [begun, setBegun] = useState(false);
+  if (!begun && machine && (!isStale || isError)) setBegun(true);
   return (
     <Dialog
       isOpen
@@ -101,7 +107,7 @@ export default function SettingsDialog({ machineId, focusField, onClose }: Props
       className="settings-dialog"
       canOutsideClickClose={false}
     >
-      {machine && <SettingsBody machine={machine} focusField={focusField} onClose={onClose} />}
+      {machine && begun && <SettingsBody machine={machine} focusField={focusField} onClose={onClose} />}
     </Dialog>
   );
 }

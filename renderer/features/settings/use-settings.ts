@@ -2,7 +2,7 @@
 import { type FormEvent, useEffect, useState } from "react";
 import { type FieldErrors, type FieldPath, useForm, useWatch } from "react-hook-form";
 import type { Failure, MachineDetails } from "../../../main/contract/schemas.ts";
-import { changedFields } from "../../../native-core/config/changes.ts";
+import { changedFields, type SettingField, settingValue, withSetting } from "../../../native-core/config/changes.ts";
 import { SETTINGS_PAGES, type SettingsPage } from "../../../native-core/config/field.ts";
 import { type MachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
 import { failureSentence, toFailure } from "../../api/failure.ts";
@@ -23,10 +23,20 @@ function hasError(errors: FieldErrors<MachineConfig>, path: string): boolean {
   return valueAt(errors, path) !== undefined;
 }
 
+const settingPath = (name: string | undefined) => name?.replace(/^config\./, "").replace(/\[(\d+)\]/g, ".$1");
+
 /** The setting that a failure names: `config.boot.kernel` and `disks.0.file` both find their declared field. */
 function fieldNamed(name: string | undefined): SchemaField | undefined {
-  const path = name?.replace(/^config\./, "").replace(/\[(\d+)\]/g, ".$1");
+  const path = settingPath(name);
   return MACHINE_FIELDS.find((field) => path === field.path || path?.startsWith(`${field.path}.`));
+}
+
+/** Only what was edited replaces what the host has by now: a snapshot, for one, gives a disk another file. */
+async function withEdits(id: string, from: MachineConfig, to: MachineConfig): Promise<MachineConfig> {
+  const { config } = await client.machines.get({ id });
+  const merge = (into: MachineConfig, { path }: SettingField) =>
+    withSetting(into, path, settingValue(to, path)) as MachineConfig;
+  return changedFields(from, to).reduce(merge, config);
 }
 
 const firstPage = (focusField: string | undefined): SettingsPage => fieldNamed(focusField)?.meta.page ?? "general";
@@ -61,6 +71,8 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
 
   const showFailure = (cause: Failure) => {
     const field = fieldNamed(cause.field);
+    // What is wrong with an entry of a list has no place beside a field.
+    if (field?.path !== settingPath(cause.field)) setFailure(cause);
     if (!field) return setFailure(cause);
     openPage(field.meta.page);
     form.setError(field.path as FieldPath<MachineConfig>, {
@@ -71,14 +83,15 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
   const save = (closing: boolean) => async (config: MachineConfig) => {
     setFailure(null);
     try {
-      const { safetySnapshotId } = await client.machines.configure({ id: machine.id, config });
+      const merged = await withEdits(machine.id, saved, config);
+      const { safetySnapshotId } = await client.machines.configure({ id: machine.id, config: merged });
       for (const [index, disk] of newDisks.entries()) {
         await client.machines.addDisk({ id: machine.id, disk });
         // What is done is not asked for again when a later disk fails.
         setNewDisks(newDisks.slice(index + 1));
       }
-      setSaved(config);
-      form.reset(config);
+      setSaved(merged);
+      form.reset(merged);
       notify({
         kind: "success",
         title: i18n.t("settings.saved", { name: config.name }),
