@@ -4,7 +4,7 @@
 import path from "node:path";
 import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import { crashPoint } from "../../store/crash-points.ts";
-import type { SnapshotRecord } from "../../store/machine-record.ts";
+import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Lifecycle } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
@@ -38,12 +38,16 @@ export async function restoreSnapshot(
       kept = (await takeSnapshotNow(context, machine, { name, description: "", kind: "safety" })).id;
       if (snapshot.kind !== "safety") await pruneNow(context, machine);
     }
+    // Made while nothing is given up yet: where there is no room for them, a running machine goes on.
+    const overlays = overlaysFor(snapshot.layers);
+    await makeOverlays(context, machine, snapshot.layers, overlays);
+    crashPoint("restore:overlays-made");
     const wasRunning = machine.vm !== null;
     const start = options.start ?? (wasRunning && snapshot.memory !== null);
     if (start) lifecycle.prepareStart(machine);
     try {
       if (wasRunning) await lifecycle.powerOffNow(machine);
-      await goBack(context, machine, snapshot);
+      await goBack(machine, snapshot, overlays);
       if (start) await lifecycle.startNow(machine);
     } finally {
       lifecycle.cancelPreparedStart();
@@ -73,14 +77,11 @@ async function requireWhole(context: ServiceContext, machine: Machine, snapshot:
   }
 }
 
-async function goBack(context: ServiceContext, machine: Machine, snapshot: SnapshotRecord): Promise<void> {
+async function goBack(machine: Machine, snapshot: SnapshotRecord, overlays: readonly Layer[]): Promise<void> {
   const from = machine.state;
   const previousTops = topLayers(machine.record.config.disks);
-  const overlays = overlaysFor(snapshot.layers);
   machine.transition("restoring");
   try {
-    await makeOverlays(context, machine, snapshot.layers, overlays);
-    crashPoint("restore:overlays-made");
     await machine.update((record) => ({
       // The machine keeps the name, the notes and the place in the list it has today.
       config: {
@@ -101,6 +102,7 @@ async function goBack(context: ServiceContext, machine: Machine, snapshot: Snaps
     crashPoint("restore:recorded");
   } catch (error) {
     machine.transition(from === "saved" ? "saved" : from === "aborted" ? "aborted" : "powered-off");
+    await removeFiles(machine, overlays);
     throw error;
   }
   machine.transition(snapshot.memory === null ? "powered-off" : "saved");

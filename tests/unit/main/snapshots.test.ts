@@ -13,6 +13,7 @@ import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import { snapshotTree, thumbnail } from "../../../main/services/snapshots/tree.ts";
 import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
+import { withChanges } from "../../support/crash-pictures.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
 import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -156,6 +157,23 @@ describe("a live snapshot", () => {
     await restore(machine, snapshot);
     expect(machine.state).toBe("running");
     await waitForOutput(machine, { port: 0, pattern: "typed lines: 1$", timeoutMs: 5000, fromOffset: 0 });
+  });
+
+  it("for which there is no room leaves a running machine running", async () => {
+    const machine = await createStarter(app.context, {});
+    await app.lifecycle.start(machine);
+    const snapshot = await take(machine, "live");
+    const before = readdirSync(machine.paths.disks);
+    const full = (call: string) =>
+      /^open .*disk0-[0-9a-f]+\.qcow2$/.test(call)
+        ? Object.assign(new Error("injected"), { code: "ENOSPC" })
+        : undefined;
+    await withChanges(full, async () => {
+      await expect(restore(machine, snapshot)).rejects.toMatchObject({ code: "NO_SPACE" });
+    });
+    expect([machine.state, readdirSync(machine.paths.disks)]).toEqual(["running", before]);
+    await restore(machine, snapshot);
+    expect(machine.state).toBe("running");
   });
 
   it("leaves a machine that is off in the saved state", async () => {
