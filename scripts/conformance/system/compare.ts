@@ -69,7 +69,7 @@ function deviationOf(
   if (isSegmentCheck(one, actual) || isStackCheck(one, expected, actual))
     return "TCG does not check limits and types of segments when they are used";
   const vectors = [expected, actual].map(({ fields }) => Number(fields.get("vector")));
-  const inNewTask = actual.fields.get("tr") === BigInt(SELECTOR.otherTss);
+  const inNewTask = ((actual.fields.get("tr") ?? 0n) & ~3n) === BigInt(SELECTOR.otherTss);
   if (inNewTask && vectors.every((vector) => vector === 10 || vector === 11))
     return "TCG mixes the tasks' instruction pointers when a segment of the new task faults";
   if (vectors.every((vector) => vector === 14) && isDirtyFlag(differences))
