@@ -35,7 +35,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** When there is too much, this share of it goes, the oldest first: what is still hot comes back after `threshold` executions. */
 const EVICTED_SHARE = 1 / 4;
 
-export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 12_000, batch: 24 };
+export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 8_000, batch: 24 };
 
 const LIMITS = { maxBlocks: 128, maxOperations: 1000, maxInlined: 40, maxDepth: 3 };
 
