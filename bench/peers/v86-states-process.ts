@@ -38,7 +38,9 @@ if (mode === "save") {
   }
   process.stdout.write(JSON.stringify(times));
 } else {
-  await new Promise<void>((resolve) => void emulator.add_listener("emulator-ready", () => resolve()));
+  await new Promise<void>((resolve) => {
+    emulator.add_listener("emulator-ready", resolve);
+  });
   const state = await readFile(file);
   await emulator.restore_state(
     state.buffer.slice(state.byteOffset, state.byteOffset + state.byteLength) as ArrayBuffer,
