@@ -3,13 +3,15 @@
 import { VECTOR } from "../x86/registers.ts";
 import type { CpuState } from "./cpu-state.ts";
 
-/** An architectural exception. Helpers throw it; the tier that called the helper turns it into a pending exception. */
-export class CpuException extends Error {
+/**
+ * An architectural exception. Helpers throw it; the tier that called the helper turns it into a pending exception. Not an Error: guests
+ * cause them by the million, and collecting a stack trace through WebAssembly costs more than all the rest.
+ */
+export class CpuException {
   readonly vector: number;
   readonly errorCode: number | undefined;
 
   constructor(vector: number, errorCode?: number) {
-    super(`exception ${vector}${errorCode === undefined ? "" : ` (${errorCode})`}`);
     this.vector = vector;
     this.errorCode = errorCode;
   }

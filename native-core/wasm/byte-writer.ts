@@ -64,9 +64,11 @@ export class ByteWriter {
     }
   }
 
+  /** ASCII, as all names of ours are. */
   name(text: string): this {
-    const encoded = new TextEncoder().encode(text);
-    return this.unsigned(encoded.length).bytes(encoded);
+    this.unsigned(text.length).#reserve(text.length);
+    for (let index = 0; index < text.length; index++) this.#bytes[this.#length++] = text.charCodeAt(index);
+    return this;
   }
 
   /** The content preceded by its length in bytes. */
