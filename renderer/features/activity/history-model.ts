@@ -28,14 +28,18 @@ const COLUMNS = [
   "diskReadRate",
   "diskWriteRate",
   "exitRate",
+  "netReceiveRate",
+  "netSendRate",
 ] as const;
 
-/** RFC 4180 with the units in the header. */
+/** RFC 4180 with the units in the header; empty where a machine has no network. */
 export function samplesCsv(samples: readonly MetricsSample[]): string {
   const header =
-    "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s,exits_per_s";
+    "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s,exits_per_s," +
+    "net_received_bytes_per_s,net_sent_bytes_per_s";
+  const figure = (value: number | undefined) => (value === undefined ? "" : Number(value.toFixed(4)));
   const rows = samples.map((sample) =>
-    [new Date(sample.atMs).toISOString(), ...COLUMNS.map((column) => Number(sample[column].toFixed(4)))].join(","),
+    [new Date(sample.atMs).toISOString(), ...COLUMNS.map((column) => figure(sample[column]))].join(","),
   );
   return `${[header, ...rows].join("\r\n")}\r\n`;
 }

@@ -73,9 +73,11 @@ describe("figures over time", () => {
   });
 
   test("as CSV, one line per sample with units in the header", () => {
-    expect(samplesCsv([sample(0)])).toBe(
-      "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s,exits_per_s\r\n" +
-        "1970-01-01T00:00:00.000Z,0.2,10,104857600,157286400,0,0,0\r\n",
+    expect(samplesCsv([sample(0), { ...sample(0), netReceiveRate: 5, netSendRate: 0.25 }])).toBe(
+      "time,cpu_share,mips,resident_bytes,guest_bytes,disk_read_bytes_per_s,disk_write_bytes_per_s,exits_per_s," +
+        "net_received_bytes_per_s,net_sent_bytes_per_s\r\n" +
+        "1970-01-01T00:00:00.000Z,0.2,10,104857600,157286400,0,0,0,,\r\n" +
+        "1970-01-01T00:00:00.000Z,0.2,10,104857600,157286400,0,0,0,5,0.25\r\n",
     );
   });
 });
