@@ -1,7 +1,7 @@
 // The system bus: which device answers at an I/O port or a guest physical address outside RAM.
 //
 // Ports go through a table of 64 K owners; MMIO ranges are few, sorted, and the last one hit is tried first.
-// What nobody claims reads as all ones and swallows writes, like an ISA bus without a card.
+// What nobody claims reads as all ones and swallows writes, like an ISA bus without a card. Devices get values that are as wide as the access.
 import { assert } from "../common/assert.ts";
 import type { AccessSize, IoBus, IoHandler, IoMapping } from "./device.ts";
 
@@ -77,7 +77,7 @@ export class SystemBus implements IoBus {
   writePort(port: number, size: 1 | 2 | 4, value: number): void {
     const mapping = this.#portMappings[this.#portOwner[port] ?? 0];
     if (mapping !== undefined && port - mapping.base + size <= mapping.length) {
-      mapping.handler.write(port - mapping.base, size, value >>> 0);
+      mapping.handler.write(port - mapping.base, size, (value & allOnes(size)) >>> 0);
     } else if (size === 1) {
       mapping?.handler.write(port - mapping.base, 1, value & 0xff);
     } else {
@@ -97,7 +97,7 @@ export class SystemBus implements IoBus {
     const mapping = this.#findMmio(address);
     if (mapping === undefined) return;
     const offset = address - mapping.base;
-    if (offset + size <= mapping.length) mapping.handler.write(offset, size, value >>> 0);
+    if (offset + size <= mapping.length) mapping.handler.write(offset, size, (value & allOnes(size)) >>> 0);
   }
 
   /** Quadword accesses reach devices as two doublewords, the lower one first. */

@@ -37,6 +37,19 @@ describe("The system bus", () => {
     expect(bus.readPort(0x101, 4)).toBe(0xff00beef);
   });
 
+  it("gives devices no more of a value than the access is wide", () => {
+    const bus = new SystemBus();
+    const written: number[] = [];
+    const handler = { read: () => 0, write: (_: number, __: number, value: number) => void written.push(value) };
+    bus.mapPorts(0x100, 4, handler);
+    bus.mapMmio(0xd0000000, 4, handler);
+    for (const size of [1, 2, 4] as const) {
+      bus.writePort(0x100, size, 0xfedcba98);
+      bus.writeMmio(0xd0000000, size, 0xfedcba98);
+    }
+    expect(written).toEqual([0x98, 0x98, 0xba98, 0xba98, 0xfedcba98, 0xfedcba98]);
+  });
+
   it("gives a device that moved its accesses at the new place only", () => {
     const bus = new SystemBus();
     const handler = registers(0x1000);
