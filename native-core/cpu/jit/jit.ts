@@ -42,6 +42,9 @@ const LIMITS = { maxBlocks: 128, maxOperations: 1000, maxInlined: 40, maxDepth: 
 /** Times the threshold after which a covered block gets a region of its own. */
 const COVERED_FACTOR = 4;
 
+/** The same for a block whose region was refused at its entry: programs whose segments are not flat seldom make them so. */
+const REFUSED_FACTOR = 64;
+
 /** Runs of the processor after which a batch is compiled though it is not full. */
 const MAX_RUNS_WAITED = 20;
 
@@ -123,7 +126,7 @@ export class Jit {
    * now: segments are not as its region expects them, or the region has left in front of it (flat-segments.ts). Then it is interpreted.
    */
   hot(address: number): void {
-    if (this.#compiled.has(address)) return this.#uninstall(address);
+    if (this.#compiled.has(address)) return this.#uninstall(address, this.#options.threshold * REFUSED_FACTOR);
     if (this.#isCovered(address)) return;
     this.#queue.push(address);
     if (this.#queue.length >= this.#options.batch) this.#compileQueue();
@@ -280,12 +283,12 @@ export class Jit {
     }
   }
 
-  /** Makes the interpreter run a block that it entered a region by. */
-  #uninstall(address: number): void {
+  /** Makes the interpreter run a block that it entered a region by, at least so often. */
+  #uninstall(address: number, executions = this.#options.threshold): void {
     const compiled = this.#compiled.get(address);
     if (!compiled) return;
     this.#view.setUint16(address, this.#source.originalHandlers.get(address) ?? this.#handlers.resync, true);
-    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, this.#options.threshold, true);
+    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, executions, true);
     this.#forget(address, compiled);
   }
 

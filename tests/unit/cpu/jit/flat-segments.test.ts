@@ -74,6 +74,17 @@ describe("a region of 32-bit code", () => {
     expect(regions()).toBeGreaterThan(0);
   });
 
+  it("is not made again and again where segments are never flat", () => {
+    // mov ecx, 2000; 1: inc dword [8000h]; dec ecx; jnz 1b; hlt
+    const code = [0xb9, ...int32(2000), 0xff, 0x05, ...int32(0x8000), 0x49, 0x75, 0xf7, HLT];
+    for (const cpu of lockstep.both()) cpu.ram.write(GDT + 0x10, quadwords(0x00cf_9301_0000_ffffn));
+    lockstep.write(CODE - 0x10, [0xb8, ...int32(0x10), 0x8e, 0xd8, 0xeb, 0x07]);
+    run(code, (state) => state.set(STATE.rip, BigInt(CODE - 0x10)));
+    const { ram } = lockstep.compiled;
+    expect(Buffer.from(ram.bytes()).readUInt32LE(0x1_8000)).toBe(2000);
+    expect(regions()).toBeLessThan(40);
+  });
+
   it.each([
     ["a load", [0x8b, 0x03]],
     ["a store", [0x89, 0x03]],
