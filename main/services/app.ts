@@ -21,6 +21,7 @@ import { Lifecycle } from "./machines/lifecycle.ts";
 import { Machine } from "./machines/machine.ts";
 import { MetricsPoller } from "./machines/metrics.ts";
 import { MachineRegistry } from "./machines/registry.ts";
+import { Mutex } from "./mutex.ts";
 import { NetworkHub } from "./network/hub.ts";
 import { Schedule } from "./schedule.ts";
 import { scheduledSnapshots } from "./snapshots/automatic.ts";
@@ -120,6 +121,7 @@ export class App {
         images: mediaImages(data.machines, keys.secretOf),
         keys,
         resources: new Resources(options.starterFolder),
+        chunkWork: new Mutex(),
         closing: closing.signal,
       };
       const app = new App(context, lock, closing, notices, options.keepsProcessReady === true);

@@ -8,6 +8,7 @@ import type { EventHub } from "./events.ts";
 import type { Resources } from "./host/resources.ts";
 import type { KeyRing } from "./machines/key-ring.ts";
 import type { MachineRegistry } from "./machines/registry.ts";
+import type { Mutex } from "./mutex.ts";
 import type { NetworkHub } from "./network/hub.ts";
 import type { TaskService } from "./tasks.ts";
 
@@ -23,6 +24,8 @@ export interface ServiceContext {
   readonly keys: KeyRing;
   readonly resources: Resources;
   readonly hub: NetworkHub;
+  /** Held by whoever moves memory chunks from one pack to another. */
+  readonly chunkWork: Mutex;
   /** Aborted when the app ends: nothing is begun in the background any more. */
   readonly closing: AbortSignal;
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Machine } from "../machine/machine.ts";
 import type { MachineRunner } from "../machine/runner.ts";
 import type { SnapshotResult } from "../protocol/engine.ts";
+import { StateSeal } from "./crypt/sealed.ts";
 import { type DiskSet, discardLayers, type PreparedLayer } from "./disk-set.ts";
 import type { Thumbnail } from "./screenshots.ts";
 import { PACKS_FOLDER, packName } from "./state/format.ts";
@@ -14,7 +15,7 @@ import type { GuestPages } from "./state/guest-pages.ts";
 import { PageCapture } from "./state/page-capture.ts";
 import type { PageLoader } from "./state/page-loader.ts";
 import { PageMap } from "./state/page-map.ts";
-import { encodeState, type MachineShape } from "./state/state-folder.ts";
+import { encodeState, type MachineShape, readPageMap } from "./state/state-folder.ts";
 import { StateWriterClient } from "./state/state-writer-client.ts";
 
 /** Pages copied out between two slices: 1 MiB, half a millisecond. */
@@ -138,18 +139,29 @@ export class StateSaver {
 
   /** The base, unless its packs are gone; then everything is brought here and saved anew. */
   async #usableBase(): Promise<PageMap> {
-    const { chunkFolder, pages } = this.#parts;
-    for (const pack of this.#base.packs) {
-      const places = [join(chunkFolder, packName(pack))];
+    if (await this.#isThere(this.#base)) return this.#base;
+    // Compaction may have moved its chunks (state/compact-packs.ts): its folder says where to.
+    const { machineKey } = this.#parts;
+    const moved = this.#baseFolder && readPageMap(this.#baseFolder, machineKey && new StateSeal(machineKey));
+    const map = await Promise.resolve(moved).catch(() => null);
+    if (map && (await this.#isThere(map))) {
+      this.#base = map;
+      return map;
+    }
+    this.#loader?.loadAll();
+    return PageMap.empty(this.#parts.pages.count);
+  }
+
+  async #isThere(map: PageMap): Promise<boolean> {
+    for (const pack of map.packs) {
+      const places = [join(this.#parts.chunkFolder, packName(pack))];
       if (this.#baseFolder !== null) places.push(join(this.#baseFolder, PACKS_FOLDER, packName(pack)));
       const found = await Promise.any(places.map((file) => access(file))).then(
         () => true,
         () => false,
       );
-      if (found) continue;
-      this.#loader?.loadAll();
-      return PageMap.empty(pages.count);
+      if (!found) return false;
     }
-    return this.#base;
+    return true;
   }
 }

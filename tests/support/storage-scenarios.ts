@@ -1,7 +1,7 @@
 // What the harnesses of the store do to a data folder with snapshots and a linked clone, and what has to be true of it afterwards, whatever
 // became of it.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { expect } from "vitest";
 import type { App } from "../../main/services/app.ts";
@@ -19,8 +19,15 @@ import { restoreSnapshot } from "../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../main/services/snapshots/take.ts";
 import { reclaimSpace } from "../../main/services/space/space.ts";
 import type { SnapshotRecord } from "../../main/store/machine-record.ts";
+import { stateFolders } from "../../main/store/orphans.ts";
+import { collectGarbage } from "../../native-core/host/state/collect-garbage.ts";
+import { PACKS_FOLDER, packName } from "../../native-core/host/state/format.ts";
+import { readPageMap } from "../../native-core/host/state/state-folder.ts";
+import { verifyState } from "../../native-core/host/state/verify-state.ts";
 import { textAt, writeText } from "./disk-bytes.ts";
+import { FakeGuest } from "./media/fake-guest.ts";
 import { hasQemuTools, qemuCheck } from "./media/qemu-tools.ts";
+import { clearGroups, fillGroups, STATE_PAGES, saveState } from "./media/states.ts";
 import { makeStarter, openTestApp } from "./test-app.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -28,6 +35,9 @@ import { waitUntil } from "./wait-until.ts";
 type Texts = readonly string[];
 const SECTORS = [0, 1, 2, 3, 128 * 11];
 const SCATTERED = Array.from({ length: 60 }, (_, index) => 128 * (2 * index + 1));
+
+/** Snapshots of `base` that have memory, each with what is in these groups of pages. */
+const MEMORY: Readonly<Record<string, number>> = { one: 5, three: 9 };
 
 /**
  * base:   one <- two <- three <- present         clone: shares one..two
@@ -106,6 +116,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     run: ({ context }, base) => cloneMachine(context, base, { name: "made", kind: "full" }),
     made: { made: PRESENT },
   },
+  // One pack of memory is mostly unused (makeTemplate).
   "reclaiming space": { run: ({ context }, base) => reclaimSpace(context, base) },
   encryption: {
     run: ({ context }, base) => encryptMachine(context, base, "passphrase"),
@@ -162,7 +173,50 @@ export async function makeTemplate(template: string): Promise<void> {
   for (const sector of SCATTERED) await write(base, sector, "m");
   await take("three");
   await write(base, 0, "A");
+  await giveMemory(app, base);
   await app.close();
+}
+
+/** As live snapshots have it. The states share a pack of which most belonged to a third one that is deleted. */
+async function giveMemory({ context }: App, base: Machine): Promise<void> {
+  const chunkFolder = context.store.data.chunks;
+  const guest = new FakeGuest(STATE_PAGES);
+  fillGroups(guest, [0, 1, 2, 3, 4, 5, 6, 7], 1);
+  const gone = saveState(guest, { folder: path.join(base.paths.snapshots, "gone"), chunkFolder });
+  clearGroups(guest, [2, 3, 4, 5, 6, 7]);
+  for (const [name, groups] of Object.entries(MEMORY)) {
+    const memory = `snapshots/${snapshotOf(base, name).id}/memory`;
+    fillGroups(guest, [groups], 2);
+    saveState(guest, { folder: path.join(base.paths.folder, memory), chunkFolder }, gone);
+    await base.update(({ snapshots }) => ({
+      snapshots: snapshots.map((each) => (each.name === name ? { ...each, memory } : each)),
+    }));
+  }
+  rmSync(gone.folder, { recursive: true });
+}
+
+/** The states of the snapshots that have memory are whole, and chunks that no state has are not there for long. */
+async function expectMemory({ context }: App, base: Machine, mayGo: readonly string[]): Promise<void> {
+  const seal = context.keys.sealOf(base);
+  let states = 0;
+  for (const { memory } of base.record.snapshots) {
+    if (memory === null) continue;
+    states++;
+    await verifyState(path.join(base.paths.folder, memory), seal);
+  }
+  expect(states).toBeGreaterThanOrEqual(Object.keys(MEMORY).filter((name) => !mayGo.includes(name)).length);
+  const folder = seal ? base.paths.chunks : context.store.data.chunks;
+  await collectGarbage(folder, Date.now() + 3_600_000);
+  const used = stateFolders(base.paths, base.record);
+  const maps = await Promise.all([...used].map((state) => readPageMap(state, seal)));
+  const packs = new Set(maps.flatMap((map) => map.packs.map(packName)));
+  // What a start found without an owner is in the trash, and keeps its packs there.
+  const names = readdirSync(folder).filter((name) => !name.startsWith("writing-"));
+  if (readdirSync(context.store.data.trash).length === 0) for (const name of names) expect(packs).toContain(name);
+  for (const [index, state] of [...used].entries()) {
+    const needed = maps[index]?.packs.map(packName).sort();
+    expect(readdirSync(path.join(state, PACKS_FOLDER)).sort()).toEqual(needed);
+  }
 }
 
 const fileOf = (machine: Machine, layer: { readonly file: string } | undefined) =>
@@ -223,6 +277,7 @@ export async function verify(folder: string, scenario: Scenario, thoroughly: boo
         await expectWhole(app, machine, scenario.present ?? [PRESENT], TEXTS);
         const there = new Set(machine.record.snapshots.map((snapshot) => snapshot.name));
         for (const name of Object.keys(TEXTS)) expect(there.has(name) || scenario.mayGo?.includes(name)).toBe(true);
+        await expectMemory(app, machine, scenario.mayGo ?? []);
       } else if (machine.name === "clone") await expectWhole(app, machine, [CLONE], {});
       else await expectWhole(app, machine, [scenario.made?.[machine.name] ?? []], {});
       // Locks of the dead go when somebody wants the image.

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { isAppError } from "../../../native-core/common/errors.ts";
+import { settleRelocation } from "../../../native-core/host/state/relocate-state.ts";
 import { crashPoint } from "../../store/crash-points.ts";
 import { stateFolders } from "../../store/orphans.ts";
 import type { ServiceContext } from "../context.ts";
@@ -46,6 +47,7 @@ function canCleanUp(machine: Machine): boolean {
 }
 
 async function cleanUp(context: ServiceContext, machine: Machine, signal: AbortSignal): Promise<void> {
+  for (const folder of stateFolders(machine.paths, machine.record)) settleRelocation(folder);
   await removeStates(machine);
   for (let link = await nextMerge(machine); link !== null && !signal.aborted; link = await nextMerge(machine)) {
     if (!(await merge(context, machine, link, signal))) return;

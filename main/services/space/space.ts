@@ -9,7 +9,12 @@ import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
 import { scheduleCleanup } from "../snapshots/cleanup.ts";
 import { isOwn } from "../snapshots/layers.ts";
+import type { TaskHandle } from "../tasks.ts";
+import { compactMemory } from "./memory-chunks.ts";
 import { usageOf } from "./usage.ts";
+
+/** Of the progress of reclaiming; the rest is memory. */
+const DISKS_SHARE = 0.7;
 
 export async function machineSpace(machine: Machine): Promise<MachineSpace> {
   const { config } = machine.record;
@@ -38,26 +43,33 @@ export async function machineSpace(machine: Machine): Promise<MachineSpace> {
   return { ...space, hostBytes: space.presentBytes + space.snapshotBytes + space.otherBytes };
 }
 
-/** Gives back whatever the machine does not need. A disk that is being written is left alone; nothing ever takes more than before. */
+/**
+ * Gives back whatever the machine does not need: zeroes and free clusters of its disks while it is still, and the unused parts of packs of its
+ * memory. A disk that is being written is left alone; no file ever grows.
+ */
 export async function reclaimSpace(context: ServiceContext, machine: Machine): Promise<{ freedBytes: number }> {
   const before = (await machineSpace(machine)).hostBytes;
-  await machine.operate(async () => {
-    if (!isStill(machine.state)) return;
-    const images: string[] = [];
-    for (const disk of machine.record.config.disks) {
-      const file = path.resolve(machine.paths.folder, disk.file);
-      const isAlone = isOwn(machine, disk.file) && (await usageOf(file)).links === 1;
-      if (!disk.readOnly && disk.format === "qcow2" && isAlone) images.push(file);
-    }
-    const options = { title: `Reclaiming space of ${machine.name}`, machineId: machine.id, cancellable: true };
-    await context.tasks.run(options, async (task) => {
-      for (const [index, file] of images.entries()) {
-        const progress = (share: number) => task.progress((index + share) / images.length);
-        await context.images.compact(file, { signal: task.signal, progress });
-      }
-    });
+  const options = { title: `Reclaiming space of ${machine.name}`, machineId: machine.id, cancellable: true };
+  const freedMemory = await context.tasks.run(options, async (task) => {
+    await machine.operate(() => compactDisks(context, machine, task));
+    return compactMemory(context, machine, task, (share) => task.progress(DISKS_SHARE + share * (1 - DISKS_SHARE)));
   });
   scheduleCleanup(context, machine);
-  // Of a running machine the layers may just have been merged, and a guest may have written meanwhile.
-  return { freedBytes: Math.max(0, before - (await machineSpace(machine)).hostBytes) };
+  // Of a running machine the layers may just have been merged, and a guest may have written meanwhile. Packs may be others' as well.
+  const freed = before - (await machineSpace(machine)).hostBytes;
+  return { freedBytes: Math.max(0, freed, freedMemory) };
+}
+
+async function compactDisks(context: ServiceContext, machine: Machine, task: TaskHandle): Promise<void> {
+  if (!isStill(machine.state)) return;
+  const images: string[] = [];
+  for (const disk of machine.record.config.disks) {
+    const file = path.resolve(machine.paths.folder, disk.file);
+    const isAlone = isOwn(machine, disk.file) && (await usageOf(file)).links === 1;
+    if (!disk.readOnly && disk.format === "qcow2" && isAlone) images.push(file);
+  }
+  for (const [index, file] of images.entries()) {
+    const progress = (share: number) => task.progress(((index + share) / images.length) * DISKS_SHARE);
+    await context.images.compact(file, { signal: task.signal, progress });
+  }
 }

@@ -3,7 +3,8 @@
 //   FOLDER/                 complete or absent: made as FOLDER.tmp, synced, renamed
 //     state.json            versions, shape of the machine, CPU and device states (value-codec.ts)
 //     pages                 which chunk each page of guest memory is in (page-map.ts)
-//     packs/ID.pack         the chunks (pack-file.ts): hard links into the chunk folder
+//     packs/ID.pack         the chunks (pack-index.ts): hard links into the chunk folder
+//     relocating.json       only while chunks get other places (relocate-state.ts)
 //   CHUNKS/ID.pack          shared by all states of all machines
 //
 // Guest memory is RAM, then video memory, in pages of 4 KiB. A chunk is up to 16 pages, compressed by zstd with its own checksum and

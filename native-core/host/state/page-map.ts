@@ -71,6 +71,14 @@ export class PageMap {
     return new PageMap(kept, pages);
   }
 
+  /** The same pages, with chunks in other places where `place` knows one. */
+  relocated(place: (chunk: ChunkLocation, index: number) => ChunkLocation | undefined): PageMap {
+    return new PageMap(
+      this.chunks.map((chunk, index) => place(chunk, index) ?? chunk),
+      this.pages,
+    );
+  }
+
   encode(): Uint8Array {
     const packs = this.packs;
     const packIndex = new Map(packs.map((id, index) => [id, index]));

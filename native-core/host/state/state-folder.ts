@@ -100,11 +100,17 @@ export async function readState(folder: string, seal?: StateSeal): Promise<Saved
   const file = join(folder, STATE_FILE);
   const text = unsealFile(seal, file, await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8");
   const { shape, machine, savedAtMs } = decodeState(file, text);
+  const map = await readPageMap(folder, seal);
   const pagesFile = join(folder, PAGES_FILE);
-  const map = PageMap.decode(pagesFile, unsealFile(seal, pagesFile, await readBounded(pagesFile, MAX_PAGES * 64)));
   const expected = ((shape.memoryMiB + shape.videoMemoryMiB) * 2 ** 20) / PAGE_BYTES;
   if (map.pages.length !== expected) throw damaged(pagesFile, "page count", `is ${map.pages.length}, not ${expected}`);
   return { folder, savedAtMs, shape, machine, map };
+}
+
+/** The map alone, for work on chunks. Throws AppError as `readState`. */
+export async function readPageMap(folder: string, seal?: StateSeal): Promise<PageMap> {
+  const file = join(folder, PAGES_FILE);
+  return PageMap.decode(file, unsealFile(seal, file, await readBounded(file, MAX_PAGES * 64)));
 }
 
 /** Throws AppError unless the machine has the shape the state was saved with. */

@@ -90,7 +90,7 @@ export class StateWriter {
   finish(base: PageMap, stateJson: string): StateSummary {
     let written = this.#packs.finish();
     const added = this.#chunks.map((chunk) => ({ ...chunk, pack: chunk.pack ?? "" }) satisfies ChunkLocation);
-    const map = base.changed(added, this.#changes);
+    const map = this.#present(base).changed(added, this.#changes);
     const { folder, chunkFolder } = this.#target;
     const temporary = this.#temporary;
     const needed = new Set(map.packs);
@@ -107,6 +107,13 @@ export class StateWriter {
     syncFolder(dirname(folder));
     written += pages.length + state.length;
     return { map, writtenBytes: written };
+  }
+
+  /** The base as it is by now: a pack may have been compacted since its map was read, so that its chunks are in another one. */
+  #present(base: PageMap): PageMap {
+    const gone = new Set(base.packs.filter((pack) => !this.#pin(pack)));
+    if (gone.size === 0) return base;
+    return base.relocated((chunk) => (gone.has(chunk.pack) ? this.#packs.relocated(chunk) : undefined));
   }
 
   #sealed(name: string, plain: Uint8Array): Uint8Array {
@@ -126,7 +133,7 @@ function missingPack(file: string): Error {
 }
 
 /** A file system without hard links costs space, not correctness. */
-function linkOrCopy(from: string, to: string): void {
+export function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
@@ -139,7 +146,7 @@ function linkOrCopy(from: string, to: string): void {
   }
 }
 
-function writeDurably(file: string, bytes: Uint8Array): void {
+export function writeDurably(file: string, bytes: Uint8Array): void {
   const fd = openSync(file, "wx", 0o600);
   try {
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
