@@ -2,7 +2,7 @@
 
 export const THEMES = ["system", "light", "dark"] as const;
 type Theme = (typeof THEMES)[number];
-export type ScaleMode = "fit" | "sharp" | "actual" | "follow";
+export type ScaleMode = "fit" | "sharp" | "actual" | "follow" | "zoom";
 
 export interface Preferences {
   readonly theme: Theme;
@@ -13,6 +13,8 @@ export interface Preferences {
   /** Keyboard layout that guests are taken to have: a name of display/layouts.ts. */
   readonly guestLayout: string;
   readonly scaleMode: ScaleMode;
+  /** Of guest screens in the mode `zoom`. */
+  readonly zoomPercent: number;
   /** Of machines that play, in percent. */
   readonly soundVolume: number;
   readonly soundMuted: boolean;
@@ -56,6 +58,7 @@ const DEFAULTS: Preferences = {
   hostKey: "",
   guestLayout: "us",
   scaleMode: "fit",
+  zoomPercent: 100,
   soundVolume: 100,
   soundMuted: false,
   filesFolder: "",

@@ -1,5 +1,5 @@
 // The screen of a machine and everything around it, in the main window and in a window of its own.
-import type { Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import {
   machineCommand,
@@ -13,14 +13,18 @@ import {
 } from "./support/actions.ts";
 
 import { appUnderTest } from "./support/app-under-test.ts";
+import { openPage } from "./support/browser.ts";
+import type { TestHost } from "./support/hosts.ts";
 
 const NAME = "Starter Linux";
 
+let browser: Browser;
+let host: TestHost;
 let page: Page;
 
 appUnderTest({
   async begin(app) {
-    ({ page } = app);
+    ({ browser, host, page } = app);
     await page.getByRole("button", { name: "Start a Linux machine" }).click();
     await waitForState(page, NAME, "Running");
     await showPane(page, "Display");
@@ -101,6 +105,49 @@ describe("the screen's tools", () => {
     expect((await video).suggestedFilename()).toMatch(/\.webm$/);
   });
 
+  test("the Host key with plus, minus and zero zooms, and the menu has levels; the pane scrolls where the screen is larger", async () => {
+    const width = () => page.getByRole("application").evaluate((canvas) => canvas.getBoundingClientRect().width);
+    await hostKeyWith(page, "0");
+    await expect.poll(width).toBe(640);
+    await hostKeyWith(page, "+");
+    await expect.poll(width).toBe(800);
+    await hostKeyWith(page, "-");
+    await hostKeyWith(page, "-");
+    await expect.poll(width).toBe(480);
+    await bar().getByRole("button", { name: "Zoom: 75 %" }).click();
+    await page.getByRole("menuitem", { name: "300 %" }).click();
+    await expect.poll(width).toBe(1920);
+    const stage = page.locator(".display-stage");
+    expect(await stage.evaluate((element) => element.scrollWidth > element.clientWidth)).toBe(true);
+    await bar().getByRole("radio", { name: "Fit" }).click();
+    await expect.poll(width).toBeLessThan(1280);
+  });
+
+  test("full screen shows the screen alone, with a small tool bar at the edge", async () => {
+    await bar().getByRole("button", { name: "Full Screen" }).click();
+    const isFull = () => page.evaluate(() => document.fullscreenElement !== null);
+    await expect.poll(isFull).toBe(true);
+    const height = () => page.getByRole("application").evaluate((canvas) => canvas.getBoundingClientRect().height);
+    await expect.poll(height).toBe(await page.evaluate(() => window.innerHeight));
+    expect(await page.getByRole("group", { name: "Devices" }).isVisible()).toBe(false);
+    await page.getByRole("application").click();
+    const bottom = () => bar().evaluate((element) => element.getBoundingClientRect().bottom);
+    await expect.poll(bottom).toBeLessThan(10);
+    await page.mouse.move(640, 2);
+    await expect.poll(bottom).toBeGreaterThan(30);
+    await bar().getByText(NAME).waitFor();
+    // What is laid over the page is there in full screen, too.
+    await bar().getByRole("button", { name: "Keys", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Ctrl+Alt+Del" }).click();
+    await page.mouse.move(640, 2);
+    await bar().getByRole("button", { name: "Leave Full Screen" }).click();
+    await page.getByRole("group", { name: "Devices" }).waitFor();
+    await hostKeyWith(page, "f");
+    await expect.poll(isFull).toBe(true);
+    await hostKeyWith(page, "f");
+    await page.getByRole("group", { name: "Devices" }).waitFor();
+  });
+
   test("another Host key takes over at once", async () => {
     await page.keyboard.press("ControlRight");
     await page.getByText("Click the screen to type").waitFor();
@@ -140,6 +187,24 @@ describe("a window of its own", () => {
     expect(before.length).toBeGreaterThan(100);
     await own.close();
     await waitForState(page, NAME, "Running");
+  });
+});
+
+describe("on a display with two device pixels per pixel", () => {
+  test("sharp is a whole multiple of those, drawn without smoothing", async () => {
+    const fine = await openPage(browser, host.entryUrl(), { deviceScaleFactor: 2 });
+    await machineRow(fine.page, NAME).click();
+    await showPane(fine.page, "Display");
+    await fine.page.getByText("640 × 400").waitFor();
+    await bar(fine.page).getByRole("radio", { name: "Sharp" }).click();
+    const screen = fine.page.getByRole("application");
+    const devicePixels = () =>
+      screen.evaluate((canvas) => (canvas.getBoundingClientRect().width * window.devicePixelRatio) / 640);
+    await expect.poll(devicePixels).toBe(3);
+    expect(await screen.evaluate((canvas) => getComputedStyle(canvas).imageRendering)).toBe("pixelated");
+    await bar(fine.page).getByRole("radio", { name: "Fit" }).click();
+    await expect.poll(() => screen.evaluate((canvas) => getComputedStyle(canvas).imageRendering)).toBe("auto");
+    await fine.page.close();
   });
 });
 

@@ -6,6 +6,7 @@ import { useMachine } from "../../api/queries.ts";
 import { mayTakeFocus } from "../../app/focus.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { useDarkTheme } from "../../app/theme.ts";
+import { zoomKey } from "../../ui/zoom-keys.ts";
 import { useChannels } from "../machines/use-channels.ts";
 import { ConsoleBar } from "./console-bar.tsx";
 import { ConsoleSession } from "./console-session.ts";
@@ -26,12 +27,12 @@ function zoom(current: number, by: number): void {
 /** Keys that belong to the terminal's frame, not to the guest. True when handled. */
 function handleFrameKey(event: KeyboardEvent, session: ConsoleSession, focusSearch: () => void): boolean {
   if (event.type !== "keydown" || !event.ctrlKey) return false;
-  const fontSize = session.terminal.options.fontSize ?? 13;
+  const fontSize = session.terminal.options.fontSize ?? FONT_USUAL;
+  const zoomStep = zoomKey(event);
   if (event.shiftKey && event.code === "KeyC") void navigator.clipboard.writeText(session.terminal.getSelection());
   else if (event.shiftKey && event.code === "KeyF") focusSearch();
-  else if (event.code === "Equal" || event.code === "NumpadAdd") zoom(fontSize, 1);
-  else if (event.code === "Minus" && !event.shiftKey) zoom(fontSize, -1);
-  else if (event.code === "Digit0" && !event.shiftKey) setPreference("consoleFontSize", FONT_USUAL);
+  else if (zoomStep === 0) setPreference("consoleFontSize", FONT_USUAL);
+  else if (zoomStep !== null) zoom(fontSize, zoomStep);
   else return false;
   event.preventDefault();
   return true;
@@ -103,7 +104,7 @@ export default function ConsolePane({ machine }: { readonly machine: MachineSumm
         port={port}
         searchRef={search}
         onPort={setPort}
-        onZoom={(by) => zoom(session.terminal.options.fontSize ?? 13, by)}
+        onZoom={(by) => zoom(session.terminal.options.fontSize ?? FONT_USUAL, by)}
       />
       {attached ? (
         // The details say when the machine was started; connecting with old ones would mistake one run for another.

@@ -25,26 +25,33 @@ import { COMBINATIONS, sendKeys } from "./keys.ts";
 import { saveScreenshot } from "./screenshot.ts";
 import { useRecording } from "./use-recording.ts";
 import type { Screen } from "./use-screen.ts";
+import { ZoomMenu } from "./zoom-menu.tsx";
 
 /** What can be laid over the screen's edge. */
 export type DisplayPanel = "paste" | "keyboard" | null;
 
-interface Props {
+/** What the tool bar and the menus of a window of its own act on. */
+export interface DisplayControls {
   readonly machine: MachineSummary;
   readonly screen: Screen;
   readonly fullScreen: boolean;
+  /** CSS pixels per guest pixel. */
+  readonly factor: number;
   readonly panel: DisplayPanel;
-  /** In a window of its own there is nothing to detach. */
-  readonly detached: boolean;
   onFullScreen(): void;
   onPanel(panel: DisplayPanel): void;
 }
 
-interface KeysMenuProps extends Pick<Props, "screen" | "onPanel"> {
-  onSent(): void;
+interface Props extends DisplayControls {
+  /** In a window of its own there is nothing to detach. */
+  readonly detached: boolean;
 }
 
-function KeysMenu({ screen, onPanel, onSent }: KeysMenuProps) {
+interface KeysMenuProps extends Pick<DisplayControls, "screen" | "onPanel"> {
+  onSent?(): void;
+}
+
+export function KeysMenu({ screen, onPanel, onSent }: KeysMenuProps) {
   const { t } = useTranslation();
   return (
     <Menu>
@@ -52,11 +59,12 @@ function KeysMenu({ screen, onPanel, onSent }: KeysMenuProps) {
         <MenuItem
           key={name}
           text={name}
+          disabled={screen.link !== "open"}
           onClick={() => {
             const rfb = screen.rfb.current;
             if (!rfb) return;
             sendKeys(rfb, keys);
-            onSent();
+            onSent?.();
           }}
         />
       ))}
@@ -69,7 +77,7 @@ function KeysMenu({ screen, onPanel, onSent }: KeysMenuProps) {
 
 export function DisplayBar(props: Props) {
   const { t } = useTranslation();
-  const { machine, screen, fullScreen, panel, detached, onFullScreen, onPanel } = props;
+  const { machine, screen, fullScreen, factor, panel, detached, onFullScreen, onPanel } = props;
   const mode = usePreference("scaleMode");
   const open = screen.link === "open";
   // The menu gives the focus back to its button as it closes; after keys for the guest it belongs to the guest.
@@ -94,6 +102,7 @@ export function DisplayBar(props: Props) {
         value={mode}
         onValueChange={(value) => setPreference("scaleMode", SCALE_MODES.find((known) => known === value) ?? "fit")}
       />
+      <ZoomMenu factor={factor} disabled={!open} />
       <span className="muted display-mode-help">{t(`display.modeHelp.${mode}`)}</span>
       <span className="pane-bar-space" />
       {fullScreen && <strong>{machine.name}</strong>}

@@ -10,10 +10,9 @@ import type { Screen } from "./use-screen.ts";
 interface Props {
   readonly machine: MachineSummary;
   readonly screen: Screen;
-  readonly factor: number;
 }
 
-export function DisplayStatus({ machine, screen, factor }: Props) {
+export function DisplayStatus({ machine, screen }: Props) {
   const { t } = useTranslation();
   const hostKey = t(`display.hostKeys.${hostKeyCode(usePreference("hostKey"))}`);
   const { size, link, focused } = screen;
@@ -21,12 +20,7 @@ export function DisplayStatus({ machine, screen, factor }: Props) {
   return (
     <div className="display-status number">
       <StateBadge state={machine.state} />
-      {link === "open" && size && (
-        <>
-          <span>{sizeText}</span>
-          <span>{t("display.scale", { percent: Math.round(factor * 100) })}</span>
-        </>
-      )}
+      {link === "open" && size && <span>{sizeText}</span>}
       <span className="pane-bar-space" />
       {link === "open" && size && (
         <span

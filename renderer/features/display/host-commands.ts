@@ -6,10 +6,11 @@ import { isAllowed, type MachineCommand } from "../machines/rules.ts";
 import { runCommand } from "../machines/run-command.ts";
 import { saveScreenshot } from "./screenshot.ts";
 
-export const SCALE_MODES: readonly ScaleMode[] = ["fit", "sharp", "actual", "follow"];
+/** Those that are a choice by themselves; the zoom has its own levels. */
+export const SCALE_MODES = ["fit", "sharp", "actual", "follow"] as const;
 
 export function nextScaleMode(mode: ScaleMode): ScaleMode {
-  return SCALE_MODES[(SCALE_MODES.indexOf(mode) + 1) % SCALE_MODES.length] ?? "fit";
+  return SCALE_MODES[(SCALE_MODES.findIndex((known) => known === mode) + 1) % SCALE_MODES.length] ?? "fit";
 }
 
 const COMMANDS: Readonly<Record<string, MachineCommand>> = {

@@ -21,11 +21,14 @@ export function hostKeyCode(chosen: string): HostKeyCode {
   return HOST_KEYS.find((code) => code === chosen) ?? (IS_MAC ? "MetaLeft" : "ControlRight");
 }
 
+/** A key by its place on the keyboard, such as `KeyF`, and by what it types. */
+export type PressedKey = Pick<KeyboardEvent, "code" | "key">;
+
 export interface HostKeyHandlers {
   /** The Host key was pressed and released by itself. */
   release(): void;
-  /** Host key with another key, by its code such as `KeyF`. */
-  command(code: string): void;
+  /** Host key with another key. */
+  command(key: PressedKey): void;
 }
 
 /** Follows the keys of one area. Pure logic apart from the listeners: `handle` returns whether the guest must not see the key. */
@@ -40,7 +43,7 @@ export class HostKey {
     this.#code = code;
   }
 
-  handle(event: { readonly type: string; readonly code: string; readonly repeat: boolean }): boolean {
+  handle(event: PressedKey & Pick<KeyboardEvent, "type" | "repeat">): boolean {
     if (event.code === this.#code) {
       if (event.type === "keydown") {
         if (!event.repeat) this.#used = false;
@@ -54,7 +57,7 @@ export class HostKey {
     if (!this.#down) return false;
     if (event.type === "keydown" && !event.repeat) {
       this.#used = true;
-      this.#handlers.command(event.code);
+      this.#handlers.command(event);
     }
     return true;
   }

@@ -1,5 +1,13 @@
 // Small lights for the machine's devices, as virtualization programs have them: what is there, what it is, and whether it works just now.
-import { ConsoleIcon, DatabaseIcon, DesktopIcon, RecordIcon } from "@blueprintjs/icons";
+import {
+  ConsoleIcon,
+  DatabaseIcon,
+  DesktopIcon,
+  FlowBranchIcon,
+  GlobeNetworkIcon,
+  RecordIcon,
+  VolumeUpIcon,
+} from "@blueprintjs/icons";
 import type { ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
@@ -8,6 +16,7 @@ import { useMachine } from "../../api/queries.ts";
 import { openDialog } from "../../app/navigation.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { isLive } from "../machines/rules.ts";
+import { networkName } from "../network/adapters.ts";
 
 interface LightProps {
   readonly icon: ComponentType<{ size: number }>;
@@ -49,7 +58,13 @@ export function Indicators({ machine, size }: Props) {
     read: formatBytes(live?.diskReadRate ?? 0),
     written: formatBytes(live?.diskWriteRate ?? 0),
   });
-  const { opticalDrives } = config;
+  const netTraffic = (live?.netReceiveRate ?? 0) + (live?.netSendRate ?? 0);
+  const netRates = t("indicators.netRates", {
+    received: formatBytes(live?.netReceiveRate ?? 0),
+    sent: formatBytes(live?.netSendRate ?? 0),
+  });
+  const { opticalDrives, adapters } = config;
+  const plugged = adapters.filter(({ connected }) => connected);
   const discs = opticalDrives.map(({ id, file }) => `${id}: ${file?.split(/[\\/]/).at(-1) ?? t("indicators.noDisc")}`);
   return (
     <div className="indicators" role="group" aria-label={t("indicators.label")}>
@@ -64,6 +79,24 @@ export function Indicators({ machine, size }: Props) {
           icon={RecordIcon}
           label={`${t("indicators.discs")}: ${discs.join(", ")}`}
           onClick={settings("opticalDrives")}
+        />
+      )}
+      {adapters.length > 0 && (
+        <Light
+          icon={GlobeNetworkIcon}
+          busy={netTraffic > 0}
+          label={`${t("indicators.network")}: ${plugged.map(networkName).join(", ") || t("indicators.unplugged")}, ${netRates}`}
+          onClick={settings("adapters")}
+        />
+      )}
+      {config.usb.controller !== "none" && (
+        <Light icon={FlowBranchIcon} label={`USB: ${config.usb.controller}`} onClick={settings("usb.controller")} />
+      )}
+      {config.sound.adapter !== "none" && (
+        <Light
+          icon={VolumeUpIcon}
+          label={`${t("indicators.sound")}: ${config.sound.adapter}`}
+          onClick={settings("sound.adapter")}
         />
       )}
       <Light

@@ -1,5 +1,7 @@
-// Full screen for one element. Where the browser can, it also hands over the keys it keeps for itself (Esc, Ctrl+W, Alt+Tab).
-import { type RefObject, useCallback, useEffect, useState } from "react";
+// Full screen for the screen of a machine. It is the whole page that goes there, and the display covers it: menus, questions and
+// notifications are laid over the page, and would stay behind an element that is alone in full screen. Where the browser can, it also
+// hands over the keys it keeps for itself (Esc, Ctrl+W, Alt+Tab).
+import { useCallback, useEffect, useState } from "react";
 
 interface KeyboardLock {
   lock(): Promise<void>;
@@ -8,21 +10,25 @@ interface KeyboardLock {
 
 const keyboard = (navigator as Navigator & { readonly keyboard?: KeyboardLock }).keyboard;
 
-export function useFullScreen(frame: RefObject<HTMLElement | null>): [boolean, () => void] {
-  const [active, setActive] = useState(false);
+const isFull = (): boolean => document.fullscreenElement !== null;
+
+export function useFullScreen(): [boolean, () => void] {
+  const [active, setActive] = useState(isFull);
   useEffect(() => {
     const onChange = () => {
-      const entered = document.fullscreenElement !== null && document.fullscreenElement === frame.current;
-      setActive(entered);
-      if (entered) keyboard?.lock().catch(() => undefined);
+      setActive(isFull());
+      if (isFull()) keyboard?.lock().catch(() => undefined);
       else keyboard?.unlock();
     };
     document.addEventListener("fullscreenchange", onChange);
-    return () => document.removeEventListener("fullscreenchange", onChange);
-  }, [frame]);
+    return () => {
+      document.removeEventListener("fullscreenchange", onChange);
+      if (isFull()) void document.exitFullscreen();
+    };
+  }, []);
   const toggle = useCallback(() => {
-    if (document.fullscreenElement) void document.exitFullscreen();
-    else void frame.current?.requestFullscreen();
-  }, [frame]);
+    if (isFull()) void document.exitFullscreen();
+    else void document.documentElement.requestFullscreen();
+  }, []);
   return [active, toggle];
 }

@@ -3,7 +3,7 @@ import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useMachineSummary, useMachines } from "../../api/queries.ts";
 import { selectMachine } from "../../app/navigation.ts";
-import { WindowMenus } from "./window-menus.tsx";
+import { windowMenus } from "./window-menus.tsx";
 import "./machine-window.css";
 
 const DisplayPane = lazy(() => import("../display/display-pane.tsx"));
@@ -20,9 +20,8 @@ export function MachineWindow({ machineId }: { readonly machineId: string }) {
   if (!machine) return <p className="pane-message muted">{loaded && t("window.gone")}</p>;
   return (
     <main className="machine-window work" aria-label={machine.name}>
-      <WindowMenus machine={machine} />
       <Suspense fallback={null}>
-        <DisplayPane machine={machine} detached />
+        <DisplayPane machine={machine} menus={windowMenus} />
       </Suspense>
     </main>
   );

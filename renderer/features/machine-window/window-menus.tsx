@@ -1,14 +1,17 @@
-// The menus of a machine's own window, named as virtualization programs name them: Machine, View, Devices.
+// The menus of a machine's own window, named as virtualization programs name them: Machine, View, Input, Devices.
 import { Button, Menu, MenuDivider, MenuItem } from "@blueprintjs/core";
-import { BlankIcon, TickIcon } from "@blueprintjs/icons";
+import { BlankIcon } from "@blueprintjs/icons";
 import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
+import { ChoiceItem } from "../../ui/choice-item.tsx";
 import { DropDown } from "../../ui/drop-down.tsx";
+import { type DisplayControls, KeysMenu } from "../display/display-bar.tsx";
 import { SCALE_MODES } from "../display/host-commands.ts";
 import { saveScreenshot } from "../display/screenshot.ts";
+import { ZoomLevels } from "../display/zoom-menu.tsx";
 import { MachineMenuItems } from "../machines/machine-menu.tsx";
 
 interface Props {
@@ -26,40 +29,62 @@ function MachineItems({ machine }: Props) {
   );
 }
 
-function ViewItems({ machine }: Props) {
+function ViewItems({ machine, screen, onFullScreen }: DisplayControls) {
   const { t } = useTranslation();
   const mode = usePreference("scaleMode");
   return (
     <Menu>
+      <MenuItem
+        icon={<BlankIcon />}
+        text={t("display.fullScreen")}
+        disabled={screen.link !== "open"}
+        onClick={onFullScreen}
+      />
+      <MenuDivider />
       {SCALE_MODES.map((value) => (
-        <MenuItem
+        <ChoiceItem
           key={value}
-          icon={value === mode ? <TickIcon /> : <BlankIcon />}
+          chosen={value === mode}
           text={t(`display.modeHelp.${value}`)}
-          onClick={() => setPreference("scaleMode", value)}
+          onChoose={() => setPreference("scaleMode", value)}
         />
       ))}
+      <MenuItem icon={<BlankIcon />} text={t("window.zoom")}>
+        <ZoomLevels />
+      </MenuItem>
       <MenuDivider />
-      <MenuItem text={t("display.screenshot")} onClick={() => void saveScreenshot(machine)} />
+      <MenuItem icon={<BlankIcon />} text={t("display.screenshot")} onClick={() => void saveScreenshot(machine)} />
     </Menu>
   );
 }
+
+/** Settings by what they are called, with the field that the dialog opens at. */
+const DEVICES = [
+  ["storage", "disks"],
+  ["network", "adapters"],
+  ["display", "display.videoMemoryMiB"],
+  ["serial", "serial"],
+] as const;
 
 function DeviceItems({ machine }: Props) {
   const { t } = useTranslation();
-  const settings = (field: string) => openDialog({ kind: "settings", machineId: machine.id, field });
   return (
     <Menu>
-      <MenuItem text={t("settings.pages.storage")} onClick={() => settings("disks")} />
-      <MenuItem text={t("settings.pages.display")} onClick={() => settings("display.videoMemoryMiB")} />
-      <MenuItem text={t("settings.pages.serial")} onClick={() => settings("serial")} />
+      {DEVICES.map(([page, field]) => (
+        <MenuItem
+          key={page}
+          text={`${t(`settings.pages.${page}`)}…`}
+          onClick={() => openDialog({ kind: "settings", machineId: machine.id, field })}
+        />
+      ))}
     </Menu>
   );
 }
 
-export function WindowMenus({ machine }: Props) {
+function WindowMenus(controls: DisplayControls) {
   const { t } = useTranslation();
-  const menu = (name: "machine" | "view" | "devices", content: ReactElement) => (
+  const { machine, screen, onPanel } = controls;
+  const menu = (name: "machine" | "view" | "input" | "devices", content: ReactElement) => (
     <DropDown key={name} content={content} align="start">
       <Button variant="minimal" size="small" text={t(`window.${name}`)} />
     </DropDown>
@@ -67,8 +92,11 @@ export function WindowMenus({ machine }: Props) {
   return (
     <div className="window-menus" role="toolbar" aria-label={t("window.menus")}>
       {menu("machine", <MachineItems machine={machine} />)}
-      {menu("view", <ViewItems machine={machine} />)}
+      {menu("view", <ViewItems {...controls} />)}
+      {menu("input", <KeysMenu screen={screen} onPanel={onPanel} />)}
       {menu("devices", <DeviceItems machine={machine} />)}
     </div>
   );
 }
+
+export const windowMenus = (controls: DisplayControls): ReactElement => <WindowMenus {...controls} />;

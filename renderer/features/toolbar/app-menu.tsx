@@ -1,45 +1,13 @@
 // What belongs to the app, not to a machine: command palette, appearance, about.
 import { Button, Menu, MenuDivider, MenuItem } from "@blueprintjs/core";
-import {
-  BlankIcon,
-  CogIcon,
-  ImportIcon,
-  InfoSignIcon,
-  MenuIcon,
-  SearchIcon,
-  TickIcon,
-  TrashIcon,
-} from "@blueprintjs/icons";
+import { CogIcon, ImportIcon, InfoSignIcon, MenuIcon, SearchIcon, TrashIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import { openDialog } from "../../app/navigation.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { THEMES } from "../../app/preferences-format.ts";
 import { shortcutLabel } from "../../app/shortcuts.ts";
+import { ChoiceItem } from "../../ui/choice-item.tsx";
 import { DropDown } from "../../ui/drop-down.tsx";
-
-interface ChoiceProps {
-  readonly chosen: boolean;
-  readonly text: string;
-  onChoose(): void;
-}
-
-/** An entry that is on or off: a tick for the eye, a word for screen readers. */
-function ChoiceItem({ chosen, text, onChoose }: ChoiceProps) {
-  const { t } = useTranslation();
-  return (
-    <MenuItem
-      icon={chosen ? <TickIcon /> : <BlankIcon />}
-      text={
-        <>
-          {text}
-          {chosen && <span className="visually-hidden"> ({t("command.chosen")})</span>}
-        </>
-      }
-      shouldDismissPopover={false}
-      onClick={onChoose}
-    />
-  );
-}
 
 function AppMenuContent() {
   const { t } = useTranslation();
@@ -64,6 +32,7 @@ function AppMenuContent() {
       <MenuDivider title={t("command.theme.label")} />
       {THEMES.map((theme) => (
         <ChoiceItem
+          stays
           key={theme}
           chosen={chosen === theme}
           text={t(`command.theme.${theme}`)}
@@ -72,6 +41,7 @@ function AppMenuContent() {
       ))}
       <MenuDivider />
       <ChoiceItem
+        stays
         chosen={screenReader}
         text={t("command.screenReader")}
         onChoose={() => setPreference("screenReader", !screenReader)}

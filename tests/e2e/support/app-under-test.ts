@@ -1,6 +1,7 @@
 // The set-up that specs share: a browser, a host with its guests, and a page of the app; all of it ends with the spec's file.
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, vi } from "vitest";
+import { keepPicture } from "./axe.ts";
 import { launchBrowser, openPage, type PageOptions } from "./browser.ts";
 import { type Guest, startTestHost, type TestHost } from "./hosts.ts";
 
@@ -33,6 +34,12 @@ export function appUnderTest({ guest = "scripted", prepare, begin, ...options }:
     Object.assign(app, await openPage(app.browser, app.host.entryUrl(), options));
     await begin?.(app);
   }, SET_UP_MS);
+  // What a failed test left open is not to fail those after it: its picture is kept, and the page begins anew where it was.
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail" || !app.page || app.page.isClosed()) return;
+    await keepPicture(app.page, `failed ${task.name}`);
+    await app.page.reload();
+  });
   afterAll(async () => {
     await app.browser?.close();
     await app.host?.close();

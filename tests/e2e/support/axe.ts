@@ -22,7 +22,7 @@ export async function expectAccessible(page: Page): Promise<void> {
 }
 
 /** Named after the test; a number tells several of one test apart. */
-async function keepPicture(page: Page, test: string): Promise<void> {
+export async function keepPicture(page: Page, test: string): Promise<void> {
   const name = test.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
   const number = (taken.get(name) ?? 0) + 1;
   taken.set(name, number);

@@ -1,15 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { REPLAY_QUIET_MS, ReplayGuard } from "../../../renderer/features/console/replay-guard.ts";
 import { HostKey } from "../../../renderer/features/display/host-key.ts";
-import { scaleFactor } from "../../../renderer/features/display/scaling.ts";
+import { isCrisp, nextZoomPercent, scaleFactor } from "../../../renderer/features/display/scaling.ts";
+import { zoomKey } from "../../../renderer/ui/zoom-keys.ts";
 
 describe("Host key", () => {
-  const press = (code: string, repeat = false) => ({ type: "keydown", code, repeat });
-  const lift = (code: string) => ({ type: "keyup", code, repeat: false });
+  const press = (code: string, repeat = false) => ({ type: "keydown", code, key: code, repeat });
+  const lift = (code: string) => ({ type: "keyup", code, key: code, repeat: false });
   function hostKey() {
     const seen: string[] = [];
     const key = new HostKey(
-      { release: () => seen.push("release"), command: (code) => seen.push(code) },
+      { release: () => seen.push("release"), command: ({ code }) => seen.push(code) },
       "ControlRight",
     );
     return { key, seen };
@@ -87,11 +88,52 @@ describe("scaling of the screen", () => {
     ["sharp", { width: 100, height: 100 }, 1, 1],
     ["actual", { width: 100, height: 100 }, 2, 1],
   ] as const)("%s in %j at %d device pixels per pixel is %d", (mode, pane, ratio, expected) => {
-    expect(scaleFactor(mode, guest, pane, ratio)).toBeCloseTo(expected);
+    expect(scaleFactor(mode, guest, pane, ratio, 300)).toBeCloseTo(expected);
+  });
+
+  test("a zoom is what was chosen, whatever the pane's size is", () => {
+    expect(scaleFactor("zoom", guest, { width: 10, height: 10 }, 2, 150)).toBe(1.5);
+  });
+
+  test.each([
+    [1, 1, 125],
+    [1, -1, 75],
+    [1.5625, 1, 200],
+    [1.5625, -1, 150],
+    [4, 1, 400],
+    [0.1, -1, 25],
+  ] as const)("from the factor %d a step of %d leads to %d %%", (factor, direction, percent) => {
+    expect(nextZoomPercent(factor, direction)).toBe(percent);
+  });
+
+  test.each([
+    [2, 1, true],
+    [1.5, 1, false],
+    [1.5, 2, true],
+    [1, 1.25, false],
+    [1 / 3, 1, false],
+    [4 / 3, 1.5, true],
+  ])("the factor %d at %d device pixels per pixel needs no smoothing: %s", (factor, ratio, crisp) => {
+    expect(isCrisp(factor, ratio)).toBe(crisp);
   });
 
   test("a screen or pane without size is drawn one to one", () => {
-    expect(scaleFactor("fit", { width: 0, height: 0 }, guest, 1)).toBe(1);
-    expect(scaleFactor("fit", guest, { width: 0, height: 0 }, 1)).toBe(1);
+    expect(scaleFactor("fit", { width: 0, height: 0 }, guest, 1, 300)).toBe(1);
+    expect(scaleFactor("fit", guest, { width: 0, height: 0 }, 1, 300)).toBe(1);
+  });
+});
+
+describe("keys of a zoom", () => {
+  test.each([
+    ["+", "BracketRight", 1],
+    ["=", "Equal", 1],
+    ["+", "NumpadAdd", 1],
+    ["-", "Slash", -1],
+    ["-", "NumpadSubtract", -1],
+    ["0", "Digit0", 0],
+    ["=", "Digit0", null],
+    ["a", "KeyA", null],
+  ])("%j on the key %s", (key, code, step) => {
+    expect(zoomKey({ key, code })).toBe(step);
   });
 });
