@@ -38,6 +38,7 @@ export async function relocateState(
   place: (chunk: ChunkLocation, index: number) => ChunkLocation | undefined,
   seal?: StateSeal,
 ): Promise<number> {
+  settleRelocation(folder);
   const map = await readPageMap(folder, seal);
   let moved = 0;
   const next = map.relocated((chunk, index) => {
@@ -48,8 +49,6 @@ export async function relocateState(
   if (moved === 0) return 0;
   const pages = seal?.sealFile(PAGES_FILE, next.encode()) ?? next.encode();
   const journal = { pages: hash("sha256", pages), before: map.packs, after: next.packs };
-  rmSync(join(folder, JOURNAL), { force: true });
-  rmSync(join(folder, TEMPORARY), { force: true });
   try {
     writeDurably(join(folder, JOURNAL), Buffer.from(JSON.stringify(journal)));
     syncFolder(folder);
