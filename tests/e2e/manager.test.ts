@@ -52,6 +52,24 @@ describe("the first machine", () => {
     await page.getByRole("searchbox", { name: "Find in output" }).fill("");
   });
 
+  test("Ctrl with plus, minus and zero changes the size of the console's text", async () => {
+    const size = () =>
+      page.locator(".xterm-rows").evaluate((rows) => Number.parseFloat(getComputedStyle(rows).fontSize));
+    await page.getByRole("textbox", { name: "Terminal input" }).focus();
+    const before = await size();
+    await page.keyboard.press("Control++");
+    await page.keyboard.press("Control++");
+    await expect.poll(size).toBe(before + 2);
+    await page.keyboard.press("Control+-");
+    await expect.poll(size).toBe(before + 1);
+    await page.keyboard.press("Control+0");
+    await expect.poll(size).toBe(before);
+    await page.getByRole("button", { name: "Larger text" }).click();
+    await expect.poll(size).toBe(before + 1);
+    await page.getByRole("button", { name: "Smaller text" }).click();
+    await expect.poll(size).toBe(before);
+  });
+
   test("a selection is copied when that is wanted, and times stand beside the lines and in the file", async () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.keyboard.press("Control+;");

@@ -1,5 +1,5 @@
 // State of the settings dialog: the edited document, the page, the filter, disks to add, and what the host refused.
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { type FieldErrors, type FieldPath, useForm, useWatch } from "react-hook-form";
 import type { Failure, MachineDetails } from "../../../main/contract/schemas.ts";
 import { changedFields, type SettingField, settingValue, withSetting } from "../../../native-core/config/changes.ts";
@@ -32,16 +32,15 @@ function fieldNamed(name: string | undefined): SchemaField | undefined {
 }
 
 /** Only what was edited replaces what the host has by now: a snapshot, for one, gives a disk another file. */
-async function withEdits(id: string, from: MachineConfig, to: MachineConfig): Promise<MachineConfig> {
-  const { config } = await client.machines.get({ id });
+function withEdits(host: MachineConfig, from: MachineConfig, to: MachineConfig): MachineConfig {
   const merge = (into: MachineConfig, { path }: SettingField) =>
     withSetting(into, path, settingValue(to, path)) as MachineConfig;
-  return changedFields(from, to).reduce(merge, config);
+  return changedFields(from, to).reduce(merge, host);
 }
 
 const firstPage = (focusField: string | undefined): SettingsPage => fieldNamed(focusField)?.meta.page ?? "general";
 
-/** The dialog edits one document from its opening to OK: what others change meanwhile does not pull the form away. */
+/** The dialog edits one document. What others change meanwhile is shown as it comes, but never in place of an edit. */
 export function useSettings(machine: MachineDetails, focusField: string | undefined, onClose: () => void) {
   const [page, setPage] = useState<SettingsPage>(() => firstPage(focusField));
   const [filter, setFilter] = useState("");
@@ -64,6 +63,17 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
     if (selector) document.querySelector<HTMLElement>(selector)?.focus();
   }, [focusField]);
 
+  // What is compared with is followed by identity: the query keeps it while nothing changed.
+  const known = useRef(machine.config);
+  useEffect(() => {
+    if (known.current === machine.config) return;
+    known.current = machine.config;
+    const withTheirs = withEdits(machine.config, saved, form.getValues());
+    setSaved(machine.config);
+    form.reset(machine.config);
+    form.reset(withTheirs, { keepDefaultValues: true });
+  }, [machine.config, saved, form]);
+
   const openPage = (next: SettingsPage) => {
     setFilter("");
     setPage(next);
@@ -83,7 +93,8 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
   const save = (closing: boolean) => async (config: MachineConfig) => {
     setFailure(null);
     try {
-      const merged = await withEdits(machine.id, saved, config);
+      const { config: host } = await client.machines.get({ id: machine.id });
+      const merged = withEdits(host, saved, config);
       const { safetySnapshotId } = await client.machines.configure({ id: machine.id, config: merged });
       for (const [index, disk] of newDisks.entries()) {
         await client.machines.addDisk({ id: machine.id, disk });
