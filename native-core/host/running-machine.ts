@@ -213,7 +213,7 @@ export class RunningMachine {
     const seal = this.#machineKey && new StateSeal(this.#machineKey);
     const state = await readState(folder, seal);
     checkShape(state, this.#shape());
-    const loader = new PageLoader(this.#memory, state.map, folder, { sparing: onDemand, seal });
+    const loader = new PageLoader(this.#memory, state.map, folder, { seal });
     this.#loader = loader;
     this.saver.continuesFrom(folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));

@@ -1,7 +1,7 @@
 // Brings guest memory back from a state: each page when it is first touched, the rest in idle moments.
 //
-// A missing page is fetched with its whole chunk, and with chunks that follow in the pack: a call of the decompressor costs more than a
-// chunk does. The packs stay open until everything is here, so the state may be deleted meanwhile.
+// A missing page is fetched with its whole chunk. What is brought in beside the guest comes in runs of chunks: a call of the decompressor
+// costs as much as a chunk. The packs stay open until everything is here, so the state may be deleted meanwhile.
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
@@ -15,19 +15,14 @@ import type { ChunkLocation, PageMap } from "./page-map.ts";
 
 /** Chunks that one call brings in, where they lie one behind the other: at most 1 MiB, half a millisecond. */
 const RUN_CHUNKS = 16;
-/** The same for a page that the guest waits for. Guests that touch a page touch those around it. */
-const TOUCH_CHUNKS = 4;
 
 export interface LoaderOptions {
-  /** Brings in nothing beside what is touched. */
-  readonly sparing?: boolean;
   /** Of an encrypted machine's state. */
   readonly seal?: StateSeal | undefined;
 }
 
 export class PageLoader {
   readonly #guest: GuestPages;
-  readonly #touchChunks: number;
   readonly #seal: StateSeal | undefined;
   readonly #map: PageMap;
   readonly #folder: string;
@@ -40,10 +35,9 @@ export class PageLoader {
   #remaining: number;
 
   /** Opens the packs of the state in `folder` and marks its pages missing; memory must be all zeroes. Throws AppError. */
-  constructor(guest: GuestPages, map: PageMap, folder: string, { sparing = false, seal }: LoaderOptions = {}) {
+  constructor(guest: GuestPages, map: PageMap, folder: string, { seal }: LoaderOptions = {}) {
     this.#guest = guest;
     this.#seal = seal;
-    this.#touchChunks = sparing ? 1 : TOUCH_CHUNKS;
     this.#map = map;
     this.#folder = folder;
     const { chunks, pages } = map;
@@ -86,7 +80,7 @@ export class PageLoader {
   /** Brings one page, and with it those that share its chunk. Throws AppError when the chunk is damaged. */
   fetch(page: number): void {
     const entry = this.#map.pages[page] ?? 0;
-    if (entry !== 0) this.#load(chunkOf(entry), this.#touchChunks);
+    if (entry !== 0) this.#load(chunkOf(entry), 1);
   }
 
   /** Brings further chunks, 1 MiB at most; for idle moments. */
