@@ -336,6 +336,8 @@ export const contract = {
       )
       .output(z.object({ keptSnapshotId: snapshotIdSchema.nullable() })),
     /** Children are kept: the deleted snapshot's data is merged into them. */
+          /** Left out: as `if-safe`, but refused where independent disks are newer than the memory. */
+          memory: z.enum(["if-safe", "always", "never"]).optional(),
     delete: base
       .route({ method: "DELETE", path: "/snapshots/{snapshotId}" })
       .input(z.object({ snapshotId: snapshotIdSchema }))

@@ -113,6 +113,10 @@ export const snapshotSchema = z.object({
   kind: z.enum(SNAPSHOT_KINDS),
   /** Kept whatever the retention rules say. */
   pinned: z.boolean(),
+  /** Disks that a restore leaves as they are, because they are or were independent. */
+  keptDisks: z.array(z.string()),
+  /** Whether its memory, if any, goes with what is on those now. */
+  memoryFits: z.boolean(),
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
@@ -143,7 +147,8 @@ export type PartitionDiff = z.infer<typeof partitionDiffSchema>;
 
 const diskDiffSchema = z.object({
   diskId: z.string(),
-  change: z.enum(["same", "changed", "added", "removed"]),
+  /** `excluded`: a snapshot holds nothing of it. */
+  change: z.enum(["same", "changed", "added", "removed", "excluded"]),
   /** Those with a file system that can be read. */
   partitions: z.array(partitionDiffSchema),
 });
@@ -175,6 +180,10 @@ export const snapshotFolderSchema = z.object({
   ),
 });
 export type SnapshotFolder = z.infer<typeof snapshotFolderSchema>;
+
+/** A folder of this host that a machine shares with its guest. */
+export const sharedListingSchema = snapshotFolderSchema.pick({ entries: true });
+export type SharedListing = z.infer<typeof sharedListingSchema>;
 
 /** Made by the user, or by the schedule, whose rule may delete it again. */
 export const BACKUP_KINDS = ["user", "schedule"] as const;

@@ -50,6 +50,7 @@ import { restoreSnapshot } from "../services/snapshots/restore.ts";
 import { takeSnapshot } from "../services/snapshots/take.ts";
 import { snapshotTree, snapshotView, thumbnail } from "../services/snapshots/tree.ts";
 import { machineSpace, reclaimSpace } from "../services/space/space.ts";
+import { visibleSnapshots } from "../services/snapshots/visible.ts";
 import { reportFailures } from "./failure-middleware.ts";
 
 export type AppRouter = ReturnType<typeof createRouter>;
@@ -302,7 +303,7 @@ export function createRouter(app: App) {
 }
 
 function snapshotOf(machine: Machine, snapshotId: string) {
-  const snapshot = machine.record.snapshots.find((each) => each.id === snapshotId);
+  const snapshot = visibleSnapshots(machine.record).find((each) => each.id === snapshotId);
   if (snapshot) return snapshot;
   throw new AppError("NOT_FOUND", `"${machine.name}" has no snapshot ${snapshotId}`, { field: "snapshotId" });
 }

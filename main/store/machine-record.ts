@@ -1,7 +1,7 @@
 // What Terrarium knows of a machine besides the bytes of its disks: `machine.json` beside them, and rows in the database.
 // Paths are relative to the machine's folder, so that a folder can be moved, copied or restored from a backup as it is.
 import { z } from "zod";
-import { machineConfigSchema } from "../../native-core/config/machine-config.ts";
+import { diskSchema, machineConfigSchema } from "../../native-core/config/machine-config.ts";
 import { wrappedKeySchema } from "../../native-core/host/crypt/machine-key.ts";
 import {
   failureSchema,
@@ -49,8 +49,19 @@ const snapshotRecordSchema = z.strictObject({
   pinned: z.boolean().default(false),
   /** Taken for a copy or a backup, after which it goes again; should the host end before, with the next start. */
   transient: z.boolean().default(false),
+  /** Since when it is in the trash: nobody sees it, and everything it holds stays until it is purged. */
+  deletedAtMs: z.number().nullable().default(null),
 });
 export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
+
+/** A disk that was taken out of the machine: it can be put back until somebody deletes it. */
+const detachedDiskSchema = z.strictObject({
+  disk: diskSchema,
+  detachedAtMs: z.number(),
+  /** Since when it is in the trash. */
+  deletedAtMs: z.number().nullable().default(null),
+});
+export type DetachedDisk = z.infer<typeof detachedDiskSchema>;
 
 /** Recorded before an engine is asked for something that can't be undone by forgetting it; read by reconciliation. */
 const pendingSchema = z.discriminatedUnion("kind", [
@@ -96,6 +107,8 @@ export const machineRecordSchema = z.strictObject({
   encryption: wrappedKeySchema.nullable().default(null),
   /** Files and folders whose contents are elsewhere now, to be deleted: what was there before the machine was encrypted must not stay. */
   superseded: z.array(innerPath).default([]),
+  /** Its own images that are not in it any more, or not now. */
+  detachedDisks: z.array(detachedDiskSchema).default([]),
   snapshots: z.array(snapshotRecordSchema),
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;

@@ -59,6 +59,7 @@ async function writeSnapshots(
         kind: snapshot.kind,
         pinned: snapshot.pinned ? 1 : 0,
         transient: snapshot.transient ? 1 : 0,
+        deleted_at_ms: snapshot.deletedAtMs,
       })
       .execute();
     for (const layer of snapshot.layers) {
@@ -101,6 +102,7 @@ function machineRow(record: MachineRecord): MachineTable {
     origin: record.origin === null ? null : JSON.stringify(record.origin),
     generation_id: record.generationId,
     encryption: record.encryption === null ? null : JSON.stringify(record.encryption),
+    detached_disks: JSON.stringify(record.detachedDisks),
   };
 }
 
@@ -125,6 +127,7 @@ function recordOf(
     origin: row.origin === null ? null : JSON.parse(row.origin),
     generationId: row.generation_id,
     encryption: row.encryption === null ? null : JSON.parse(row.encryption),
+    detachedDisks: JSON.parse(row.detached_disks),
     snapshots: snapshots.map((snapshot) => ({
       id: snapshot.id,
       parentId: snapshot.parent_id,
@@ -144,6 +147,7 @@ function recordOf(
       kind: snapshot.kind,
       pinned: snapshot.pinned === 1,
       transient: snapshot.transient === 1,
+      deletedAtMs: snapshot.deleted_at_ms,
     })),
   });
   return parsed.success ? parsed.data : null;

@@ -5,6 +5,7 @@ import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { TEMPORARY_SUFFIX } from "./atomic-file.ts";
 import { type DataFolder, type MachinePaths, machinePaths } from "./data-folder.ts";
+import { allImages } from "./images.ts";
 import type { MachineRecord } from "./machine-record.ts";
 import { readBacking } from "./qcow2-header.ts";
 import { moveToTrash } from "./trash.ts";
@@ -34,8 +35,7 @@ export function stateFolders(paths: MachinePaths, record: MachineRecord): Set<st
  */
 async function referencedLayers(paths: MachinePaths, record: MachineRecord): Promise<Set<string> | null> {
   const layers = new Set<string>();
-  const tops = [...record.config.disks, ...record.snapshots.flatMap((snapshot) => snapshot.layers)];
-  for (const top of tops) {
+  for (const top of allImages(record)) {
     let file: string | null = path.resolve(paths.folder, top.file);
     let format: string = top.format;
     while (file !== null && !layers.has(file)) {

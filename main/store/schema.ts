@@ -18,6 +18,7 @@ export interface MachineTable {
   origin: string | null;
   generation_id: string | null;
   encryption: string | null;
+  detached_disks: string;
 }
 
 export interface SnapshotTable {
@@ -35,6 +36,7 @@ export interface SnapshotTable {
   kind: string;
   pinned: number;
   transient: number;
+  deleted_at_ms: number | null;
 }
 
 export interface SnapshotLayerTable {

@@ -37,7 +37,7 @@ const OS_TYPES = ["linux", "other"] as const;
 /** `starter:NAME` is a file of the built-in Starter Linux; anything else is an absolute path on the host. */
 const bootFile = z.string().min(1, "a file is needed").max(4096);
 
-const diskSchema = z.strictObject({
+export const diskSchema = z.strictObject({
   /** Stable id within the machine: `disk0`. Names the virtio-blk device. */
   id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "small letters, digits and dashes, starting with a letter"),
   /** Image file: relative to the machine folder, or absolute for an image elsewhere. Always the top layer. */
@@ -53,6 +53,8 @@ const diskSchema = z.strictObject({
     .max(DISK_SLOTS.first + DISK_SLOTS.count - 1)
     .optional(),
 });
+  /** Left out of snapshots: none holds what is on it, and no restore changes that (ADR 38). */
+  independent: z.boolean().optional(),
 export type DiskConfig = z.infer<typeof diskSchema>;
 
 const opticalDriveSchema = z.strictObject({
@@ -316,6 +318,10 @@ const machineFields = z.strictObject({
       )
       .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables")
       .refine(
+      .refine(
+        (disks) => disks.every(({ bus, independent }) => bus !== "nvram" || !independent),
+        "UEFI's variables belong to every snapshot",
+      )
         (disks) =>
           DISK_BUSES.every((each) =>
             areDistinct(disks.filter(({ bus = "virtio" }) => bus === each).map(({ slot }) => slot)),
@@ -324,7 +330,7 @@ const machineFields = z.strictObject({
       ),
     {
       label: "Disks",
-      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., SCSI, SATA and IDE disks sda, sdb, ... in Linux.",
+      help: "In the order the guest sees them: virtio disks are vda, vdb, ..., SCSI, SATA and IDE disks sda, sdb, ... in Linux. Snapshots leave independent ones out.",
       page: "storage",
       change: "off",
       control: "list",

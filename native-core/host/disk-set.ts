@@ -28,6 +28,8 @@ class LayeredDisk implements BlockBackend {
   readonly id: string;
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  /** Snapshots may leave it out. */
+  readonly independent: boolean;
   top: Image;
   file: NodeImageFile;
   path: string;
@@ -38,9 +40,10 @@ class LayeredDisk implements BlockBackend {
   /** Set while requests have to wait. */
   #gate: Promise<void> | undefined;
 
-  constructor(id: string, top: Image, file: NodeImageFile, path: string, full: FullDisk) {
+  constructor({ id, independent = false }: DiskRequest, top: Image, file: NodeImageFile, path: string, full: FullDisk) {
     this.#full = full;
     this.id = id;
+    this.independent = independent;
     this.top = top;
     this.file = file;
     this.path = path;
@@ -176,12 +179,12 @@ export class DiskSet {
     await closeDisk(disk);
   }
 
-  /** Makes a layer for every writable disk. Files that were made are removed again when it throws. */
+  /** Makes a layer for every writable disk that is asked for; only independent ones may be left out. Files that were made are removed again when it throws. */
   async prepareLayers(overlays: readonly { diskId: string; file: string }[]): Promise<PreparedLayer[]> {
     const writable = this.disks.filter((disk) => !disk.readOnly);
     const named = new Set(overlays.map((overlay) => overlay.diskId));
-    const forgotten = writable.find((disk) => !named.has(disk.id));
-    if (forgotten || overlays.length !== writable.length) {
+    const forgotten = writable.find((disk) => !disk.independent && !named.has(disk.id));
+    if (forgotten || overlays.length !== named.size) {
       throw new AppError("INVALID_ARGUMENT", `a snapshot needs one new layer for each writable disk`, {
         field: `overlays.${forgotten?.id ?? "length"}`,
       });
@@ -323,7 +326,7 @@ async function openDisk(
   };
   const top = await openChain(recording, { path, format: request.format, readOnly: request.readOnly });
   if (!file) throw new Error("assertion failed: the top layer was opened first");
-  return new LayeredDisk(request.id, top, file, path, full);
+  return new LayeredDisk(request, top, file, path, full);
 }
 
 async function prepareLayer(disk: LayeredDisk, overlay: string, secret: string | undefined): Promise<PreparedLayer> {

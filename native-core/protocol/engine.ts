@@ -38,6 +38,8 @@ const diskRequestSchema = z.strictObject({
   bus: z.enum([...DISK_BUSES, "nvram"]).optional(),
   slot: z.int().optional(),
 });
+  /** A snapshot may leave it out. */
+  independent: z.boolean().optional(),
 
 const opticalDriveRequestSchema = z.strictObject({
   ...{ id: z.string(), file: z.string().nullable(), bus: z.enum(DRIVE_BUSES).optional() },
@@ -92,7 +94,7 @@ export const snapshotRequestSchema = z.strictObject({
   folder: z.string(),
   /** State folder whose pages are the base of this one, if it is still there. */
   parentFolder: z.string().nullable(),
-  /** For each writable disk the new overlay file that becomes its top layer; the old one is frozen. */
+  /** For each writable disk, independent ones if wanted, the new overlay file that becomes its top layer; the old one is frozen. */
   overlays: z.array(z.strictObject({ diskId: z.string(), file: z.string() })),
 });
 

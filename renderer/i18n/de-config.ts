@@ -68,7 +68,7 @@ export const deConfig: ConfigTexts = {
     ],
     disks: [
       "Platten",
-      "In der Reihenfolge, in der der Gast sie sieht: virtio-Platten sind in Linux vda, vdb, ..., IDE-Platten sda, sdb, ...",
+      "In der Reihenfolge, in der der Gast sie sieht: virtio-Platten sind in Linux vda, vdb, ..., IDE-Platten sda, sdb, ... Schnappschüsse lassen unabhängige aus.",
     ],
     opticalDrives: [
       "Optische Laufwerke",
@@ -139,6 +139,7 @@ export const deConfig: ConfigTexts = {
     [/^another name than root$/, "ein anderer Name als root"],
     [/^no colons or control characters$/, "keine Doppelpunkte und Steuerzeichen"],
     [/^no control characters$/, "keine Steuerzeichen"],
+    [/^UEFI's variables belong to every snapshot$/, "die Variablen von UEFI gehören zu jedem Schnappschuss"],
     [/^a password is needed$/, "ein Kennwort ist nötig"],
     [
       /^letters, digits and dashes, not at the ends, at most (\d+)$/,

@@ -199,11 +199,42 @@ describe("migration 0006-clones-and-care", () => {
   });
 });
 
+describe("migration 0010-deleted-and-detached", () => {
+  it("keeps snapshots, none of which is in the trash, and machines that have all their disks", async () => {
+    await migrateTo("0009-transient-snapshots");
+    const record = testRecord("aaaaaaaaaaaa");
+    await database
+      .insertInto("machine")
+      .values({ ...MACHINE_ROW, config: JSON.stringify(record.config), revision: record.revision })
+      .execute();
+    await sql`
+      INSERT INTO snapshot (id, machine_id, name, description, taken_at_ms, config, written_bytes, has_thumbnail)
+      VALUES ('111111111111', ${record.id}, 'one', '', 1, ${JSON.stringify(record.config)}, 0, 0)
+    `.execute(database);
+    await migrateTo(NEWEST);
+    expect((await readRecords(database)).get(record.id)).toMatchObject({
+      detachedDisks: [],
+      snapshots: [{ name: "one", deletedAtMs: null }],
+    });
+  });
+
+  it("keeps what is new", async () => {
+    await migrateTo(NEWEST);
+    const disk = { id: "disk1", file: "disks/disk1.qcow2", format: "qcow2", readOnly: false } as const;
+    const record = testRecord("aaaaaaaaaaaa", {
+      detachedDisks: [{ disk, detachedAtMs: 5, deletedAtMs: 6 }],
+      snapshots: [testSnapshot("111111111111", { deletedAtMs: 7 })],
+    });
+    await writeRecord(database, record);
+    expect((await readRecords(database)).get(record.id)).toEqual(record);
+  });
+});
+
 describe("the list of migrations", () => {
   it("is in order, numbered without gaps and each has a test here", () => {
     expect(NAMES).toEqual([...NAMES].sort());
     expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
-    expect(NAMES.at(-1)).toBe("0009-transient-snapshots");
+    expect(NAMES.at(-1)).toBe("0010-deleted-and-detached");
   });
 
   it("is applied by opening, once", async () => {

@@ -21,6 +21,7 @@ export function testRecord(id: string, change: Partial<MachineRecord> = {}): Mac
     pending: null,
     encryption: null,
     superseded: [],
+    detachedDisks: [],
     snapshots: [],
     ...change,
   };
@@ -42,6 +43,7 @@ export function testSnapshot(id: string, change: Partial<SnapshotRecord> = {}): 
     kind: "user",
     pinned: false,
     transient: false,
+    deletedAtMs: null,
     ...change,
   };
 }

@@ -1,8 +1,15 @@
 // terrarium snapshot take | list | restore | delete | rename | describe | pin | prune | diff | get
+import { Option } from "commander";
 import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { RegisterCommand } from "../command.ts";
 import { bytes, table, time } from "../format.ts";
 import { registerSnapshotFiles } from "./snapshot-files.ts";
+
+interface RestoreOptions {
+  readonly keepCurrent?: true;
+  readonly start?: boolean;
+  readonly memory?: "if-safe" | "always" | "never";
+}
 
 export const registerSnapshot: RegisterCommand = (program, run) => {
   const snapshot = program.command("snapshot").description("take, list, restore, delete and rename snapshots");
@@ -41,8 +48,14 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
     .option("--keep-current", "take a snapshot of the present first")
     .option("--start", "start the machine afterwards")
     .option("--no-start", "do not start it, even if it was running")
+    .addOption(
+      new Option(
+        "--memory <when>",
+        "whether to go on with its memory though independent disks have changed since",
+      ).choices(["if-safe", "always", "never"]),
+    )
     .action(
-      run(async (session, machine: string, name: string, options: { keepCurrent?: true; start?: boolean }) => {
+      run(async (session, machine: string, name: string, options: RestoreOptions) => {
         const { id } = await session.machine(machine);
         const client = await session.client();
         const { id: snapshotId } = await session.snapshot(id, name);
@@ -50,6 +63,7 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
           snapshotId,
           keepCurrent: options.keepCurrent === true,
           ...(options.start !== undefined && { start: options.start }),
+          ...(options.memory !== undefined && { memory: options.memory }),
         });
         session.print(await client.machines.get({ id }), "");
       }),

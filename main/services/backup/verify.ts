@@ -4,6 +4,7 @@ import path from "node:path";
 import { isAppError } from "../../../native-core/common/errors.ts";
 import { verifyState } from "../../../native-core/host/state/verify-state.ts";
 import type { VerifyProblem } from "../../contract/schemas.ts";
+import { allImages } from "../../store/images.ts";
 import { stateFolders } from "../../store/orphans.ts";
 import type { ServiceContext } from "../context.ts";
 import { cancelled } from "../failures.ts";
@@ -15,7 +16,7 @@ export async function verifyMachine(
   context: ServiceContext,
   machine: Machine,
 ): Promise<{ checkedFiles: number; skipped: string[]; problems: VerifyProblem[] }> {
-  const { config, snapshots } = machine.record;
+  const { snapshots } = machine.record;
   const problems: VerifyProblem[] = [];
   const skipped: string[] = [];
   let checkedFiles = 0;
@@ -27,9 +28,7 @@ export async function verifyMachine(
       else problems.push({ file: error.details.file ?? file, message: error.message });
     });
   };
-  const layers = new Map(
-    [...config.disks, ...snapshots.flatMap((snapshot) => snapshot.layers)].map((each) => [each.file, each.format]),
-  );
+  const layers = new Map(allImages(machine.record).map(({ file, format }) => [file, format]));
   const states = [...stateFolders(machine.paths, machine.record)];
   const options = { title: `Verifying ${machine.name}`, machineId: machine.id, cancellable: true };
   await context.tasks.run(options, async (task) => {

@@ -29,7 +29,7 @@ export async function cloneMachine(
   { name, kind, snapshot = null, count = 1 }: CloneOptions,
 ): Promise<Machine[]> {
   return source.operate(async () => {
-    const present = cloneSource(source, snapshot);
+    const present = await cloneSource(source, snapshot);
     const names = copyNames(context, name, count);
     // Refused before anything is frozen or copied.
     for (const each of names)
@@ -61,7 +61,8 @@ export async function makeCopy(
 ): Promise<Machine> {
   // A copy that goes on with the memory of its source keeps the addresses that its system knows until it boots.
   const adapters = withNewAddresses(from.config.adapters);
-  const config = validConfig({ ...from.config, name, disks: [], adapters });
+  const { sharedFolders } = source.record.config;
+  const config = validConfig({ ...from.config, name, disks: [], adapters, sharedFolders });
   // A copy shares layers and memory with its source, so it has the same key and the same passphrase at first.
   const { encryption } = source.record;
   const key = context.keys.require(source);

@@ -46,10 +46,11 @@ export async function forkMachine(
       });
       const title = count === 1 ? `Forking ${source.name}` : `Forking ${source.name} ${count} times`;
       return context.tasks.run({ title, machineId: source.id, cancellable: false }, async (task) => {
+        const from = await cloneSource(source, snapshot);
         const made: Machine[] = [];
         try {
           for (const [index, each] of names.entries()) {
-            made.push(await makeCopy(context, source, cloneSource(source, snapshot), each, "fork", task));
+            made.push(await makeCopy(context, source, from, each, "fork", task));
             task.progress((index + 1) / names.length);
           }
         } finally {

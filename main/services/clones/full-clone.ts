@@ -23,6 +23,12 @@ export async function copyParts(
   for (const [index, disk] of from.disks.entries()) {
     if (task.signal.aborted) throw cancelled("Cloning");
     const file = `disks/${disk.id}.qcow2`;
+    const emptyBytes = from.empty?.get(disk.id);
+    if (emptyBytes !== undefined) {
+      await context.images.create(path.join(target.folder, file), emptyBytes);
+      copies.push({ ...disk, file, format: "qcow2" });
+      continue;
+    }
     const layer = { file: path.resolve(source.paths.folder, disk.file), format: disk.format };
     const options = {
       signal: task.signal,

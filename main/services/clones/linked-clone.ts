@@ -70,7 +70,12 @@ export async function linkParts(
   const disks = await Promise.all(
     from.disks.map(async (disk, index): Promise<DiskConfig> => {
       const overlay = overlays[index] as Layer;
+      const emptyBytes = from.empty?.get(disk.id);
       try {
+        if (emptyBytes !== undefined) {
+          await context.images.create(path.join(target.folder, overlay.file), emptyBytes);
+          return { ...disk, file: overlay.file, format: overlay.format };
+        }
         const file = await shareChain(source, disk, target);
         await context.images.createOverlay(path.join(target.folder, overlay.file), { file, format: disk.format });
       } catch (error) {

@@ -8,7 +8,9 @@ import type { Layer } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
 import { checkDiscs } from "../media/discs.ts";
 import { applyAdapters } from "../network/adapters.ts";
+import { applySharedFolders } from "../shared-folders/shared-folders.ts";
 import { safetySnapshot } from "../snapshots/automatic.ts";
+import { detached } from "../snapshots/independent.ts";
 import { removeFiles, topLayers } from "../snapshots/layers.ts";
 import { checkBoot, existingImage, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
@@ -17,9 +19,10 @@ import { isStill, STATE_NAMES } from "./states.ts";
 /** Yields the snapshot that the change can be undone with, where the machine wants one and something about its hardware changed. */
 export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<string | null> {
   const config = validConfig(wanted);
-  const isSubstantial = changedFields(machine.record.config, config).some(isSubstantialChange);
+  const changes = changedFields(machine.record.config, config);
+  const concernsGuest = changes.some((change) => isSubstantialChange(change) || change.path === "sharedFolders");
   // Name and notes change at any time; everything else waits for what the machine is doing.
-  return isSubstantial
+  return concernsGuest
     ? machine.operate(() => applyChanges(context, machine, config))
     : applyChanges(context, machine, config);
 }
@@ -34,12 +37,18 @@ async function applyChanges(context: ServiceContext, machine: Machine, asked: Ma
     if (changes.some((change) => change.path === "disks")) await checkDisks(context, machine, config);
     if (changes.some((change) => change.path === "opticalDrives")) await checkDiscs(config);
     if (changes.some((change) => change.path === "adapters")) await applyAdapters(context, machine, config.adapters);
+    if (changes.some((change) => change.path === "sharedFolders")) {
+      await applySharedFolders(context, machine, config.sharedFolders);
+    }
     if (changes.length === 0) return null;
     const hardware = changes.find((change) => change.change === "off");
     const disksBefore = machine.record.config.disks;
     const undo =
       hardware && config.snapshots.safety ? await safetySnapshot(context, machine, `changing ${hardware.label}`) : null;
     const disksNow = machine.record.config.disks;
+    const removed = disksNow.filter(
+      ({ bus }, index) => bus !== "nvram" && !config.disks.some(({ file }) => file === disksBefore[index]?.file),
+    );
     const wantedNow = { ...config, disks: withNewTops(config.disks, disksBefore, disksNow) };
     // Renaming a machine or describing it does not make it differ from its snapshot.
     const substantial = changes.some(isSubstantialChange);
@@ -51,10 +60,11 @@ async function applyChanges(context: ServiceContext, machine: Machine, asked: Ma
           record.config,
         ),
       ),
+      detachedDisks: [...record.detachedDisks, ...removed.map(detached)],
       changedSinceSnapshot: record.changedSinceSnapshot || substantial,
     }));
-    // The layer that the snapshot put on a disk that is taken out: nobody wrote to it.
-    await removeFiles(machine, layersOnly(disksNow, disksBefore, wantedNow.disks));
+    // The layer that the snapshot put on UEFI's variables where they are not wanted any more: nobody wrote to it.
+    await removeFiles(machine, layersOnly(disksNow, disksBefore, [...wantedNow.disks, ...removed]));
     return undo;
   } finally {
     reservation.dispose();

@@ -306,6 +306,7 @@ function newRecord(id: string, config: MachineConfig, parts: NewMachineParts): M
     pending: null,
     encryption: parts.encryption ?? null,
     superseded: [],
+    detachedDisks: [],
     snapshots: [],
   };
 }

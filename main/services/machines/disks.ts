@@ -7,6 +7,7 @@ import type { DiskConfig, PluggableBus } from "../../../native-core/config/machi
 import { DISK_SLOTS, keepSlots } from "../../../native-core/config/slots.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { ServiceContext } from "../context.ts";
+import { detached } from "../snapshots/independent.ts";
 import { makeDisk, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { requireState } from "./states.ts";
@@ -70,10 +71,15 @@ export async function diskDetached(machine: Machine, diskId: string): Promise<vo
 
 async function withoutDisk(machine: Machine, diskId: string): Promise<void> {
   const { vm } = machine;
-  await machine.update(({ config }) => {
+  await machine.update(({ config, detachedDisks }) => {
     const rest = config.disks.filter(({ id }) => id !== diskId);
     const disks = vm === null ? rest : withDisksInPlace(config.disks, rest);
-    return { config: { ...config, disks }, changedSinceSnapshot: true };
+    const removed = config.disks.filter(({ id }) => id === diskId).map(detached);
+    return {
+      config: { ...config, disks },
+      detachedDisks: [...detachedDisks, ...removed],
+      changedSinceSnapshot: true,
+    };
   });
   void machine.log.write("info", `The disk ${diskId} was taken out`);
 }
@@ -81,7 +87,8 @@ async function withoutDisk(machine: Machine, diskId: string): Promise<void> {
 /** Not used by the machine nor by any of its snapshots, so that files and devices are never mixed up. */
 function freeDiskId(machine: Machine): string {
   const used = new Set(machine.record.config.disks.map((disk) => disk.id));
-  for (const snapshot of machine.record.snapshots) for (const layer of snapshot.layers) used.add(layer.diskId);
+  for (const { disk } of machine.record.detachedDisks) used.add(disk.id);
+  for (const snapshot of machine.record.snapshots) for (const { id } of snapshot.config.disks) used.add(id);
   let number = 0;
   while (used.has(`disk${number}`)) number += 1;
   return `disk${number}`;

@@ -171,7 +171,7 @@ interface OwnLayer extends Layer {
 
 /** Every layer in the machine's folder that it or a snapshot stands on, those below first. @throws AppError for a disk that lies elsewhere */
 async function ownLayers(machine: Machine): Promise<OwnLayer[]> {
-  const { config, snapshots } = machine.record;
+  const { config, snapshots, detachedDisks } = machine.record;
   const found = new Map<string, OwnLayer>();
   const visit = async (layer: Layer): Promise<void> => {
     if (found.has(layer.file)) return;
@@ -192,7 +192,12 @@ async function ownLayers(machine: Machine): Promise<OwnLayer[]> {
     if (isOwn(machine, disk.file)) await visit({ diskId: disk.id, file: disk.file, format: disk.format });
     else if (!disk.readOnly) throw elsewhere(machine, disk.file);
   }
-  for (const layer of snapshots.flatMap((snapshot) => snapshot.layers)) {
+  const others = [
+    ...detachedDisks.map(({ disk }) => disk),
+    ...snapshots.flatMap(({ config }) => config.disks.filter(({ readOnly }) => readOnly)),
+  ];
+  const layers = snapshots.flatMap((snapshot) => snapshot.layers);
+  for (const layer of [...others.map(({ id, file, format }) => ({ diskId: id, file, format })), ...layers]) {
     if (isOwn(machine, layer.file)) await visit(layer);
   }
   return [...found.values()];
@@ -233,8 +238,10 @@ function moved(record: MachineRecord, { layers, states }: Moves): Partial<Machin
     pending: null,
     config: { ...record.config, disks: record.config.disks.map(place) },
     savedState: state(record.savedState),
+    detachedDisks: record.detachedDisks.map((each) => ({ ...each, disk: place(each.disk) })),
     snapshots: record.snapshots.map((snapshot) => ({
       ...snapshot,
+      config: { ...snapshot.config, disks: snapshot.config.disks.map(place) },
       layers: snapshot.layers.map(place),
       memory: state(snapshot.memory),
       hasThumbnail: false,

@@ -9,6 +9,7 @@ import type { RunningVm } from "../../supervisor/running-vm.ts";
 import type { EventHub } from "../events.ts";
 import { failureOf } from "../failures.ts";
 import { Mutex } from "../mutex.ts";
+import { currentSnapshot } from "../snapshots/visible.ts";
 import { MachineLog } from "./machine-log.ts";
 import { canChange } from "./states.ts";
 
@@ -117,7 +118,7 @@ export class Machine {
 
   summary(): MachineSummary {
     const record = this.#record;
-    const current = record.snapshots.find((snapshot) => snapshot.id === record.currentSnapshotId);
+    const current = currentSnapshot(record);
     return {
       id: record.id,
       name: record.config.name,

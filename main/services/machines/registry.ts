@@ -31,10 +31,11 @@ export class MachineRegistry {
     });
   }
 
-  ofSnapshot(snapshotId: string): { machine: Machine; snapshot: SnapshotRecord } {
+  /** One that is in the trash only if that is what is looked for. */
+  ofSnapshot(snapshotId: string, inTrash = false): { machine: Machine; snapshot: SnapshotRecord } {
     for (const machine of this.#machines.values()) {
       const snapshot = machine.record.snapshots.find((each) => each.id === snapshotId);
-      if (snapshot) return { machine, snapshot };
+      if (snapshot && (snapshot.deletedAtMs !== null) === inTrash) return { machine, snapshot };
     }
     throw new AppError("NOT_FOUND", `There is no snapshot ${snapshotId}`, {
       field: "snapshotId",

@@ -34,7 +34,8 @@ export async function resizeDisk(
       });
     }
     if (sizeBytes < present.sizeBytes) await requireFreeEnd(context, machine, disk, sizeMiB);
-    const undo = await safetySnapshot(context, machine, `resizing ${diskId}`);
+    // A snapshot would hold nothing of an independent disk.
+    const undo = disk.independent ? null : await safetySnapshot(context, machine, `resizing ${diskId}`);
     await ownTops(context, machine);
     const image = { file: fileOf(machine, diskId), format: diskOf(machine, diskId).format };
     if (sizeBytes > present.sizeBytes) await context.images.grow(image, sizeBytes);

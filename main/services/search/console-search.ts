@@ -7,6 +7,7 @@ import type { ConsoleMatch } from "../../contract/search.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import { cancelled } from "../failures.ts";
 import type { Machine } from "../machines/machine.ts";
+import { visibleSnapshots } from "../snapshots/visible.ts";
 
 const PORTS = [0, 1] as const;
 /** Of one machine; the newest are told. */
@@ -61,7 +62,7 @@ async function searchMachine(machine: Machine, pattern: RegExp): Promise<Console
       const file = path.join(paths.logs, `ttyS${port}.log${suffix}`);
       const lines = await matchingLines(file, pattern, MATCHES_MAX - found.length);
       for (const { line, atMs } of lines) {
-        const snapshot = atMs === null ? null : nearestSnapshot(record.snapshots, atMs);
+        const snapshot = atMs === null ? null : nearestSnapshot(visibleSnapshots(record), atMs);
         const near = snapshot && { id: snapshot.id, name: snapshot.name, takenAtMs: snapshot.takenAtMs };
         found.push({ machineId: id, machineName: name, port, line, atMs, snapshot: near });
       }

@@ -9,6 +9,7 @@ import type { ClockWork } from "../schedule.ts";
 import { isOwn } from "./layers.ts";
 import { pruneNow } from "./prune.ts";
 import { takeSnapshotNow } from "./take.ts";
+import { currentSnapshot, isChanged } from "./visible.ts";
 
 /** Snapshots by the clock. */
 export function scheduledSnapshots(context: ServiceContext): ClockWork {
@@ -40,7 +41,7 @@ export async function startMachine(context: ServiceContext, lifecycle: Lifecycle
     const { config } = machine.record;
     const boots = isStill(machine.state) && machine.state !== "saved";
     const disc = newBootDisc(machine);
-    if (boots && config.snapshots.beforeStart && isChanged(machine)) {
+    if (boots && config.snapshots.beforeStart && isChanged(machine.record)) {
       await takeSnapshotNow(context, machine, { description: "Before a start", kind: "schedule" });
       await pruneNow(context, machine);
     } else if (boots && disc !== null) await safetySnapshot(context, machine, `booting from ${path.basename(disc)}`);
@@ -50,13 +51,12 @@ export async function startMachine(context: ServiceContext, lifecycle: Lifecycle
 
 /** What is on a disc that boots before the disks may write to them: an installer for instance. */
 function newBootDisc({ record }: Machine): string | null {
-  const { config, snapshots, currentSnapshotId, generationId } = record;
+  const { config, generationId } = record;
   const disc = config.opticalDrives.find(({ file }) => file !== null)?.file ?? null;
   // Before its first start a machine has nothing to lose.
   if (disc === null || generationId === null || config.boot.kernel !== null || config.boot.order[0] !== "cdrom")
     return null;
-  const current = snapshots.find(({ id }) => id === currentSnapshotId);
-  return current?.config.opticalDrives.some(({ file }) => file === disc) ? null : disc;
+  return currentSnapshot(record)?.config.opticalDrives.some(({ file }) => file === disc) ? null : disc;
 }
 
 /**
@@ -66,9 +66,9 @@ function newBootDisc({ record }: Machine): string | null {
 export async function safetySnapshot(context: ServiceContext, machine: Machine, act: string): Promise<string | null> {
   const { config, currentSnapshotId } = machine.record;
   // An image that is used where it is would be frozen by that, which is for its user to decide.
-  const isElsewhere = config.disks.some((disk) => !disk.readOnly && !isOwn(machine, disk.file));
+  const isElsewhere = config.disks.some((disk) => !disk.readOnly && !disk.independent && !isOwn(machine, disk.file));
   if (!config.snapshots.safety || isElsewhere) return null;
-  if (!isChanged(machine)) return currentSnapshotId;
+  if (!isChanged(machine.record)) return currentSnapshotId;
   try {
     const name = `Before ${act}`.slice(0, 128);
     const { id } = await takeSnapshotNow(context, machine, { name, description: "", kind: "safety" });
@@ -79,8 +79,4 @@ export async function safetySnapshot(context: ServiceContext, machine: Machine, 
     void machine.log.write("warn", `No safety snapshot before ${act}: ${error.message}`);
     return null;
   }
-}
-
-function isChanged({ record }: Machine): boolean {
-  return record.currentSnapshotId === null || record.changedSinceSnapshot;
 }

@@ -16,6 +16,7 @@ import type { OpenedImage } from "../disks/disk-images.ts";
 import { cancelled } from "../failures.ts";
 import type { Machine } from "../machines/machine.ts";
 import { requireState } from "../machines/states.ts";
+import { disksLeftOut } from "./independent.ts";
 import { withTops } from "./layers.ts";
 
 /** Changes that are told one by one; more than that nobody reads. */
@@ -29,16 +30,19 @@ export async function diffSnapshots(
   to: SnapshotRecord | null,
 ): Promise<SnapshotDiff> {
   const before = momentOf(from);
-  if (to !== null) return compare(context, machine, before, momentOf(to));
+  const excluded = new Set([from, ...(to === null ? [] : [to])].flatMap(disksLeftOut).map(({ id }) => id));
+  if (to !== null) return compare(context, machine, before, momentOf(to), excluded);
   return machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "compared with its snapshot");
-    return compare(context, machine, before, machine.record.config);
+    return compare(context, machine, before, machine.record.config, excluded);
   });
 }
 
-/** The configuration of a snapshot with the disk layers as they were. */
-export function momentOf({ config, layers }: SnapshotRecord): MachineConfig {
-  return { ...config, disks: withTops(config.disks, layers) };
+/** The configuration of a snapshot with the disk layers as they were, without the disks that it holds nothing of. */
+export function momentOf(snapshot: SnapshotRecord): MachineConfig {
+  const excluded = disksLeftOut(snapshot);
+  const disks = snapshot.config.disks.filter((disk) => !excluded.includes(disk));
+  return { ...snapshot.config, disks: withTops(disks, snapshot.layers) };
 }
 
 async function compare(
@@ -46,15 +50,17 @@ async function compare(
   machine: Machine,
   before: MachineConfig,
   after: MachineConfig,
+  excluded: ReadonlySet<string>,
 ): Promise<SnapshotDiff> {
   const settings = changedFields(before, after).filter((field) => field.path !== "disks");
-  const ids = [...new Set([...before.disks, ...after.disks].map((disk) => disk.id))];
+  const ids = [...new Set([...[...before.disks, ...after.disks].map((disk) => disk.id), ...excluded])];
   const options = { title: `Comparing states of ${machine.name}`, machineId: machine.id, cancellable: true };
   const disks = await context.tasks.run(options, async (task) => {
     const compared: DiskDiff[] = [];
     for (const [index, diskId] of ids.entries()) {
       if (task.signal.aborted) throw cancelled("The comparison");
-      compared.push(await compareDisk(context, machine, diskId, before, after));
+      if (excluded.has(diskId)) compared.push({ diskId, change: "excluded", partitions: [] });
+      else compared.push(await compareDisk(context, machine, diskId, before, after));
       task.progress((index + 1) / ids.length);
     }
     return compared;

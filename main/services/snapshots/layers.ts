@@ -6,6 +6,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
+import { allImages, imagesOfSnapshot, presentImages } from "../../store/images.ts";
 import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
 import { readBacking } from "../../store/qcow2-header.ts";
 import type { ServiceContext } from "../context.ts";
@@ -14,11 +15,16 @@ import { newId } from "../ids.ts";
 import type { Machine } from "../machines/machine.ts";
 import { usageOf } from "../space/usage.ts";
 
-/** The layers that a snapshot taken now freezes. Read-only disks never change and need none. */
+/** What the guest writes to. Read-only disks never change and need no layers. */
 export function topLayers(disks: readonly DiskConfig[]): Layer[] {
   return disks
     .filter((disk) => !disk.readOnly)
     .map((disk) => ({ diskId: disk.id, file: disk.file, format: disk.format }));
+}
+
+/** The layers that a snapshot taken now freezes: without those of independent disks, unless everything is wanted, for a copy of the machine. */
+export function layersToFreeze(disks: readonly DiskConfig[], everything: boolean): Layer[] {
+  return topLayers(everything ? disks : disks.filter(({ independent }) => !independent));
 }
 
 /** A name for the next top layer of each of `layers`. */
@@ -64,15 +70,16 @@ export function withTops(disks: readonly DiskConfig[], overlays: readonly Layer[
 }
 
 /**
- * Gives each disk whose top layer has become another machine's, too, a layer of its own: a disk that was read-only or a template's, or a
- * folder that somebody copied by hard links. The machine is at rest.
+ * Gives each disk whose top layer is somebody else's, too, a layer of its own: another machine's where a disk was read-only or a template's
+ * or somebody copied a folder by hard links, a snapshot's where the disk was read-only then. The machine is at rest.
  */
 export async function ownTops(context: ServiceContext, machine: Machine): Promise<void> {
+  const { config, snapshots } = machine.record;
   const shared: Layer[] = [];
-  for (const layer of topLayers(machine.record.config.disks)) {
-    if (isOwn(machine, layer.file) && (await usageOf(path.join(machine.paths.folder, layer.file))).links > 1) {
-      shared.push(layer);
-    }
+  for (const layer of topLayers(config.disks)) {
+    if (!isOwn(machine, layer.file)) continue;
+    const isHeld = snapshots.some((snapshot) => imagesOfSnapshot(snapshot).some(({ file }) => file === layer.file));
+    if (isHeld || (await usageOf(path.join(machine.paths.folder, layer.file))).links > 1) shared.push(layer);
   }
   if (shared.length === 0) return;
   const overlays = overlaysFor(shared);
@@ -96,9 +103,8 @@ export function isOwn(machine: Machine, file: string): boolean {
 /** Child layer to its backing layer, for all layers that the machine stands on; absolute paths. */
 export async function backingLinks(machine: Machine): Promise<Map<string, string>> {
   const links = new Map<string, string>();
-  const { config, snapshots } = machine.record;
   const seen = new Set<string>();
-  for (const top of [...config.disks, ...snapshots.flatMap((snapshot) => snapshot.layers)]) {
+  for (const top of allImages(machine.record)) {
     let file = path.resolve(machine.paths.folder, top.file);
     let format: string = top.format;
     while (!seen.has(file)) {
@@ -133,11 +139,11 @@ export async function disksAbove(machine: Machine, layer: string): Promise<strin
 
 /** Absolute paths of layers that the machine's present or a snapshot names itself. */
 export function namedLayers(machine: Machine, except?: SnapshotRecord): Set<string> {
-  const { config, snapshots } = machine.record;
-  const named = new Set(config.disks.map((disk) => path.resolve(machine.paths.folder, disk.file)));
-  for (const snapshot of snapshots) {
+  const { record, paths } = machine;
+  const named = new Set(presentImages(record).map(({ file }) => path.resolve(paths.folder, file)));
+  for (const snapshot of record.snapshots) {
     if (snapshot.id === except?.id) continue;
-    for (const layer of snapshot.layers) named.add(path.resolve(machine.paths.folder, layer.file));
+    for (const { file } of imagesOfSnapshot(snapshot)) named.add(path.resolve(paths.folder, file));
   }
   return named;
 }

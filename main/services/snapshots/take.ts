@@ -14,7 +14,7 @@ import { newId } from "../ids.ts";
 import { existing, vmOf } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
 import { requireState } from "../machines/states.ts";
-import { makeOverlays, overlaysFor, topLayers, withTops } from "./layers.ts";
+import { layersToFreeze, makeOverlays, overlaysFor, withTops } from "./layers.ts";
 import { nameByPattern } from "./names.ts";
 
 export interface SnapshotOptions {
@@ -22,7 +22,7 @@ export interface SnapshotOptions {
   readonly description: string;
   /** Default: `user`. */
   readonly kind?: SnapshotKind | undefined;
-  /** Whether it goes again when something was made of it; default: false. */
+  /** Whether it goes again when something was made of it, which needs all disks, independent ones as well; default: false. */
   readonly transient?: boolean;
 }
 
@@ -86,6 +86,7 @@ function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotReco
       field: "name",
       remedy: "At most 128 characters.",
     });
+  const transient = options.transient ?? false;
   return {
     id: newId(),
     parentId: record.currentSnapshotId,
@@ -93,14 +94,15 @@ function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotReco
     description: options.description,
     takenAtMs: Date.now(),
     config: record.config,
-    layers: topLayers(record.config.disks),
+    layers: layersToFreeze(record.config.disks, transient),
     memory: null,
     pauseMs: null,
     writtenBytes: 0,
     hasThumbnail: false,
     kind: options.kind ?? "user",
     pinned: false,
-    transient: options.transient ?? false,
+    transient,
+    deletedAtMs: null,
   };
 }
 

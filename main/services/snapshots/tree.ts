@@ -5,16 +5,21 @@ import type { Snapshot, SnapshotTree } from "../../contract/schemas.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { Machine } from "../machines/machine.ts";
 import { freeableBytes } from "../space/usage.ts";
+import { memoryFits, planRestore } from "./independent.ts";
 import { isOwn } from "./layers.ts";
 import { thumbnailFile } from "./take.ts";
+import { isChanged, visibleFrom, visibleSnapshots } from "./visible.ts";
 
 export async function snapshotTree(machine: Machine): Promise<SnapshotTree> {
   const { record } = machine;
   const uses = layerUses(machine);
+  const visible = visibleFrom(record);
+  const views = visibleSnapshots(record).map((snapshot) => snapshotView(machine, snapshot, uses));
+  const currentId = visible(record.currentSnapshotId);
   return {
-    snapshots: await Promise.all(record.snapshots.map((snapshot) => snapshotView(machine, snapshot, uses))),
-    currentId: record.currentSnapshotId,
-    currentChanged: record.currentSnapshotId !== null && record.changedSinceSnapshot,
+    snapshots: (await Promise.all(views)).map((view) => ({ ...view, parentId: visible(view.parentId) })),
+    currentId,
+    currentChanged: currentId !== null && isChanged(record),
   };
 }
 
@@ -46,6 +51,8 @@ export async function snapshotView(
     pauseMs: snapshot.pauseMs,
     kind: snapshot.kind,
     pinned: snapshot.pinned,
+    keptDisks: [...planRestore(machine.record, snapshot).kept],
+    memoryFits: snapshot.memory === null || memoryFits(machine.record, snapshot),
   };
 }
 

@@ -9,6 +9,7 @@ import { up as clonesAndCare } from "./0006-clones-and-care.ts";
 import { up as encryption } from "./0007-encryption.ts";
 import { up as exitRates } from "./0008-exit-rates.ts";
 import { up as transientSnapshots } from "./0009-transient-snapshots.ts";
+import { up as deletedAndDetached } from "./0010-deleted-and-detached.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-machines": { up: machines },
@@ -20,4 +21,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0007-encryption": { up: encryption },
   "0008-exit-rates": { up: exitRates },
   "0009-transient-snapshots": { up: transientSnapshots },
+  "0010-deleted-and-detached": { up: deletedAndDetached },
 };

@@ -39,7 +39,8 @@ export function StorageBox({ machine }: { readonly machine: MachineDetails }) {
               <span className="disc-row">
                 <SettingLink machineId={machine.id} field="disks" label={disk.id}>
                   {disk.file.split(/[\\/]/).at(-1)} ({disk.format}
-                  {disk.readOnly && `, ${t("details.readOnly")}`})
+                  {disk.readOnly && `, ${t("details.readOnly")}`}
+                  {machine.config.disks[index]?.independent && `, ${t("details.independent")}`})
                 </SettingLink>
                 {isOff(machine.state) && !disk.readOnly && !machine.template && names[index] !== "UEFI" && (
                   <Button

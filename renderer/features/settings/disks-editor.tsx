@@ -102,6 +102,15 @@ export function DisksEditor({ control, field: declared, locked, machine, newDisk
                 disabled={disabled}
                 onChange={(event) => update(index, { ...disk, readOnly: event.currentTarget.checked })}
               />
+              <Switch
+                label={t("settings.independent")}
+                title={t("settings.independentHint")}
+                checked={disk.independent ?? false}
+                disabled={disabled || disk.readOnly}
+                onChange={(event) =>
+                  update(index, { ...disk, independent: event.currentTarget.checked ? true : undefined })
+                }
+              />
               <Button
                 size="small"
                 variant="minimal"

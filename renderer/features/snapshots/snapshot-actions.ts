@@ -24,9 +24,14 @@ export function takeSnapshot(machine: MachineSummary, name: string, description:
   });
 }
 
-export function restoreSnapshot(machine: MachineSummary, snapshot: Snapshot, keepCurrent: boolean): Promise<boolean> {
+/** `memory`: whether the guest goes on with memory that may not fit its disks any more. */
+export function restoreSnapshot(
+  machine: MachineSummary,
+  snapshot: Snapshot,
+  options: { readonly keepCurrent: boolean; readonly memory: "if-safe" | "always" },
+): Promise<boolean> {
   return attempt(async () => {
-    const { keptSnapshotId } = await client.snapshots.restore({ snapshotId: snapshot.id, keepCurrent });
+    const { keptSnapshotId } = await client.snapshots.restore({ snapshotId: snapshot.id, ...options });
     notify({
       kind: "success",
       title: i18n.t("snapshots.restored", { name: machine.name, snapshot: snapshot.name }),
@@ -37,7 +42,7 @@ export function restoreSnapshot(machine: MachineSummary, snapshot: Snapshot, kee
 
 /** Offers to go back to a snapshot that was taken before what the notification is about. */
 export function undoWith(snapshotId: string): NoticeAction {
-  const run = () => void attempt(() => client.snapshots.restore({ snapshotId }));
+  const run = () => void attempt(() => client.snapshots.restore({ snapshotId, memory: "if-safe" }));
   return { label: i18n.t("common.undo"), run };
 }
 

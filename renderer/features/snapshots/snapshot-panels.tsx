@@ -69,12 +69,16 @@ interface SnapshotPanelProps {
 export function RestorePanel({ machine, snapshot, changed, onClose }: SnapshotPanelProps) {
   const { t } = useTranslation();
   const [keep, setKeep] = useState(true);
-  const { name } = snapshot;
+  const [useMemory, setUseMemory] = useState(false);
+  const { name, keptDisks, memoryFits, withMemory } = snapshot;
+  const goesOn = withMemory && (memoryFits || useMemory);
   return (
     <InlinePanel
       title={t("snapshots.restoreTitle", { name })}
       confirm={t("snapshots.restore")}
-      onConfirm={() => restoreSnapshot(machine, snapshot, keep && changed)}
+      onConfirm={() =>
+        restoreSnapshot(machine, snapshot, { keepCurrent: keep && changed, memory: useMemory ? "always" : "if-safe" })
+      }
       onClose={onClose}
     >
       {changed && (
@@ -90,7 +94,20 @@ export function RestorePanel({ machine, snapshot, changed, onClose }: SnapshotPa
           </p>
         </>
       )}
-      <p className="muted">{t(snapshot.withMemory ? "snapshots.restoreRunning" : "snapshots.restoreOff")}</p>
+      {keptDisks.length > 0 && <p className="muted">{t("snapshots.keptDisks", { disks: keptDisks.join(", ") })}</p>}
+      {!memoryFits && (
+        <>
+          <Switch
+            label={t("snapshots.useMemory")}
+            checked={useMemory}
+            onChange={(event) => setUseMemory(event.currentTarget.checked)}
+          />
+          <p className={useMemory ? "snapshot-warning" : "muted"}>
+            {t(useMemory ? "snapshots.memoryWarning" : "snapshots.memoryLeft")}
+          </p>
+        </>
+      )}
+      <p className="muted">{t(goesOn ? "snapshots.restoreRunning" : "snapshots.restoreOff")}</p>
     </InlinePanel>
   );
 }

@@ -24,11 +24,11 @@ beforeEach(async () => {
   writeFileSync(at("b.img"), Buffer.alloc(SIZE, 0xbb));
 });
 
-const open = () =>
+const open = (second: { independent?: boolean } = {}) =>
   DiskSet.open(
     [
       { id: "a", file: at("a.qcow2"), format: "qcow2", readOnly: false },
-      { id: "b", file: at("b.img"), format: "raw", readOnly: false },
+      { id: "b", file: at("b.img"), format: "raw", readOnly: false, ...second },
       { id: "iso", file: at("b.img").replace("b.img", "iso.img"), format: "raw", readOnly: true },
     ],
     folder,
@@ -98,6 +98,26 @@ describe("the disks of a machine", () => {
     await expect(set.prepareLayers(wrong)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await set.close();
     expect(readdirSync(folder).sort()).toEqual(["a.qcow2", "b.img", "iso.img"]);
+  });
+
+  it("may be left out of a snapshot where they are independent, and go on in the file they have", async () => {
+    writeFileSync(at("iso.img"), Buffer.alloc(4096, 0xcd));
+    const set = await open({ independent: true });
+    await set.useLayers(await set.prepareLayers(overlays().slice(0, 1)));
+    await write(set, 0, 0, 1);
+    await write(set, 1, 0, 2);
+    await set.close();
+    expect(readdirSync(folder).filter((name) => name.startsWith("b"))).toEqual(["b.img"]);
+    expect(readFileSync(at("b.img"))[0]).toBe(2);
+  });
+
+  it("get a layer all the same where a snapshot wants independent ones, too", async () => {
+    writeFileSync(at("iso.img"), Buffer.alloc(4096, 0xcd));
+    const set = await open({ independent: true });
+    await set.useLayers(await set.prepareLayers(overlays()));
+    await write(set, 1, 0, 2);
+    await set.close();
+    expect(readFileSync(at("b.img"))[0]).toBe(0xbb);
   });
 
   it("are as before when a layer can't be made or is not wanted after all", async () => {

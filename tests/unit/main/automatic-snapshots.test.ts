@@ -128,14 +128,17 @@ describe("a safety snapshot", () => {
     await app.lifecycle.start(machine);
   });
 
-  it("keeps a disk that is taken out, and leaves nothing else behind", async () => {
+  it("keeps a disk that is taken out, which can be put back as well, and leaves nothing else behind", async () => {
     await writeText(topOf(), 1, "kept");
     const undo = await configure(app.context, machine, { ...machine.record.config, disks: [] });
     const snapshot = machine.record.snapshots.find((each) => each.id === undo);
     if (!snapshot) throw new Error("there is no snapshot");
-    expect(readdirSync(machine.paths.disks)).toEqual(["disk0.qcow2"]);
+    const [aside] = machine.record.detachedDisks.map(({ disk }) => path.basename(disk.file));
+    expect(readdirSync(machine.paths.disks)).toEqual([aside, "disk0.qcow2"]);
     await restoreSnapshot(app.context, app.lifecycle, machine, snapshot, { keepCurrent: false });
     expect(await readText(topOf(), 1)).toBe("kept");
+    expect(readdirSync(machine.paths.disks)).toEqual([path.basename(topOf()), "disk0.qcow2"]);
+    expect(machine.record.detachedDisks).toEqual([]);
   });
 
   it("is not taken for a new name, nor where the machine wants none", async () => {

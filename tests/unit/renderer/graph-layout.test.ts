@@ -17,6 +17,8 @@ function snapshot(id: string, parentId: string | null, takenAtMs: number): Snaps
     pauseMs: null,
     kind: "user",
     pinned: false,
+    keptDisks: [],
+    memoryFits: true,
   };
 }
 
