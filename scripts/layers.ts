@@ -77,6 +77,7 @@ export const BOXES: readonly Box[] = [
       "native-core/host/crypt/sealed.ts",
       "native-core/host/node-image-file.ts",
       "native-core/host/media-host.ts",
+      "native-core/host/shared-folders/browse.ts",
       "native-core/host/state/collect-garbage.ts",
       "native-core/host/state/compact-packs.ts",
       "native-core/host/state/format.ts",

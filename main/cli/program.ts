@@ -37,6 +37,7 @@ import { registerSearch } from "./commands/search.ts";
 import { registerSend } from "./commands/send.ts";
 import { registerSet } from "./commands/set.ts";
 import { registerShow } from "./commands/show.ts";
+import { registerShare } from "./commands/share.ts";
 import { registerSnapshot } from "./commands/snapshot.ts";
 import { registerSpace } from "./commands/space.ts";
 import { registerStart } from "./commands/start.ts";
@@ -68,6 +69,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSnapshot,
   registerSpace,
   registerNetwork,
+  registerShare,
   registerBackup,
   registerExport,
   registerVerify,

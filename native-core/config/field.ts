@@ -12,6 +12,7 @@ export const SETTINGS_PAGES = [
   "display",
   "storage",
   "network",
+  "sharedFolders",
   "serial",
   "snapshots",
   "backups",

@@ -203,6 +203,13 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
+  shareFolders({ folders }: EngineArgument<"shareFolders">): Promise<null> {
+    return this.#order(["running", "paused"], "given other folders", async ({ sharedFolders, machine }) => {
+      await sharedFolders.change(folders, machine);
+      return null;
+    });
+  }
+
   async networkStatus(): Promise<EngineResult<"networkStatus">> {
     return this.#require(["running", "paused"], "asked for its networks").network.status();
   }

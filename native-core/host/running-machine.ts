@@ -23,9 +23,10 @@ import { PowerEvents, type PowerHandlers } from "./power-events.ts";
 import { displayServer, socketChannel } from "./rfb-channel.ts";
 import { emptyPicture, Thumbnail, toPng } from "./screenshots.ts";
 import { SerialConsole } from "./serial-console.ts";
+import { SharedFolders } from "./shared-folders/shared-folders.ts";
 import { SoundChannel } from "./sound-channel.ts";
 import { PageLoader } from "./state/page-loader.ts";
-import { checkShape, inState, type MachineShape, readState } from "./state/state-folder.ts";
+import { checkShape, inState, type MachineShape, readState, type SavedState } from "./state/state-folder.ts";
 import { StateSaver } from "./state-saver.ts";
 import { storageParts, variableStore } from "./storage-parts.ts";
 import type { VariableStore } from "./variable-store.ts";
@@ -38,6 +39,14 @@ export interface MachineEvents extends PowerHandlers {
   ejected(driveId: string): void;
   /** The guest let go of a disk that it had been asked for. */
   detached(diskId: string): void;
+}
+
+/** What is open before there is a machine. */
+interface OpenedParts {
+  readonly disks: DiskSet;
+  readonly optical: OpticalDrives;
+  readonly flash: VariableStore | undefined;
+  readonly sharedFolders: SharedFolders;
 }
 
 /** The guest has the processor to itself for its first answer; what it needs of its memory comes as it touches it. */
@@ -53,6 +62,7 @@ export class RunningMachine {
   readonly plugging: Plugging;
   readonly #machineKey: Uint8Array | undefined;
   readonly disks: DiskSet;
+  readonly sharedFolders: SharedFolders;
   readonly optical: OpticalDrives;
   readonly network: NetworkSet;
   readonly #logs: LogFile[] = [];
@@ -83,9 +93,14 @@ export class RunningMachine {
     let running: RunningMachine | undefined;
     try {
       const flash = await variableStore(request, disks, (message) => events.error(message));
-      running = new RunningMachine(request, createProcessor, firmware, { disks, optical, flash }, events);
-      if (request.restoreFrom === null) running.machine.powerOn();
-      else await running.#restore(request.restoreFrom, request.memoryOnDemand === true);
+      const state = await savedState(request);
+      const sharedFolders = new SharedFolders(request.config.sharedFolders, state?.machine);
+      const parts = { disks, optical, flash, sharedFolders };
+      running = new RunningMachine(request, createProcessor, firmware, parts, events);
+      if (state === undefined) running.machine.powerOn();
+      else running.#restore(state, request.memoryOnDemand === true);
+      // A guest that was saved without them finds them now.
+      await running.machine.shareFolders(sharedFolders.shares);
       await running.network.start();
       running.#socket = await DataSocket.listen(request.dataSocket, running.accept);
       return running;
@@ -100,12 +115,13 @@ export class RunningMachine {
     request: StartRequest,
     createProcessor: ProcessorFactory<CoreProcessor>,
     firmware: Firmware,
-    { disks, optical, flash }: { disks: DiskSet; optical: OpticalDrives; flash: VariableStore | undefined },
+    { disks, optical, flash, sharedFolders }: OpenedParts,
     events: MachineEvents,
   ) {
     const { config } = request;
     this.#machineKey = machineKeyOf(request);
     this.disks = disks;
+    this.sharedFolders = sharedFolders;
     disks.full.onFull = ({ message }) => {
       this.runner.pause();
       events.stalled(message);
@@ -135,6 +151,7 @@ export class RunningMachine {
       ...storageParts(request, disks, optical, (message) => events.error(message)),
       ...(flash && { flash }),
       adapters: this.network.parts,
+      ...(sharedFolders.hasDevice && { sharedFolders: sharedFolders.shares }),
       video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20, adapter: config.display.adapter },
       ...(config.sound.adapter !== "none" && { sound: { adapter: config.sound.adapter, sink: this.#sound } }),
       log: (message) => events.warn(message),
@@ -202,6 +219,7 @@ export class RunningMachine {
       this.#socket?.close(),
       this.network.close(),
       this.optical.close(),
+      this.sharedFolders.close(),
       ...this.#logs.map((log) => log.close()),
     ]);
     this.#loader?.close();
@@ -209,13 +227,12 @@ export class RunningMachine {
     if (disks.status === "rejected") throw disks.reason;
   }
 
-  async #restore(folder: string, onDemand: boolean): Promise<void> {
-    const seal = this.#machineKey && new StateSeal(this.#machineKey);
-    const state = await readState(folder, seal);
+  #restore(state: SavedState, onDemand: boolean): void {
+    const seal = sealOf(this.#machineKey);
     checkShape(state, this.#shape());
-    const loader = new PageLoader(this.#memory, state.map, folder, { seal });
+    const loader = new PageLoader(this.#memory, state.map, state.folder, { seal });
     this.#loader = loader;
-    this.saver.continuesFrom(folder, state.map, loader);
+    this.saver.continuesFrom(state.folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));
     if (!onDemand) this.#firstLoading = setTimeout(() => this.#loadMore(), LOAD_AFTER_MS);
   }
@@ -241,6 +258,14 @@ export class RunningMachine {
     return new SerialConsole((bytes) => this.machine.post({ kind: "serial", port, bytes }), file);
   }
 }
+
+/** What the machine continues from; undefined: it boots. */
+async function savedState(request: StartRequest): Promise<SavedState | undefined> {
+  if (request.restoreFrom === null) return undefined;
+  return readState(request.restoreFrom, sealOf(machineKeyOf(request)));
+}
+
+const sealOf = (machineKey: Uint8Array | undefined): StateSeal | undefined => machineKey && new StateSeal(machineKey);
 
 function machineKeyOf({ machineKey }: StartRequest): Uint8Array | undefined {
   return machineKey === undefined ? undefined : Buffer.from(machineKey, "hex");

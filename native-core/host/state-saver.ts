@@ -121,6 +121,7 @@ export class StateSaver {
     try {
       if (layers.length > 0) await disks.useLayers(layers);
       else await disks.drain();
+      await machine.drainSharedFolders();
       const machineState = machine.save();
       const capture = new PageCapture(pages);
       capture.begin(this.#base !== base);

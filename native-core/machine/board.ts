@@ -299,7 +299,7 @@ export class Board {
       }
       const device = card.create(services);
       this.pci.attach(slot, card.functionNumber ?? 0, device.pci);
-      if (slot >= HOT_PLUG_SLOTS[0] && slot <= HOT_PLUG_SLOTS[1]) this.#plugged.set(slot, device);
+      if (HOT_PLUG_SLOTS.includes(slot)) this.#plugged.set(slot, device);
       return device;
     });
   }

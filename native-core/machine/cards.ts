@@ -30,6 +30,8 @@ import { VirtioVga } from "../devices/virtio/gpu/virtio-vga.ts";
 import { VirtioTablet } from "../devices/virtio/input/virtio-tablet.ts";
 import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioNet } from "../devices/virtio/net/virtio-net.ts";
+import type { FileShare } from "../devices/virtio/p9/file-share.ts";
+import { VirtioP9 } from "../devices/virtio/p9/virtio-p9.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../devices/virtio/rng/virtio-rng.ts";
 import type { ScsiPart } from "../devices/virtio/scsi/target.ts";
@@ -43,6 +45,11 @@ import { UsbPorts } from "./usb-ports.ts";
 export const NVME_SLOT = 7;
 /** Slot of the virtio-scsi controller. */
 export const SCSI_SLOT = 24;
+/** Slot of the device that carries shared folders, and its name. */
+export const SHARED_FOLDERS_SLOT = 25;
+export const SHARED_FOLDERS_DEVICE = "virtio-9p0";
+/** What guests mount shared folders by. */
+const MOUNT_TAG = "shared";
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
 export const USB_SLOT = 29;
 const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: USB_SLOT } as const;
@@ -109,6 +116,8 @@ export interface CardParts {
   sound?: { adapter: "hda" | "virtio"; sink: SoundSink };
   /** A USB controller with a keyboard and a tablet, and what else is plugged into it. */
   usb?: { disks?: readonly DiskPart[] };
+  /** Folders of the host that the guest may mount; absent: there is no device for them. */
+  sharedFolders?: readonly FileShare[];
   /** Ports of a virtio console; the first is a terminal. */
   consolePorts?: readonly [ConsolePortOptions, ...ConsolePortOptions[]];
 }
@@ -128,6 +137,8 @@ export class StandardCards {
   scsi: VirtioScsi | undefined;
   /** The display adapter, if its monitor can change its size while the guest runs. */
   gpu: VirtioGpu | undefined;
+  /** The device that carries shared folders, if there is one. */
+  p9: VirtioP9 | undefined;
 
   constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware, chipset: ChipsetModel) {
     const { disks = [], adapters = [], video, consolePorts } = parts;
@@ -164,9 +175,19 @@ export class StandardCards {
       ...(parts.sata || chipset.name === "q35" ? [sataCard(parts.sata ?? [], chipset)] : []),
       ...(parts.nvme ? [nvmeCard(parts.nvme)] : []),
       ...(parts.scsi ? [this.#scsi(parts.scsi)] : []),
+      ...(parts.sharedFolders ? [this.sharedFolders(parts.sharedFolders)] : []),
       ...disks.map((disk) => diskCard(disk, slotOf(disks, disk, DISK_SLOTS))),
       ...adapters.map((part) => adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS))),
     ];
+  }
+
+  /** Also for a machine that is on. */
+  sharedFolders(shares: readonly FileShare[]): PciCard {
+    return virtioCard(SHARED_FOLDERS_SLOT, SHARED_FOLDERS_DEVICE, ({ deliver, inputs }) => {
+      const nowMs = (): number => inputs.wallClockMs();
+      this.p9 = new VirtioP9({ tag: MOUNT_TAG, shares, nowMs, deliver });
+      return this.p9;
+    });
   }
 
   #usb(disks: readonly DiskPart[]): PciCard {

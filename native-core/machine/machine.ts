@@ -21,6 +21,7 @@ import type { ByteSink } from "../devices/uart/uart.ts";
 import { VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { type Vram, VramAperture } from "../devices/vga/vram.ts";
 import type { VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
+import type { FileShare } from "../devices/virtio/p9/file-share.ts";
 import type { VirtioScsi } from "../devices/virtio/scsi/virtio-scsi.ts";
 import type { Firmware } from "../firmware/firmware.ts";
 import { MEMORY_MAP } from "../firmware/memory-map.ts";
@@ -286,6 +287,18 @@ export class Machine {
     this.#wake();
   }
 
+  /**
+   * Shares these folders instead of those before, also with a machine that is on; its first ones bring the device that carries them, which
+   * stays. Settles when files in folders that are gone are closed.
+   */
+  async shareFolders(shares: readonly FileShare[]): Promise<void> {
+    const { p9 } = this.#cards;
+    if (p9) return p9.setShares(shares);
+    if (shares.length === 0) return;
+    this.board.plug(this.#cards.sharedFolders(shares));
+    this.#wake();
+  }
+
   /** Asks the guest to let go of a device, or takes it away (`board.onRemoved` tells when it is gone). False: there is none. */
   unplug(name: string, force: boolean): boolean {
     const found = this.board.unplug(name, force);
@@ -397,6 +410,11 @@ export class Machine {
   /** Where disks are plugged in and out while the guest runs; undefined without USB. */
   get usb(): UsbPorts | undefined {
     return this.#cards.usb;
+  }
+
+  /** Settles when nothing is under way in shared folders; the guest stands still meanwhile. */
+  async drainSharedFolders(): Promise<void> {
+    await this.#cards.p9?.drain();
   }
 
   /** Whether the monitor can change its size while the guest runs. */

@@ -7,6 +7,10 @@ const messages: FailureTexts = {
   "Something on the disk ends only at {} MiB": "Auf der Platte endet etwas erst bei {1} MiB",
   "The disk has {} MiB already": "Die Platte hat schon {1} MiB",
   "There is no folder {}": "Es gibt keinen Ordner {1}",
+  "There is no shared folder {}": "Es gibt keinen gemeinsamen Ordner {1}",
+  '"{}" shares no folder {}': "„{1}“ hat keinen gemeinsamen Ordner {2}",
+  "It is no folder: {}": "Es ist kein Ordner: {1}",
+  "This folder holds Terrarium's own data: {}": "In diesem gemeinsamen Ordner lägen Terrariums eigene Daten: {1}",
   '"{}" is locked': "„{1}“ ist gesperrt",
   '"{}" is encrypted, and {} would hold its disks in the clear':
     "„{1}“ ist verschlüsselt, und ihre Platten stünden dort unverschlüsselt",

@@ -98,6 +98,8 @@ async function storeMoment(
     kind: options.kind,
     config: {
       ...snapshot.config,
+      // They are of this host, and nobody's else business.
+      sharedFolders: [],
       disks: disks.map((disk) => ({ ...disk, file: `disks/${disk.id}.qcow2`, format: "qcow2" })),
     },
     disks: stored,
@@ -187,6 +189,8 @@ export async function restoreBackup(
     name: freeName,
     disks: [],
     adapters: withNewAddresses(manifest.config.adapters),
+    // Whoever wrote the file has no say in what of this host its guest may see.
+    sharedFolders: [],
   });
   const options = { title: `Restoring ${freeName}`, machineId: null, cancellable: true };
   return context.tasks.run(options, (task) =>

@@ -8,13 +8,13 @@ import { z } from "zod";
 import type { AccessSize, Device, IoBus } from "../device.ts";
 import { u32 } from "../state-schema.ts";
 
-/** First and last slot whose device may come and go while the machine runs: virtio disks and network adapters (config/slots.ts). */
-export const HOT_PLUG_SLOTS: readonly [number, number] = [8, 23];
+/** Slots whose device may come and go while the machine runs: virtio disks, network adapters (config/slots.ts) and shared folders. */
+export const HOT_PLUG_SLOTS: readonly number[] = [...Array.from({ length: 16 }, (_, index) => 8 + index), 25];
 export const HOT_PLUG_PORT = 0xae00;
 export const HOT_PLUG_BYTES = 0x10;
 export const HOT_PLUG = { PLUGGED: 0, REMOVE: 4, EJECT: 8, SLOTS: 0xc } as const;
 
-const SLOT_BITS = (2 ** (HOT_PLUG_SLOTS[1] + 1) - 2 ** HOT_PLUG_SLOTS[0]) >>> 0;
+const SLOT_BITS = HOT_PLUG_SLOTS.reduce((bits, slot) => (bits | (1 << slot)) >>> 0, 0);
 
 const stateSchema = z.strictObject({ plugged: u32, remove: u32 });
 type HotPlugState = z.infer<typeof stateSchema>;

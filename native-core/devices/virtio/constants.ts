@@ -62,6 +62,7 @@ export const DEVICE_ID = {
   CONSOLE: 3,
   ENTROPY: 4,
   SCSI: 8,
+  P9: 9,
   GPU: 16,
   INPUT: 18,
   SOUND: 25,

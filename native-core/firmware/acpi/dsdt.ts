@@ -21,8 +21,8 @@ export interface DsdtLayout {
   /** I/O APIC pin of wire 0. */
   firstPirqPin: number;
   highestSlot: number;
-  /** First and last slot that can be plugged while the machine runs. */
-  hotPlugSlots: readonly [number, number];
+  /** Slots that can be plugged while the machine runs. */
+  hotPlugSlots: readonly number[];
 }
 
 /** The DSDT's body, without its table header. */
@@ -101,8 +101,7 @@ const NOTIFY_CHECK = 1;
 const NOTIFY_EJECT = 3;
 
 /** Slots whose devices come and go, and the method that tells which (hot-plug.ts). */
-function hotPlugSlots([first, last]: readonly [number, number]): aml.Aml[] {
-  const slots = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+function hotPlugSlots(slots: readonly number[]): aml.Aml[] {
   const nameOf = (slot: number): string => `S${slot.toString(16).toUpperCase().padStart(2, "0")}`;
   const bit = (slot: number): aml.Aml => aml.integer((1 << slot) >>> 0);
   return [

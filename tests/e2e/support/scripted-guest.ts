@@ -134,6 +134,7 @@ const handlers: Handlers = {
   mergeStep: (argument) => pullLayer(request, argument),
   reopenLayers: () => null,
   configureNetwork: () => null,
+  shareFolders: () => null,
   networkStatus: () => [],
   capture: () => null,
   pause: () => (runState("paused"), null),

@@ -125,6 +125,10 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     if (text === "crash\n") throw process.exit(3);
     return null;
   },
+  shareFolders: ({ folders }) => {
+    if (!folders.some(({ name }) => name === "refused")) return null;
+    throw new AppError("UNSUPPORTED", "no folder can be shared now", { field: "sharedFolders" });
+  },
   configureNetwork: ({ adapters }) => {
     const taken = adapters.flatMap(({ forwards }) => forwards).find(({ hostPort }) => hostPort === 1);
     if (taken) throw new AppError("PORT_TAKEN", "port 1 is taken");
