@@ -4,7 +4,6 @@ import { z } from "zod";
 import { backupSettingsSchema } from "./backup-settings.ts";
 import { field } from "./field.ts";
 import { adaptersSchema, defaultAdapter } from "./network-settings.ts";
-import { sharedFoldersSchema } from "./shared-folders.ts";
 import { areDistinct, DISK_SLOTS } from "./slots.ts";
 import { snapshotSettingsSchema } from "./snapshot-settings.ts";
 
@@ -53,9 +52,9 @@ export const diskSchema = z.strictObject({
     .min(DISK_SLOTS.first)
     .max(DISK_SLOTS.first + DISK_SLOTS.count - 1)
     .optional(),
-});
   /** Left out of snapshots: none holds what is on it, and no restore changes that (ADR 38). */
   independent: z.boolean().optional(),
+});
 export type DiskConfig = z.infer<typeof diskSchema>;
 
 const opticalDriveSchema = z.strictObject({
@@ -319,10 +318,10 @@ const machineFields = z.strictObject({
       )
       .refine((disks) => disks.filter(({ bus }) => bus === "nvram").length <= 1, "one image for UEFI's variables")
       .refine(
-      .refine(
         (disks) => disks.every(({ bus, independent }) => bus !== "nvram" || !independent),
         "UEFI's variables belong to every snapshot",
       )
+      .refine(
         (disks) =>
           DISK_BUSES.every((each) =>
             areDistinct(disks.filter(({ bus = "virtio" }) => bus === each).map(({ slot }) => slot)),
@@ -361,15 +360,6 @@ const machineFields = z.strictObject({
     change: "running",
     control: "list",
     example: [{ ...defaultAdapter("nic0", "52:54:00:12:34:56"), connected: false }],
-  }),
-  // Machines that were made before there were shared folders have none.
-  sharedFolders: field(sharedFoldersSchema.default([]), {
-    label: "Shared folders",
-    help: "Folders of this host that the guest may mount (9P, tag shared), each below the mount by its name. They may change at any time; snapshots, exported files and backups don't hold them.",
-    page: "sharedFolders",
-    change: "running",
-    control: "list",
-    example: [{ name: "papers", path: "/home/user/papers", readOnly: true }],
   }),
   serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
     label: "Serial ports",
@@ -426,7 +416,6 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     disks: [],
     opticalDrives: [],
     adapters: [],
-    sharedFolders: [],
     serial: [
       { mode: "console", log: true },
       { mode: "none", log: false },

@@ -8,7 +8,6 @@
 import { z } from "zod";
 import { DISK_BUSES, DRIVE_BUSES, machineConfigSchema } from "../config/machine-config.ts";
 import { adaptersSchema } from "../config/network-settings.ts";
-import { sharedFoldersSchema } from "../config/shared-folders.ts";
 
 import { adapterStatusSchema, networkMetricsSchema } from "./network.ts";
 
@@ -38,9 +37,9 @@ const diskRequestSchema = z.strictObject({
   ...{ id: z.string(), file: z.string(), format: z.enum(["qcow2", "raw"]), readOnly: z.boolean() },
   bus: z.enum([...DISK_BUSES, "nvram"]).optional(),
   slot: z.int().optional(),
-});
   /** A snapshot may leave it out. */
   independent: z.boolean().optional(),
+});
 
 const opticalDriveRequestSchema = z.strictObject({
   ...{ id: z.string(), file: z.string().nullable(), bus: z.enum(DRIVE_BUSES).optional() },
@@ -197,8 +196,6 @@ export const ENGINE_REQUESTS = {
    * can't be had.
    */
   configureNetwork: [z.strictObject({ adapters: adaptersSchema }), z.null()],
-  /** Shares these folders of the host instead of those before, in force when it answers. */
-  shareFolders: [z.strictObject({ folders: sharedFoldersSchema }), z.null()],
   networkStatus: [z.null(), z.array(adapterStatusSchema)],
   /** Starts a capture into a new file, or stops the one that runs (null). */
   capture: [z.strictObject({ adapterId: z.string(), file: z.string().nullable() }), z.null()],

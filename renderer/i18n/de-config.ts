@@ -78,10 +78,6 @@ export const deConfig: ConfigTexts = {
       "Netzwerkadapter",
       "Worin jeder steckt, Weiterleitungen, Firewallregeln und Grenzen ändern sich sofort; eine laufende Maschine kann Adapter bekommen und abgeben; Modell und Adresse ändern sich nur, wenn sie aus ist.",
     ],
-    sharedFolders: [
-      "Gemeinsame Ordner",
-      "Ordner dieses Rechners, die der Gast einhängen darf (9P, Name shared), jeder darin unter seinem Namen. Sie ändern sich jederzeit; Schnappschüsse, exportierte Dateien und Sicherungen enthalten sie nicht.",
-    ],
     serial: ["Serielle Anschlüsse", "ttyS0 und ttyS1 in einem Linux-Gast."],
     "snapshots.everyMinutes": ["Einen aufnehmen alle", "Während die Maschine läuft. 0 nimmt keinen auf."],
     "snapshots.beforeStart": ["Vor jedem Start", "Wenn sich seit dem letzten etwas geändert hat."],
@@ -121,14 +117,6 @@ export const deConfig: ConfigTexts = {
     [/^at most (\d+) disks$/, "höchstens $1 Platten"],
     [/^at most (\d+) drives$/, "höchstens $1 Laufwerke"],
     [/^at most (\d+) adapters$/, "höchstens $1 Adapter"],
-    [/^at most (\d+) shared folders$/, "höchstens $1 gemeinsame Ordner"],
-    [/^each folder has its own name$/, "jeder gemeinsame Ordner hat einen eigenen Namen"],
-    [/^a folder is needed$/, "ein gemeinsamer Ordner braucht einen Pfad"],
-    [/^the whole path of a folder$/, "der ganze Pfad eines gemeinsamen Ordners"],
-    [
-      /^letters, digits, spaces, dots, dashes and underscores, starting with a letter or digit$/,
-      "gemeinsame Ordner heißen mit Buchstaben, Ziffern, Leerzeichen, Punkten und Strichen, vorn ein Buchstabe oder eine Ziffer",
-    ],
     [/^at most (.+)$/, "höchstens $1"],
     [/^(\d+) to (.+)$/, "$1 bis $2"],
     [/^a name is needed$/, "ein Name ist nötig"],
@@ -139,6 +127,7 @@ export const deConfig: ConfigTexts = {
       "Namen, durch einzelne Schrägstriche getrennt, höchstens $1",
     ],
     [/^4, 8, 16, 32 or 64 MiB: a power of two$/, "4, 8, 16, 32 oder 64 MiB: eine Zweierpotenz"],
+    [/^UEFI's variables belong to every snapshot$/, "die Variablen von UEFI gehören zu jedem Schnappschuss"],
     [/^each kind of device once$/, "jede Art von Gerät einmal"],
     [
       /^small letters, digits and dashes, starting with a letter$/,
@@ -151,7 +140,6 @@ export const deConfig: ConfigTexts = {
     [/^another name than root$/, "ein anderer Name als root"],
     [/^no colons or control characters$/, "keine Doppelpunkte und Steuerzeichen"],
     [/^no control characters$/, "keine Steuerzeichen"],
-    [/^UEFI's variables belong to every snapshot$/, "die Variablen von UEFI gehören zu jedem Schnappschuss"],
     [/^a password is needed$/, "ein Kennwort ist nötig"],
     [
       /^letters, digits and dashes, not at the ends, at most (\d+)$/,

@@ -1,4 +1,4 @@
-// terrarium disk add | remove
+// terrarium disk add | remove | independent
 
 import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
@@ -40,6 +40,30 @@ export const registerDisk: RegisterCommand = (program, run) => {
           });
         }
         session.print({ removed }, `${known} has no disk ${diskId} any more.`);
+      }),
+    );
+
+  disk
+    .command("independent <name> <disk>")
+    .description("leave a disk of a machine that is off out of snapshots: going back leaves it as it is")
+    .option("--off", "let it belong to snapshots again")
+    .action(
+      run(async (session, name: string, diskId: string, options: { off?: true }) => {
+        const client = await session.client();
+        const { id, name: known } = await session.machine(name);
+        const { config } = await client.machines.get({ id });
+        if (!config.disks.some((each) => each.id === diskId)) {
+          throw new AppError("NOT_FOUND", `${known} has no disk ${diskId}`, {
+            ...{ field: "diskId", consequence: "Nothing was changed.", remedy: "Look at the machine's disks." },
+          });
+        }
+        const disks = config.disks.map((each) => {
+          const { independent: _, ...rest } = each;
+          return each.id !== diskId ? each : options.off ? rest : { ...rest, independent: true };
+        });
+        const details = await client.machines.configure({ id, config: { ...config, disks } });
+        const what = options.off ? "belongs to snapshots of" : "is left out of snapshots of";
+        session.print(details, `The disk ${diskId} ${what} ${known} from now on.`);
       }),
     );
 };
