@@ -30,6 +30,7 @@ import {
   metricsHistorySchema,
   networkViewSchema,
   preferencesSchema,
+  sharedListingSchema,
   snapshotDiffSchema,
   snapshotFolderSchema,
   snapshotIdSchema,
@@ -68,6 +69,9 @@ export const newDiskSchema = z.union([
   z.strictObject({ file: z.string().min(1).max(4096) }),
   z.strictObject({ copyOf: z.string().min(1).max(4096), sizeMiB: z.int().min(0).optional() }),
 ]);
+
+/** A file or folder in a shared folder. */
+const sharedPlace = byMachine.extend({ name: z.string().min(1).max(64), path: z.string().min(1).max(4096) });
 
 /** A file or folder of a snapshot; without disk and partition the first that has it. */
 const filePlace = z.object({
@@ -387,6 +391,18 @@ export const contract = {
       .route({ method: "GET", path: "/snapshots/{snapshotId}/thumbnail" })
       .input(z.object({ snapshotId: snapshotIdSchema }))
       .output(z.object({ pngBase64: z.string() }).nullable()),
+  },
+  sharedFolders: {
+    /** What is in a folder below the shared folder `name`; "/" is that folder itself. Folders are shared by `machines.configure`. */
+    listFolder: base
+      .route({ method: "GET", path: "/machines/{id}/shared-folders/{name}/folder" })
+      .input(sharedPlace)
+      .output(sharedListingSchema),
+    /** A piece of a file; `nextOffset` asks for the next one. */
+    readFile: base
+      .route({ method: "GET", path: "/machines/{id}/shared-folders/{name}/file" })
+      .input(sharedPlace.extend({ offset: z.coerce.number().int().min(0).default(0) }))
+      .output(z.object({ base64: z.string(), nextOffset: z.number().nullable() })),
   },
   media: {
     /** Puts an ISO image into a drive (`driveId` left out: the first) or takes the disc out, also while the machine runs. */

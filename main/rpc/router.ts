@@ -40,6 +40,7 @@ import { changeDisc } from "../services/media/discs.ts";
 import { describeMedium } from "../services/media/guess.ts";
 import { capture, listNetworks, networkStatus } from "../services/network/networks.ts";
 import { searchConsoles } from "../services/search/console-search.ts";
+import { listSharedFolder, readSharedFile } from "../services/shared-folders/shared-folders.ts";
 import { startMachine } from "../services/snapshots/automatic.ts";
 import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
 import { diffSnapshots } from "../services/snapshots/diff.ts";
@@ -242,6 +243,14 @@ export function createRouter(app: App) {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
         return thumbnail(machine, snapshot);
       }),
+    },
+    sharedFolders: {
+      listFolder: os.sharedFolders.listFolder.handler(({ input }) =>
+        listSharedFolder(registry.get(input.id), input.name, input.path),
+      ),
+      readFile: os.sharedFolders.readFile.handler(({ input }) =>
+        readSharedFile(registry.get(input.id), input.name, input.path, input.offset),
+      ),
     },
     media: {
       changeDisc: os.media.changeDisc.handler(async ({ input }) => ({

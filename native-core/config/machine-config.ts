@@ -4,6 +4,7 @@ import { z } from "zod";
 import { backupSettingsSchema } from "./backup-settings.ts";
 import { field } from "./field.ts";
 import { adaptersSchema, defaultAdapter } from "./network-settings.ts";
+import { sharedFoldersSchema } from "./shared-folders.ts";
 import { areDistinct, DISK_SLOTS } from "./slots.ts";
 import { snapshotSettingsSchema } from "./snapshot-settings.ts";
 
@@ -361,6 +362,15 @@ const machineFields = z.strictObject({
     control: "list",
     example: [{ ...defaultAdapter("nic0", "52:54:00:12:34:56"), connected: false }],
   }),
+  // Machines that were made before there were shared folders have none.
+  sharedFolders: field(sharedFoldersSchema.default([]), {
+    label: "Shared folders",
+    help: "Folders of this host that the guest may mount (9P, tag shared), each below the mount by its name. They may change at any time; snapshots, exported files and backups don't hold them.",
+    page: "sharedFolders",
+    change: "running",
+    control: "list",
+    example: [{ name: "papers", path: "/home/user/papers", readOnly: true }],
+  }),
   serial: field(z.tuple([serialPortSchema, serialPortSchema]), {
     label: "Serial ports",
     help: "ttyS0 and ttyS1 in a Linux guest.",
@@ -416,6 +426,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     disks: [],
     opticalDrives: [],
     adapters: [],
+    sharedFolders: [],
     serial: [
       { mode: "console", log: true },
       { mode: "none", log: false },

@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { DISK_BUSES, DRIVE_BUSES, machineConfigSchema } from "../config/machine-config.ts";
 import { adaptersSchema } from "../config/network-settings.ts";
+import { sharedFoldersSchema } from "../config/shared-folders.ts";
 
 import { adapterStatusSchema, networkMetricsSchema } from "./network.ts";
 
@@ -196,6 +197,8 @@ export const ENGINE_REQUESTS = {
    * can't be had.
    */
   configureNetwork: [z.strictObject({ adapters: adaptersSchema }), z.null()],
+  /** Shares these folders of the host instead of those before, in force when it answers. */
+  shareFolders: [z.strictObject({ folders: sharedFoldersSchema }), z.null()],
   networkStatus: [z.null(), z.array(adapterStatusSchema)],
   /** Starts a capture into a new file, or stops the one that runs (null). */
   capture: [z.strictObject({ adapterId: z.string(), file: z.string().nullable() }), z.null()],

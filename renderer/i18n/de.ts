@@ -442,6 +442,7 @@ export const de = {
       display: "Anzeige",
       storage: "Massenspeicher",
       network: "Netzwerk",
+      sharedFolders: "Gemeinsame Ordner",
       serial: "Seriell",
       snapshots: "Schnappschüsse",
       backups: "Sicherungen",

@@ -428,6 +428,7 @@ export const en = {
       display: "Display",
       storage: "Storage",
       network: "Network",
+      sharedFolders: "Shared Folders",
       serial: "Serial",
       snapshots: "Snapshots",
       backups: "Backups",
