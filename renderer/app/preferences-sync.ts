@@ -2,6 +2,7 @@
 // with the port; what changes here is sent a moment later, and what others change arrives as an event.
 import { client } from "../api/index.ts";
 import { createStore } from "../api/store.ts";
+import { OwnChanges } from "./own-changes.ts";
 import { preferences } from "./preferences.ts";
 import { changedPreferences, type Preferences, preferencesFrom, WINDOW_KEYS } from "./preferences-format.ts";
 import { machineOfWindow } from "./route.ts";
@@ -13,6 +14,7 @@ export const preferencesLoaded = createStore(false);
 
 /** What the host has. */
 let sent: Preferences = preferences.get();
+const own = new OwnChanges();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Where the main window was last is not for a machine's own window to say. */
@@ -29,14 +31,17 @@ function send(): void {
   if (Object.keys(changes).length === 0) return;
   const before = sent;
   sent = now;
+  own.sent(changes);
   client.preferences.change({ changes }).catch(() => {
     // Sent again with the next change or connection.
     sent = before;
+    own.forget();
   });
 }
 
 /** At each connection: the first time the host's choices are taken over, later ours are sent if they changed meanwhile. */
 export async function loadPreferences(): Promise<void> {
+  own.forget();
   if (preferencesLoaded.get()) return send();
   try {
     const stored = await client.preferences.get();
@@ -51,12 +56,16 @@ export async function loadPreferences(): Promise<void> {
   }
 }
 
-/** Another window chose something. */
+/** Some window chose something: another one, or this one a moment ago. */
 export function applyPreferenceChanges(changes: Readonly<Record<string, unknown>>): void {
-  const followed = Object.fromEntries(
-    Object.entries(changes).filter(([key]) => !WINDOW_KEYS.has(key as keyof Preferences)),
-  );
   const before = preferences.get();
+  // What was chosen here and is not sent yet overwrites theirs soon.
+  const unsent = changedPreferences(sent, before);
+  const followed = Object.fromEntries(
+    Object.entries(changes).filter(
+      ([key, value]) => !own.isOld(key, value) && !WINDOW_KEYS.has(key as keyof Preferences) && !(key in unsent),
+    ),
+  );
   const after = preferencesFrom(followed, before);
   const changed = changedPreferences(before, after);
   // Our own change comes back equal in value, not in identity.

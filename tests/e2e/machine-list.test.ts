@@ -223,6 +223,60 @@ describe("commands and what is remembered", () => {
     await other.page.close();
   });
 
+  test("a choice that is made anew before the host confirmed the one before stays", async () => {
+    const other = await openPage(browser, host.entryUrl());
+    const sent: string[] = [];
+    const held: (() => void)[] = [];
+    let holding = false;
+    await other.page.routeWebSocket(/./, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        if (message.toString().includes("wizard")) sent.push(message.toString());
+        server.send(message);
+      });
+      server.onMessage((message) => {
+        if (holding) held.push(() => socket.send(message));
+        else socket.send(message);
+      });
+    });
+    await other.page.reload();
+    await other.page.getByRole("button", { name: "New", exact: true }).click();
+    const dialog = other.page.getByRole("dialog", { name: "New machine" });
+    const onOnePage = dialog.getByRole("checkbox", { name: "All on one page" });
+    expect(await onOnePage.isChecked()).toBe(false);
+    holding = true;
+    await dialog.getByText("All on one page").click();
+    await expect.poll(() => sent.length).toBe(1);
+    await dialog.getByText("All on one page").click();
+    holding = false;
+    for (const deliver of held.splice(0)) deliver();
+    // The second choice is sent too, so nothing took it back meanwhile.
+    await expect.poll(() => sent.length).toBe(2);
+    expect(await onOnePage.isChecked()).toBe(false);
+    await other.page.close();
+  });
+
+  test("the list is made wider by its edge, with the mouse and with keys, and stays so", async () => {
+    const edge = page.getByRole("separator", { name: "Width of the machine list" });
+    const width = async (of: Page) => Math.round((await machineTree(of).boundingBox())?.width ?? 0);
+    const before = await width(page);
+    const place = await edge.boundingBox();
+    const [x, y] = [place?.x ?? 0, (place?.y ?? 0) + 200];
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x + 40, y, { steps: 4 });
+    await page.mouse.move(x + 80, y, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(() => width(page)).toBe(before + 80);
+    await edge.focus();
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(() => width(page)).toBeLessThan(before + 80);
+    const after = await width(page);
+    await page.reload();
+    await machineTree(page).waitFor();
+    await expect.poll(() => width(page)).toBe(after);
+  });
+
   test("nothing of all this raised an error", () => {
     expect(problems.filter((problem) => !/WebSocket|Failed when connecting/.test(problem))).toEqual([]);
   });

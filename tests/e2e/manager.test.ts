@@ -386,6 +386,7 @@ describe("new machines and removal", () => {
   });
 
   test("a machine is renamed in the list, removed with Delete, and brought back with Undo", async () => {
+    await machineRow(page, NAME).click();
     await machineTree(page).focus();
     await page.keyboard.press("F2");
     await page.getByRole("textbox", { name: `New name of ${NAME}` }).fill("Workshop");
@@ -393,7 +394,7 @@ describe("new machines and removal", () => {
     await waitForState(page, "Workshop", "Powered Off");
     await machineTree(page).focus();
     await page.keyboard.press("Delete");
-    await page.getByRole("button", { name: "Start a Linux machine" }).waitFor();
+    await machineRow(page, "Workshop").waitFor({ state: "detached" });
     const notice = page.getByRole("status").filter({ hasText: "Workshop was moved to the trash" });
     await notice.getByRole("button", { name: "Undo" }).click();
     await waitForState(page, "Workshop", "Powered Off");
