@@ -66,7 +66,7 @@ export class BlockCache {
   readonly #pages = new Map<number, Block[]>();
   readonly #end: number;
   #next: number = OPERATION_CACHE.address;
-  /** Blocks that can be found, by address. */
+  /** Blocks of RAM that are alive, by address. */
   readonly #places = new Map<number, Block>();
   /** Executions after which a block of 32- or 64-bit code is reported as hot; 0 for never. */
   hotThreshold = 0;
@@ -89,7 +89,7 @@ export class BlockCache {
     this.#view = new DataView(core.memory.buffer);
     this.#flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS.address);
     this.#handlers = readHandlerTable(core.memory.buffer);
-    this.#voidFirstHashEntries();
+    this.#clearRipHash();
   }
 
   /** Blocks that are alive. */
@@ -131,9 +131,9 @@ export class BlockCache {
         this.#register(entry, secondHost, block.length - firstLength);
         this.#crossing.set(key(host, context), { address, secondHost });
       }
+      this.#places.set(address, entry);
       if (findable) {
         this.#blocks.set(key(host, context), address);
-        this.#places.set(address, entry);
         if ((context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
           this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.hotThreshold;
       }
@@ -213,13 +213,16 @@ export class BlockCache {
     words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
   }
 
-  /** An entry of zeros would be valid for RIP 0, which only entry 0 is asked for, while address 0 of memory 0, which is RAX, is 0. */
-  #voidFirstHashEntries(): void {
+  /** An entry of zeros would be valid for RIP 0 while address 0 of memory 0, which is RAX, is 0. */
+  #clearRipHash(): void {
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
       for (const area of areasOf(vcpu)) {
-        const entry = (area + AREA.ripHash) >> 2;
-        this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
-        this.#words[entry + (RIP_HASH.check >> 2)] = 1;
+        const start = (area + AREA.ripHash) >> 2;
+        const words = RIP_HASH.entrySize >> 2;
+        for (let entry = start; entry < start + RIP_HASH.entries * words; entry += words) {
+          this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
+          this.#words[entry + (RIP_HASH.check >> 2)] = 1;
+        }
       }
     }
   }

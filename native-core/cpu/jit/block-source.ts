@@ -4,6 +4,7 @@ import { OPERATION_SIZE } from "../../x86/operation.ts";
 import {
   BLOCK_HEADER,
   BLOCK_HEADER_SIZE,
+  BLOCK_SPANS_PAGES,
   INSTRUCTION_COUNT,
   LINK_SLOT,
   NEXT_SLOT,
@@ -43,6 +44,8 @@ export interface CompiledBlock {
   /** The target of the call or jump is computed: `targets` has the one that it had first. */
   readonly isPredicted: boolean;
   readonly isReturn: boolean;
+  /** Its only instruction crosses a page end: whoever leads to it has to look at a link, even in its own page. */
+  readonly spansPages: boolean;
 }
 
 export class BlockSource {
@@ -122,6 +125,7 @@ export class BlockSource {
       targets,
       isPredicted,
       isReturn: cutAt === undefined && operations.at(-1)?.prepared.form.row.mnemonic === "RET",
+      spansPages: (view.getUint16(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.flags, true) & BLOCK_SPANS_PAGES) !== 0,
     };
   }
 

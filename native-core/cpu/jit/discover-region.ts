@@ -36,7 +36,7 @@ export interface RegionLimits {
 }
 
 export interface BlockFinder {
-  /** A block of the page that `from` is in, by its offset in the region; undefined where there is none worth including. */
+  /** A block of the page that `from` is in, by its offset in the region; undefined where there is none worth including that ends in the page. */
   inPage(from: CompiledBlock, offset: number): CompiledBlock | undefined;
   /** The block that a link slot leads to now, which is at `offset`. */
   linked(slot: number, offset: number): CompiledBlock | undefined;
@@ -50,6 +50,10 @@ export function slotOf({ lastOperation }: CompiledBlock, kind: EdgeKind): number
 }
 
 export const isSamePage = (a: number, b: number): boolean => a >> PAGE_SHIFT === b >> PAGE_SHIFT;
+
+/** Where one block is, the other need not be: the way there is looked at each time it is taken. */
+export const needsGuard = (from: CompiledBlock, to: CompiledBlock): boolean =>
+  !isSamePage(from.pageOffset, to.pageOffset) || from.spansPages || to.spansPages;
 
 /** The entry's site; all others can be reached from it. */
 export function discoverSites(entry: CompiledBlock, find: BlockFinder, limits: RegionLimits): Site {
@@ -120,10 +124,13 @@ class Discovery {
   #target(block: CompiledBlock, kind: TargetKind): CompiledBlock | undefined {
     const offset = block.targets.get(kind);
     if (offset === undefined) return undefined;
-    if (isSamePage(offset, block.pageOffset)) return this.#find.inPage(block, offset);
-    if (kind === "return") return undefined;
+    const near = isSamePage(offset, block.pageOffset) && !block.spansPages;
+    const found = near ? this.#find.inPage(block, offset) : undefined;
+    if (found || kind === "return") return found;
     const slot = slotOf(block, kind);
-    return block.isPredicted ? this.#find.recorded(slot, offset) : this.#find.linked(slot, offset);
+    if (block.isPredicted) return near ? undefined : this.#find.recorded(slot, offset);
+    const linked = this.#find.linked(slot, offset);
+    return near && !linked?.spansPages ? undefined : linked;
   }
 
   // --- inlining -------------------------------------------------------------------------------------------------------------

@@ -186,6 +186,7 @@ export class Jit {
   #finder(): BlockFinder {
     const known = new Map<number, CompiledBlock | undefined>();
     const read = (address: number, offset: number): CompiledBlock | undefined => {
+      if (address === 0) return undefined;
       if (!known.has(offset)) known.set(offset, this.#readWarm(address, offset));
       return known.get(offset);
     };
@@ -210,9 +211,8 @@ export class Jit {
     };
   }
 
-  /** A block that was executed more than by chance; `address` 0 is none. */
+  /** A block that was executed more than by chance. Nobody counts blocks that span pages. */
   #readWarm(address: number, pageOffset: number): CompiledBlock | undefined {
-    if (address === 0) return undefined;
     const left = this.#view.getInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, true);
     const { threshold } = this.#options;
     if (left > threshold - threshold / 16 && !this.#counted.has(address)) return undefined;
@@ -276,7 +276,7 @@ export class Jit {
 
   #noteGuests({ address, region }: Candidate): void {
     for (const { block } of region.nodes) {
-      if (isSamePage(block.pageOffset, 0)) continue;
+      if (isSamePage(block.pageOffset, 0) && !block.spansPages) continue;
       const entries = this.#guests.get(block.address);
       if (entries) entries.add(address);
       else this.#guests.set(block.address, new Set([address]));

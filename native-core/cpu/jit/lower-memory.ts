@@ -21,8 +21,8 @@ import {
 } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
 import { LOADS, STORES } from "../mmu/access.ts";
-import { exceptionPending } from "../mmu/cells.ts";
-import { AREA, GUEST_MEMORY, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
+import { exceptionPending, readCell } from "../mmu/cells.ts";
+import { AREA, CELLS, GUEST_MEMORY, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
 import type { Address } from "./known-pages.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
@@ -61,6 +61,8 @@ interface FastWay {
   /** For the slow path: the linear address, and what is unknown behind it. */
   readonly linear: Code;
   readonly forget: Code;
+  /** Where the page was known: the TLB to look in first. */
+  readonly near: Code | undefined;
   readonly release: () => void;
 }
 
@@ -76,6 +78,7 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
       offset: distance,
       linear: place.linear,
       forget: forget(pages.offsets),
+      near: size === 16 ? undefined : ownTable(region, write),
       release: () => {},
     };
   }
@@ -90,11 +93,22 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
     offset: 0,
     linear: get(at.linear),
     forget: forget(pages.offsets),
+    near: undefined,
     release: () => {
       for (const local of [at.linear, at.offset, at.entry]) f.release(local);
     },
   };
 }
+
+/** Address of the TLB of the privilege that the region runs with. */
+function ownTable({ area, areaOffset }: RegionWriter, write: boolean): Code {
+  const table = i32(area + (write ? AREA.write : AREA.read));
+  return areaOffset ? add32(table, get(areaOffset)) : table;
+}
+
+/** What follows a slow path: at once, or, behind loadNear and storeNear, if that is what they took. */
+const ifFar = (near: Code | undefined, ...then: readonly Code[]): Code =>
+  near ? unlikely(readCell(CELLS.wentFar), then) : seq(...then);
 
 /** No offset in a page, nor is any that is not too far from it (known-pages.ts). */
 const UNKNOWN = i64(4 * PAGE_SIZE);
@@ -123,10 +137,12 @@ export function writeLoad(
   f.otherwise();
   if (host) set(host, i32(-1))(f);
   region.storeCount()(f);
-  if (size === 16) call(runtime.access.load16, way.linear, i32(0))(f);
-  else call(forWrite ? runtime.access.loadForWrite : runtime.access.load, way.linear, i32(size), i32(0))(f);
-  way.forget(f);
-  unlikely(exceptionPending, [fault])(f);
+  const { access } = runtime;
+  const near = forWrite ? undefined : way.near;
+  if (size === 16) call(access.load16, way.linear, i32(0))(f);
+  else if (near) call(access.loadNear, way.linear, i32(size), near)(f);
+  else call(forWrite ? access.loadForWrite : access.load, way.linear, i32(size), i32(0))(f);
+  ifFar(near, way.forget, unlikely(exceptionPending, [fault]))(f);
   f.close(label);
   way.release();
 }
@@ -134,6 +150,8 @@ export function writeLoad(
 /** What follows a store that took the slow path: on a fault, and if it may have voided the code being executed. */
 export interface SlowEnds {
   readonly fault: Code;
+  /** A load for writing came before it, which may have voided the code already. */
+  readonly isLate: boolean;
   readonly voided: Code;
 }
 
@@ -147,7 +165,7 @@ export function writeStore(region: RegionWriter, size: Size | 16, place: Place, 
   f.get(value);
   f.access(size === 16 ? "v128.store" : STORES[size], 0, GUEST_MEMORY.address + way.offset);
   f.otherwise();
-  slowStore(region, size, way, value, ends)(f);
+  slowStore(region, size, ends.isLate ? { ...way, near: undefined } : way, value, ends)(f);
   f.close(label);
   way.release();
 }
@@ -168,14 +186,14 @@ export function writeStoreBack(
   f.get(value);
   f.access(STORES[size], 0, GUEST_MEMORY.address);
   f.otherwise();
-  slowStore(region, size, { linear: address, forget: forget(region.pages.offsets) }, value, ends)(f);
+  slowStore(region, size, { linear: address, forget: forget(region.pages.offsets), near: undefined }, value, ends)(f);
   f.close(label);
 }
 
 function slowStore(
   region: RegionWriter,
   size: Size | 16,
-  { linear, forget }: Pick<FastWay, "linear" | "forget">,
+  { linear, forget, near }: Pick<FastWay, "linear" | "forget" | "near">,
   value: Local,
   ends: SlowEnds,
 ): Code {
@@ -184,9 +202,9 @@ function slowStore(
     region.storeCount(),
     size === 16
       ? call(access.store16, linear, get(value), i32(0))
-      : call(access.store, linear, get(value), i32(size), i32(0)),
-    forget,
-    unlikely(exceptionPending, [ends.fault]),
-    ends.voided,
+      : near
+        ? call(access.storeNear, linear, get(value), i32(size), near)
+        : call(access.store, linear, get(value), i32(size), i32(0)),
+    ifFar(near, forget, unlikely(exceptionPending, [ends.fault]), ends.voided),
   );
 }

@@ -49,6 +49,7 @@ class OperationLowering {
   readonly #vectors: VectorValues;
   /** Host addresses left by loads for writing, by the id of their linear address. */
   readonly #hosts = new Map<number, { local: Local; size: number }>();
+  #hasLoadedForWrite = false;
   /** Addresses by the id of a value that is in a local: registers may have changed since. */
   readonly #addresses = new Map<number, Address>();
   /** Of an operation that may start over: where it does. */
@@ -290,7 +291,11 @@ class OperationLowering {
     const kept = f.borrow(value.type);
     this.#value(value);
     f.set(kept);
-    const ends = { fault: this.#fault, voided: this.#isVoid ? seq() : this.#ifVoided() };
+    const ends = {
+      fault: this.#fault,
+      isLate: this.#hasLoadedForWrite,
+      voided: this.#isVoid ? seq() : this.#ifVoided(),
+    };
     const known = this.#hosts.get(address.id);
     if (known && known.size === size && size !== 16) {
       writeStoreBack(this.#region, size, known.local, this.#code(address), kept, ends);
@@ -481,6 +486,7 @@ class OperationLowering {
   #load(size: Size | 16, address: Value, forWrite: boolean): void {
     const { f } = this.#region;
     let host: Local | undefined;
+    this.#hasLoadedForWrite ||= forWrite;
     if (forWrite && size !== 16) {
       host = f.borrow("i32");
       this.#hosts.set(address.id, { local: host, size });

@@ -10,7 +10,7 @@ import type { Label } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { readSlot } from "../mmu/cells.ts";
 import type { CompiledBlock } from "./block-source.ts";
-import { isSamePage, slotOf } from "./discover-region.ts";
+import { needsGuard, slotOf } from "./discover-region.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { Region, RegionNode } from "./region.ts";
@@ -103,13 +103,9 @@ class RegionLowering {
         const kind = successors.has("call") ? "call" : exit.to;
         const successor = successors.get(kind);
         if (successor !== undefined) {
-          const guarded = !isSamePage(target, pageOffset);
-          return this.#edge(
-            instructionCount,
-            successor,
-            target,
-            guarded ? { slot, blockOffset: pageOffset } : undefined,
-          );
+          const guarded = needsGuard(block, (this.#nodes[successor] as RegionNode).block);
+          const guard = guarded ? { slot, blockOffset: pageOffset } : undefined;
+          return this.#edge(instructionCount, successor, target, guard);
         }
         if (back !== undefined) {
           writer.callFunction(writer.ripAt(target), instructionCount, slot, pageOffset, next, this.#liveAt(back));
@@ -141,14 +137,14 @@ class RegionLowering {
   #predicted(block: CompiledBlock, target: Code, successor: number): void {
     const writer = this.#writer;
     const { f, knowledge } = writer;
-    const { pageOffset } = (this.#nodes[successor] as RegionNode).block;
+    const to = (this.#nodes[successor] as RegionNode).block;
+    const { pageOffset } = to;
     unlikely(ne64(target, writer.ripAt(pageOffset)), [
       writer.leaveUsually(OUTCOME.jump, target, block.instructionCount),
     ])(f);
     writer.knowledge = knowledge;
     const guard = { slot: slotOf(block, "jump"), blockOffset: block.pageOffset };
-    const guarded = !isSamePage(pageOffset, block.pageOffset);
-    this.#edge(block.instructionCount, successor, pageOffset, guarded ? guard : undefined);
+    this.#edge(block.instructionCount, successor, pageOffset, needsGuard(block, to) ? guard : undefined);
   }
 
   /** A return of an inlined function goes on behind its call, if that is where it goes. */

@@ -32,6 +32,7 @@ import {
   when,
   wrap,
 } from "../../wasm/code.ts";
+import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
@@ -46,9 +47,9 @@ import {
   writeCell,
 } from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
-import { ACCESS, CELLS, GUEST_MEMORY, PAGE_FLAG, PAGE_SIZE } from "./memory-layout.ts";
+import { ACCESS, CELLS, GUEST_MEMORY, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "./memory-layout.ts";
 import { readPageFlags } from "./physical.ts";
-import type { TlbFunctions } from "./tlb.ts";
+import { entryOffset, type TlbFunctions } from "./tlb.ts";
 
 /** All take the operation they run for, so that an exception finds its RIP; after a call, exceptionPending tells whether it faulted. */
 export interface AccessFunctions {
@@ -62,6 +63,13 @@ export interface AccessFunctions {
   readonly store: FunctionReference;
   /** (linear: i64, value: v128, operation: i32) */
   readonly store16: FunctionReference;
+  /**
+   * As load, for compiled code that expected the bytes in another page: (linear: i64, size: i32, table: i32) -> i64. `table`: address of
+   * the TLB to look in. CELLS.wentFar says whether the access was more than that: what compiled code knows of pages may then be wrong.
+   */
+  readonly loadNear: FunctionReference;
+  /** As store: (linear: i64, value: i64, size: i32, table: i32). */
+  readonly storeNear: FunctionReference;
   /** (linear: i64, write: i32, operation: i32) -> i32 host address, or -1 where bytes cannot be copied directly. */
   readonly translate: FunctionReference;
 }
@@ -88,6 +96,8 @@ export function declareAccess(
     load16: module.declare("load16Slow", ["i64", "i32"], ["v128"]),
     store: module.declare("storeSlow", ["i64", "i64", "i32", "i32"]),
     store16: module.declare("store16Slow", ["i64", "v128", "i32"]),
+    loadNear: module.declare("loadNear", ["i64", "i32", "i32"], ["i64"]),
+    storeNear: module.declare("storeNear", ["i64", "i64", "i32", "i32"]),
     translate: module.declare("translateForCopy", ["i64", "i32", "i32"], ["i32"]),
   };
   const probe = defineProbe(module, pageWalk);
@@ -110,6 +120,7 @@ export function declareAccess(
     call(storeBytes, get(linear), get(value), get(size), or32(userAccess, i32(ACCESS.write)))(f);
   }
   defineStore16(module, functions.store16, storeBytes, probe);
+  defineNear(module, functions);
   defineTranslateForCopy(module, functions.translate, tlb);
   module.export("probe", probe);
   module.export("load", loadBytes);
@@ -304,6 +315,42 @@ function defineStore16(
   call(storeBytes, get(linear), half(0), i32(8), access)(f);
   unlikely(exceptionPending, [ret()])(f);
   call(storeBytes, add64(get(linear), i64(8)), half(1), i32(8), access)(f);
+}
+
+function defineNear(module: ModuleWriter, { loadNear, storeNear, load: far, store: storeFar }: AccessFunctions): void {
+  /** Runs `found` with the host address if the bytes are in a page of the table. */
+  const look = (
+    f: FunctionWriter,
+    [linear, size, table]: readonly [Local, Local, Local],
+    found: (bytes: 1 | 2 | 4 | 8, host: Local) => Code,
+  ): Code => {
+    const offset = f.local("i64");
+    const entry = f.local("i32");
+    return seq(
+      set(entry, add32(entryOffset(get(linear)), get(table))),
+      set(offset, add64(get(linear), load("i64.load", get(entry), TLB_ENTRY.negatedTag))),
+      when(op("i64.le_u", get(offset), extendU(sub32(i32(PAGE_SIZE), get(size)))), [
+        writeCell(CELLS.wentFar, i32(0)),
+        set(entry, add32(wrap(get(offset)), load("i32.load", get(entry), TLB_ENTRY.hostPage))),
+        bySize(size, (bytes) => found(bytes, entry)),
+      ]),
+      writeCell(CELLS.wentFar, i32(1)),
+    );
+  };
+  {
+    const f = module.define(loadNear);
+    const [linear, size, table] = f.params as [Local, Local, Local];
+    look(f, [linear, size, table], (bytes, host) => ret(load(LOADS[bytes], get(host), GUEST_MEMORY.address)))(f);
+    call(far, get(linear), get(size), i32(0))(f);
+  }
+  {
+    const f = module.define(storeNear);
+    const [linear, value, size, table] = f.params as [Local, Local, Local, Local];
+    look(f, [linear, size, table], (bytes, host) =>
+      seq(store(STORES[bytes], get(host), get(value), GUEST_MEMORY.address), ret()),
+    )(f);
+    call(storeFar, get(linear), get(value), get(size), i32(0))(f);
+  }
 }
 
 /** What string instructions copy with: a whole page from the address on may be written through the answer. */

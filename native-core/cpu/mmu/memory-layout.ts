@@ -58,6 +58,8 @@ export const CELLS = {
   romBase: CONTEXT_SIZE + 0x108,
   romBytes: CONTEXT_SIZE + 0x110,
   romHost: CONTEXT_SIZE + 0x114,
+  /** Set by loadNear and storeNear (mmu/access.ts) if more had to be done than to find the page in the TLB. */
+  wentFar: CONTEXT_SIZE + 0x118,
   /** Attributes of the last page walk: PAGE_GLOBAL, PAGE_LARGE, PAGE_WRITABLE. */
   walkAttributes: CONTEXT_SIZE + 0x24,
   /** Set by a page walk whose result must not be kept in the TLB. */

@@ -43,6 +43,13 @@ function finish(lockstep: Lockstep, what: string): void {
   expect(lockstep.interpreter.state.getNumber(STATE.halted), `${what} comes to its end`).not.toBe(0);
 }
 
+/** Maps the first pages one by one; yields the address of FUNCTION's entry. */
+function mapEachPage(lockstep: Lockstep): number {
+  for (let page = 0; page < 0x40; page++) lockstep.write(PAGE_TABLE + page * 8, int64(page * 0x1000 + 3));
+  lockstep.write(PAGE_DIRECTORY, int64(PAGE_TABLE + 3));
+  return PAGE_TABLE + (FUNCTION / 0x1000) * 8;
+}
+
 describe("a function in another page", () => {
   it("is executed as often as it is called", () => {
     const lockstep = new Lockstep(WARM);
@@ -90,9 +97,7 @@ describe("a function in another page", () => {
 
   it("may be another one when its page is mapped anew", () => {
     const lockstep = new Lockstep(WARM);
-    for (let page = 0; page < 0x40; page++) lockstep.write(PAGE_TABLE + page * 8, int64(page * 0x1000 + 3));
-    lockstep.write(PAGE_DIRECTORY, int64(PAGE_TABLE + 3));
-    const entry = PAGE_TABLE + (FUNCTION / 0x1000) * 8;
+    const entry = mapEachPage(lockstep);
     // xor qword [rsi], FUNCTION ^ OTHER; invlpg [rdi]
     lockstep.write(CODE, loop([0x48, 0x81, 0x36, ...int32(FUNCTION ^ OTHER), 0x0f, 0x01, 0x3f]));
     lockstep.write(FUNCTION, [...INC_RAX, RET]);
@@ -102,6 +107,52 @@ describe("a function in another page", () => {
     finish(lockstep, "mapped anew");
     expect(lockstep.compiled.state.general(0)).toBe(150n);
     expect(lockstep.compiled.state.general(2)).toBe(150n);
+  });
+});
+
+describe("an instruction that crosses a page end", () => {
+  /** loop in front of the page end: body; add rax, imm32 (over the page end); dec rcx; jnz loop; hlt */
+  const START = FUNCTION - 0x20;
+  // The immediate's last three bytes are in the next page.
+  const ADD = [0x48, 0x05, ...int32(0x0101_0101)];
+  const LOOP = [...DEC_RCX, 0x0f, 0x85];
+
+  function program(body: readonly number[]): Lockstep {
+    const lockstep = new Lockstep(WARM);
+    const ahead = FUNCTION - 3 - START;
+    const filled = [...body, ...new Array<number>(ahead - body.length).fill(0x90)];
+    const code = [...filled, ...ADD, ...LOOP];
+    lockstep.write(START, [...code, ...int32(-(code.length + 4)), HLT]);
+    // jmp START
+    lockstep.write(CODE, [0xe9, ...int32(START - CODE - 5)]);
+    return lockstep;
+  }
+
+  it("is compiled with what is around it", () => {
+    const lockstep = program([]);
+    start(lockstep, { 1: 400 });
+    finish(lockstep, "crossing");
+    expect(lockstep.compiled.state.general(0)).toBe(400n * 0x0101_0101n);
+  });
+
+  it("may be changed in its second page by the loop it is in", () => {
+    // inc byte [FUNCTION]: the second byte of the immediate
+    const lockstep = program([0xfe, 0x04, 0x25, ...int32(FUNCTION)]);
+    start(lockstep, { 1: 300 });
+    finish(lockstep, "changed");
+  });
+
+  it("is another one when its second page is mapped anew", () => {
+    // test cl, 15; jnz +10; xor qword [rsi], FUNCTION ^ OTHER; invlpg [rdi]
+    const remap = [0x48, 0x81, 0x36, ...int32(FUNCTION ^ OTHER), 0x0f, 0x01, 0x3f];
+    const lockstep = program([0xf6, 0xc1, 15, 0x75, remap.length, ...remap]);
+    const entry = mapEachPage(lockstep);
+    const tail = [2, 2, 2, ...LOOP];
+    lockstep.write(OTHER, [...tail, ...int32(-(FUNCTION + tail.length + 4 - START)), HLT]);
+    for (const cpu of lockstep.both()) cpu.invalidateAll();
+    start(lockstep, { 1: 300, 6: entry, 7: FUNCTION });
+    finish(lockstep, "mapped anew");
+    expect(lockstep.compiled.state.general(0)).toBe(156n * 0x0101_0101n + 144n * 0x0202_0201n);
   });
 });
 
