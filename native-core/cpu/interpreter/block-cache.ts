@@ -89,7 +89,7 @@ export class BlockCache {
     this.#view = new DataView(core.memory.buffer);
     this.#flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS.address);
     this.#handlers = readHandlerTable(core.memory.buffer);
-    this.#clearRipHash();
+    this.#voidFirstHashEntries();
   }
 
   /** Blocks that are alive. */
@@ -213,16 +213,13 @@ export class BlockCache {
     words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
   }
 
-  /** An entry of zeros would be valid for RIP 0 while address 0 of memory 0, which is RAX, is 0. */
-  #clearRipHash(): void {
+  /** An entry of zeros would be valid for RIP 0, which only entry 0 is asked for, while address 0 of memory 0, which is RAX, is 0. */
+  #voidFirstHashEntries(): void {
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
       for (const area of areasOf(vcpu)) {
-        const start = (area + AREA.ripHash) >> 2;
-        const words = RIP_HASH.entrySize >> 2;
-        for (let entry = start; entry < start + RIP_HASH.entries * words; entry += words) {
-          this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
-          this.#words[entry + (RIP_HASH.check >> 2)] = 1;
-        }
+        const entry = (area + AREA.ripHash) >> 2;
+        this.#words[entry + (RIP_HASH.cell >> 2)] = CELLS.zero;
+        this.#words[entry + (RIP_HASH.check >> 2)] = 1;
       }
     }
   }
