@@ -83,6 +83,8 @@ export const BOXES: readonly Box[] = [
       "native-core/host/state/format.ts",
       "native-core/host/state/recode-state.ts",
       "native-core/host/state/relocate-state.ts",
+      "native-core/host/state/repair-sources.ts",
+      "native-core/host/state/repair-state.ts",
       "native-core/host/state/state-folder.ts",
       "native-core/host/state/verify-state.ts",
       "native-core/host/up-to-date.ts",

@@ -24,6 +24,7 @@ import {
   logEntrySchema,
   machineDetailsSchema,
   machineIdSchema,
+  machineProblemSchema,
   machineSpaceSchema,
   machineSummarySchema,
   mediumFactsSchema,
@@ -38,7 +39,6 @@ import {
   snapshotTreeSchema,
   taskSchema,
   trashEntrySchema,
-  verifyProblemSchema,
 } from "./schemas.ts";
 import { consoleMatchSchema } from "./search.ts";
 import { unattendedSchema } from "./unattended.ts";
@@ -209,12 +209,15 @@ export const contract = {
       .route({ method: "POST", path: "/machines/import" })
       .input(z.object({ file: folderPath, name: z.string().optional() }))
       .output(machineDetailsSchema),
-    /** Reads and checks its disks and memory states; what a running machine writes to is skipped. */
+    /**
+     * Reads and checks its disks and memory states; what a running machine writes to is skipped. `repair`: takes what is damaged from wherever
+     * the same contents still are, also from the backups in the folders that machines are set to, and in `backupFolder`.
+     */
     verify: base
       .route({ method: "POST", path: "/machines/{id}/verify" })
-      .input(byMachine)
+      .input(byMachine.extend({ repair: z.boolean().default(false), backupFolder: folderPath.optional() }))
       .output(
-        z.object({ checkedFiles: z.int(), skipped: z.array(z.string()), problems: z.array(verifyProblemSchema) }),
+        z.object({ checkedFiles: z.int(), skipped: z.array(z.string()), problems: z.array(machineProblemSchema) }),
       ),
     /** Moves the machine's folder to the trash of the data folder (or deletes it with `permanently`). */
     remove: base
@@ -346,6 +349,11 @@ export const contract = {
       .route({ method: "DELETE", path: "/snapshots/{snapshotId}" })
       .input(z.object({ snapshotId: snapshotIdSchema }))
       .output(nothing),
+    /** Gives up its memory and keeps its disks: it restores as after a power failure then. */
+    dropMemory: base
+      .route({ method: "DELETE", path: "/snapshots/{snapshotId}/memory" })
+      .input(z.object({ snapshotId: snapshotIdSchema }))
+      .output(snapshotSchema),
     update: base
       .route({ method: "PATCH", path: "/snapshots/{snapshotId}" })
       .input(

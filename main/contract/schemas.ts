@@ -202,8 +202,18 @@ export const backupSchema = z.object({
 });
 export type Backup = z.infer<typeof backupSchema>;
 
-export const verifyProblemSchema = z.object({ file: z.string(), message: z.string() });
-export type VerifyProblem = z.infer<typeof verifyProblemSchema>;
+const verifyProblemSchema = z.object({ file: z.string(), message: z.string() });
+/** Damage of a machine, and what it takes away. */
+export const machineProblemSchema = verifyProblemSchema.extend({
+  part: z.enum(["disk", "memory", "picture"]),
+  /** Snapshots that can't be restored as they were. */
+  snapshots: z.array(z.object({ id: snapshotIdSchema, name: z.string() })),
+  /** Whether the machine's disks or its saved state as they are now are hit. */
+  present: z.boolean(),
+  /** Whether it is whole again by now. */
+  repaired: z.boolean(),
+});
+export type MachineProblem = z.infer<typeof machineProblemSchema>;
 /** `backupId`: one of the backups that can't be restored because of it. */
 export const backupProblemSchema = verifyProblemSchema.extend({ backupId: z.string().nullable() });
 export type BackupProblem = z.infer<typeof backupProblemSchema>;

@@ -6,7 +6,6 @@ import type { App } from "../services/app.ts";
 import { backUp, listBackups, restoreBackup, verifyBackups } from "../services/backup/backup.ts";
 import { exportMachine, importMachine } from "../services/backup/machine-file.ts";
 import { deleteBackups } from "../services/backup/prune.ts";
-import { verifyMachine } from "../services/backup/verify.ts";
 import { cloneMachine } from "../services/clones/clone.ts";
 import { forkMachine } from "../services/clones/fork.ts";
 import { setTemplate } from "../services/clones/template.ts";
@@ -16,6 +15,8 @@ import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
 import { changePreferences, readPreferences } from "../services/host/preferences.ts";
 import { deleteTrashed, emptyTrash, listTrash } from "../services/host/trash.ts";
+import { dropMemory } from "../services/integrity/drop-memory.ts";
+import { verifyMachine } from "../services/integrity/verify.ts";
 import { configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
@@ -118,7 +119,7 @@ export function createRouter(app: App) {
       import: os.machines.import.handler(async ({ input }) =>
         details(await importMachine(context, input.file, input.name)),
       ),
-      verify: os.machines.verify.handler(({ input }) => verifyMachine(context, registry.get(input.id))),
+      verify: os.machines.verify.handler(({ input }) => verifyMachine(context, registry.get(input.id), input)),
       remove: os.machines.remove.handler(async ({ input }) => {
         await removeMachine(context, registry.get(input.id), input.permanently);
         return {};
@@ -216,6 +217,10 @@ export function createRouter(app: App) {
       update: os.snapshots.update.handler(async ({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
         return snapshotView(machine, await updateSnapshot(machine, snapshot, input));
+      }),
+      dropMemory: os.snapshots.dropMemory.handler(async ({ input }) => {
+        const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
+        return snapshotView(machine, await dropMemory(context, machine, snapshot));
       }),
       diff: os.snapshots.diff.handler(({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);

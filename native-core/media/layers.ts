@@ -111,16 +111,7 @@ export async function copyDisk(source: ReadableDisk, target: DiskImage, options:
 
 /** Writes what `source` itself holds, not what shows through it, into the new and empty layer `target`. */
 export async function copyOwn(source: DiskImage, target: Qcow2Image, options: WorkOptions = {}): Promise<void> {
-  await eachStep(source.sizeBytes, options, async (offset, length) => {
-    const extent = await source.extentAt(offset, length);
-    if (extent.kind === "zero") await target.fillZeroes(offset, extent.length);
-    if (extent.kind === "data") {
-      const data = new Uint8Array(extent.length);
-      await source.read(offset, data);
-      await target.fill(offset, data);
-    }
-    return extent.length;
-  });
+  await eachStep(source.sizeBytes, options, (offset, length) => copyExtent(source, target, offset, length));
   await target.flush();
 }
 
@@ -149,6 +140,99 @@ export async function readThrough(disk: DiskImage, options: WorkOptions = {}): P
     if (extent.kind === "data") await disk.read(offset, new Uint8Array(extent.length));
     return extent.length;
   });
+}
+
+/** A range of the disk. */
+export interface DiskRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The grains of a layer of which something can't be read, beyond the ranges that are `known` to be damaged; sorted, apart from each other. */
+export async function findDamage(
+  source: DiskImage,
+  known: readonly DiskRange[],
+  options: WorkOptions = {},
+): Promise<DiskRange[]> {
+  const bad = new Set<number>();
+  const add = ({ offset, length }: DiskRange) => {
+    for (let at = Math.floor(offset / SPARSE_GRAIN); at * SPARSE_GRAIN < offset + length; at++) bad.add(at);
+  };
+  known.forEach(add);
+  const reads = async (offset: number, length: number): Promise<boolean> => {
+    try {
+      const extent = await source.extentAt(offset, length);
+      if (extent.kind === "data") await source.read(offset, new Uint8Array(extent.length));
+      return extent.length === length || (await reads(offset + extent.length, length - extent.length));
+    } catch (error) {
+      if (error instanceof AppError && ["INVALID_FILE", "IO_ERROR"].includes(error.code)) return false;
+      throw error;
+    }
+  };
+  await eachStep(source.sizeBytes, options, async (offset, length) => {
+    if (await reads(offset, length)) return length;
+    for (let at = offset; at < offset + length; at += SPARSE_GRAIN) {
+      const part = { offset: at, length: Math.min(SPARSE_GRAIN, offset + length - at) };
+      if (!(await reads(part.offset, part.length))) add(part);
+    }
+    return length;
+  });
+  const ranges: { offset: number; length: number }[] = [];
+  for (const grain of [...bad].sort((a, b) => a - b)) {
+    const offset = grain * SPARSE_GRAIN;
+    const last = ranges.at(-1);
+    const length = Math.min(SPARSE_GRAIN, source.sizeBytes - offset);
+    if (last && last.offset + last.length === offset) last.length += length;
+    else if (length > 0) ranges.push({ offset, length });
+  }
+  return ranges;
+}
+
+/**
+ * Writes what `source` itself holds (nothing of null) into the new and empty layer `target`, and what `rescue` yields for the damaged ranges, a grain at a time;
+ * a grain of which that says nothing, or what is below anyway, is left out.
+ */
+export async function copyReadable(
+  source: DiskImage | null,
+  target: Qcow2Image,
+  damage: readonly DiskRange[],
+  rescue: (offset: number, length: number) => Promise<Uint8Array | undefined>,
+  options: WorkOptions = {},
+): Promise<void> {
+  for (const { offset, length } of damage) {
+    for (let at = offset; at < offset + length; at += SPARSE_GRAIN) {
+      const size = Math.min(SPARSE_GRAIN, offset + length - at);
+      const bytes = await rescue(at, size);
+      const below = new Uint8Array(size);
+      await target.read(at, below);
+      if (!bytes || isSame(bytes, below)) continue;
+      if (isAllZero(bytes)) await target.fillZeroes(at, size);
+      else await target.fill(at, bytes);
+    }
+  }
+  await eachStep(source?.sizeBytes ?? 0, options, async (offset, length) => {
+    if (!source) return length;
+    const inside = damage.find((range) => range.offset <= offset && offset < range.offset + range.length);
+    if (inside) return Math.min(length, inside.offset + inside.length - offset);
+    const next = damage.find((range) => range.offset > offset);
+    return copyExtent(source, target, offset, Math.min(length, (next?.offset ?? Number.POSITIVE_INFINITY) - offset));
+  });
+  await target.flush();
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+async function copyExtent(source: DiskImage, target: Qcow2Image, offset: number, length: number): Promise<number> {
+  const extent = await source.extentAt(offset, length);
+  if (extent.kind === "zero") await target.fillZeroes(offset, extent.length);
+  if (extent.kind === "data") {
+    const data = new Uint8Array(extent.length);
+    await source.read(offset, data);
+    await target.fill(offset, data);
+  }
+  return extent.length;
 }
 
 /** Writes `data` but for whole grains of zeroes. */

@@ -292,6 +292,10 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
       field: "folder",
     });
     expect(await client.machines.verify({ id })).toMatchObject({ problems: [] });
+    const repair = { id, repair: true, backupFolder: store };
+    expect(await client.machines.verify(repair)).toMatchObject({ problems: [], skipped: [] });
+    const { id: snapshotId } = await client.snapshots.take({ id });
+    expect(await failureOf(client.snapshots.dropMemory({ snapshotId }))).toMatchObject({ code: "INVALID_STATE" });
     const file = path.join(folder, "vm.terrarium");
     expect((await client.machines.export({ id, file })).sizeBytes).toBeGreaterThan(0);
     expect(await failureOf(client.machines.export({ id, file }))).toMatchObject({

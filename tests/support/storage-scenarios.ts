@@ -27,7 +27,7 @@ import { verifyState } from "../../native-core/host/state/verify-state.ts";
 import { textAt, writeText } from "./disk-bytes.ts";
 import { FakeGuest } from "./media/fake-guest.ts";
 import { hasQemuTools, qemuCheck } from "./media/qemu-tools.ts";
-import { clearGroups, fillGroups, STATE_PAGES, saveState } from "./media/states.ts";
+import { clearGroups, fillGroups, giveMemory, STATE_PAGES, saveState } from "./media/states.ts";
 import { makeStarter, openTestApp } from "./test-app.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -173,24 +173,20 @@ export async function makeTemplate(template: string): Promise<void> {
   for (const sector of SCATTERED) await write(base, sector, "m");
   await take("three");
   await write(base, 0, "A");
-  await giveMemory(app, base);
+  await giveMemories(app, base);
   await app.close();
 }
 
 /** As live snapshots have it. The states share a pack of which most belonged to a third one that is deleted. */
-async function giveMemory({ context }: App, base: Machine): Promise<void> {
-  const chunkFolder = context.store.data.chunks;
+async function giveMemories(app: App, base: Machine): Promise<void> {
+  const chunkFolder = app.context.store.data.chunks;
   const guest = new FakeGuest(STATE_PAGES);
   fillGroups(guest, [0, 1, 2, 3, 4, 5, 6, 7], 1);
   const gone = saveState(guest, { folder: path.join(base.paths.snapshots, "gone"), chunkFolder });
   clearGroups(guest, [2, 3, 4, 5, 6, 7]);
-  for (const [name, groups] of Object.entries(MEMORY)) {
-    const memory = `snapshots/${snapshotOf(base, name).id}/memory`;
-    fillGroups(guest, [groups], 2);
-    saveState(guest, { folder: path.join(base.paths.folder, memory), chunkFolder }, gone);
-    await base.update(({ snapshots }) => ({
-      snapshots: snapshots.map((each) => (each.name === name ? { ...each, memory } : each)),
-    }));
+  for (const [name, group] of Object.entries(MEMORY)) {
+    fillGroups(guest, [group], 2);
+    await giveMemory(app, base, snapshotOf(base, name).id, guest, gone);
   }
   rmSync(gone.folder, { recursive: true });
 }

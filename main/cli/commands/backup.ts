@@ -1,4 +1,4 @@
-// terrarium backup create | list | restore | delete | verify; terrarium export | import | verify
+// terrarium backup create | list | restore | delete | verify; terrarium export | import
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { RegisterCommand } from "../command.ts";
@@ -106,21 +106,6 @@ export const registerExport: RegisterCommand = (program, run) => {
         const request = { file: path.resolve(file), ...(name !== undefined && { name }) };
         const machine = await (await session.client()).machines.import(request);
         session.print(machine, `${machine.name} (${machine.id})`);
-      }),
-    );
-};
-
-export const registerVerify: RegisterCommand = (program, run) => {
-  program
-    .command("verify <name>")
-    .description("read and check the disks and memory states of a machine")
-    .action(
-      run(async (session, name: string) => {
-        const { id } = await session.machine(name);
-        const found = await (await session.client()).machines.verify({ id });
-        requireNone(found.problems);
-        const skipped = found.skipped.map((file) => `Skipped, it is being written: ${file}`);
-        session.print(found, [...skipped, `${found.checkedFiles} files and states are whole.`].join("\n"));
       }),
     );
 };

@@ -86,6 +86,18 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
     );
 
   snapshot
+    .command("drop-memory <machine> <snapshot>")
+    .description("give up the memory of a snapshot and keep its disks: it restores as after a power failure then")
+    .action(
+      run(async (session, machine: string, name: string) => {
+        const { id } = await session.machine(machine);
+        const { id: snapshotId } = await session.snapshot(id, name);
+        const dropped = await (await session.client()).snapshots.dropMemory({ snapshotId });
+        session.print(dropped, `"${dropped.name}" has its disks only now.`);
+      }),
+    );
+
+  snapshot
     .command("prune <machine>")
     .description("delete the snapshots that the machine's rules don't keep (settings snapshots.keepLast, ...)")
     .option("--dry-run", "only list them")

@@ -9,6 +9,7 @@ import type { Backup, BackupKind, BackupProblem } from "../../contract/schemas.t
 import { syncFolder } from "../../store/atomic-file.ts";
 import type { MachinePaths } from "../../store/data-folder.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
+import { hasOwnData, readBacking } from "../../store/qcow2-header.ts";
 import type { ServiceContext } from "../context.ts";
 import type { OpenedImage } from "../disks/disk-images.ts";
 import { cancelled } from "../failures.ts";
@@ -83,7 +84,8 @@ async function storeMoment(
     const image = await context.images.open(path.resolve(machine.paths.folder, disk.file), disk.format);
     try {
       const progress = (share: number) => task.progress((index + share) / (disks.length + 1));
-      stored.push({ diskId: disk.id, ...(await storeImage(image, store, progress)) });
+      const layer = path.basename(await lastWritten(machine, disk));
+      stored.push({ diskId: disk.id, layer, ...(await storeImage(image, store, progress)) });
     } finally {
       await image.close();
     }
@@ -108,6 +110,17 @@ async function storeMoment(
   await repository.putManifest(manifest);
   void machine.log.write("info", `A backup was made in ${repository.folder}`);
   return { ...backupView(manifest), writtenBytes: written.bytes };
+}
+
+/** The uppermost layer that holds anything: one above it reads the same. */
+async function lastWritten(machine: Machine, disk: DiskConfig): Promise<string> {
+  let file = path.resolve(machine.paths.folder, disk.file);
+  for (let format: string = disk.format; format === "qcow2" && !(await hasOwnData(file)); ) {
+    const backing = await readBacking(file, format);
+    if (!backing?.file?.startsWith(machine.paths.disks + path.sep)) break;
+    file = backing.file;
+  }
+  return file;
 }
 
 type Store = (bytes: Uint8Array) => Promise<string | null>;

@@ -45,7 +45,13 @@ const manifestSchema = z.strictObject({
   /** Whether a rule may delete it. */
   kind: z.enum(BACKUP_KINDS).default("user"),
   config: machineConfigSchema,
-  disks: z.array(contentsSchema.extend({ diskId: z.string() })),
+  disks: z.array(
+    contentsSchema.extend({
+      diskId: z.string(),
+      /** The name of the layer that held all of it at that moment, with those below: what is wrong with it later can be made good. */
+      layer: z.string().nullable().default(null),
+    }),
+  ),
   /** Files of the memory state by their paths inside of its folder. */
   memory: z.record(z.string().regex(/^(?:packs\/)?[A-Za-z0-9][\w.-]*$/), contentsSchema).nullable(),
 });

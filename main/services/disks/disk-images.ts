@@ -17,6 +17,15 @@ export interface OpenedImage {
   close(): Promise<void>;
 }
 
+export interface LayerCheck {
+  /** Ranges of the disk; of a damaged table all that it maps. */
+  readonly damage: readonly { readonly offset: number; readonly length: number }[];
+  /** Counts are too low, or the image is marked as damaged or not closed: nobody should write to it. */
+  readonly hasWrongCounts: boolean;
+  /** Space that is counted as used by nobody: no damage, but lost. */
+  readonly leakedBytes: number;
+}
+
 export interface CopyProgress {
   readonly signal?: AbortSignal;
   progress?(share: number): void;
@@ -61,6 +70,17 @@ export interface DiskImages {
   ): Promise<void>;
   /** Reads all that this layer holds, and the headers of those below. @throws AppError for what can't be read */
   verify(file: string, format: "qcow2" | "raw"): Promise<void>;
+  /** What is wrong with the tables of this layer, and what of it can't be read; null for what has none that this program knows. */
+  check(file: string, format: "qcow2" | "raw"): Promise<LayerCheck | null>;
+  /** Makes the counts of an image anew that nobody else uses. @throws AppError INVALID_FILE where more than counts is damaged */
+  repairCounts(file: string): Promise<void>;
+  /** A new layer like `file`, on the same base, with what `rescue` yields in the damaged ranges. */
+  salvage(
+    file: string,
+    target: string,
+    damage: LayerCheck["damage"],
+    rescue: (offset: number, length: number) => Promise<Uint8Array | undefined>,
+  ): Promise<void>;
   /** One image without layers that reads like `source` now. */
   flatten(
     source: { readonly file: string; readonly format: "qcow2" | "raw" },

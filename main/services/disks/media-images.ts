@@ -2,22 +2,28 @@
 import { rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { assert } from "../../../native-core/common/assert.ts";
+import { isAppError } from "../../../native-core/common/errors.ts";
 import { createImage } from "../../../native-core/host/create-image.ts";
 import { canonical, nodeDecompressors, nodeMediaHost } from "../../../native-core/host/media-host.ts";
 import { NodeImageFile } from "../../../native-core/host/node-image-file.ts";
 import { openChain } from "../../../native-core/media/chain.ts";
 import { formatOf } from "../../../native-core/media/detect-format.ts";
+import type { DiskImage } from "../../../native-core/media/disk-image.ts";
 import type { ReadableDisk } from "../../../native-core/media/foreign/foreign-image.ts";
 import { foreignFormatOf, openForeign } from "../../../native-core/media/foreign/open.ts";
 import {
   copyDisk,
   copyOwn,
+  copyReadable,
   dropZeroes,
+  findDamage,
   mergeCost,
   mergeUp,
   readThrough,
   visibleExtent,
 } from "../../../native-core/media/layers.ts";
+import { checkQcow2, type ImageCheck, repairCounts } from "../../../native-core/media/qcow2/check.ts";
+import type { Qcow2Header } from "../../../native-core/media/qcow2/header.ts";
 import type { BackingReference } from "../../../native-core/media/qcow2/header-writer.ts";
 import { Qcow2Image, readHeader } from "../../../native-core/media/qcow2/image.ts";
 import { growQcow2, growRaw, shrinkQcow2 } from "../../../native-core/media/qcow2/resize.ts";
@@ -221,6 +227,62 @@ export function mediaImages(machinesFolder: string, secretOf: SecretOf = () => u
       }
     },
 
+    async check(file, format) {
+      if (format !== "qcow2") return null;
+      const path = await canonical(file);
+      const opened = await reading.openFile(path, true);
+      let header: Qcow2Header;
+      let found: ImageCheck;
+      try {
+        header = await readHeader(opened);
+        found = await checkQcow2(opened, header);
+      } catch (error) {
+        if (isAppError(error) && error.code === "UNSUPPORTED") return null;
+        throw error;
+      } finally {
+        await opened.close();
+      }
+      const { leakedClusters, lowClusters, badBlocks, isMarked } = found;
+      const hasWrongCounts = lowClusters + badBlocks > 0 || isMarked;
+      const leakedBytes = leakedClusters * header.clusterSize;
+      return { damage: await damageOf(path, header, found.damage), hasWrongCounts, leakedBytes };
+    },
+
+    async repairCounts(file) {
+      const path = await canonical(file);
+      // Read-only at first: a marked image is not opened for writing.
+      const header = await headerOf(path);
+      const opened = await writing.openFile(path, false);
+      try {
+        await repairCounts(opened, header, await checkQcow2(opened, header));
+      } finally {
+        await opened.close();
+      }
+    },
+
+    async salvage(file, target, damage, rescue) {
+      const path = await canonical(file);
+      const { backing, sizeBytes } = await headerOf(path);
+      const isAll = damage[0]?.length === sizeBytes;
+      const from = isAll ? null : await openChain(reading, { path, format: "qcow2", readOnly: true });
+      try {
+        const reference = backing && { name: backing.name, format: backing.format ?? "raw" };
+        await makeFile(target, sizeBytes, reference, secretOf);
+        const to = await openChain(writing, { path: await canonical(target), format: "qcow2", readOnly: false });
+        try {
+          assert(to instanceof Qcow2Image, "a qcow2 image was made");
+          await copyReadable(from, to, damage, rescue);
+        } finally {
+          await to.close();
+        }
+      } catch (error) {
+        await rm(target, { force: true });
+        throw error;
+      } finally {
+        await from?.close();
+      }
+    },
+
     async flatten(source, target, options) {
       const from = await openChain(reading, {
         path: await canonical(source.file),
@@ -234,6 +296,32 @@ export function mediaImages(machinesFolder: string, secretOf: SecretOf = () => u
       }
     },
   };
+
+  /** Of a layer that can't be opened, though those below can, it is all. */
+  async function damageOf(path: string, { sizeBytes }: Qcow2Header, known: ImageCheck["damage"]) {
+    let image: DiskImage;
+    try {
+      image = await openChain(reading, { path, format: "qcow2", readOnly: true });
+    } catch (error) {
+      const isOwn = isAppError(error) && error.code === "INVALID_FILE" && error.details.file === path;
+      if (!isOwn) throw error;
+      return [{ offset: 0, length: sizeBytes }];
+    }
+    try {
+      return await findDamage(image, known);
+    } finally {
+      await image.close();
+    }
+  }
+
+  async function headerOf(file: string) {
+    const opened = await reading.openFile(file, true);
+    try {
+      return await readHeader(opened);
+    } finally {
+      await opened.close();
+    }
+  }
 
   /** Complete or absent. */
   async function makeCopy(from: ReadableDisk, target: string, options: CopyProgress): Promise<void> {

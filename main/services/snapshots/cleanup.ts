@@ -49,6 +49,7 @@ function canCleanUp(machine: Machine): boolean {
 async function cleanUp(context: ServiceContext, machine: Machine, signal: AbortSignal): Promise<void> {
   for (const folder of stateFolders(machine.paths, machine.record)) settleRelocation(folder);
   await removeStates(machine);
+  await removeGivenUp(machine);
   for (let link = await nextMerge(machine); link !== null && !signal.aborted; link = await nextMerge(machine)) {
     if (!(await merge(context, machine, link, signal))) return;
   }
@@ -66,6 +67,17 @@ export async function removeStates(machine: Machine): Promise<void> {
       if (parent === paths.snapshots && snapshots.has(name)) continue;
       // What the system still holds on to goes with the next clean-up.
       if (!isUsed(folder)) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+}
+
+/** Deletes memory of snapshots that are there without it by now (integrity/drop-memory.ts). */
+async function removeGivenUp({ record, paths }: Machine): Promise<void> {
+  for (const { id, memory } of record.snapshots) {
+    const folder = path.join(paths.snapshots, id);
+    const entries = memory === null ? await readdir(folder, { withFileTypes: true }).catch(() => []) : [];
+    for (const entry of entries.filter((each) => each.isDirectory())) {
+      await rm(path.join(folder, entry.name), { recursive: true, force: true });
     }
   }
 }

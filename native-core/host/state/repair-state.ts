@@ -1,7 +1,7 @@
 // Repairs the memory of a state: a chunk that can't be read is taken from wherever its contents still are, known by their name. What is found
 // goes into a new pack, is read back, and only then is the state told (relocate-state.ts); what was there before stays if anything fails.
 import { hash, randomInt } from "node:crypto";
-import { closeSync, existsSync, openSync, statSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { StateSeal } from "../crypt/sealed.ts";
 import { syncFolder } from "../sync-folder.ts";
@@ -11,21 +11,13 @@ import { storedChunk } from "./pack-file.ts";
 import { packIds, readPackIndex } from "./pack-index.ts";
 import type { ChunkLocation, PageMap } from "./page-map.ts";
 import { relocateState } from "./relocate-state.ts";
+import { type ChunkSource, openedOrNull, readWhole, type WantedChunk } from "./repair-sources.ts";
 import { readPageMap } from "./state-folder.ts";
 import { readChunk } from "./verify-state.ts";
 
 const TURN_CHUNKS = 64;
 /** Room before the first chunk of a repaired pack: it must not have the name of the pack that rotted. */
 const GAP_MAX_BYTES = 4096;
-
-export interface WantedChunk {
-  readonly chunk: ChunkLocation;
-  readonly index: number;
-  readonly map: PageMap;
-}
-
-/** What the chunk may hold; whether it does is checked by its name. */
-export type ChunkSource = (wanted: WantedChunk) => Promise<Uint8Array | undefined>;
 
 export interface StateRepair {
   readonly damagedChunks: number;
@@ -69,7 +61,7 @@ async function damagedChunks(folder: string, map: PageMap, seal: StateSeal | und
   try {
     for (const [index, chunk] of map.chunks.entries()) {
       const file = join(folder, PACKS_FOLDER, packName(chunk.pack));
-      const fd = packs.has(chunk.pack) ? packs.get(chunk.pack) : opened(file);
+      const fd = packs.has(chunk.pack) ? packs.get(chunk.pack) : openedOrNull(file);
       packs.set(chunk.pack, fd ?? null);
       if (typeof fd !== "number" || !canRead(file, fd, chunk, seal)) damaged.push(index);
       if (index % TURN_CHUNKS === 0) await new Promise(setImmediate);
@@ -78,14 +70,6 @@ async function damagedChunks(folder: string, map: PageMap, seal: StateSeal | und
     for (const fd of packs.values()) if (fd !== null) closeSync(fd);
   }
   return damaged;
-}
-
-function opened(file: string): number | null {
-  try {
-    return openSync(file, "r");
-  } catch {
-    return null;
-  }
 }
 
 function canRead(file: string, fd: number, chunk: ChunkLocation, seal: StateSeal | undefined): boolean {
@@ -114,18 +98,6 @@ function isWhole(folder: string, chunkFolder: string, chunk: ChunkLocation, seal
   const own = join(folder, PACKS_FOLDER, packName(chunk.pack));
   const file = existsSync(own) ? own : join(chunkFolder, packName(chunk.pack));
   return readWhole(file, chunk, seal) !== undefined;
-}
-
-function readWhole(file: string, chunk: ChunkLocation, seal: StateSeal | undefined): Uint8Array | undefined {
-  const fd = opened(file);
-  if (fd === null) return undefined;
-  try {
-    return readChunk(file, fd, chunk, seal);
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 async function fromSources(
@@ -167,75 +139,4 @@ function writePack(
     builder.abort();
     throw error;
   }
-}
-
-/** Packs that are files of their own: in states of a file system without hard links, in the trash, in another chunk folder. */
-export function chunksOfFolders(folders: readonly string[], seal?: StateSeal): ChunkSource {
-  let index: Map<string, { file: string; chunk: ChunkLocation }[]> | undefined;
-  const read = () => {
-    const seen = new Set<string>();
-    const places = folders.flatMap((folder) => {
-      const packs = existsSync(folder) ? packIds(folder) : [];
-      return packs.flatMap((pack) => {
-        const file = join(folder, packName(pack));
-        const { dev, ino } = statSync(file);
-        if (seen.has(`${dev} ${ino}`)) return [];
-        seen.add(`${dev} ${ino}`);
-        return readPackIndex(file, pack).map((chunk) => ({ file, chunk }));
-      });
-    });
-    return Map.groupBy(places, ({ chunk }) => chunk.hash);
-  };
-  return async ({ chunk: { hash: name } }) => {
-    index ??= read();
-    for (const { file, chunk } of index.get(name) ?? []) {
-      const contents = readWhole(file, chunk, seal);
-      if (contents) return contents;
-    }
-    return undefined;
-  };
-}
-
-/** The same pages as another state has them: what a parent, a child or a copy holds in chunks of another cut. */
-export function pagesOfState(folder: string, seal?: StateSeal): ChunkSource {
-  let other: Promise<PageMap | null> | undefined;
-  const members = new WeakMap<PageMap, Map<number, number[]>>();
-  return async ({ map, index, chunk }) => {
-    other ??= readPageMap(folder, seal).catch(() => null);
-    const from = await other;
-    if (!from) return undefined;
-    const pagesOf =
-      members.get(map) ??
-      Map.groupBy(map.pages.keys(), (page) => Math.floor(((map.pages[page] ?? 0) - 1) / CHUNK_PAGES));
-    members.set(map, pagesOf);
-    const contents = new Uint8Array(chunk.pages * PAGE_BYTES);
-    let known = 0;
-    for (const page of pagesOf.get(index) ?? []) {
-      const position = ((map.pages[page] ?? 1) - 1) % CHUNK_PAGES;
-      if (known & (1 << position)) continue;
-      const bytes = readPage(folder, from, page, seal);
-      if (!bytes) continue;
-      contents.set(bytes, position * PAGE_BYTES);
-      known |= 1 << position;
-    }
-    return known === 2 ** chunk.pages - 1 ? contents : undefined;
-  };
-}
-
-function readPage(folder: string, map: PageMap, page: number, seal: StateSeal | undefined): Uint8Array | undefined {
-  const entry = map.pages[page] ?? 0;
-  if (entry === 0) return new Uint8Array(PAGE_BYTES);
-  const chunk = map.chunks[Math.floor((entry - 1) / CHUNK_PAGES)];
-  const contents = chunk && readWhole(join(folder, PACKS_FOLDER, packName(chunk.pack)), chunk, seal);
-  const at = ((entry - 1) % CHUNK_PAGES) * PAGE_BYTES;
-  return contents?.subarray(at, at + PAGE_BYTES);
-}
-
-/** What the pages of a state are, wherever their chunks lie: two maps with the same digest read the same. */
-export function digestOf(map: PageMap): string {
-  const names = map.chunks.map((chunk) => chunk.hash);
-  const text = Array.from(map.pages, (entry) =>
-    entry === 0 ? "" : `${names[Math.floor((entry - 1) / CHUNK_PAGES)]}${(entry - 1) % CHUNK_PAGES}`,
-  );
-  return hash("sha256", text.join("\n"));
 }

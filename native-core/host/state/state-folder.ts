@@ -98,8 +98,8 @@ function unsealFile(seal: StateSeal | undefined, file: string, bytes: Buffer): B
 /** Throws AppError naming file and field. Chunks are checked when they are read. `seal`: of an encrypted machine's state. */
 export async function readState(folder: string, seal?: StateSeal): Promise<SavedState> {
   const file = join(folder, STATE_FILE);
-  const text = unsealFile(seal, file, await readBounded(file, MAX_STATE_JSON_BYTES)).toString("utf8");
-  const { shape, machine, savedAtMs } = decodeState(file, text);
+  const bytes = await readBounded(file, MAX_STATE_JSON_BYTES);
+  const { shape, machine, savedAtMs } = decodeStateFile(file, bytes, seal);
   const map = await readPageMap(folder, seal);
   const pagesFile = join(folder, PAGES_FILE);
   const expected = ((shape.memoryMiB + shape.videoMemoryMiB) * 2 ** 20) / PAGE_BYTES;
@@ -110,7 +110,16 @@ export async function readState(folder: string, seal?: StateSeal): Promise<Saved
 /** The map alone, for work on chunks. Throws AppError as `readState`. */
 export async function readPageMap(folder: string, seal?: StateSeal): Promise<PageMap> {
   const file = join(folder, PAGES_FILE);
-  return PageMap.decode(file, unsealFile(seal, file, await readBounded(file, MAX_PAGES * 64)));
+  return decodePagesFile(file, await readBounded(file, MAX_PAGES * 64), seal);
+}
+
+/** The two files of a state as they lie on a disk, `file` being their name. Throw AppError as `readState`. */
+export function decodePagesFile(file: string, bytes: Buffer, seal?: StateSeal): PageMap {
+  return PageMap.decode(file, unsealFile(seal, file, bytes));
+}
+
+export function decodeStateFile(file: string, bytes: Buffer, seal?: StateSeal): z.infer<typeof documentSchema> {
+  return decodeState(file, unsealFile(seal, file, bytes).toString("utf8"));
 }
 
 /** Throws AppError unless the machine has the shape the state was saved with. */

@@ -1,6 +1,9 @@
 // Saved states made without a machine: what guest memory holds is said page by page.
 import { createCipheriv, createHash } from "node:crypto";
 import { join } from "node:path";
+import type { App } from "../../../main/services/app.ts";
+import type { Machine } from "../../../main/services/machines/machine.ts";
+import { chunkFolderOf } from "../../../main/services/space/memory-chunks.ts";
 import { PageCapture } from "../../../native-core/host/state/page-capture.ts";
 import { PageLoader } from "../../../native-core/host/state/page-loader.ts";
 import { PageMap } from "../../../native-core/host/state/page-map.ts";
@@ -53,6 +56,23 @@ export function saveState(
     writer.addZeroPages(step.zeroPages);
   }
   return { folder: target.folder, map: writer.finish(before, encodeState(SHAPE, { counter: 7n }, 1)).map };
+}
+
+/** Saves memory as that of a snapshot, as a live snapshot has it. */
+export async function giveMemory(
+  { context }: App,
+  machine: Machine,
+  snapshotId: string,
+  guest: FakeGuest,
+  base?: TestState,
+): Promise<TestState> {
+  const memory = `snapshots/${snapshotId}/memory`;
+  const target = { folder: join(machine.paths.folder, memory), chunkFolder: chunkFolderOf(context, machine) };
+  const state = saveState(guest, { ...target, machineKey: context.keys.keyOf(machine.id) }, base);
+  await machine.update(({ snapshots }) => ({
+    snapshots: snapshots.map((each) => (each.id === snapshotId ? { ...each, memory } : each)),
+  }));
+  return state;
 }
 
 /** A guest that begins to restore: its pages come when they are touched. */

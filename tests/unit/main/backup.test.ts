@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
 import { backUp, listBackups, restoreBackup, verifyBackups } from "../../../main/services/backup/backup.ts";
 import { exportMachine, importMachine } from "../../../main/services/backup/machine-file.ts";
-import { verifyMachine } from "../../../main/services/backup/verify.ts";
+import { verifyMachine } from "../../../main/services/integrity/verify.ts";
 import { createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { sendText, waitForOutput } from "../../../main/services/machines/serial.ts";

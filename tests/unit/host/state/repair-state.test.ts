@@ -17,8 +17,8 @@ import {
   chunksOfFolders,
   digestOf,
   pagesOfState,
-  repairState,
-} from "../../../../native-core/host/state/repair-state.ts";
+} from "../../../../native-core/host/state/repair-sources.ts";
+import { repairState } from "../../../../native-core/host/state/repair-state.ts";
 import { readPageMap } from "../../../../native-core/host/state/state-folder.ts";
 import { verifyState } from "../../../../native-core/host/state/verify-state.ts";
 import { picturesOf } from "../../../support/crash-pictures.ts";
