@@ -73,6 +73,8 @@ export interface GuestMemory {
    */
   lend(address: number, length: number, toWrite: boolean): Uint8Array | undefined;
   written(address: number, length: number): void;
+  /** Whole pages of RAM: locked ones are read as all others, while writes to them, by the vCPU or devices, are lost. */
+  setReadOnly?(address: number, length: number, readOnly: boolean): void;
   readU16(address: number): number;
   readU32(address: number): number;
   readU64(address: number): bigint;

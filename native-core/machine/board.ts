@@ -150,6 +150,7 @@ export class Board {
     const chipset = new Chipset({
       model,
       bus,
+      memory: parts.services.memory,
       power,
       isaLine: (irq) => this.pic.line(irq),
       a20,

@@ -35,6 +35,8 @@ export class GuestRam {
   readonly #view: DataView;
   readonly #voidCode: GuestRamParts["voidCode"];
   readonly #flagsChanged: () => void;
+  /** All locked pages lie between these, which saves writes to other pages the search. */
+  #locked = { start: 0, end: 0 };
 
   constructor(parts: GuestRamParts) {
     this.sizeBytes = parts.ramBytes;
@@ -81,20 +83,34 @@ export class GuestRam {
   }
 
   write(address: number, source: Uint8Array): void {
-    if (this.#isPlain(address, source.length)) {
+    if (this.#isWritable(address, source.length)) {
       this.prepareWrite(address, source.length);
       this.#bytes.set(source, address);
       return;
     }
     for (const [start, length, ram] of this.#runs(address, source.length)) {
-      if (!ram) continue;
-      this.prepareWrite(start, length);
-      this.#bytes.set(source.subarray(start - address, start - address + length), start);
+      if (ram) this.#writeUnlocked(start, source.subarray(start - address, start - address + length));
     }
   }
 
+  /** Locks or unlocks whole pages of RAM against writes, by the vCPU or devices. */
+  setReadOnly(address: number, length: number, readOnly: boolean): void {
+    const { start, end } = this.#locked;
+    if (readOnly) {
+      this.#locked =
+        start === end
+          ? { start: address, end: address + length }
+          : { start: Math.min(start, address), end: Math.max(end, address + length) };
+    }
+    for (let page = address / PAGE_BYTES; page < (address + length) / PAGE_BYTES; page++) {
+      const flags = this.flags[page] ?? 0;
+      this.flags[page] = readOnly ? flags | PAGE_FLAG.readOnly : flags & ~PAGE_FLAG.readOnly;
+    }
+    this.#flagsChanged();
+  }
+
   lend(address: number, length: number, toWrite: boolean): Uint8Array | undefined {
-    if (!this.#isPlain(address, length)) return undefined;
+    if (!(toWrite ? this.#isWritable(address, length) : this.#isPlain(address, length))) return undefined;
     if (toWrite) this.prepareWrite(address, length);
     else this.prepareRead(address, length);
     return this.#bytes.subarray(address, address + length);
@@ -123,19 +139,19 @@ export class GuestRam {
   }
 
   writeU16(address: number, value: number): void {
-    if (!this.#isPlain(address, 2)) return this.#writeSlow(address, 2, BigInt(value));
+    if (!this.#isWritable(address, 2)) return this.#writeSlow(address, 2, BigInt(value));
     this.prepareWrite(address, 2);
     this.#view.setUint16(address, value, true);
   }
 
   writeU32(address: number, value: number): void {
-    if (!this.#isPlain(address, 4)) return this.#writeSlow(address, 4, BigInt(value));
+    if (!this.#isWritable(address, 4)) return this.#writeSlow(address, 4, BigInt(value));
     this.prepareWrite(address, 4);
     this.#view.setUint32(address, value, true);
   }
 
   writeU64(address: number, value: bigint): void {
-    if (!this.#isPlain(address, 8)) return this.#writeSlow(address, 8, value);
+    if (!this.#isWritable(address, 8)) return this.#writeSlow(address, 8, value);
     this.prepareWrite(address, 8);
     this.#view.setBigUint64(address, value, true);
   }
@@ -182,6 +198,30 @@ export class GuestRam {
       address + length <= this.sizeBytes &&
       (address + length <= MMIO_HOLE.start || address >= MMIO_HOLE.end)
     );
+  }
+
+  /** Whether all bytes are RAM that nobody has locked. */
+  #isWritable(address: number, length: number): boolean {
+    if (!this.#isPlain(address, length)) return false;
+    const { start, end } = this.#locked;
+    if (address >= end || address + length <= start) return true;
+    for (let page = Math.floor(address / PAGE_BYTES); page * PAGE_BYTES < address + length; page++) {
+      if ((this.flags[page] ?? 0) & PAGE_FLAG.readOnly) return false;
+    }
+    return true;
+  }
+
+  /** Writes into RAM what of it is not locked. */
+  #writeUnlocked(address: number, source: Uint8Array): void {
+    for (let done = 0; done < source.length; ) {
+      const start = address + done;
+      const length = Math.min(source.length - done, PAGE_BYTES - (start % PAGE_BYTES));
+      if (this.#isWritable(start, length)) {
+        this.prepareWrite(start, length);
+        this.#bytes.set(source.subarray(done, done + length), start);
+      }
+      done += length;
+    }
   }
 
   /** Splits a range where RAM begins and ends. */

@@ -14,6 +14,8 @@ export const PAGE_FLAG = {
   /** A TLB may hold a right to write to it, for the supervisor or for user code. */
   writeCachedSupervisor: 16,
   writeCachedUser: 32,
+  /** Shadow RAM that the chipset has locked: read and run like all RAM, while writes go to the bus. No write entry exists for it. */
+  readOnly: 64,
 } as const;
 
 /** Guest physical window of legacy video memory and option ROM of devices: never RAM. */

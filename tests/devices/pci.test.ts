@@ -5,6 +5,7 @@ import { A20Gate } from "../../native-core/devices/chipset/processor-pins.ts";
 import { PciBus } from "../../native-core/devices/pci/pci-bus.ts";
 import { PciFunction } from "../../native-core/devices/pci/pci-function.ts";
 import { DeviceBench, Probe } from "../support/device-bench.ts";
+import { FakeMemory } from "../support/fake-processor.ts";
 
 describe("The PCI bus", () => {
   let bench: DeviceBench;
@@ -33,6 +34,7 @@ describe("The PCI bus", () => {
     const chipset = new Chipset({
       model: chipsetModel("i440fx"),
       bus: bench.bus,
+      memory: new FakeMemory(0),
       power: bench,
       isaLine: (irq) => pins[irq] as Probe,
       a20: new A20Gate(() => {}),

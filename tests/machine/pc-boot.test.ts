@@ -67,6 +67,9 @@ describe("A PC with firmware", () => {
       await guest.waitForScreen("base_addr = 0x100000");
       await guest.type("smbios --type 1 --get-string 5\n");
       await guest.waitForScreen("Terrarium PC");
+      // SeaBIOS has locked itself away: its first instruction is still a far jump.
+      await guest.type("write_byte 0xffff0 0x55\nread_byte 0xffff0\n");
+      await guest.waitForScreen("0xea");
     },
     TIMEOUT_MS,
   );

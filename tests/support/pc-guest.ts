@@ -39,7 +39,9 @@ const KEYS: Readonly<Record<string, number>> = {
   "\t": 0x0f,
   "\u001b": 0x01,
 };
-const SHIFTED: Readonly<Record<string, string>> = { "(": "9", ")": "0", "+": "=", ":": ";", '"': "'", "*": "8" };
+const SHIFTED: Readonly<Record<string, string>> = {
+  ...{ "(": "9", ")": "0", _: "-", "+": "=", ":": ";", '"': "'", "*": "8" },
+};
 const SHIFT = 0x2a;
 /** Pointers into the BIOS's keyboard buffer: next key to be read, next free place. */
 const KEYBOARD_HEAD = 0x41a;

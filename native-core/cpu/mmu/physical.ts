@@ -148,6 +148,7 @@ function defineEntries(module: ModuleWriter, functions: PhysicalFunctions): void
   const address = f.local("i32");
   set(address, call(functions.hostAddress, masked(physical)))(f);
   unlikely(eq32(get(address), i32(-1)), [ret()])(f);
+  unlikely(test32(readPageFlags(shrU32(get(address), PAGE_SHIFT)), PAGE_FLAG.readOnly), [ret()])(f);
   call(functions.prepareWrite, get(address), i32(1))(f);
   store(
     "i32.store8",

@@ -78,7 +78,7 @@ import { type PhysicalFunctions, readPageFlags, writePageFlags } from "./physica
 export interface TlbFunctions {
   /**
    * (linear: i64, access: i32, size: i32) -> i32: host address of bytes within one page, ready to be read or written.
-   * -1: an exception is pending, or there is no RAM (CELLS.physicalAddress then tells where; exceptionPending is 0).
+   * -1: an exception is pending, or there is no RAM, or none that may be written (CELLS.physicalAddress then tells where; exceptionPending is 0).
    */
   readonly translate: FunctionReference;
   /** (keepGlobal: i32) */
@@ -189,9 +189,13 @@ function defineTranslate(
   call(physical.touch, get(host))(f);
   block((filled) => [
     when(test32(get(access), ACCESS.write), [
+      set(page, op("i32.shr_u", get(host), i32(12))),
+      unlikely(test32(readPageFlags(get(page)), PAGE_FLAG.readOnly), [
+        writeCell64(CELLS.physicalAddress, get(address)),
+        ret(i32(-1)),
+      ]),
       call(physical.prepareWrite, get(host), get(size)),
       // A page with translated code gets no write entry: every store must come this way.
-      set(page, op("i32.shr_u", get(host), i32(12))),
       brIf(filled, test32(readPageFlags(get(page)), PAGE_FLAG.code)),
       writePageFlags(get(page), or32(readPageFlags(get(page)), writeCachedFlag(access))),
     ]),

@@ -3,12 +3,14 @@
 import { z } from "zod";
 import { ACPI_PM_PORT } from "../acpi/acpi-pm.ts";
 import { byteWide } from "../bus.ts";
-import type { Device, InterruptLine, IoBus } from "../device.ts";
+import type { Device, GuestMemory, InterruptLine, IoBus } from "../device.ts";
 import { PciFunction, type PciFunctionState } from "../pci/pci-function.ts";
 import type { PowerControl } from "../power.ts";
 import { arrayOf, flag, u8 } from "../state-schema.ts";
 import type { ChipsetModel } from "./models.ts";
 import type { A20Gate } from "./processor-pins.ts";
+import { ShadowRam } from "./shadow-ram.ts";
+import { SmramControl } from "./smram.ts";
 
 export const HOST_BRIDGE_SLOT = 0;
 
@@ -24,10 +26,7 @@ const RESET_CONTROL = { SYSTEM_RESET: 0x02, RESET_CPU: 0x04, FULL: 0x08 } as con
 export const PIRQ_ROUTE = 0x60;
 const PIRQ_OFF = 0x80;
 export const PIRQ_COUNT = 4;
-/** Programmable attribute map (82441FX 3.2.18): read and write enables of shadow RAM. */
-const PAM_COUNT = 7;
-/** Q35's system management RAM control, and what ICH9 has beside the routing of wires A to D: the same for E to H, which lead nowhere. */
-const SMRAM = 0x9d;
+/** What ICH9 has beside the routing of wires A to D: the same for E to H, which lead nowhere. */
 const PIRQ_ROUTE_EH = 0x68;
 const ICH9 = { PM_BASE: 0x40, ACPI_CONTROL: 0x44, RCBA: 0xf0 } as const;
 /** ISA interrupts a PIRQ may be steered to (82371SB 2.3.3.5). */
@@ -45,6 +44,8 @@ interface ChipsetState {
 export interface ChipsetParts {
   model: ChipsetModel;
   bus: IoBus;
+  /** RAM, of which the part below 1 MiB can be locked. */
+  memory: GuestMemory;
   power: PowerControl;
   /** Input of the 8259 pair for an ISA interrupt. */
   isaLine(irq: number): InterruptLine;
@@ -63,6 +64,8 @@ export class Chipset implements Device<ChipsetState> {
   /** The host bridge's registers have changed, by a write, a reset or a restore. */
   onHostBridgeChange: (() => void) | undefined;
   readonly stateSchema: z.ZodType<ChipsetState>;
+  readonly #shadowRam: ShadowRam;
+  readonly #smram: SmramControl;
   readonly #power: PowerControl;
   readonly #isaLines: readonly InterruptLine[];
   readonly #wires = new Array<boolean>(PIRQ_COUNT).fill(false);
@@ -93,11 +96,14 @@ export class Chipset implements Device<ChipsetState> {
     this.#numericErrorIrq = parts.numericErrorIrq;
     this.#isaLines = Array.from({ length: 16 }, (_, irq) => parts.isaLine(irq));
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE + wire, 1, PIRQ_OFF, 0x8f);
-    // Memory behind C0000h-FFFFFh is RAM whatever these say: firmware finds itself there, and what it locks nobody has to write.
-    for (let pam = 0; pam < PAM_COUNT; pam++)
-      this.hostBridge.addRegister(model.pam + pam, 1, 0, pam === 0 ? 0x30 : 0x33);
+    this.#shadowRam = new ShadowRam(parts.bus, parts.memory, this.hostBridge, model.pam);
+    this.#smram = new SmramControl(this.hostBridge, model);
     if (model.name === "q35") this.#addRegistersOfQ35();
-    this.hostBridge.onConfigWrite = () => this.onHostBridgeChange?.();
+    this.hostBridge.onConfigWrite = () => {
+      this.#smram.update();
+      this.#shadowRam.update();
+      this.onHostBridgeChange?.();
+    };
     this.isaBridge.onConfigWrite = (offset, size) => {
       if (offset < PIRQ_ROUTE + PIRQ_COUNT && offset + size > PIRQ_ROUTE) this.#route();
     };
@@ -143,7 +149,6 @@ export class Chipset implements Device<ChipsetState> {
 
   /** The power management registers stay where the board has them, whatever is written. */
   #addRegistersOfQ35(): void {
-    this.hostBridge.addRegister(SMRAM, 1, 0x02, 0x78);
     this.isaBridge.addRegister(ICH9.PM_BASE, 4, ACPI_PM_PORT | 1, 0);
     this.isaBridge.addRegister(ICH9.ACPI_CONTROL, 1, 0x80, 0);
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.isaBridge.addRegister(PIRQ_ROUTE_EH + wire, 1, PIRQ_OFF, 0x8f);
@@ -198,7 +203,7 @@ export class Chipset implements Device<ChipsetState> {
     this.#setNumericError(false);
     this.#wires.fill(false);
     this.#route();
-    this.onHostBridgeChange?.();
+    this.#hostBridgeSet();
   }
 
   save(): ChipsetState {
@@ -221,6 +226,13 @@ export class Chipset implements Device<ChipsetState> {
       state.resetControl & (RESET_CONTROL.SYSTEM_RESET | RESET_CONTROL.FULL | RESET_CONTROL.RESET_CPU);
     for (let wire = 0; wire < PIRQ_COUNT; wire++) this.#wires[wire] = state.wires[wire] ?? false;
     this.#route();
+    this.#hostBridgeSet();
+  }
+
+  /** The host bridge has the registers of a reset or of a saved state. */
+  #hostBridgeSet(): void {
+    this.#smram.forget();
+    this.#shadowRam.update();
     this.onHostBridgeChange?.();
   }
 

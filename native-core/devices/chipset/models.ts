@@ -14,6 +14,8 @@ export interface ChipsetModel {
   readonly hostBridgeId: number;
   /** Offset of the first of seven registers that open and lock shadow RAM. */
   readonly pam: number;
+  /** Offset of the control of memory for system management mode. */
+  readonly smram: number;
   readonly isaBridgeId: number;
   readonly isaBridgeSlot: number;
   /** Which PIRQ wire (0..3) a slot's interrupt pin (1 = INTA) is soldered to. ACPI's _PRT and SeaBIOS for the chipset say the same. */
@@ -29,6 +31,7 @@ const I440FX: ChipsetModel = {
   name: "i440fx",
   hostBridgeId: 0x1237,
   pam: 0x59,
+  smram: 0x72,
   isaBridgeId: 0x7000,
   isaBridgeSlot: 1,
   wireOf: (slot, pin) => (slot + pin - 2) & 3,
@@ -42,6 +45,7 @@ const Q35: ChipsetModel = {
   name: "q35",
   hostBridgeId: 0x29c0,
   pam: 0x90,
+  smram: 0x9d,
   isaBridgeId: 0x2918,
   isaBridgeSlot: 31,
   wireOf: (slot, pin) => (slot < 25 ? slot + pin - 1 : pin - 1) & 3,

@@ -89,4 +89,20 @@ describe("guest memory", () => {
     memory.write(0x1000, Uint8Array.of(1));
     expect(memory.readU16(0x1000)).toBe(0x0901);
   });
+
+  it("locked pages are read, and lose what is written to them until they are unlocked", () => {
+    const { memory, flags, flushes } = ram();
+    memory.writeU32(0xc_0ffe, 0x1234_5678);
+    memory.setReadOnly(0xc_0000, 0x1000, true);
+    expect(flushes()).toBe(1);
+    memory.writeU16(0xc_0000, 0xffff);
+    memory.writeU32(0xc_0ffe, 0);
+    memory.write(0xb_fffe, new Uint8Array(0x2000).fill(7));
+    expect([memory.readU16(0xc_0000), memory.readU16(0xc_0ffe), memory.readU16(0xc_1000)]).toEqual([0, 0x5678, 0x0707]);
+    expect(memory.lend(0xc_0800, 16, true)).toBeUndefined();
+    expect(memory.lend(0xc_0ffc, 4, false)).toEqual(Uint8Array.of(0, 0, 0x78, 0x56));
+    memory.setReadOnly(0xc_0000, 0x1000, false);
+    memory.writeU16(0xc_0000, 0xffff);
+    expect([memory.readU16(0xc_0000), flags[0xc0]]).toEqual([0xffff, 1]);
+  });
 });
