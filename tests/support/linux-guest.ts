@@ -83,6 +83,8 @@ export interface GuestOptions {
   initrd?: { file: string; bytes: Uint8Array };
   /** Kernel modules to load before it. */
   modules?: readonly string[];
+  /** Modules of the test's own, loaded after those. */
+  builtModules?: readonly KernelModule[];
   createProcessor: ProcessorFactory;
   memoryMib?: number;
   commandLine?: string;
@@ -105,7 +107,7 @@ export class LinuxGuest {
 
   static async start(options: GuestOptions): Promise<LinuxGuest> {
     const kernel = await debianKernel(options.flavour);
-    const modules = await kernelModules(options.flavour, options.modules ?? []);
+    const modules = [...(await kernelModules(options.flavour, options.modules ?? [])), ...(options.builtModules ?? [])];
     const initrd = options.initrd ?? (await initramfs(options.script, modules, architectureOf(options.flavour)));
     const memoryBytes = (options.memoryMib ?? 256) << 20;
     const commandLine = options.commandLine ?? "console=ttyS0 panic=-1";
