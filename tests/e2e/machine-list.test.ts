@@ -1,10 +1,11 @@
 // The main window with several machines: groups, selection, bulk commands, tools, palette, and what is remembered.
 import type { Browser, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { machineRow, machineTree, showPane, waitForState } from "./support/actions.ts";
+import { machineCommand, machineRow, machineTree, showPane, stopMachine, waitForState } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
 import { openPage } from "./support/browser.ts";
 import type { TestHost } from "./support/hosts.ts";
+import { renderCount, watchRenders } from "./support/renders.ts";
 
 let browser: Browser;
 let host: TestHost;
@@ -275,6 +276,40 @@ describe("commands and what is remembered", () => {
     await page.reload();
     await machineTree(page).waitFor();
     await expect.poll(() => width(page)).toBe(after);
+  });
+
+  test("the pane of one machine is not drawn anew for what happens to others", async () => {
+    await machineRow(page, "Starter Linux 4").click();
+    await stopMachine(page, /Power Off/);
+    await waitForState(page, "Starter Linux 4", "Powered Off");
+    const watched = (await openPage(browser, host.entryUrl())).page;
+    await watchRenders(watched, "main.work");
+    await machineRow(watched, "Starter Linux 4").click();
+    await showPane(watched, "Details");
+    const quiet = async () => {
+      let [before, now] = [-1, await renderCount(watched)];
+      while (before !== now) {
+        await watched.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve, { timeout: 1000 })));
+        [before, now] = [now, await renderCount(watched)];
+      }
+      return now;
+    };
+    const drawn = await quiet();
+    expect(drawn).toBeGreaterThan(0);
+    await machineRow(page, "Starter Linux 3").click();
+    for (const [command, state] of [
+      ["Pause", "Paused"],
+      ["Resume", "Running"],
+    ] as const) {
+      await page.getByRole("button", { name: command, exact: true }).click();
+      await waitForState(watched, "Starter Linux 3", state);
+    }
+    expect(await quiet()).toBe(drawn);
+    await machineRow(page, "Starter Linux 4").click();
+    await machineCommand(page, "Start").click();
+    await waitForState(watched, "Starter Linux 4", "Running");
+    expect(await quiet()).toBeGreaterThan(drawn);
+    await watched.close();
   });
 
   test("nothing of all this raised an error", () => {
