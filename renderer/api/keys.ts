@@ -19,6 +19,7 @@ export const keys = {
   deletePreview: (snapshotId: string) => ["delete-preview", snapshotId] as const,
   snapshotFolder: (snapshotId: string, place: string, folder: string) =>
     ["snapshot-folder", snapshotId, place, folder] as const,
+  sharedFolder: (id: string, name: string, folder: string) => ["machine", id, "shared-folder", name, folder] as const,
   prunePreview: (id: string) => ["machine", id, "snapshots", "prune"] as const,
   space: (id: string) => ["machine", id, "space"] as const,
   snapshotDiff: (from: string, to: string | null) => ["snapshot-diff", from, to] as const,

@@ -1,7 +1,7 @@
 // The command line as a script uses it: its own process each time, answers in JSON, failures as exit codes and explanations.
 import { execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -224,6 +224,22 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["snapshot", "restore", "one", "nothing"], 3, "There is no snapshot"],
     [["create", "ONE", "--starter"], 4, "already a machine"],
     [["pause", "one"], 5, "is powered off"],
+  it("shares folders", async () => {
+    const papers = path.join(folder, "my papers");
+    await mkdir(papers, { recursive: true });
+    expect(await json("share", "add", "one", papers, "--read-only")).toEqual({
+      ...{ name: "my papers", path: papers, readOnly: true },
+    });
+    expect((await terrarium("share", "add", "one", papers, "--name", "more")).stdout.trim()).toBe("more");
+    expect((await terrarium("share", "list", "one")).stdout).toMatch(
+      /^my papers +read-only +\/.*\/my papers\nmore +\//m,
+    );
+    expect((await terrarium("share", "add", "one", papers, "--name", "a/b")).stderr).toContain("letters, digits");
+    expect((await terrarium("share", "remove", "one", "nothing")).code).toBe(3);
+    for (const name of ["my papers", "more"]) expect(await json("share", "remove", "one", name)).toEqual({});
+    expect(await json("share", "list", "one")).toEqual([]);
+  });
+
     [["create", "x", "--kernel", "starter/initrd.img"], 6, "not a Linux kernel"],
     [["set", "one", "memoryMiB=1"], 6, "at least 64 MiB"],
     [["set", "one", "turbo=yes"], 6, "no setting"],

@@ -423,6 +423,62 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(
       await failureOf(client.machines.changePassphrase({ id, passphrase: newPassphrase, newPassphrase })),
     ).toMatchObject(refused);
+  it("shares folders with machines in every state, shows what is in them, and never gives them away", async () => {
+    const { id, config } = await client.machines.createStarter({ name: "Sharing" });
+    const papers = path.join(folder, "papers");
+    await mkdir(path.join(papers, "letters"), { recursive: true });
+    await writeFile(path.join(papers, "note.txt"), "hello");
+    const share = async (sharedFolders: (typeof config)["sharedFolders"]) => {
+      // Snapshots give it other disks.
+      const { config: now } = await client.machines.get({ id });
+      return client.machines.configure({ id, config: { ...now, sharedFolders } });
+    };
+    const change = (name: string, where: string) => share([{ name, path: where, readOnly: true }]);
+    const field = "sharedFolders.0.path";
+    expect(await failureOf(change("none", path.join(folder, "nowhere")))).toMatchObject({ code: "NOT_FOUND", field });
+    expect(await failureOf(change("file", path.join(papers, "note.txt")))).toMatchObject({
+      code: "INVALID_CONFIG",
+      field,
+    });
+    // A guest that could write there would be master of all machines.
+    for (const own of [app.context.store.data.machines, app.context.store.data.root, path.parse(folder).root]) {
+      expect(await failureOf(change("own", own))).toMatchObject({ code: "INVALID_CONFIG", field });
+    }
+    await client.machines.start({ id });
+    expect(await failureOf(change("refused", papers))).toMatchObject({ code: "UNSUPPORTED" });
+    await change("papers", papers);
+    expect((await client.machines.get({ id })).config.sharedFolders).toEqual([
+      { name: "papers", path: papers, readOnly: true },
+    ]);
+    const place = { id, name: "papers" };
+    expect((await client.sharedFolders.listFolder({ ...place, path: "/" })).entries).toMatchObject([
+      { name: "letters", path: "/letters", kind: "folder" },
+      { name: "note.txt", path: "/note.txt", kind: "file", sizeBytes: 5 },
+    ]);
+    expect(await client.sharedFolders.readFile({ ...place, path: "/note.txt", offset: 1 })).toEqual({
+      base64: Buffer.from("ello").toString("base64"),
+      nextOffset: null,
+    });
+    expect(await failureOf(client.sharedFolders.readFile({ ...place, path: "/nothing" }))).toMatchObject({
+      code: "NOT_FOUND",
+    });
+    expect(await failureOf(client.sharedFolders.listFolder({ id, name: "other", path: "/" }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "name",
+    });
+    const snapshot = await client.snapshots.take({ id });
+    await share([]);
+    await client.snapshots.restore({ snapshotId: snapshot.id, start: false });
+    // What of this host a guest may see is decided today, not when the snapshot was taken.
+    expect((await client.machines.get({ id })).config.sharedFolders).toEqual([]);
+    await change("papers", papers);
+    const [copy] = await client.machines.clone({ id, name: "Sharing too", snapshotId: snapshot.id });
+    expect(copy?.config.sharedFolders).toMatchObject([{ name: "papers" }]);
+    const file = path.join(folder, "sharing.terrarium");
+    await client.machines.export({ id, file });
+    expect((await client.machines.import({ file, name: "Elsewhere" })).config.sharedFolders).toEqual([]);
+  });
+
     await client.machines.changePassphrase({ id, passphrase, newPassphrase });
     expect(await failureOf(client.machines.diskSecret({ id, passphrase }))).toMatchObject(refused);
     expect(await client.machines.diskSecret({ id, passphrase: newPassphrase })).toEqual({

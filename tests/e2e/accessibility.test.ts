@@ -48,7 +48,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
       await showPane(page, pane);
       if (pane === "Display") await page.getByRole("application").waitFor();
       if (pane === "Snapshots") await snapshotRow(page, "One").click();
-      if (pane === "Files") await page.getByRole("combobox", { name: "Snapshot", exact: true }).waitFor();
+      if (pane === "Files") await page.getByRole("combobox", { name: "Files of", exact: true }).waitFor();
       if (pane === "Activity") {
         await page.getByText("Watch", { exact: true }).click();
         await page.getByRole("table", { name: "Hottest code" }).waitFor();
@@ -66,7 +66,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await page.getByRole("form").getByRole("button", { name: "Cancel" }).click();
   });
 
-  test.each(["General", "System", "Boot", "Display", "Storage", "Network", "Serial", "Snapshots"])(
+  test.each(["General", "System", "Boot", "Display", "Storage", "Network", "Shared Folders", "Serial", "Snapshots"])(
     "the settings page %s",
     async (name) => {
       await page.getByRole("button", { name: "Settings" }).click();

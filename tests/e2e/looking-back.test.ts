@@ -65,7 +65,7 @@ test("snapshots are shown in the order of time, and chosen with the arrow keys",
 
 test("files as they were are browsed without the guest, or it is said why not", async () => {
   await showPane(app.page, "Files");
-  await app.page.getByRole("combobox", { name: "Snapshot", exact: true }).waitFor();
+  await app.page.getByRole("combobox", { name: "Files of", exact: true }).waitFor();
   const table = app.page.getByRole("table", { name: "Files in /" });
   const none = app.page.getByText("No file system that can be read");
   await table.or(none).first().waitFor();

@@ -6,6 +6,7 @@ import { Box, Row } from "../../ui/box.tsx";
 import { formatMiB } from "../../ui/format.ts";
 import { StateBadge } from "../../ui/state-badge.tsx";
 import { NetworkBox } from "../network/network-box.tsx";
+import { SharedFoldersBox } from "../shared-folders/shared-folders-box.tsx";
 import { Notes } from "./notes.tsx";
 import { SettingLink } from "./setting-link.tsx";
 import { StorageBox } from "./storage-box.tsx";
@@ -84,6 +85,7 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
       </Box>
       <StorageBox machine={machine} />
       <NetworkBox machine={machine} />
+      <SharedFoldersBox machine={machine} />
       <Box {...box("serial")}>
         <dl>
           {config.serial.map((port, index) => {

@@ -4,6 +4,7 @@ import {
   DatabaseIcon,
   DesktopIcon,
   FlowBranchIcon,
+  FolderSharedIcon,
   GlobeNetworkIcon,
   RecordIcon,
   VolumeUpIcon,
@@ -87,6 +88,13 @@ export function Indicators({ machine, size }: Props) {
           busy={netTraffic > 0}
           label={`${t("indicators.network")}: ${plugged.map(networkName).join(", ") || t("indicators.unplugged")}, ${netRates}`}
           onClick={settings("adapters")}
+        />
+      )}
+      {config.sharedFolders.length > 0 && (
+        <Light
+          icon={FolderSharedIcon}
+          label={`${t("settings.pages.sharedFolders")}: ${config.sharedFolders.map(({ name }) => name).join(", ")}`}
+          onClick={settings("sharedFolders")}
         />
       )}
       {config.usb.controller !== "none" && (

@@ -1,7 +1,8 @@
-// Files of the guest as they were in a snapshot: browse, save to this computer, or hand to the running guest on a disc. Read from the disk's
-// layers, so the guest need not run and need not help.
+// Files to browse and to save to this computer: those of the guest as they were in a snapshot, which can be handed to the running guest on
+// a disc, too, and those of folders that the machine shares. Snapshots are read from the disk's layers, so the guest need not run and need
+// not help.
 import { Button, NonIdealState, Spinner } from "@blueprintjs/core";
-import { ArrowUpIcon, DocumentIcon, DownloadIcon, FolderCloseIcon, ImportIcon } from "@blueprintjs/icons";
+import { ImportIcon } from "@blueprintjs/icons";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -9,23 +10,23 @@ import type { MachineSummary, SnapshotFolder } from "../../../main/contract/sche
 import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
-import { useSnapshots } from "../../api/queries.ts";
-import { formatBytes, formatDateTime } from "../../ui/format.ts";
+import { useMachine, useSnapshots } from "../../api/queries.ts";
+import { formatDateTime } from "../../ui/format.ts";
 import { Select } from "../../ui/select.tsx";
 import { downloadSnapshotFile, handToGuest } from "../snapshots/snapshot-actions.ts";
+import { FileTable } from "./file-table.tsx";
+import { SharedFolderFiles } from "./shared-folder-files.tsx";
 import "./files.css";
 
 type Place = SnapshotFolder["places"][number];
-type Entry = SnapshotFolder["entries"][number];
 
 const placeKey = ({ diskId, partition }: Pick<Place, "diskId" | "partition">): string => `${diskId}/${partition}`;
-const parentOf = (folder: string): string => folder.replace(/\/[^/]*$/, "") || "/";
 
 interface BrowserProps {
   readonly snapshotId: string;
 }
 
-function FolderBrowser({ snapshotId }: BrowserProps) {
+function SnapshotFiles({ snapshotId }: BrowserProps) {
   const { t } = useTranslation();
   const [place, setPlace] = useState<Place | null>(null);
   const [folder, setFolder] = useState("/");
@@ -51,8 +52,11 @@ function FolderBrowser({ snapshotId }: BrowserProps) {
     return <NonIdealState icon="document" title={t("snapshotFiles.none")} description={t("snapshotFiles.noneBody")} />;
   const here = { snapshotId, diskId, partition };
   return (
-    <>
-      <div className="files-place">
+    <FileTable
+      folder={folder}
+      entries={data.entries}
+      isFetching={isFetching}
+      place={
         <Select
           aria-label={t("snapshotFiles.fileSystem")}
           value={placeKey({ diskId, partition })}
@@ -62,102 +66,57 @@ function FolderBrowser({ snapshotId }: BrowserProps) {
             setFolder("/");
           }}
         />
+      }
+      onFolder={setFolder}
+      onSave={({ path }) => void downloadSnapshotFile(snapshotId, diskId, partition, path)}
+      commands={(entry) => (
         <Button
           variant="minimal"
-          icon={<ArrowUpIcon />}
-          aria-label={t("files.up")}
-          title={t("files.up")}
-          disabled={folder === "/"}
-          onClick={() => setFolder(parentOf(folder))}
+          size="small"
+          icon={<ImportIcon />}
+          aria-label={t("snapshotFiles.hand", { name: entry.name })}
+          title={t("snapshotFiles.handHint")}
+          onClick={() => void handToGuest({ ...here, path: entry.path })}
         />
-        <span className="mono selectable">{folder}</span>
-        {isFetching && <Spinner size={14} />}
-      </div>
-      <table className="data-table files-table" aria-label={t("snapshotFiles.table", { folder })}>
-        <thead>
-          <tr>
-            {(["name", "size", "changed", "commands"] as const).map((column) => (
-              <th key={column} scope="col">
-                {t(`snapshotFiles.columns.${column}`)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {data.entries.map((entry) => (
-            <FileRow
-              key={entry.path}
-              entry={entry}
-              onOpen={() => setFolder(entry.path)}
-              onSave={() => void downloadSnapshotFile(snapshotId, diskId, partition, entry.path)}
-              onHand={() => void handToGuest({ ...here, path: entry.path })}
-            />
-          ))}
-        </tbody>
-      </table>
-      {data.entries.length === 0 && <p className="muted">{t("files.empty")}</p>}
-    </>
+      )}
+    />
   );
 }
 
-interface RowProps {
-  readonly entry: Entry;
-  onOpen(): void;
-  onSave(): void;
-  onHand(): void;
+/** A snapshot or a shared folder to look into. */
+interface Source {
+  readonly key: string;
+  readonly label: string;
+  readonly snapshotId?: string;
+  readonly sharedFolder?: string;
 }
 
-function FileRow({ entry, onOpen, onSave, onHand }: RowProps) {
+function useSources(machine: MachineSummary): readonly Source[] {
   const { t } = useTranslation();
-  const { name, kind, sizeBytes, modifiedMs } = entry;
-  return (
-    <tr>
-      <th scope="row">
-        {kind === "folder" ? (
-          <button type="button" className="files-folder" onClick={onOpen}>
-            <FolderCloseIcon /> {name}
-          </button>
-        ) : (
-          <span className="files-name">
-            <DocumentIcon /> {name}
-          </span>
-        )}
-      </th>
-      <td className="number muted">{kind === "file" && formatBytes(sizeBytes)}</td>
-      <td className="number muted">{modifiedMs > 0 && formatDateTime(modifiedMs)}</td>
-      <td className="files-commands">
-        {kind === "file" && (
-          <>
-            <Button
-              variant="minimal"
-              size="small"
-              icon={<DownloadIcon />}
-              aria-label={t("snapshots.takeFile", { path: name })}
-              title={t("snapshots.takeFileHint")}
-              onClick={onSave}
-            />
-            <Button
-              variant="minimal"
-              size="small"
-              icon={<ImportIcon />}
-              aria-label={t("snapshotFiles.hand", { name })}
-              title={t("snapshotFiles.handHint")}
-              onClick={onHand}
-            />
-          </>
-        )}
-      </td>
-    </tr>
-  );
+  const snapshots = useSnapshots(machine.id).data?.snapshots ?? [];
+  const folders = useMachine(machine.id).data?.config.sharedFolders ?? [];
+  return [
+    ...snapshots
+      .toSorted((a, b) => b.takenAtMs - a.takenAtMs)
+      .map(({ id, name, takenAtMs }) => ({
+        key: `snapshot ${id}`,
+        label: `${name} · ${formatDateTime(takenAtMs)}`,
+        snapshotId: id,
+      })),
+    ...folders.map(({ name }) => ({
+      key: `folder ${name}`,
+      label: t("sharedFolders.source", { name }),
+      sharedFolder: name,
+    })),
+  ];
 }
 
 export default function FilesPane({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
-  const snapshots = useSnapshots(machine.id).data?.snapshots ?? [];
-  const newest = snapshots.toSorted((a, b) => b.takenAtMs - a.takenAtMs);
+  const sources = useSources(machine);
   const [chosen, setChosen] = useState<string | null>(null);
-  const snapshot = newest.find(({ id }) => id === chosen) ?? newest[0];
-  if (!snapshot) {
+  const source = sources.find(({ key }) => key === chosen) ?? sources[0];
+  if (!source) {
     return (
       <div className="pane-scroll">
         <NonIdealState
@@ -168,22 +127,21 @@ export default function FilesPane({ machine }: { readonly machine: MachineSummar
       </div>
     );
   }
+  const { key, snapshotId, sharedFolder } = source;
   return (
     <>
       <div className="pane-bar">
         <Select
-          aria-label={t("snapshotFiles.snapshot")}
-          value={snapshot.id}
-          options={newest.map(({ id, name, takenAtMs }) => ({
-            value: id,
-            label: `${name} · ${formatDateTime(takenAtMs)}`,
-          }))}
+          aria-label={t("snapshotFiles.source")}
+          value={key}
+          options={sources.map(({ key: value, label }) => ({ value, label }))}
           onChange={(event) => setChosen(event.target.value)}
         />
-        <span className="muted">{t("snapshotFiles.asItWas")}</span>
+        <span className="muted">{t(snapshotId ? "snapshotFiles.asItWas" : "sharedFolders.asItIs")}</span>
       </div>
       <div className="files-scroll">
-        <FolderBrowser key={snapshot.id} snapshotId={snapshot.id} />
+        {snapshotId && <SnapshotFiles key={key} snapshotId={snapshotId} />}
+        {sharedFolder && <SharedFolderFiles key={key} machineId={machine.id} name={sharedFolder} />}
       </div>
     </>
   );

@@ -62,6 +62,7 @@ function ViewItems({ machine, screen, onFullScreen }: DisplayControls) {
 const DEVICES = [
   ["storage", "disks"],
   ["network", "adapters"],
+  ["sharedFolders", "sharedFolders"],
   ["display", "display.videoMemoryMiB"],
   ["serial", "serial"],
 ] as const;

@@ -5,6 +5,7 @@ import type { MachineDetails } from "../../../main/contract/schemas.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { SchemaField } from "../../forms/schema-fields.ts";
 import { AdaptersEditor } from "../network/adapters-editor.tsx";
+import { SharedFoldersEditor } from "../shared-folders/shared-folders-editor.tsx";
 import { BootOrderEditor } from "./boot-order-editor.tsx";
 import { DisksEditor } from "./disks-editor.tsx";
 import { DrivesEditor } from "./drives-editor.tsx";
@@ -28,4 +29,5 @@ export const EDITORS: Readonly<Record<string, ComponentType<EditorProps>>> = {
   disks: DisksEditor,
   opticalDrives: DrivesEditor,
   serial: SerialEditor,
+  sharedFolders: SharedFoldersEditor,
 };

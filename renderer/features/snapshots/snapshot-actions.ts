@@ -3,7 +3,7 @@ import type { MachineSummary, Snapshot } from "../../../main/contract/schemas.ts
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { i18n } from "../../i18n/index.ts";
-import { download } from "../../ui/download.ts";
+import { savePieces } from "../files/save-pieces.ts";
 import { type NoticeAction, notify, notifyFailure } from "../notifications/model.ts";
 
 /** Runs a command; a failure is shown and answered with false. */
@@ -61,15 +61,9 @@ export function downloadSnapshotFile(
   partition: number,
   path: string,
 ): Promise<boolean> {
-  return attempt(async () => {
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    for (let offset: number | null = 0; offset !== null; ) {
-      const piece = await client.snapshots.readFile({ snapshotId, diskId, partition, path, offset });
-      pieces.push(Uint8Array.from(atob(piece.base64), (character) => character.charCodeAt(0)));
-      offset = piece.nextOffset;
-    }
-    download(path.slice(path.lastIndexOf("/") + 1), new Blob(pieces));
-  });
+  return attempt(() =>
+    savePieces(path, (offset) => client.snapshots.readFile({ snapshotId, diskId, partition, path, offset })),
+  );
 }
 
 /** Puts a file as it was onto a disc in the machine's drive. */
