@@ -8,9 +8,16 @@ import type { Frame } from "../../network/frame.ts";
 import { cut } from "../../network/offload.ts";
 import { isGroupAddress, sameBytes } from "../../network/packets/ethernet.ts";
 import type { AccessSize, Device, GuestMemory, IoHandler } from "../device.ts";
-import type { NetworkAdapter, NetworkAdapterOptions, NetworkBackend } from "../network/adapter.ts";
-import { ReceiveQueue } from "../network/receive-queue.ts";
-import { PciFunction, type PciFunctionState } from "../pci/pci-function.ts";
+import {
+  CRC_BYTES,
+  ethernetFunction,
+  MIN_FRAME_BYTES,
+  type NetworkAdapter,
+  type NetworkAdapterOptions,
+} from "../network/adapter.ts";
+import { NetworkPort } from "../network/port.ts";
+import type { ReceiveQueue } from "../network/receive-queue.ts";
+import type { PciFunction, PciFunctionState } from "../pci/pci-function.ts";
 import { bytes, flag, u32 } from "../state-schema.ts";
 import { Eeprom, eepromStateSchema } from "./eeprom.ts";
 import { Phy, phyStateSchema } from "./phy.ts";
@@ -36,9 +43,7 @@ const VENDOR_ID = 0x8086;
 const DEVICE_ID = 0x100e;
 const REGISTER_BYTES = 0x20000;
 const IO_BYTES = 64;
-const MIN_FRAME_BYTES = 60;
 const MAX_FRAME_BYTES = 1522;
-const CRC_BYTES = 4;
 /** RXD status: done, end of packet, checksums not looked at. */
 const RXD_STATUS = 1 | 2 | 4;
 
@@ -62,10 +67,8 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
   readonly stateVersion = 1;
   readonly stateSchema: z.ZodType<E1000State>;
   readonly pci: PciFunction;
-  readonly end: ReceiveQueue;
+  readonly #port: NetworkPort;
   readonly #memory: GuestMemory;
-  readonly #backend: NetworkBackend;
-  readonly #deliver: (apply: () => void) => void;
   readonly #mac: Uint8Array;
   readonly #registers = new Uint8Array(REG.END);
   readonly #view = new DataView(this.#registers.buffer);
@@ -73,34 +76,23 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
   readonly #phy = new Phy();
   readonly #transmitter: Transmitter;
   #ioAddress = 0;
-  #linkUp: boolean;
 
   constructor(options: E1000Options) {
     this.name = options.name;
     this.#memory = options.memory;
-    this.#backend = options.backend;
-    this.#deliver = options.deliver;
     this.#mac = options.mac;
-    this.#linkUp = options.linkUp;
     this.#eeprom = new Eeprom(options.mac, DEVICE_ID);
     this.#transmitter = new Transmitter(options.memory);
     this.#phy.onRestart = () => this.#raise(ICR_BITS.LSC);
-    this.pci = new PciFunction({
-      vendorId: VENDOR_ID,
-      deviceId: DEVICE_ID,
-      classCode: 0x020000,
-      revision: 3,
-      subsystemVendorId: VENDOR_ID,
-      subsystemId: 0x001e,
-      interruptPin: 1,
-    });
+    this.pci = ethernetFunction({ vendorId: VENDOR_ID, deviceId: DEVICE_ID, revision: 3, subsystemId: 0x001e });
     this.pci.addBar({ index: 0, kind: "memory", sizeBytes: REGISTER_BYTES, handler: this });
     this.pci.addBar({ index: 1, kind: "io", sizeBytes: IO_BYTES, handler: this.#ports() });
-    this.end = new ReceiveQueue({
-      deliver: options.deliver,
+    this.#port = new NetworkPort(options, {
       place: (frame) => this.#place(frame),
-      placed: () => undefined,
-      roomAgain: () => this.#backend.roomAgain(),
+      linkChanged: () => {
+        this.#phy.linkUp = this.#port.linkUp;
+        this.#raise(ICR_BITS.LSC);
+      },
     });
     this.stateSchema = z.object({
       pci: this.pci.stateSchema,
@@ -116,13 +108,12 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
 
   // Host side
 
+  get end(): ReceiveQueue {
+    return this.#port.end;
+  }
+
   setLink(up: boolean): void {
-    this.#deliver(() => {
-      if (this.#linkUp === up) return;
-      this.#linkUp = up;
-      this.#phy.linkUp = up;
-      this.#raise(ICR_BITS.LSC);
-    });
+    this.#port.setLink(up);
   }
 
   // Registers
@@ -154,7 +145,7 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
   #readRegister(offset: number): number {
     switch (offset) {
       case REG.STATUS:
-        return STATUS_FD | STATUS_SPEED | (this.#linkUp ? STATUS_LU : 0);
+        return STATUS_FD | STATUS_SPEED | (this.#port.linkUp ? STATUS_LU : 0);
       case REG.EECD:
         return this.#eeprom.eecd;
       case REG.EERD:
@@ -247,7 +238,7 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
     this.#registers.fill(0);
     this.#eeprom.reset();
     this.#phy.reset();
-    this.#phy.linkUp = this.#linkUp;
+    this.#phy.linkUp = this.#port.linkUp;
     this.#transmitter.reset();
     // Loaded from the EEPROM (13.5.2); the address of the adapter is the first one it listens to.
     this.#registers.set(this.#mac, REG.RAL);
@@ -277,17 +268,15 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
       const { frame, reported } = this.#transmitter.take(ring.address + head * DESCRIPTOR_BYTES);
       if (reported) causes |= ICR_BITS.TXDW;
       head = (head + 1) % ring.count;
-      if (!frame || !this.#linkUp) continue;
-      sent = true;
-      this.#backend.receive(frame);
+      if (frame && this.#port.send(frame)) sent = true;
     }
     this.#set(REG.TDH, head);
     this.#raise(causes | ICR_BITS.TXQE);
-    if (sent) this.#backend.flush();
+    if (sent) this.#port.flush();
   }
 
   #place(frame: Frame): boolean {
-    if (!this.#linkUp || !(this.#get(REG.RCTL) & RCTL.EN) || !this.pci.busMaster) return true;
+    if (!this.#port.linkUp || !(this.#get(REG.RCTL) & RCTL.EN) || !this.pci.busMaster) return true;
     if (!this.#accepts(frame.bytes)) return true;
     const ring = this.#ring(REG.RDBAL, REG.RDLEN);
     if (!ring) return true;
@@ -362,7 +351,7 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
       pci: this.pci.save(),
       registers: this.#registers.slice(),
       ioAddress: this.#ioAddress,
-      linkUp: this.#linkUp,
+      linkUp: this.#port.linkUp,
       eeprom: this.#eeprom.save(),
       phy: this.#phy.save(),
       transmit: this.#transmitter.save(),
@@ -376,11 +365,11 @@ export class E1000 implements Device<E1000State>, NetworkAdapter, IoHandler {
     this.#ioAddress = state.ioAddress & (REGISTER_BYTES - 1);
     this.#eeprom.restore(state.eeprom);
     this.#phy.restore(state.phy);
-    this.#phy.linkUp = this.#linkUp;
+    this.#phy.linkUp = this.#port.linkUp;
     this.#transmitter.restore(state.transmit);
     this.#updateInterrupt();
     // The network is a new one: the driver looks at the link again.
-    this.#deliver(() => this.#raise(ICR_BITS.LSC));
+    this.#port.announce();
   }
 
   dispose(): void {

@@ -1,5 +1,10 @@
 // A network adapter as the world outside the machine sees it, whatever its model.
 import type { AdapterEnd, NetworkEnd } from "../../network/frame.ts";
+import { PciFunction, type PciIdentity } from "../pci/pci-function.ts";
+
+/** Ethernet pads shorter frames, and adds a checksum. */
+export const MIN_FRAME_BYTES = 60;
+export const CRC_BYTES = 4;
 
 /** Where an adapter sends what the guest sends. Called in the middle of the guest's work: nothing here may throw. */
 export type NetworkBackend = Pick<NetworkEnd, "receive" | "flush" | "roomAgain">;
@@ -17,3 +22,9 @@ export interface NetworkAdapterOptions {
   readonly backend: NetworkBackend;
   readonly deliver: (apply: () => void) => void;
 }
+
+/** An Ethernet controller with one interrupt pin. */
+export const ethernetFunction = (
+  identity: Required<Pick<PciIdentity, "vendorId" | "deviceId" | "revision" | "subsystemId">>,
+): PciFunction =>
+  new PciFunction({ ...identity, classCode: 0x020000, subsystemVendorId: identity.vendorId, interruptPin: 1 });

@@ -8,10 +8,17 @@ import { Frame } from "../../network/frame.ts";
 import { cut } from "../../network/offload.ts";
 import { isGroupAddress, sameBytes } from "../../network/packets/ethernet.ts";
 import type { AccessSize, Device, GuestMemory, IoHandler, Timer, VirtualClock } from "../device.ts";
-import type { NetworkAdapter, NetworkAdapterOptions, NetworkBackend } from "../network/adapter.ts";
+import {
+  CRC_BYTES,
+  ethernetFunction,
+  MIN_FRAME_BYTES,
+  type NetworkAdapter,
+  type NetworkAdapterOptions,
+} from "../network/adapter.ts";
 import { EEPROM_WORDS, Microwire, type MicrowireState, microwireStateSchema } from "../network/microwire.ts";
-import { ReceiveQueue } from "../network/receive-queue.ts";
-import { PciFunction, type PciFunctionState } from "../pci/pci-function.ts";
+import { NetworkPort } from "../network/port.ts";
+import type { ReceiveQueue } from "../network/receive-queue.ts";
+import type { PciFunction, PciFunctionState } from "../pci/pci-function.ts";
 import { bytes, flag, optionalTimeNs, timeNs } from "../state-schema.ts";
 import {
   ANAR,
@@ -37,10 +44,8 @@ const VENDOR_ID = 0x10ec;
 const DEVICE_ID = 0x8139;
 const REVISION = 0x10;
 const TRANSMIT_BUFFERS = 4;
-const MIN_FRAME_BYTES = 60;
 /** With a VLAN tag. */
 const MAX_FRAME_BYTES = 1518;
-const CRC_BYTES = 4;
 const PACKET_HEADER_BYTES = 4;
 /** CAPR is behind what the driver has read by this much. */
 const CAPR_LAG = 16;
@@ -77,13 +82,11 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
   readonly stateVersion = 1;
   readonly stateSchema: z.ZodType<Rtl8139State>;
   readonly pci: PciFunction;
-  readonly end: ReceiveQueue;
+  readonly #port: NetworkPort;
   readonly #memory: GuestMemory;
   readonly #clock: VirtualClock;
   readonly #timer: Timer;
   readonly #wire: Timer;
-  readonly #backend: NetworkBackend;
-  readonly #deliver: (apply: () => void) => void;
   readonly #mac: Uint8Array;
   readonly #registers = new Uint8Array(REGISTER_BYTES);
   readonly #view = new DataView(this.#registers.buffer);
@@ -93,16 +96,12 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
   /** A frame on its way into the receive buffer, and the packets of it that are not there yet. */
   #segment: { readonly frame: Frame; readonly packets: Frame[] } | undefined;
   #timerStartNs = 0n;
-  #linkUp: boolean;
 
   constructor(options: Rtl8139Options) {
     this.name = options.name;
     this.#memory = options.memory;
     this.#clock = options.clock;
-    this.#backend = options.backend;
-    this.#deliver = options.deliver;
     this.#mac = options.mac;
-    this.#linkUp = options.linkUp;
     this.#wires = new Microwire(eepromOf(options.mac));
     for (const [target, bits] of [
       [this.#writable, WRITABLE],
@@ -117,22 +116,14 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
       this.end.drain();
       if (this.#unread > 0) this.#raise(ISR.ROK);
     });
-    this.pci = new PciFunction({
-      vendorId: VENDOR_ID,
-      deviceId: DEVICE_ID,
-      classCode: 0x020000,
-      revision: REVISION,
-      subsystemVendorId: VENDOR_ID,
-      subsystemId: DEVICE_ID,
-      interruptPin: 1,
+    this.pci = ethernetFunction({
+      ...{ vendorId: VENDOR_ID, deviceId: DEVICE_ID, revision: REVISION, subsystemId: DEVICE_ID },
     });
     this.pci.addBar({ index: 0, kind: "io", sizeBytes: REGISTER_BYTES, handler: this });
     this.pci.addBar({ index: 1, kind: "memory", sizeBytes: REGISTER_BYTES, handler: this });
-    this.end = new ReceiveQueue({
-      deliver: options.deliver,
+    this.#port = new NetworkPort(options, {
       place: (frame) => this.#place(frame),
-      placed: () => undefined,
-      roomAgain: () => this.#backend.roomAgain(),
+      linkChanged: () => this.#raise(ISR.LINK),
     });
     this.stateSchema = z.object({
       pci: this.pci.stateSchema,
@@ -147,12 +138,12 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
 
   // Host side
 
+  get end(): ReceiveQueue {
+    return this.#port.end;
+  }
+
   setLink(up: boolean): void {
-    this.#deliver(() => {
-      if (this.#linkUp === up) return;
-      this.#linkUp = up;
-      this.#raise(ISR.LINK);
-    });
+    this.#port.setLink(up);
   }
 
   // Registers
@@ -187,13 +178,13 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
     this.#view.setUint32(REG.TCR, this.#get32(REG.TCR) | TCR_VERSION, true);
     registers[REG.CR] = ((registers[REG.CR] ?? 0) & ~CR.EMPTY) | (this.#unread === 0 ? CR.EMPTY : 0);
     registers[REG.EECR] = ((registers[REG.EECR] ?? 0) & ~EECR.DO) | (this.#wires.dataOut ? EECR.DO : 0);
-    registers[REG.MSR] = this.#linkUp ? 0 : MSR_LINK_DOWN;
+    registers[REG.MSR] = this.#port.linkUp ? 0 : MSR_LINK_DOWN;
     registers[REG.REVISION] = REVISION;
-    this.#set16(REG.BMSR, BMSR.ABLE | (this.#linkUp ? BMSR.NEGOTIATED | BMSR.LINK : 0));
-    this.#set16(REG.ANLPAR, this.#linkUp ? PARTNER : 0);
-    this.#set16(REG.ANER, this.#linkUp ? 1 : 0);
+    this.#set16(REG.BMSR, BMSR.ABLE | (this.#port.linkUp ? BMSR.NEGOTIATED | BMSR.LINK : 0));
+    this.#set16(REG.ANLPAR, this.#port.linkUp ? PARTNER : 0);
+    this.#set16(REG.ANER, this.#port.linkUp ? 1 : 0);
     const changed = this.#get16(REG.ISR) & ISR.LINK ? CSCR.CHANGED : 0;
-    this.#set16(REG.CSCR, (this.#linkUp ? CSCR.LINK : 0) | changed);
+    this.#set16(REG.CSCR, (this.#port.linkUp ? CSCR.LINK : 0) | changed);
     this.#view.setUint32(REG.TCTR, Number(BigInt.asUintN(32, this.#ticks)), true);
     let summary = 0;
     for (let index = 0; index < TRANSMIT_BUFFERS; index++) {
@@ -320,10 +311,7 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
   #send(frame: Frame): void {
     if ((this.#get32(REG.TCR) & TCR_LOOPBACK) === TCR_LOOPBACK) {
       this.#place(frame);
-    } else if (this.#linkUp) {
-      this.#backend.receive(frame);
-      this.#backend.flush();
-    }
+    } else if (this.#port.send(frame)) this.#port.flush();
   }
 
   get #bufferBytes(): number {
@@ -421,7 +409,7 @@ export class Rtl8139 implements Device<Rtl8139State>, NetworkAdapter, IoHandler 
     this.#segment = undefined;
     this.#updateInterrupt();
     // The network is a new one: the driver looks at the link again.
-    this.#deliver(() => this.#raise(ISR.LINK));
+    this.#port.announce();
   }
 
   dispose(): void {

@@ -9,8 +9,9 @@ import { type Frame, MAX_OFFLOAD_FRAME_BYTES } from "../../../network/frame.ts";
 import { cut, withChecksum } from "../../../network/offload.ts";
 import { ETHER_TYPE, ETHERNET_HEADER_BYTES, etherType } from "../../../network/packets/ethernet.ts";
 import type { AccessSize } from "../../device.ts";
-import type { NetworkAdapter, NetworkAdapterOptions, NetworkBackend } from "../../network/adapter.ts";
-import { ReceiveQueue } from "../../network/receive-queue.ts";
+import type { NetworkAdapter, NetworkAdapterOptions } from "../../network/adapter.ts";
+import { NetworkPort } from "../../network/port.ts";
+import type { ReceiveQueue } from "../../network/receive-queue.ts";
 import { bytes, flag, u64 } from "../../state-schema.ts";
 import { DEVICE_ID } from "../constants.ts";
 import type { DescriptorChain } from "../descriptor-chain.ts";
@@ -53,46 +54,39 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
   readonly queueSizes = QUEUE_SIZES;
   readonly configLength = CONFIG_LENGTH;
   readonly stateSchema = netStateSchema;
-  readonly end: ReceiveQueue;
-  readonly #backend: NetworkBackend;
-  readonly #deliver: (apply: () => void) => void;
+  readonly #port: NetworkPort;
   readonly #factoryMac: Uint8Array;
   readonly #config: Uint8Array;
   readonly #filter = new ReceiveFilter();
   readonly #mac = new Uint8Array(6);
   readonly #header = new Uint8Array(NET_HEADER_BYTES);
-  #linkUp: boolean;
   #announce = false;
   #guestOffloads: bigint | undefined;
   #services!: VirtioTransportServices;
 
   constructor(options: NetworkAdapterOptions) {
-    this.#backend = options.backend;
-    this.#deliver = options.deliver;
     this.#factoryMac = options.mac;
     this.#mac.set(options.mac);
     this.#config = netConfig(options.mac);
-    this.#linkUp = options.linkUp;
-    setConfigStatus(this.#config, this.#linkUp, false);
-    this.end = new ReceiveQueue({
-      deliver: options.deliver,
+    this.#port = new NetworkPort(options, {
       place: (frame) => this.#place(frame),
       placed: () => {
         const queue = this.#services.queues[RECEIVE_QUEUE];
         if (queue) this.#services.signal(queue);
       },
-      roomAgain: () => this.#backend.roomAgain(),
+      linkChanged: () => this.#statusChanged(),
     });
+    setConfigStatus(this.#config, options.linkUp, false);
   }
 
   // Host side
 
+  get end(): ReceiveQueue {
+    return this.#port.end;
+  }
+
   setLink(up: boolean): void {
-    this.#deliver(() => {
-      if (this.#linkUp === up) return;
-      this.#linkUp = up;
-      this.#statusChanged();
-    });
+    this.#port.setLink(up);
   }
 
   // Driver side
@@ -120,7 +114,7 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
     this.#mac.set(this.#factoryMac);
     this.#guestOffloads = undefined;
     this.#announce = false;
-    setConfigStatus(this.#config, this.#linkUp, false);
+    setConfigStatus(this.#config, this.#port.linkUp, false);
   }
 
   save(): VirtioNetState {
@@ -128,7 +122,7 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
       mac: this.#mac.slice(),
       filter: this.#filter.save(),
       guestOffloads: this.#guestOffloads ?? null,
-      linkUp: this.#linkUp,
+      linkUp: this.#port.linkUp,
     };
   }
 
@@ -140,12 +134,12 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
 
   /** The network around the guest is a new one: the driver looks at the link again and says where it is (RFC 5944-like announcement). */
   resume(): void {
-    this.#announce = (this.#services.features & VIRTIO_NET_F_GUEST_ANNOUNCE) !== 0n && this.#linkUp;
+    this.#announce = (this.#services.features & VIRTIO_NET_F_GUEST_ANNOUNCE) !== 0n && this.#port.linkUp;
     this.#statusChanged();
   }
 
   #statusChanged(): void {
-    setConfigStatus(this.#config, this.#linkUp, this.#announce);
+    setConfigStatus(this.#config, this.#port.linkUp, this.#announce);
     this.#services.configChanged();
   }
 
@@ -156,12 +150,10 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
     for (let chain = queue.pop(); chain; chain = queue.pop()) {
       const frame = this.#frameOf(chain);
       queue.push(chain, 0);
-      if (!frame || !this.#linkUp) continue;
-      sent = true;
-      this.#backend.receive(frame);
+      if (frame && this.#port.send(frame)) sent = true;
     }
     this.#services.signal(queue);
-    if (sent) this.#backend.flush();
+    if (sent) this.#port.flush();
   }
 
   #frameOf(chain: DescriptorChain): Frame | undefined {
@@ -184,7 +176,7 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
   #place(frame: Frame): boolean {
     const queue = this.#services.queues[RECEIVE_QUEUE];
     // Without a driver, without cable, or for somebody else: gone, as on a real adapter.
-    if (!queue?.setup.enabled || !this.#services.running || !this.#linkUp) return true;
+    if (!queue?.setup.enabled || !this.#services.running || !this.#port.linkUp) return true;
     if (!this.#filter.accepts(frame.bytes, this.#mac)) return true;
     if (this.#takes(frame)) return this.#placeOne(queue, frame);
     if (frame.segmentBytes === 0) return this.#placeOne(queue, withChecksum(frame));
@@ -263,7 +255,7 @@ export class VirtioNet implements VirtioModel<VirtioNetState>, NetworkAdapter {
         return this.#setAddresses(command, data);
       case CTRL_CLASS.ANNOUNCE:
         this.#announce = false;
-        setConfigStatus(this.#config, this.#linkUp, false);
+        setConfigStatus(this.#config, this.#port.linkUp, false);
         return true;
       case CTRL_CLASS.GUEST_OFFLOADS: {
         if (!(this.#services.features & VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) || data.length < 8) return false;
