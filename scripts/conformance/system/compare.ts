@@ -12,6 +12,9 @@ export interface Comparison {
 /** TCG sets the accessed flag of page-directory-pointer entries with PAE paging, where there is none (SDM 3A table 4-8). */
 const PDPT_PAGE = `page ${AT.pdpt.toString(16)}`;
 
+/** Offset of EFLAGS in a task of 32 bits (SDM 3A figure 8-2). */
+const TSS_FLAGS = 0x24;
+
 /** In long mode TCG counts gates by twice their number in error codes; they have the vector in bits 15..3 (SDM 3A 6.13). */
 function isDoubledVector(tcg: bigint, core: bigint): boolean {
   const inTable = 2n;
@@ -34,11 +37,14 @@ const hex = (value: bigint | undefined): string => (value ?? 0n).toString(16);
 const ROOMY: readonly number[] = [SELECTOR.data, SELECTOR.userData, SELECTOR.data16, SELECTOR.userData16];
 
 /** TCG checks neither limits nor types of segments when they are used, nor that the selector was not null. */
-function isSegmentCheck(one: SystemCase, { fields }: Dump): boolean {
-  const isProtection = fields.get("vector") === 13n || fields.get("vector") === 12n;
-  const isProtected = one.kind !== KIND.real && fields.get("error code") === 0n;
+function isSegmentCheck(one: SystemCase, dump: Dump): boolean {
   const names = ["ds", "es", "fs", "gs", "ss"];
-  return isProtection && isProtected && names.some((name) => !ROOMY.includes(Number(fields.get(name)) & ~3));
+  return isProtection(one, dump) && names.some((name) => !ROOMY.includes(Number(dump.fields.get(name)) & ~3));
+}
+
+function isProtection(one: SystemCase, { fields }: Dump): boolean {
+  const isLimit = fields.get("vector") === 13n || fields.get("vector") === 12n;
+  return isLimit && one.kind !== KIND.real && fields.get("error code") === 0n;
 }
 
 /** Nor that a frame fits on the stack: here that is a double fault, which a task handles. */
@@ -59,6 +65,19 @@ function isDirtyFlag(differences: readonly string[]): boolean {
   return differences.every(isInTable);
 }
 
+/**
+ * TCG goes to another task without having worked out the flags of the last instruction: what it saves can't be flags (bit 3 may be set), and
+ * it begins the new task with the old one's.
+ */
+function isStaleFlags(one: SystemCase, differences: readonly string[]): boolean {
+  const jumps = one.listing.some((line) => line.startsWith("far jump or call"));
+  const savedAt = `[${(AT.tss + TSS_FLAGS).toString(16)}]`;
+  const places = ["flags:", `page ${hex(BigInt(AT.tss))}:`, `page ${hex(BigInt(AT.stack & -PAGE))}:`, savedAt, "[45"];
+  return jumps && differences.every((text) => places.some((place) => text.startsWith(place)));
+}
+
+const CHECKS_NO_SEGMENTS = "TCG does not check limits and types of segments when they are used";
+
 /** What TCG is known to do otherwise, if it explains the difference. */
 function deviationOf(
   one: SystemCase,
@@ -66,12 +85,13 @@ function deviationOf(
   actual: Dump,
   differences: readonly string[],
 ): string | undefined {
-  if (isSegmentCheck(one, actual) || isStackCheck(one, expected, actual))
-    return "TCG does not check limits and types of segments when they are used";
+  if (isSegmentCheck(one, actual) || isStackCheck(one, expected, actual)) return CHECKS_NO_SEGMENTS;
   const vectors = [expected, actual].map(({ fields }) => Number(fields.get("vector")));
   const inNewTask = ((actual.fields.get("tr") ?? 0n) & ~3n) === BigInt(SELECTOR.otherTss);
   if (inNewTask && vectors.every((vector) => vector === 10 || vector === 11))
     return "TCG mixes the tasks' instruction pointers when a segment of the new task faults";
+  if (inNewTask && vectors[0] === vectors[1] && isStaleFlags(one, differences))
+    return "TCG goes to another task before it has worked out the flags";
   if (vectors.every((vector) => vector === 14) && isDirtyFlag(differences))
     return "TCG marks the first page of a write dirty although the second faults";
   if (vectors[0] === 1 && one.listing.some((line) => line === "flags: fb"))
@@ -89,6 +109,10 @@ export function compareSystem(one: SystemCase, expected: Outcome, actual: Outcom
   if (typeof expected === "string" || typeof actual === "string") {
     const name = (outcome: Outcome): string =>
       typeof outcome === "string" ? outcome : `vector ${outcome.fields.get("vector")}`;
+    // A repeated store that is not stopped at its segment's end goes over the tables.
+    const repeats = one.listing.some((line) => /^string: .*f[23]/.test(line));
+    if (expected === "triple fault" && repeats && typeof actual !== "string" && isProtection(one, actual))
+      return { differences: [], deviation: CHECKS_NO_SEGMENTS };
     return name(expected) === name(actual)
       ? { differences: [] }
       : { differences: [`end: expected ${name(expected)}, got ${name(actual)}`] };
