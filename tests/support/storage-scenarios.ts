@@ -8,6 +8,8 @@ import type { App } from "../../main/services/app.ts";
 import { backUp, listBackups, restoreBackup, verifyBackups } from "../../main/services/backup/backup.ts";
 import { cloneMachine } from "../../main/services/clones/clone.ts";
 import { emptyTrash } from "../../main/services/host/trash.ts";
+import { dropMemory } from "../../main/services/integrity/drop-memory.ts";
+import { verifyMachine } from "../../main/services/integrity/verify.ts";
 import { configure } from "../../main/services/machines/configuration.ts";
 import { createStarter } from "../../main/services/machines/creation.ts";
 import { encryptMachine } from "../../main/services/machines/encryption.ts";
@@ -27,7 +29,7 @@ import { verifyState } from "../../native-core/host/state/verify-state.ts";
 import { textAt, writeText } from "./disk-bytes.ts";
 import { FakeGuest } from "./media/fake-guest.ts";
 import { hasQemuTools, qemuCheck } from "./media/qemu-tools.ts";
-import { clearGroups, fillGroups, giveMemory, STATE_PAGES, saveState } from "./media/states.ts";
+import { clearGroups, fillGroups, giveMemory, packFile, STATE_PAGES, saveState } from "./media/states.ts";
 import { makeStarter, openTestApp } from "./test-app.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -58,6 +60,10 @@ export interface Scenario {
   readonly present?: readonly Texts[];
   /** Snapshots of `base` that may be gone. */
   readonly mayGo?: readonly string[];
+  /** Snapshots of `base` that may have no memory any more. */
+  readonly mayForget?: readonly string[];
+  /** Whether it repairs what `run` damages first: wherever it ends, another repair makes everything whole. */
+  readonly repairs?: boolean;
   /** Machines that may be there afterwards, with their texts. */
   readonly made?: Readonly<Record<string, Texts>>;
   /** Whether `base` may be in the trash. */
@@ -118,6 +124,21 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   // One pack of memory is mostly unused (makeTemplate).
   "reclaiming space": { run: ({ context }, base) => reclaimSpace(context, base) },
+  "repair of memory and of counts": {
+    run: async ({ context }, base) => {
+      await damage(context.store.data.trash, base);
+      await verifyMachine(context, base, { repair: true });
+    },
+    repairs: true,
+    step: 3,
+  },
+  "giving memory up": {
+    run: async ({ context }, base) => {
+      await dropMemory(context, base, snapshotOf(base, "three"));
+      await waitUntil("the clean-up has ended", () => base.cleanup === null);
+    },
+    mayForget: ["three"],
+  },
   encryption: {
     run: ({ context }, base) => encryptMachine(context, base, "passphrase"),
     step: 6,
@@ -189,6 +210,18 @@ async function giveMemories(app: App, base: Machine): Promise<void> {
     await giveMemory(app, base, snapshotOf(base, name).id, guest, gone);
   }
   rmSync(gone.folder, { recursive: true });
+}
+
+/** Spoils a chunk that another copy of the pack has, and the counts of a frozen layer. Not by calls that are counted. */
+async function damage(trash: string, base: Machine): Promise<void> {
+  const state = path.join(base.paths.folder, snapshotOf(base, "one").memory ?? "");
+  const [chunk] = (await readPageMap(state)).chunks;
+  const pack = packFile(state, chunk?.pack ?? "");
+  cpSync(pack, packFile(path.join(trash, "removed", "saved-state", "kept"), chunk?.pack ?? ""), { recursive: true });
+  const spoil = (file: string, at: number) =>
+    spawnSync("dd", ["bs=1", "count=8", "conv=notrunc", "if=/dev/zero", `of=${file}`, `seek=${at}`]);
+  spoil(pack, (chunk?.offset ?? 0) + 100);
+  spoil(fileOf(base, snapshotOf(base, "two").layers[0]), 2 * 65536);
 }
 
 /** The states of the snapshots that have memory are whole, and chunks that no state has are not there for long. */
@@ -269,11 +302,15 @@ export async function verify(folder: string, scenario: Scenario, thoroughly: boo
     if (base.record.encryption !== null && scenario.key) app.context.keys.add(base.id, scenario.key);
     for (const machine of registry.list()) {
       await waitUntil("the clean-up has ended", () => machine.cleanup === null);
+      if (scenario.repairs && machine === base) {
+        const { problems } = await verifyMachine(app.context, machine, { repair: true });
+        expect(problems.filter((problem) => !problem.repaired)).toEqual([]);
+      }
       if (machine === base) {
         await expectWhole(app, machine, scenario.present ?? [PRESENT], TEXTS);
         const there = new Set(machine.record.snapshots.map((snapshot) => snapshot.name));
         for (const name of Object.keys(TEXTS)) expect(there.has(name) || scenario.mayGo?.includes(name)).toBe(true);
-        await expectMemory(app, machine, scenario.mayGo ?? []);
+        await expectMemory(app, machine, [...(scenario.mayGo ?? []), ...(scenario.mayForget ?? [])]);
       } else if (machine.name === "clone") await expectWhole(app, machine, [CLONE], {});
       else await expectWhole(app, machine, [scenario.made?.[machine.name] ?? []], {});
       // Locks of the dead go when somebody wants the image.

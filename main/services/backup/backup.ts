@@ -115,8 +115,9 @@ async function storeMoment(
 /** The uppermost layer that holds anything: one above it reads the same. */
 async function lastWritten(machine: Machine, disk: DiskConfig): Promise<string> {
   let file = path.resolve(machine.paths.folder, disk.file);
-  for (let format: string = disk.format; format === "qcow2" && !(await hasOwnData(file)); ) {
-    const backing = await readBacking(file, format);
+  if (disk.format === "raw") return file;
+  while (!(await hasOwnData(file))) {
+    const backing = await readBacking(file, "qcow2");
     if (!backing?.file?.startsWith(machine.paths.disks + path.sep)) break;
     file = backing.file;
   }

@@ -41,6 +41,8 @@ interface Item {
   /** Settles whether or not it helped; yields what is to be said beside the damage. */
   repair(backups: readonly KeptBackup[]): Promise<string>;
   affected(): Promise<Pick<MachineProblem, "snapshots" | "present">>;
+  /** Whether it is still part of the machine. */
+  isNeeded(): Promise<boolean>;
 }
 
 /** Top layers of a running machine are its process's alone; they are passed over and named. */
@@ -58,7 +60,7 @@ export async function verifyMachine(
   await context.tasks.run({ title, machineId: machine.id, cancellable: true }, async (task) => {
     for (const [index, item] of items.entries()) {
       if (task.signal.aborted) throw cancelled("The verification");
-      const damage = await damageOf(item);
+      const damage = await lastingDamage(item);
       task.progress((index + 1) / items.length);
       if (damage === null) continue;
       const file = damage.details.file ?? item.file;
@@ -74,6 +76,13 @@ export async function verifyMachine(
   }
   if (repaired > 0) machine.publishSnapshots();
   return { checkedFiles: items.length, skipped, problems };
+}
+
+/** A layer may be merged away while it is looked at: what is not part of the machine any more is no damage. */
+async function lastingDamage(item: Item): Promise<AppError | null> {
+  const damage = await damageOf(item);
+  if (damage === null || damage.code === "IN_USE") return damage;
+  return (await item.isNeeded()) ? damageOf(item) : null;
 }
 
 async function damageOf(item: Item): Promise<AppError | null> {
@@ -96,19 +105,23 @@ async function problemOf(item: Item, damage: AppError, backups: readonly KeptBac
   return { file, part: item.part, message, repaired: false, ...affected };
 }
 
-async function layerItems(context: ServiceContext, machine: Machine): Promise<Item[]> {
-  const links = await backingLinks(machine);
+/** By absolute path: the layers that are named, and those below them, which linked copies share or which are to be merged. */
+async function layersOf(machine: Machine): Promise<Map<string, DamagedLayer>> {
   const { folder } = machine.paths;
   const layers = new Map<string, DamagedLayer>();
   for (const layer of allImages(machine.record)) {
     const file = path.resolve(folder, layer.file);
     if (!layers.has(file)) layers.set(file, layer);
   }
-  // Layers that nobody names: what linked copies share, and what is to be merged.
-  for (const below of links.values()) {
+  for (const below of (await backingLinks(machine)).values()) {
     const inner = path.relative(folder, below).replaceAll(path.sep, "/");
     if (!layers.has(below) && inner.startsWith("disks/")) layers.set(below, { file: inner, format: "qcow2" });
   }
+  return layers;
+}
+
+async function layerItems(context: ServiceContext, machine: Machine): Promise<Item[]> {
+  const layers = await layersOf(machine);
   return [...layers].map(([file, layer]) => ({
     file,
     part: "disk",
@@ -120,6 +133,7 @@ async function layerItems(context: ServiceContext, machine: Machine): Promise<It
         return "nothing that this computer knows holds the same disk";
       }),
     affected: () => standingOnLayer(machine, file),
+    isNeeded: async () => (await layersOf(machine)).has(file),
   }));
 }
 
@@ -161,6 +175,7 @@ function stateItems(context: ServiceContext, machine: Machine): Item[] {
         }),
       ),
     affected: async () => goingOnFrom(machine, folder),
+    isNeeded: async () => stateFolders(machine.paths, machine.record).has(folder),
   }));
 }
 
@@ -169,12 +184,13 @@ function pictureItems(machine: Machine): Item[] {
     .filter(({ hasThumbnail }) => hasThumbnail)
     .map(({ id, name }) => {
       const file = thumbnailFile(machine, id);
+      // Until the repair forgets it.
+      const has = () => machine.record.snapshots.some((each) => each.id === id && each.hasThumbnail);
       return {
         file,
         part: "picture" as const,
         async check() {
-          // Forgotten by the repair.
-          if (!machine.record.snapshots.some((each) => each.id === id && each.hasThumbnail)) return;
+          if (!has()) return;
           await readFile(file).catch(() => {
             throw new AppError("NOT_FOUND", "The picture of a snapshot is gone", { file });
           });
@@ -186,6 +202,7 @@ function pictureItems(machine: Machine): Item[] {
           return "";
         },
         affected: async () => ({ snapshots: [{ id, name }], present: false }),
+        isNeeded: async () => has(),
       };
     });
 }

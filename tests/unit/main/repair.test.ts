@@ -79,11 +79,11 @@ describe("damaged memory", () => {
     spoilChunk(state, 2);
     const named = { part: "memory", snapshots: [{ id: one.id, name: "one" }], present: false, repaired: false };
     expect((await verify()).problems).toMatchObject([named]);
-    const before = readdirSync(state.folder, { recursive: true }).sort();
+    const before = readdirSync(state.folder, { recursive: true }).map(String).sort();
     const { problems } = await verify(true);
     expect(problems).toMatchObject([named]);
     expect(problems[0]?.message).toContain("16 pages of memory are lost");
-    expect(readdirSync(state.folder, { recursive: true }).sort()).toEqual(before);
+    expect(readdirSync(state.folder, { recursive: true }).map(String).sort()).toEqual(before);
   });
 
   it("comes back from another snapshot whose pages are the same", async () => {
