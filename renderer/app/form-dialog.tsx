@@ -41,12 +41,14 @@ export function FormDialog({ title, action, intent = "primary", complete, goesOn
     <Dialog isOpen title={title} onClose={onClose}>
       <form noValidate onSubmit={(event) => void submit(event)}>
         <DialogBody>
-          {children}
-          {failure && (
-            <div className="form-failure" role="alert">
-              <FailureText failure={failure} />
-            </div>
-          )}
+          <div className="form">
+            {children}
+            {failure && (
+              <div className="form-failure" role="alert">
+                <FailureText failure={failure} />
+              </div>
+            )}
+          </div>
         </DialogBody>
         <DialogFooter
           actions={

@@ -2,7 +2,7 @@
 // texts and are set here when they are loaded.
 import type { ConfigTexts } from "./catalogue.ts";
 
-const ENGLISH: ConfigTexts = { fields: {}, messages: [] };
+const ENGLISH: ConfigTexts = { fields: {}, units: {}, messages: [] };
 
 let current = ENGLISH;
 
@@ -14,6 +14,9 @@ export function setConfigTexts(texts: ConfigTexts = ENGLISH): void {
 export function configText(path: string, part: "label" | "help", declared: string): string {
   return current.fields[path]?.[part === "label" ? 0 : 1] ?? declared;
 }
+
+/** A unit as the declaration names it: words are translated, `MiB` is the same everywhere. */
+export const unitText = (unit: string): string => current.units[unit] ?? unit;
 
 /** A message of the configuration's rules. Those that are not known stay as they are. */
 export function messageText(message: string): string {

@@ -115,6 +115,7 @@ export const deConfig: ConfigTexts = {
     ],
     "backup.keepLast": ["Die letzten behalten", "Von den nach Zeitplan angelegten Sicherungen. 0 behält alle."],
   },
+  units: { minutes: "Minuten", hours: "Stunden", days: "Tage", weeks: "Wochen" },
   messages: [
     [/^at least (.+)$/, "mindestens $1"],
     [/^at most (\d+) characters$/, "höchstens $1 Zeichen"],

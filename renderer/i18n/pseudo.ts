@@ -29,5 +29,6 @@ export const pseudoConfig: ConfigTexts = {
   fields: Object.fromEntries(
     settingFields().map(({ path, schema, label }) => [path, [pseudo(label), pseudo(fieldMeta(schema)?.help ?? "")]]),
   ),
+  units: Object.fromEntries(["minutes", "hours", "days", "weeks"].map((unit) => [unit, pseudo(unit)])),
   messages: [[/^.*$/, "·$&·"]],
 };

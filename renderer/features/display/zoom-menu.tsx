@@ -56,7 +56,7 @@ export function ZoomMenu({ factor, disabled }: Props) {
     <DropDown content={menu} align="start" disabled={disabled}>
       <Button
         variant="minimal"
-        className="number display-zoom"
+        className="number"
         endIcon={<CaretDownIcon />}
         text={percent}
         aria-label={t("display.zoom", { percent })}

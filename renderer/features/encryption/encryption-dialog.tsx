@@ -73,7 +73,11 @@ export default function EncryptionDialog({ machineId, start, onClose }: Props) {
   };
 
   const secret = (key: keyof Passphrases, error?: string) => (
-    <Field label={t(`encryption.${key}`)} error={error}>
+    <Field
+      label={t(`encryption.${key}`)}
+      error={error}
+      {...(key === "newPassphrase" && { help: t("encryption.newPassphraseHelp") })}
+    >
       {(control) => (
         <InputGroup
           {...control}

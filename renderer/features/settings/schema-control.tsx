@@ -9,6 +9,7 @@ import { FileField } from "../../forms/file-field.tsx";
 import { RangeField } from "../../forms/range-field.tsx";
 import { choices, fieldText, numberLimits } from "../../forms/schema-fields.ts";
 import { zonesOf } from "../../forms/zones.ts";
+import { unitText } from "../../i18n/config-texts.ts";
 import { Select } from "../../ui/select.tsx";
 
 interface Props {
@@ -81,7 +82,7 @@ export function SchemaControl(props: Props) {
         min={min}
         max={max}
         step={stepFor(max)}
-        unit={meta.unit ?? ""}
+        unit={unitText(meta.unit ?? "")}
         disabled={disabled}
         zones={zonesOf(path, host)}
         onChange={onChange}
@@ -110,7 +111,7 @@ export function SchemaControl(props: Props) {
           onChange={(event) => onChange(event.target.valueAsNumber)}
           onBlur={onBlur}
         />
-        {meta.unit && <span className="muted">{meta.unit}</span>}
+        {meta.unit && <span className="muted">{unitText(meta.unit)}</span>}
       </div>
     );
   }
