@@ -1,6 +1,6 @@
 // What a command gets: where the data folder is, how to answer, and a connection to the host when it asks for one.
 import { AppError, isAppError } from "../../native-core/common/errors.ts";
-import type { MachineSummary, Snapshot } from "../contract/schemas.ts";
+import type { MachineSummary, Snapshot, TrashEntry } from "../contract/schemas.ts";
 import { connectRpc, type RpcClient, type RpcConnection } from "../rpc/client.ts";
 import type { HostControl } from "../web-host/control-file.ts";
 import { ensureHost } from "./host-process.ts";
@@ -56,12 +56,26 @@ export class Session {
     });
   }
 
+  /** What the trash calls it, or a user; of several with one name the one deleted last. */
+  async trashEntry(reference: string, isWanted: (entry: TrashEntry) => boolean = () => true): Promise<TrashEntry> {
+    const entries = (await (await this.client()).trash.list()).filter(isWanted);
+    const found =
+      entries.find(({ name }) => name === reference || name.endsWith(`-${reference}`)) ??
+      entries.find(({ kind, machineId }) => kind === "machine" && machineId === reference) ??
+      entries.find(({ label }) => label === reference);
+    if (found) return found;
+    throw new AppError("NOT_FOUND", `There is no "${reference}" in the trash`, {
+      ...{ field: "name", remedy: "`terrarium trash list` shows what is there." },
+    });
+  }
+
   /** A removed machine in the trash, by id or name; of several with one name the one removed last. */
   async trashed(reference: string): Promise<string> {
     const entries = await (await this.client()).trash.list();
+    const machines = entries.filter(({ kind }) => kind === "machine");
     const found =
-      entries.find((entry) => entry.machineId === reference) ??
-      entries.find((entry) => entry.machineId !== null && entry.machineName === reference);
+      machines.find((entry) => entry.machineId === reference) ??
+      machines.find((entry) => entry.machineName === reference);
     if (found?.machineId) return found.machineId;
     throw new AppError("NOT_FOUND", `There is no machine "${reference}" in the trash`, {
       field: "name",

@@ -73,6 +73,9 @@ export const newDiskSchema = z.union([
 /** A file or folder in a shared folder. */
 const sharedPlace = byMachine.extend({ name: z.string().min(1).max(64), path: z.string().min(1).max(4096) });
 
+/** By which name `trash.restore` undoes a deletion, and until when; null: not at all. */
+const undoable = z.object({ undo: z.object({ name: z.string(), untilMs: z.number() }).nullable() });
+
 /** A file or folder of a snapshot; without disk and partition the first that has it. */
 const filePlace = z.object({
   snapshotId: snapshotIdSchema,
@@ -148,12 +151,17 @@ export const contract = {
       .output(machineDetailsSchema),
     /**
      * Takes a disk out; its file stays. Not removed: the running guest uses it and was asked to let it go, which it may do later. `force`
-     * takes it away all the same.
+     * takes it away all the same. `attachDisk` puts `file`, its image, back.
      */
     removeDisk: base
       .route({ method: "DELETE", path: "/machines/{id}/disks/{diskId}" })
       .input(byMachine.extend({ diskId: z.string(), force: z.boolean().default(false) }))
-      .output(z.object({ removed: z.boolean() })),
+      .output(z.object({ removed: z.boolean(), file: z.string().nullable() })),
+    /** Puts a disk back that was taken out; `file` as in the list of disk images. */
+    attachDisk: base
+      .route({ method: "POST", path: "/machines/{id}/disks/attach" })
+      .input(byMachine.extend({ file: folderPath }))
+      .output(machineDetailsSchema),
     /**
      * Copies of the machine that is off or saved, or of one of its snapshots. `linked` ones share its disk layers and take no time and no
      * space; they stay whole whatever happens to the source. Several get a number behind their name.
@@ -344,11 +352,11 @@ export const contract = {
         }),
       )
       .output(z.object({ keptSnapshotId: snapshotIdSchema.nullable() })),
-    /** Children are kept: the deleted snapshot's data is merged into them. */
+    /** Children are kept: what they read of the deleted snapshot is merged into them, once it can't be undone any more. */
     delete: base
       .route({ method: "DELETE", path: "/snapshots/{snapshotId}" })
-      .input(z.object({ snapshotId: snapshotIdSchema }))
-      .output(nothing),
+      .input(z.object({ snapshotId: snapshotIdSchema, permanently: z.boolean().default(false) }))
+      .output(undoable),
     /** Gives up its memory and keeps its disks: it restores as after a power failure then. */
     dropMemory: base
       .route({ method: "DELETE", path: "/snapshots/{snapshotId}/memory" })
@@ -470,6 +478,11 @@ export const contract = {
   disks: {
     /** Every disk image that machines know, with what it takes. */
     list: base.route({ method: "GET", path: "/disks" }).output(z.array(diskEntrySchema)),
+    /** Deletes the image of a disk that was taken out of its machine. */
+    delete: base
+      .route({ method: "POST", path: "/machines/{id}/disks/delete" })
+      .input(byMachine.extend({ file: folderPath, permanently: z.boolean().default(false) }))
+      .output(undoable),
   },
   networks: {
     /** All that machines are configured for, with members and addresses given out. */
@@ -513,8 +526,13 @@ export const contract = {
       .output(z.object({ backups: z.int(), pieces: z.int(), problems: z.array(backupProblemSchema) })),
   },
   trash: {
-    /** Newest first. `machines.undoRemove` brings a machine back. */
+    /** Newest first. */
     list: base.route({ method: "GET", path: "/trash" }).output(z.array(trashEntrySchema)),
+    /** Brings back one entry that is no left-over; yields the machine that it is or belongs to. */
+    restore: base
+      .route({ method: "POST", path: "/trash/{name}/restore" })
+      .input(z.object({ name: z.string().min(1).max(255) }))
+      .output(machineDetailsSchema),
     /** Deletes one entry, by its `name` in the list, for good. */
     delete: base
       .route({ method: "DELETE", path: "/trash/{name}" })

@@ -218,7 +218,7 @@ export type MachineProblem = z.infer<typeof machineProblemSchema>;
 export const backupProblemSchema = verifyProblemSchema.extend({ backupId: z.string().nullable() });
 export type BackupProblem = z.infer<typeof backupProblemSchema>;
 
-/** Bytes of one machine. `hostBytes` is what its removal for good gives back: its present, its snapshots and other files. */
+/** Bytes of one machine. `hostBytes` is what its removal for good gives back: its present, its snapshots, its trash and other files. */
 export const machineSpaceSchema = z.object({
   /** Sizes of its disks as the guest sees them. */
   guestBytes: z.number(),
@@ -227,6 +227,8 @@ export const machineSpaceSchema = z.object({
   presentBytes: z.number(),
   /** Frozen layers and memory of snapshots. */
   snapshotBytes: z.number(),
+  /** What only deleted snapshots and disks have, as long as that can be undone. */
+  trashBytes: z.number(),
   /** Logs, pictures, its record. */
   otherBytes: z.number(),
   /** Layers and memory that other machines have, too. */
@@ -325,9 +327,16 @@ export const appEventSchema = z.discriminatedUnion("kind", [
 ]);
 export type AppEvent = z.infer<typeof appEventSchema>;
 
-/** Something in the trash: a removed machine, or a left-over without one. */
+/** A left-over is a file that a crash left behind; it can't be brought back. */
+const TRASH_KINDS = ["machine", "snapshot", "disk", "left-over"] as const;
+
+/** Something in the trash. A deleted snapshot or disk is there for as long as its machine keeps it (setting `snapshots.undoHours`). */
 export const trashEntrySchema = z.object({
   name: z.string(),
+  kind: z.enum(TRASH_KINDS),
+  /** What a user calls it. */
+  label: z.string(),
+  /** Of a snapshot or disk the one that has it. */
   machineId: machineIdSchema.nullable(),
   machineName: z.string().nullable(),
   removedAtMs: z.number(),
@@ -353,6 +362,8 @@ export const diskEntrySchema = z.object({
   diskId: z.string().nullable(),
   readOnly: z.boolean(),
   inUse: z.boolean(),
+  /** It was taken out of the machine: it can be put back or deleted. */
+  detached: z.boolean(),
 });
 export type DiskEntry = z.infer<typeof diskEntrySchema>;
 

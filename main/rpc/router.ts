@@ -14,13 +14,13 @@ import { catalogueView, deleteDownload, downloadRelease, listDownloads } from ".
 import { browse } from "../services/host/file-browser.ts";
 import { hostInfo } from "../services/host/host-info.ts";
 import { changePreferences, readPreferences } from "../services/host/preferences.ts";
-import { deleteTrashed, emptyTrash, listTrash } from "../services/host/trash.ts";
+import { deleteTrashed, emptyTrash, listTrash, restoreTrashed } from "../services/host/trash.ts";
 import { dropMemory } from "../services/integrity/drop-memory.ts";
 import { verifyMachine } from "../services/integrity/verify.ts";
 import { configure } from "../services/machines/configuration.ts";
 import { createCustom, createStarter } from "../services/machines/creation.ts";
 import { machineDetails } from "../services/machines/details.ts";
-import { addDisk, removeDisk } from "../services/machines/disks.ts";
+import { addDisk, attachDisk, removeDisk } from "../services/machines/disks.ts";
 import {
   changePassphrase,
   decryptMachine,
@@ -43,13 +43,14 @@ import { capture, listNetworks, networkStatus } from "../services/network/networ
 import { searchConsoles } from "../services/search/console-search.ts";
 import { listSharedFolder, readSharedFile } from "../services/shared-folders/shared-folders.ts";
 import { startMachine } from "../services/snapshots/automatic.ts";
-import { deleteSnapshot, updateSnapshot } from "../services/snapshots/delete.ts";
+import { updateSnapshot } from "../services/snapshots/delete.ts";
 import { diffSnapshots } from "../services/snapshots/diff.ts";
 import { handToGuest, listSnapshotFolder, readSnapshotFile } from "../services/snapshots/files.ts";
 import { previewDelete } from "../services/snapshots/preview.ts";
 import { pruneSnapshots } from "../services/snapshots/prune.ts";
 import { restoreSnapshot } from "../services/snapshots/restore.ts";
 import { takeSnapshot } from "../services/snapshots/take.ts";
+import { trashDisk, trashSnapshot } from "../services/snapshots/trash.ts";
 import { snapshotTree, snapshotView, thumbnail } from "../services/snapshots/tree.ts";
 import { visibleSnapshots } from "../services/snapshots/visible.ts";
 import { machineSpace, reclaimSpace } from "../services/space/space.ts";
@@ -89,9 +90,15 @@ export function createRouter(app: App) {
         await addDisk(context, machine, input.disk, input.bus);
         return details(machine);
       }),
-      removeDisk: os.machines.removeDisk.handler(async ({ input }) => ({
-        removed: await removeDisk(registry.get(input.id), input.diskId, input.force),
-      })),
+      removeDisk: os.machines.removeDisk.handler(async ({ input }) => {
+        const file = await removeDisk(registry.get(input.id), input.diskId, input.force);
+        return { removed: file !== null, file };
+      }),
+      attachDisk: os.machines.attachDisk.handler(async ({ input }) => {
+        const machine = registry.get(input.id);
+        await attachDisk(context, machine, input.file);
+        return details(machine);
+      }),
       clone: os.machines.clone.handler(async ({ input }) => {
         const source = registry.get(input.id);
         const snapshot = input.snapshotId === null ? null : snapshotOf(source, input.snapshotId);
@@ -211,8 +218,7 @@ export function createRouter(app: App) {
       }),
       delete: os.snapshots.delete.handler(async ({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
-        await deleteSnapshot(context, machine, snapshot);
-        return {};
+        return { undo: await trashSnapshot(context, machine, snapshot, input.permanently) };
       }),
       update: os.snapshots.update.handler(async ({ input }) => {
         const { machine, snapshot } = registry.ofSnapshot(input.snapshotId);
@@ -288,7 +294,12 @@ export function createRouter(app: App) {
         return {};
       }),
     },
-    disks: { list: os.disks.list.handler(() => listDisks(context)) },
+    disks: {
+      list: os.disks.list.handler(() => listDisks(context)),
+      delete: os.disks.delete.handler(async ({ input }) => ({
+        undo: await trashDisk(context, registry.get(input.id), input.file, input.permanently),
+      })),
+    },
     networks: {
       list: os.networks.list.handler(() => listNetworks(context)),
       status: os.networks.status.handler(({ input }) => networkStatus(registry.get(input.id))),
@@ -309,6 +320,7 @@ export function createRouter(app: App) {
     },
     trash: {
       list: os.trash.list.handler(() => listTrash(context)),
+      restore: os.trash.restore.handler(async ({ input }) => details(await restoreTrashed(context, input.name))),
       delete: os.trash.delete.handler(async ({ input }) => ({ freedBytes: await deleteTrashed(context, input.name) })),
       empty: os.trash.empty.handler(async () => ({ freedBytes: await emptyTrash(context) })),
     },

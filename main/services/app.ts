@@ -26,6 +26,7 @@ import { NetworkHub } from "./network/hub.ts";
 import { Schedule } from "./schedule.ts";
 import { scheduledSnapshots } from "./snapshots/automatic.ts";
 import { scheduleCleanup } from "./snapshots/cleanup.ts";
+import { scheduledPurges } from "./snapshots/trash.ts";
 import { TaskService } from "./tasks.ts";
 import { finishInstallation } from "./unattended/install.ts";
 
@@ -72,6 +73,8 @@ export class App {
   readonly snapshots: Schedule;
   /** Makes the backups that they want. */
   readonly backups: Schedule;
+  /** Frees what was deleted so long ago that nobody undoes it any more. */
+  readonly purges: Schedule;
   readonly #closingSoon: AbortController;
   #closing: Promise<void> | null = null;
 
@@ -91,6 +94,7 @@ export class App {
     this.#housekeeping.unref();
     this.snapshots = new Schedule(context, scheduledSnapshots(context));
     this.backups = new Schedule(context, scheduledBackups(context));
+    this.purges = new Schedule(context, scheduledPurges(context));
     const onStill = (machine: Machine, byGuest: boolean) => {
       scheduleCleanup(context, machine);
       if (byGuest && !context.closing.aborted) this.#goOn(machine);
@@ -163,6 +167,7 @@ export class App {
     clearInterval(this.#housekeeping);
     this.snapshots.dispose();
     this.backups.dispose();
+    this.purges.dispose();
     await Promise.all(this.running().map((machine) => this.#stopForClose(machine, mode)));
     for (const machine of this.context.registry.list()) {
       machine.cleanup?.abort();

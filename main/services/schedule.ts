@@ -11,7 +11,7 @@ export interface ClockWork {
   readonly name: string;
   /** `failedAtMs` is when it did not work last, 0 if it never failed: the log is not filled with the same failure. */
   isDue(machine: Machine, nowMs: number, failedAtMs: number): boolean | Promise<boolean>;
-  run(machine: Machine): Promise<void>;
+  run(machine: Machine, nowMs: number): Promise<void>;
 }
 
 export class Schedule {
@@ -41,7 +41,9 @@ export class Schedule {
     if (this.#busy.has(machine) || this.#context.closing.aborted) return;
     this.#busy.add(machine);
     try {
-      if (await this.#work.isDue(machine, nowMs, this.#failedAtMs.get(machine) ?? 0)) await this.#work.run(machine);
+      if (await this.#work.isDue(machine, nowMs, this.#failedAtMs.get(machine) ?? 0)) {
+        await this.#work.run(machine, nowMs);
+      }
     } catch (error) {
       this.#failedAtMs.set(machine, nowMs);
       const { name } = this.#work;

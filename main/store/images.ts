@@ -1,7 +1,7 @@
 // Which images a machine's record stands on.
 import type { Layer, MachineRecord, SnapshotRecord } from "./machine-record.ts";
 
-type Image = Pick<Layer, "file" | "format">;
+export type Image = Pick<Layer, "file" | "format">;
 
 /**
  * What a snapshot holds: the layers it froze, and disks that were read-only, which nobody may write to any more. The file of an independent

@@ -6,7 +6,7 @@ import path from "node:path";
 import { TEMPORARY_SUFFIX } from "./atomic-file.ts";
 import { type DataFolder, type MachinePaths, machinePaths } from "./data-folder.ts";
 import { allImages } from "./images.ts";
-import type { MachineRecord } from "./machine-record.ts";
+import type { MachineRecord, SnapshotRecord } from "./machine-record.ts";
 import { readBacking } from "./qcow2-header.ts";
 import { moveToTrash } from "./trash.ts";
 
@@ -24,7 +24,10 @@ export async function trashOrphans(data: DataFolder, record: MachineRecord, noti
 }
 
 /** The memory states that the machine or one of its snapshots refers to; absolute paths. */
-export function stateFolders(paths: MachinePaths, record: MachineRecord): Set<string> {
+export function stateFolders(
+  paths: MachinePaths,
+  record: { readonly savedState: string | null; readonly snapshots: readonly SnapshotRecord[] },
+): Set<string> {
   const folders = [record.savedState, ...record.snapshots.map((snapshot) => snapshot.memory)];
   return new Set(folders.flatMap((folder) => (folder === null ? [] : [path.join(paths.folder, folder)])));
 }

@@ -28,6 +28,13 @@ export const snapshotSettingsSchema = z
       control: "switch",
       example: false,
     }),
+    undoHours: field(z.int().min(0, "not below 0").max(8760, "at most 8760").default(24), {
+      ...SHARED,
+      label: "Deleted ones can be brought back for",
+      help: "Deleted snapshots and disk images take space until then, or until it is needed or reclaimed. 0 deletes at once.",
+      unit: "hours",
+      example: 1,
+    }),
     namePattern: field(
       z.string().trim().min(1, "a pattern is needed").max(100, "at most 100 characters").default("Snapshot {n}"),
       {

@@ -89,6 +89,10 @@ export const deConfig: ConfigTexts = {
       "Vor riskanten Änderungen",
       "Einstellungen der Hardware und das Zurückgehen lassen sich dann rückgängig machen. Die neuesten fünf werden behalten.",
     ],
+    "snapshots.undoHours": [
+      "Gelöschte zurückholen",
+      "So lange belegen gelöschte Schnappschüsse und Abbilder ihren Platz, es sei denn, er wird gebraucht oder freigegeben. 0 löscht sofort.",
+    ],
     "snapshots.namePattern": [
       "Namen",
       "Von Schnappschüssen ohne anderen Namen. {n} ist eine Nummer, {date} und {time} der Zeitpunkt, {machine} ihr Name.",

@@ -146,8 +146,13 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("snapshot", "restore", "one", "renamed", "--keep-current")).toMatchObject({
       state: "powered-off",
     });
-    await json("snapshot", "delete", "one", "renamed");
+    const { undo } = (await json("snapshot", "delete", "one", "renamed")) as { undo: { name: string } };
     expect(await json("snapshot", "list", "one")).toMatchObject({ snapshots: [{ name: "Before restoring renamed" }] });
+    expect(await json("snapshot", "undelete", "one", "renamed")).toMatchObject({ name: "renamed" });
+    await json("snapshot", "delete", "one", "renamed");
+    expect(await json("trash", "restore", undo.name)).toMatchObject({ name: "one" });
+    expect(await json("snapshot", "delete", "one", "renamed", "--permanently")).toMatchObject({ undo: null });
+    expect((await terrarium("snapshot", "undelete", "one", "renamed")).code).toBe(3);
   });
 
   it("backs machines up, restores, verifies, exports and imports them", async () => {
@@ -219,11 +224,6 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect((await terrarium("network", "capture", "one", "on")).stderr).toContain("not running");
   });
 
-  it.each([
-    [["show", "nobody"], 3, "There is no machine"],
-    [["snapshot", "restore", "one", "nothing"], 3, "There is no snapshot"],
-    [["create", "ONE", "--starter"], 4, "already a machine"],
-    [["pause", "one"], 5, "is powered off"],
   it("shares folders", async () => {
     const papers = path.join(folder, "my papers");
     await mkdir(papers, { recursive: true });
@@ -240,6 +240,11 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(await json("share", "list", "one")).toEqual([]);
   });
 
+  it.each([
+    [["show", "nobody"], 3, "There is no machine"],
+    [["snapshot", "restore", "one", "nothing"], 3, "There is no snapshot"],
+    [["create", "ONE", "--starter"], 4, "already a machine"],
+    [["pause", "one"], 5, "is powered off"],
     [["create", "x", "--kernel", "starter/initrd.img"], 6, "not a Linux kernel"],
     [["set", "one", "memoryMiB=1"], 6, "at least 64 MiB"],
     [["set", "one", "turbo=yes"], 6, "no setting"],

@@ -53,7 +53,15 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     const withDisk = await client.machines.addDisk({ id: custom.id, disk: { sizeMiB: 1 } });
     expect(withDisk.disks.map((disk) => disk.id)).toEqual(["disk0", "disk1"]);
     await client.machines.addDisk({ id: custom.id, disk: { sizeMiB: 1 } });
-    expect(await client.machines.removeDisk({ id: custom.id, diskId: "disk2" })).toEqual({ removed: true });
+    const { removed, file } = await client.machines.removeDisk({ id: custom.id, diskId: "disk2" });
+    expect([removed, file]).toEqual([true, expect.stringMatching(/disk2\.qcow2$/)]);
+    const image = { id: custom.id, file: file ?? "" };
+    const { undo } = await client.disks.delete(image);
+    expect(await failureOf(client.machines.attachDisk(image))).toMatchObject({ code: "NOT_FOUND", field: "file" });
+    await client.trash.restore({ name: undo?.name ?? "" });
+    expect((await client.machines.attachDisk(image)).config.disks).toHaveLength(3);
+    await client.machines.removeDisk({ id: custom.id, diskId: "disk2" });
+    expect(await client.disks.delete({ ...image, permanently: true })).toEqual({ undo: null });
     await client.machines.remove({ id: custom.id });
     expect(await client.machines.list()).toHaveLength(1);
     expect(await client.machines.undoRemove({ id: custom.id })).toMatchObject({
@@ -159,8 +167,16 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(await client.snapshots.restore({ snapshotId: snapshot.id })).toEqual({ keptSnapshotId: null });
     const tree = await client.snapshots.tree({ id });
     expect(tree).toMatchObject({ snapshots: [{ id: snapshot.id, description: "notes" }], currentId: snapshot.id });
-    await client.snapshots.delete({ snapshotId: snapshot.id });
+    const { undo } = await client.snapshots.delete({ snapshotId: snapshot.id });
     expect((await client.snapshots.tree({ id })).snapshots).toEqual([]);
+    expect(await failureOf(client.snapshots.delete({ snapshotId: snapshot.id }))).toMatchObject({ code: "NOT_FOUND" });
+    expect(await client.trash.restore({ name: undo?.name ?? "" })).toMatchObject({ id });
+    expect((await client.snapshots.tree({ id })).snapshots).toMatchObject([{ id: snapshot.id }]);
+    expect(await client.snapshots.delete({ snapshotId: snapshot.id, permanently: true })).toEqual({ undo: null });
+    expect(await failureOf(client.trash.restore({ name: undo?.name ?? "" }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "name",
+    });
   });
 
   it("tells subscribers what changes, in order and without gaps", async () => {
@@ -407,22 +423,6 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     await client.machines.stop({ id, how: "power-off" });
   });
 
-  it("encrypts, locks, unlocks and decrypts machines, and refuses a wrong passphrase", async () => {
-    const { id } = await client.machines.createStarter({ name: "Private" });
-    const passphrase = "correct horse";
-    const state = async () => (await client.machines.get({ id })).encryption;
-    const refused = { code: "PERMISSION_DENIED", field: "passphrase" };
-    await client.machines.encrypt({ id, passphrase });
-    expect(await state()).toBe("unlocked");
-    await client.machines.lock({ id });
-    expect(await state()).toBe("locked");
-    expect(await failureOf(client.machines.start({ id }))).toMatchObject(refused);
-    expect(await failureOf(client.machines.unlock({ id, passphrase: "wrong horse" }))).toMatchObject(refused);
-    await client.machines.unlock({ id, passphrase });
-    const newPassphrase = "another horse";
-    expect(
-      await failureOf(client.machines.changePassphrase({ id, passphrase: newPassphrase, newPassphrase })),
-    ).toMatchObject(refused);
   it("shares folders with machines in every state, shows what is in them, and never gives them away", async () => {
     const { id, config } = await client.machines.createStarter({ name: "Sharing" });
     const papers = path.join(folder, "papers");
@@ -479,6 +479,22 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect((await client.machines.import({ file, name: "Elsewhere" })).config.sharedFolders).toEqual([]);
   });
 
+  it("encrypts, locks, unlocks and decrypts machines, and refuses a wrong passphrase", async () => {
+    const { id } = await client.machines.createStarter({ name: "Private" });
+    const passphrase = "correct horse";
+    const state = async () => (await client.machines.get({ id })).encryption;
+    const refused = { code: "PERMISSION_DENIED", field: "passphrase" };
+    await client.machines.encrypt({ id, passphrase });
+    expect(await state()).toBe("unlocked");
+    await client.machines.lock({ id });
+    expect(await state()).toBe("locked");
+    expect(await failureOf(client.machines.start({ id }))).toMatchObject(refused);
+    expect(await failureOf(client.machines.unlock({ id, passphrase: "wrong horse" }))).toMatchObject(refused);
+    await client.machines.unlock({ id, passphrase });
+    const newPassphrase = "another horse";
+    expect(
+      await failureOf(client.machines.changePassphrase({ id, passphrase: newPassphrase, newPassphrase })),
+    ).toMatchObject(refused);
     await client.machines.changePassphrase({ id, passphrase, newPassphrase });
     expect(await failureOf(client.machines.diskSecret({ id, passphrase }))).toMatchObject(refused);
     expect(await client.machines.diskSecret({ id, passphrase: newPassphrase })).toEqual({

@@ -88,7 +88,9 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
 
   it("keeps its disk when snapshots are deleted", async () => {
     const { snapshots } = await client.snapshots.tree({ id });
-    for (const snapshot of snapshots) await client.snapshots.delete({ snapshotId: snapshot.id });
+    for (const snapshot of snapshots) {
+      await client.snapshots.delete({ snapshotId: snapshot.id, permanently: true });
+    }
     await waitUntil("the layers are merged", () => app.context.registry.get(id).cleanup === null, 60_000);
     await client.machines.start({ id });
     await waitForPrompt(client, id);

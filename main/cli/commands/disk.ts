@@ -1,10 +1,13 @@
-// terrarium disk add | remove | independent
-
+// terrarium disk add | remove | attach | delete | independent
+import path from "node:path";
 import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { PLUGGABLE_BUSES, type PluggableBus } from "../../../native-core/config/machine-config.ts";
+import type { DiskEntry } from "../../contract/schemas.ts";
 import type { RegisterCommand } from "../command.ts";
+import { time } from "../format.ts";
 import { parseDisk } from "../parse.ts";
+import type { Session } from "../session.ts";
 
 export const registerDisk: RegisterCommand = (program, run) => {
   const disk = program.command("disk").description("disks of a machine; virtio, SCSI and USB disks also while it runs");
@@ -25,7 +28,7 @@ export const registerDisk: RegisterCommand = (program, run) => {
 
   disk
     .command("remove <name> <disk>")
-    .description("take a disk out of a machine; its file stays")
+    .description("take a disk out of a machine; its file stays, `disk attach` puts it back")
     .option("--force", "also when the guest keeps it")
     .action(
       run(async (session, name: string, diskId: string, options: { force?: true }) => {
@@ -40,6 +43,36 @@ export const registerDisk: RegisterCommand = (program, run) => {
           });
         }
         session.print({ removed }, `${known} has no disk ${diskId} any more.`);
+      }),
+    );
+
+  disk
+    .command("attach <name> <disk>")
+    .description("put a disk back that was taken out: its id or the name of its file")
+    .action(
+      run(async (session, name: string, reference: string) => {
+        const { id, name: known } = await session.machine(name);
+        const { file } = await detachedDisk(session, id, reference);
+        const machine = await (await session.client()).machines.attachDisk({ id, file });
+        session.print(machine, `${known} has the disk ${machine.config.disks.at(-1)?.id} now.`);
+      }),
+    );
+
+  disk
+    .command("delete <name> <disk>")
+    .description("delete the image of a disk that was taken out: its id or the name of its file")
+    .option("--permanently", "free its space at once")
+    .action(
+      run(async (session, name: string, reference: string, options: { permanently?: true }) => {
+        const { id } = await session.machine(name);
+        const { file } = await detachedDisk(session, id, reference);
+        const permanently = options.permanently === true;
+        const deleted = await (await session.client()).disks.delete({ id, file, permanently });
+        const { undo } = deleted;
+        session.print(
+          deleted,
+          undo ? `Until ${time(undo.untilMs)} \`terrarium trash restore ${undo.name}\` brings it back.` : "",
+        );
       }),
     );
 
@@ -67,3 +100,19 @@ export const registerDisk: RegisterCommand = (program, run) => {
       }),
     );
 };
+
+/** Of several with one id the one taken out last. */
+async function detachedDisk(session: Session, machineId: string, reference: string): Promise<DiskEntry> {
+  const entries = (await (await session.client()).disks.list()).filter(
+    (entry) => entry.detached && entry.machineId === machineId,
+  );
+  const found =
+    entries.find(({ file }) => path.basename(file) === reference) ??
+    entries.findLast(({ diskId }) => diskId === reference);
+  if (found) return found;
+  const names = entries.map(({ file }) => path.basename(file)).join(", ");
+  throw new AppError("NOT_FOUND", `No disk ${reference} was taken out of it`, {
+    ...{ field: "disk", consequence: "Nothing was changed." },
+    remedy: names === "" ? "Look at the machine's disks." : `Taken out: ${names}.`,
+  });
+}

@@ -71,17 +71,38 @@ export const registerSnapshot: RegisterCommand = (program, run) => {
 
   snapshot
     .command("delete <machine> <snapshot>")
-    .description("delete a snapshot; its children stay")
+    .description("delete a snapshot; its children stay. It can be undone for a while (setting snapshots.undoHours)")
     .option("--dry-run", "only say what it would free")
+    .option("--permanently", "free its space at once")
     .action(
-      run(async (session, machine: string, name: string, options: { dryRun?: true }) => {
+      run(async (session, machine: string, name: string, options: { dryRun?: true; permanently?: true }) => {
         const { id } = await session.machine(machine);
         const client = await session.client();
         const { id: snapshotId } = await session.snapshot(id, name);
         const preview = await client.snapshots.previewDelete({ snapshotId });
-        if (!options.dryRun) await client.snapshots.delete({ snapshotId });
+        const permanently = options.permanently === true;
+        const { undo } = options.dryRun ? { undo: null } : await client.snapshots.delete({ snapshotId, permanently });
         const merges = preview.copiedBytes > 0 ? ` after ${bytes(preview.copiedBytes)} were merged` : "";
-        session.print(preview, `${options.dryRun ? "Would free" : "Frees"} ${bytes(preview.freedBytes)}${merges}.`);
+        const frees = `${bytes(preview.freedBytes)}${merges}`;
+        const text = undo
+          ? `Frees ${frees}, from ${time(undo.untilMs)} on. Until then \`terrarium trash restore ${undo.name}\` brings it back.`
+          : `${options.dryRun ? "Would free" : "Frees"} ${frees}.`;
+        session.print({ ...preview, undo }, text);
+      }),
+    );
+
+  snapshot
+    .command("undelete <machine> <snapshot>")
+    .description("bring a deleted snapshot back to its place: a name or id as `trash list` shows it")
+    .action(
+      run(async (session, machine: string, reference: string) => {
+        const { id } = await session.machine(machine);
+        const { name } = await session.trashEntry(
+          reference,
+          (entry) => entry.kind === "snapshot" && entry.machineId === id,
+        );
+        await (await session.client()).trash.restore({ name });
+        session.print(await session.snapshot(id, name.slice("snapshot-".length)), "");
       }),
     );
 

@@ -18,6 +18,7 @@ export const registerSpace: RegisterCommand = (program, run) => {
             ["on this computer", bytes(space.hostBytes)],
             ["  present", bytes(space.presentBytes)],
             ["  snapshots", bytes(space.snapshotBytes)],
+            ["  trash", bytes(space.trashBytes)],
             ["  logs and others", bytes(space.otherBytes)],
             ["shared with other machines", bytes(space.sharedBytes)],
             ["images elsewhere", bytes(space.elsewhereBytes)],

@@ -1,4 +1,4 @@
-// Every disk image and disc that machines know: attached ones with their layers, and files in machine folders that nothing names any more.
+// Every disk image and disc that machines know: attached ones with their layers, those that were taken out, and files in machine folders that nothing names any more.
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { DiskEntry } from "../../contract/schemas.ts";
@@ -40,6 +40,7 @@ async function disksOf(machine: Machine): Promise<DiskEntry[]> {
       readOnly: disk.readOnly,
       layerBytes: (await Promise.all(below.map(usedBytes))).reduce((sum, bytes) => sum + bytes, 0),
       inUse: machine.vm !== null,
+      detached: false,
     });
   }
   for (const drive of config.opticalDrives) {
@@ -52,15 +53,23 @@ async function disksOf(machine: Machine): Promise<DiskEntry[]> {
       readOnly: true,
       layerBytes: 0,
       inUse: machine.vm !== null,
+      detached: false,
     });
+  }
+  for (const { disk, deletedAtMs } of machine.record.detachedDisks) {
+    const file = resolve(disk.file);
+    if (deletedAtMs !== null) continue;
+    const facts = { ...(await factsOf(file, disk.format)), machineId: machine.id, machineName: machine.name };
+    const state = { readOnly: disk.readOnly, layerBytes: 0, inUse: false, detached: true };
+    entries.push({ ...facts, ...state, diskId: disk.id });
   }
   const files = await readdir(disks).catch(() => []);
   for (const name of files) {
     const file = path.join(disks, name);
     if (named.has(file) || !/\.(qcow2|raw|img)$/.test(name)) continue;
     const format = name.endsWith(".qcow2") ? "qcow2" : "raw";
-    const detached = { diskId: null, readOnly: false, layerBytes: 0, inUse: false };
-    entries.push({ ...(await factsOf(file, format)), machineId: machine.id, machineName: machine.name, ...detached });
+    const state = { diskId: null, readOnly: false, layerBytes: 0, inUse: false, detached: false };
+    entries.push({ ...(await factsOf(file, format)), machineId: machine.id, machineName: machine.name, ...state });
   }
   return entries;
 }

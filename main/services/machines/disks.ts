@@ -8,6 +8,7 @@ import { DISK_SLOTS, keepSlots } from "../../../native-core/config/slots.ts";
 import type { newDiskSchema } from "../../contract/index.ts";
 import type { ServiceContext } from "../context.ts";
 import { detached } from "../snapshots/independent.ts";
+import { detachedDisk } from "../snapshots/trash.ts";
 import { makeDisk, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { requireState } from "./states.ts";
@@ -20,32 +21,54 @@ export async function addDisk(
 ): Promise<void> {
   await machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "given a disk");
-    const { vm } = machine;
     const image = await makeDisk(context, machine.paths, wanted, freeDiskId(machine), "disk");
     const made: DiskConfig = bus === "virtio" ? image : { ...image, bus };
-    const before = machine.record.config.disks;
-    const disks = vm === null ? [...before, made] : withDisksInPlace(before, [...before, made]);
-    const config = validConfig({ ...machine.record.config, disks });
-    const disk = disks.at(-1);
-    if (vm !== null && disk) {
-      try {
-        await vm.client.request("attachDisk", {
-          disk: { ...disk, file: path.resolve(machine.paths.folder, disk.file) },
-        });
-      } catch (error) {
-        if (!path.isAbsolute(made.file)) await rm(path.join(machine.paths.folder, made.file), { force: true });
-        throw error;
-      }
+    try {
+      await putIn(machine, made);
+    } catch (error) {
+      if (!path.isAbsolute(made.file)) await rm(path.join(machine.paths.folder, made.file), { force: true });
+      throw error;
     }
-    await machine.update(() => ({ config, changedSinceSnapshot: true }));
   });
 }
 
+/** Puts a disk back that was taken out; `file` is its image as an absolute path. @throws AppError NOT_FOUND */
+export async function attachDisk(context: ServiceContext, machine: Machine, file: string): Promise<void> {
+  await machine.operate(async () => {
+    requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "given a disk");
+    context.keys.require(machine);
+    const { disk } = detachedDisk(machine, file, false);
+    const { disks } = machine.record.config;
+    const { slot, ...rest } = disk;
+    const isSlotFree = slot !== undefined && !disks.some((each) => each.slot === slot && each.bus === disk.bus);
+    const id = disks.some((each) => each.id === disk.id) ? freeDiskId(machine) : disk.id;
+    await putIn(machine, { ...rest, id, ...(isSlotFree && { slot }) });
+    void machine.log.write("info", `The disk ${id} was put back`);
+  });
+}
+
+/** The machine has the disk from then on, which it hasn't taken out any more. The caller holds the machine's operations. */
+async function putIn(machine: Machine, made: DiskConfig): Promise<void> {
+  const { vm } = machine;
+  const before = machine.record.config.disks;
+  const disks = vm === null ? [...before, made] : withDisksInPlace(before, [...before, made]);
+  const config = validConfig({ ...machine.record.config, disks });
+  const disk = disks.at(-1);
+  if (vm !== null && disk) {
+    await vm.client.request("attachDisk", { disk: { ...disk, file: path.resolve(machine.paths.folder, disk.file) } });
+  }
+  await machine.update(({ detachedDisks }) => ({
+    config,
+    detachedDisks: detachedDisks.filter((each) => each.disk.file !== made.file),
+    changedSinceSnapshot: true,
+  }));
+}
+
 /**
- * Takes a disk out of the machine; its file stays. False: the running guest keeps it, and it goes when the guest lets go of it.
+ * Takes a disk out of the machine; its file stays, which is what it yields. Null: the running guest keeps it, and it goes when the guest lets go of it.
  * `force` takes it away as one pulls a plug.
  */
-export async function removeDisk(machine: Machine, diskId: string, force: boolean): Promise<boolean> {
+export async function removeDisk(machine: Machine, diskId: string, force: boolean): Promise<string | null> {
   return machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "aborted", "running", "paused"], "relieved of a disk");
     const disk = machine.record.config.disks.find(({ id, bus }) => id === diskId && bus !== "nvram");
@@ -57,10 +80,10 @@ export async function removeDisk(machine: Machine, diskId: string, force: boolea
     }
     if (machine.vm !== null) {
       const { detached } = await machine.vm.client.request("detachDisk", { diskId, force });
-      if (!detached) return false;
+      if (!detached) return null;
     }
     await withoutDisk(machine, diskId);
-    return true;
+    return path.resolve(machine.paths.folder, disk.file);
   });
 }
 

@@ -31,11 +31,11 @@ export class MachineRegistry {
     });
   }
 
-  /** One that is in the trash only if that is what is looked for. */
-  ofSnapshot(snapshotId: string, inTrash = false): { machine: Machine; snapshot: SnapshotRecord } {
+  /** None that is in the trash. */
+  ofSnapshot(snapshotId: string): { machine: Machine; snapshot: SnapshotRecord } {
     for (const machine of this.#machines.values()) {
       const snapshot = machine.record.snapshots.find((each) => each.id === snapshotId);
-      if (snapshot && (snapshot.deletedAtMs !== null) === inTrash) return { machine, snapshot };
+      if (snapshot?.deletedAtMs === null) return { machine, snapshot };
     }
     throw new AppError("NOT_FOUND", `There is no snapshot ${snapshotId}`, {
       field: "snapshotId",

@@ -6,6 +6,7 @@ import path from "node:path";
 import { isAppError } from "../../../native-core/common/errors.ts";
 import { settleRelocation } from "../../../native-core/host/state/relocate-state.ts";
 import { crashPoint } from "../../store/crash-points.ts";
+import type { Image } from "../../store/images.ts";
 import { stateFolders } from "../../store/orphans.ts";
 import type { ServiceContext } from "../context.ts";
 import { cancelled, failureOf } from "../failures.ts";
@@ -13,7 +14,7 @@ import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
 import { usageOf } from "../space/usage.ts";
 import type { TaskHandle } from "../tasks.ts";
-import { backingLinks, diskOnTop, disksAbove, namedLayers } from "./layers.ts";
+import { backingLinks, backingLinksOf, diskOnTop, disksAbove, namedLayers } from "./layers.ts";
 
 /** Layers of a machine from which on also shared ones are merged: each costs a look-up per read, and 256 are the limit. */
 const CHAIN_LONG = 64;
@@ -42,6 +43,24 @@ export function scheduleCleanup(context: ServiceContext, machine: Machine): void
     });
 }
 
+/** Layers that a snapshot or a disk stood on that is gone. */
+const dropped = new WeakMap<Machine, readonly Image[]>();
+
+/** The next clean-up deletes these layers, and those below them, if nothing else stands on them. */
+export function dropLayers(machine: Machine, layers: readonly Image[]): void {
+  dropped.set(machine, [...(dropped.get(machine) ?? []), ...layers]);
+}
+
+async function removeDropped(machine: Machine): Promise<void> {
+  const tops = dropped.get(machine);
+  if (tops === undefined) return;
+  const links = await backingLinks(machine);
+  const used = new Set([...namedLayers(machine), ...links.keys(), ...links.values()]);
+  const gone = (await backingLinksOf(machine, tops)).files.filter((file) => !used.has(file));
+  for (const file of gone) if (file.startsWith(machine.paths.disks + path.sep)) await rm(file, { force: true });
+  dropped.delete(machine);
+}
+
 function canCleanUp(machine: Machine): boolean {
   return isStill(machine.state) || (machine.vm !== null && ["running", "paused"].includes(machine.state));
 }
@@ -50,6 +69,7 @@ async function cleanUp(context: ServiceContext, machine: Machine, signal: AbortS
   for (const folder of stateFolders(machine.paths, machine.record)) settleRelocation(folder);
   await removeStates(machine);
   await removeGivenUp(machine);
+  await removeDropped(machine);
   for (let link = await nextMerge(machine); link !== null && !signal.aborted; link = await nextMerge(machine)) {
     if (!(await merge(context, machine, link, signal))) return;
   }

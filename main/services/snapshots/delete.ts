@@ -1,12 +1,13 @@
-// Deleting a snapshot: its children move up to its parent and keep reading what they read before. What it alone held is freed by the
+// Deleting a snapshot for good: its children move up to its parent and keep reading what they read before. What it alone held is freed by the
 // clean-up in the background.
 import { AppError } from "../../../native-core/common/errors.ts";
 import { crashPoint } from "../../store/crash-points.ts";
+import { imagesOfSnapshot } from "../../store/images.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import { withoutSnapshot } from "../../store/recover.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
-import { removeStates, scheduleCleanup } from "./cleanup.ts";
+import { dropLayers, removeStates, scheduleCleanup } from "./cleanup.ts";
 
 export async function deleteSnapshot(
   context: ServiceContext,
@@ -31,6 +32,7 @@ export async function forgetSnapshot(
 ): Promise<void> {
   await machine.update((record) => withoutSnapshot(record, snapshot.id));
   crashPoint("delete:recorded");
+  dropLayers(machine, imagesOfSnapshot(snapshot));
   machine.publishSnapshots();
   // Memory is freed at once, also while the machine runs: its process keeps open what it still needs.
   await removeStates(machine);

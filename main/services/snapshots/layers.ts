@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
 import { syncFolder } from "../../store/atomic-file.ts";
-import { allImages, imagesOfSnapshot, presentImages } from "../../store/images.ts";
+import { allImages, type Image, imagesOfSnapshot, presentImages } from "../../store/images.ts";
 import type { Layer, SnapshotRecord } from "../../store/machine-record.ts";
 import { readBacking } from "../../store/qcow2-header.ts";
 import type { ServiceContext } from "../context.ts";
@@ -102,9 +102,17 @@ export function isOwn(machine: Machine, file: string): boolean {
 
 /** Child layer to its backing layer, for all layers that the machine stands on; absolute paths. */
 export async function backingLinks(machine: Machine): Promise<Map<string, string>> {
+  return (await backingLinksOf(machine, allImages(machine.record))).links;
+}
+
+/** The same for the chains of `tops`, with all files that are in them. */
+export async function backingLinksOf(
+  machine: Machine,
+  tops: readonly Image[],
+): Promise<{ links: Map<string, string>; files: string[] }> {
   const links = new Map<string, string>();
   const seen = new Set<string>();
-  for (const top of allImages(machine.record)) {
+  for (const top of tops) {
     let file = path.resolve(machine.paths.folder, top.file);
     let format: string = top.format;
     while (!seen.has(file)) {
@@ -116,7 +124,7 @@ export async function backingLinks(machine: Machine): Promise<Map<string, string
       format = "qcow2";
     }
   }
-  return links;
+  return { links, files: [...seen] };
 }
 
 /** The disk whose top layer the file is. */

@@ -21,7 +21,11 @@ export async function previewDelete(
   let copiedBytes = 0;
   const named = namedLayers(machine, snapshot);
   const own = new Set(snapshot.layers.map((layer) => path.resolve(paths.folder, layer.file)));
-  for (const { layer, child } of soleChildren(machine, await backingLinks(machine))) {
+  const links = await backingLinks(machine);
+  const below = new Set(links.values());
+  // What nothing stands on goes without being merged.
+  for (const layer of own) if (!below.has(layer) && !named.has(layer)) freedBytes += await freeableBytes(layer);
+  for (const { layer, child } of soleChildren(machine, links)) {
     if (!own.has(layer) || named.has(layer)) continue;
     if ((await usageOf(layer)).links !== 1 || (await usageOf(child)).links !== 1) continue;
     const cost = await context.images.mergeCost(child);

@@ -6,6 +6,7 @@ import { scheduleCleanup } from "./cleanup.ts";
 import { forgetSnapshot } from "./delete.ts";
 import { dispensable } from "./retention.ts";
 import { snapshotView } from "./tree.ts";
+import { visibleSnapshots } from "./visible.ts";
 
 /** The snapshots that the rules don't keep, oldest first; they are deleted unless `dryRun`. */
 export async function pruneSnapshots(context: ServiceContext, machine: Machine, dryRun: boolean): Promise<Snapshot[]> {
@@ -28,7 +29,8 @@ export async function pruneNow(context: ServiceContext, machine: Machine): Promi
 }
 
 async function chosen(machine: Machine): Promise<Snapshot[]> {
-  const { config, snapshots } = machine.record;
+  const { config } = machine.record;
+  const snapshots = visibleSnapshots(machine.record);
   if (snapshots.every((snapshot) => snapshot.kind === "user")) return [];
   const views = await Promise.all(snapshots.map((snapshot) => snapshotView(machine, snapshot)));
   return dispensable(views, config, -new Date().getTimezoneOffset() * 60_000);

@@ -1,7 +1,7 @@
 // Media: every disk image and disc with its machine, what the guest sees of it and what it takes here; the largest first, because that is what
 // people look for.
-import { InputGroup, Tag } from "@blueprintjs/core";
-import { SearchIcon, WarningSignIcon } from "@blueprintjs/icons";
+import { Button, InputGroup, Tag } from "@blueprintjs/core";
+import { SearchIcon, TrashIcon, UndoIcon, WarningSignIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -12,6 +12,7 @@ import { openDialog, selectMachine } from "../../app/navigation.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { Meter } from "../../ui/meter.tsx";
 import { Downloads } from "./downloads.tsx";
+import { deleteImage, putBack } from "./remove-disk.ts";
 import "./media.css";
 
 const REFRESH_MS = 10_000;
@@ -40,6 +41,23 @@ function DiskRow({ disk }: { readonly disk: DiskEntry }) {
           </Tag>
         )}
         {diskId === null && <Tag minimal>{t("media.leftOver")}</Tag>}
+        {disk.detached && (
+          <>
+            <Tag minimal>{t("media.detached")}</Tag>
+            <Button
+              {...{ variant: "minimal", size: "small", icon: <UndoIcon /> }}
+              text={t("media.putBack")}
+              aria-label={t("media.putBackNamed", { name: fileName(disk.file), machine: disk.machineName })}
+              onClick={() => void putBack(machineId, disk.file)}
+            />
+            <Button
+              {...{ variant: "minimal", size: "small", icon: <TrashIcon /> }}
+              aria-label={t("media.deleteNamed", { name: fileName(disk.file) })}
+              title={t("trash.delete")}
+              onClick={() => void deleteImage(machineId, disk.file, fileName(disk.file))}
+            />
+          </>
+        )}
         {disk.readOnly && <Tag minimal>{t("details.readOnly")}</Tag>}
       </th>
       <td>
@@ -48,8 +66,8 @@ function DiskRow({ disk }: { readonly disk: DiskEntry }) {
         </button>
       </td>
       <td>
-        {diskId === null ? (
-          disk.format
+        {diskId === null || disk.detached ? (
+          [diskId, disk.format].filter(Boolean).join(", ")
         ) : (
           <button
             type="button"

@@ -5,6 +5,7 @@ import { client } from "../../api/index.ts";
 import { i18n } from "../../i18n/index.ts";
 import { savePieces } from "../files/save-pieces.ts";
 import { type NoticeAction, notify, notifyFailure } from "../notifications/model.ts";
+import { notifyDeleted } from "../trash/undo-deletion.ts";
 
 /** Runs a command; a failure is shown and answered with false. */
 async function attempt(command: () => Promise<unknown>): Promise<boolean> {
@@ -85,7 +86,10 @@ export function handToGuest(place: {
 }
 
 export function deleteSnapshot(snapshot: Snapshot): Promise<boolean> {
-  return attempt(() => client.snapshots.delete({ snapshotId: snapshot.id }));
+  return attempt(async () => {
+    const { undo } = await client.snapshots.delete({ snapshotId: snapshot.id });
+    notifyDeleted(i18n.t("snapshots.deleted", { name: snapshot.name }), undo);
+  });
 }
 
 export function renameSnapshot(snapshotId: string, name: string): Promise<boolean> {

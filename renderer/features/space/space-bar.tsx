@@ -12,7 +12,7 @@ import { formatBytes } from "../../ui/format.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
 import "./space.css";
 
-const PARTS = ["presentBytes", "snapshotBytes", "sharedBytes"] as const;
+const PARTS = ["presentBytes", "snapshotBytes", "sharedBytes", "trashBytes"] as const;
 const REFRESH_MS = 15_000;
 
 export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
@@ -24,6 +24,7 @@ export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
     refetchInterval: REFRESH_MS,
   }).data;
   if (!space) return null;
+  const parts = PARTS.filter((part) => part !== "trashBytes" || space[part] > 0);
   const total = Math.max(1, ...[PARTS.reduce((sum, part) => sum + space[part], 0)]);
   const reclaim = async () => {
     setBusy(true);
@@ -40,7 +41,7 @@ export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
   return (
     <div className="space-bar">
       <div className="space-parts" aria-hidden="true">
-        {PARTS.map((part) => (
+        {parts.map((part) => (
           <span
             key={part}
             className={`space-part space-${part}`}
@@ -49,7 +50,7 @@ export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
         ))}
       </div>
       <span className="space-text number">
-        {PARTS.map((part) => (
+        {parts.map((part) => (
           <span key={part}>
             <i className={`space-key space-${part}`} aria-hidden="true" />
             {t(`space.${part}`, { size: formatBytes(space[part]) })}

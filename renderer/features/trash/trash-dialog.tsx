@@ -35,11 +35,16 @@ export default function TrashDialog({ onClose }: { onClose(): void }) {
       await queryClient.invalidateQueries({ queryKey: keys.trash });
     }
   };
-  const restore = (machineId: string) =>
+  const restore = ({ name, kind, label }: TrashEntry) =>
     act(async () => {
-      const machine = await client.machines.undoRemove({ id: machineId });
+      const machine = await client.trash.restore({ name });
       adoptMachine(machine);
-      notify({ kind: "success", title: t("notices.restored", { name: machine.name }) });
+      const title =
+        kind === "machine"
+          ? t("notices.restored", { name: machine.name })
+          : t("trash.back", { name: label, machine: machine.name });
+      notify({ kind: "success", title });
+      await queryClient.invalidateQueries({ queryKey: keys.disks });
     });
   const destroy = (what: Doomed) =>
     act(async () => {
@@ -64,7 +69,7 @@ export default function TrashDialog({ onClose }: { onClose(): void }) {
           <p>
             {doomed === "everything"
               ? t("trash.emptyQuestion", { count: entries?.length ?? 0, size: formatBytes(total) })
-              : t("trash.deleteQuestion", { name: nameOf(doomed), size: formatBytes(doomed.sizeBytes) })}
+              : t("trash.deleteQuestion", { name: doomed.label, size: formatBytes(doomed.sizeBytes) })}
           </p>
           <Button autoFocus intent="danger" text={t("trash.confirm")} onClick={() => void destroy(doomed)} />
           <Button variant="minimal" text={t("common.cancel")} onClick={() => setDoomed(null)} />
@@ -89,36 +94,33 @@ export default function TrashDialog({ onClose }: { onClose(): void }) {
   );
 }
 
-const nameOf = (entry: TrashEntry): string => entry.machineName ?? entry.name;
-
 interface RowProps {
   readonly entry: TrashEntry;
   readonly busy: boolean;
-  onRestore(machineId: string): void;
+  onRestore(entry: TrashEntry): void;
   onDelete(entry: TrashEntry): void;
 }
 
 function TrashRow({ entry, busy, onRestore, onDelete }: RowProps) {
   const { t } = useTranslation();
-  const { machineId } = entry;
-  const name = nameOf(entry);
+  const { kind, label: name, machineName: machine } = entry;
   return (
     <li className="trash-row">
       <span className="trash-text">
         <span className="trash-name">{name}</span>
         <span className="muted">
-          {machineId === null ? t("trash.leftover") : t("trash.removed")} <Age atMs={entry.removedAtMs} />
+          {t(`trash.kinds.${kind}`, { machine: machine ?? "" })} <Age atMs={entry.removedAtMs} />
         </span>
       </span>
       <span className="muted number">{formatBytes(entry.sizeBytes)}</span>
-      {machineId !== null && (
+      {kind !== "left-over" && (
         <Button
           variant="minimal"
           icon={<UndoIcon />}
           text={t("trash.restore")}
           aria-label={t("trash.restoreNamed", { name })}
           disabled={busy}
-          onClick={() => onRestore(machineId)}
+          onClick={() => onRestore(entry)}
         />
       )}
       <Button
