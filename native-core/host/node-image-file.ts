@@ -19,6 +19,7 @@ import { type Pieces, piecesLength, slicePieces } from "../common/pieces.ts";
 import type { ImageFile } from "../media/image-file.ts";
 import { fileError } from "./file-error.ts";
 import { FileLock, type LockKind } from "./file-lock.ts";
+import { Patience } from "./patience.ts";
 
 export interface OpenOptions {
   readonly readOnly: boolean;
@@ -28,11 +29,6 @@ export interface OpenOptions {
   readonly lock?: LockKind | null;
 }
 
-/** A read at once that took longer than this was not served from the host's cache, or the host was busy with something else. */
-const SLOW_READ_MS = 0.1;
-/** After a slow one, none is tried for 2^n times as long; n grows with every slow one and falls with every fast one. */
-const MAX_PATIENCE = 6;
-
 export class NodeImageFile implements ImageFile {
   readonly name: string;
   readonly readOnly: boolean;
@@ -40,9 +36,7 @@ export class NodeImageFile implements ImageFile {
   readonly #handle: FileHandle;
   readonly #fd: number;
   #closed = false;
-  /** Until then reading at once is not tried. */
-  #patientUntilMs = 0;
-  #patience = 0;
+  readonly #patience = new Patience();
 
   /** Bytes moved since the process started, for the metrics. */
   static readBytes = 0;
@@ -149,30 +143,17 @@ export class NodeImageFile implements ImageFile {
     });
   }
 
-  /**
-   * What the host's cache holds is here in a microsecond, while a turn through Node's thread pool takes twenty. Whether the cache holds
-   * it can't be asked; how long the last reads took tells. Where nothing is in the cache, less than 2 % of the time are lost by trying.
-   */
+  /** Where it fails, the caller asks again and hears of it then. */
   readNow(offset: number, target: Pieces): boolean {
-    const startMs = performance.now();
-    if (startMs < this.#patientUntilMs || this.#closed) return false;
+    if (this.#closed) return false;
     const [only] = target;
-    let count: number;
-    try {
-      count =
+    const count =
+      this.#patience.try(() =>
         target.length === 1 && only
           ? readSync(this.#fd, only, 0, only.length, offset)
-          : readvSync(this.#fd, target, offset);
-    } catch {
-      // The caller asks again and hears of it then.
-      return false;
-    }
+          : readvSync(this.#fd, target, offset),
+      ) ?? 0;
     NodeImageFile.readBytes += count;
-    const tookMs = performance.now() - startMs;
-    if (tookMs > SLOW_READ_MS) {
-      this.#patience = Math.min(MAX_PATIENCE, this.#patience + 1);
-      this.#patientUntilMs = startMs + tookMs * 2 ** this.#patience;
-    } else if (this.#patience > 0) this.#patience--;
     return count === piecesLength(target);
   }
 

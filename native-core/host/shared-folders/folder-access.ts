@@ -27,6 +27,8 @@ export interface HostFolder {
 export interface FolderAccess {
   /** Calls `work` with a folder that stays what it is until the end of it. Rejects with ShareError. */
   inFolder<R>(path: FilePath, work: (folder: HostFolder) => Promise<R>): Promise<R>;
+  /** The same for work that ends at once, if the folder is at hand. */
+  folderNow(path: FilePath): HostFolder | undefined;
   /** Folders at this path and below it are not there any more. */
   forget(path: FilePath): void;
   close(): Promise<void>;
@@ -56,12 +58,16 @@ class PinnedFolders implements FolderAccess {
   async inFolder<R>(path: FilePath, work: (folder: HostFolder) => Promise<R>): Promise<R> {
     const pinned = await this.#pin(path);
     try {
-      const self = `/proc/self/fd/${pinned.fd}/.`;
-      return await work({ self, entry: (name) => `/proc/self/fd/${pinned.fd}/${name}` });
+      return await work(hostFolder(pinned));
     } finally {
       pinned.uses--;
       this.#closeIfIdle(pinned);
     }
+  }
+
+  folderNow(path: FilePath): HostFolder | undefined {
+    const pinned = this.#folders.get(path.join("/"));
+    return pinned && performance.now() - pinned.checkedMs < TRUSTED_MS ? hostFolder(pinned) : undefined;
   }
 
   forget(path: FilePath): void {
@@ -157,6 +163,11 @@ class PinnedFolders implements FolderAccess {
   }
 }
 
+const hostFolder = ({ fd }: Pinned): HostFolder => ({
+  self: `/proc/self/fd/${fd}/.`,
+  entry: (name) => `/proc/self/fd/${fd}/${name}`,
+});
+
 /** Whether an open folder lies where `path` leads from the root without a link. */
 async function isAt(fd: number, root: number, path: FilePath): Promise<boolean> {
   const [place, start] = await Promise.all([placeOf(fd), placeOf(root)]);
@@ -191,6 +202,8 @@ class CheckedFolders implements FolderAccess {
     };
     return work({ self: meant === "" ? sep : meant, entry });
   }
+
+  folderNow(): undefined {}
 
   forget(): void {}
 

@@ -11,6 +11,7 @@ import {
   fsync,
   link,
   lstat,
+  lstatSync,
   lutimes,
   mkdir,
   open,
@@ -33,6 +34,7 @@ import {
   type OpenMode,
   ShareError,
 } from "../../devices/virtio/p9/file-share.ts";
+import { Patience } from "../patience.ts";
 import { attributesOf, kindOf } from "./attributes.ts";
 import { type FolderAccess, folderAccess, type HostFolder, O_PATH } from "./folder-access.ts";
 import { NodeFile, newTimes, openFlags } from "./node-file.ts";
@@ -50,6 +52,7 @@ export class FolderShare implements FileShare {
   readonly path: string;
   readonly readOnly: boolean;
   readonly #access: FolderAccess;
+  readonly #patience = new Patience();
 
   constructor({ name, path, readOnly }: SharedFolder) {
     this.name = name;
@@ -60,6 +63,13 @@ export class FolderShare implements FileShare {
 
   attributes(path: FilePath): Promise<FileAttributes> {
     return this.#at(path, attributesAt);
+  }
+
+  attributesNow(path: FilePath): FileAttributes | undefined {
+    const folder = this.#access.folderNow(path.slice(0, -1));
+    const stats = folder && this.#patience.try(() => lstatNow(placeIn(folder, path)));
+    if (stats === "nothing") throw new ShareError("ENOENT");
+    return stats && attributesOf(stats);
   }
 
   facts(): Promise<FileSystemFacts> {
@@ -155,11 +165,17 @@ export class FolderShare implements FileShare {
 
   /** Calls `work` with the name by which the host reaches an entry, or the shared folder itself. */
   #at<R>(path: FilePath, work: (place: string) => Promise<R>): Promise<R> {
-    const name = path.at(-1);
-    const place = ({ self, entry }: HostFolder): string => (name === undefined ? self : entry(name));
-    return this.#access.inFolder(path.slice(0, -1), (folder) => work(place(folder)));
+    return this.#access.inFolder(path.slice(0, -1), (folder) => work(placeIn(folder, path)));
   }
 }
+
+function placeIn({ self, entry }: HostFolder, path: FilePath): string {
+  const name = path.at(-1);
+  return name === undefined ? self : entry(name);
+}
+
+const lstatNow = (place: string): BigIntStats | "nothing" =>
+  lstatSync(place, { bigint: true, throwIfNoEntry: false }) ?? "nothing";
 
 async function attributesAt(place: string): Promise<FileAttributes> {
   return attributesOf(await hostCall<BigIntStats>((done) => lstat(place, { bigint: true }, done)));

@@ -10,7 +10,9 @@ import {
   futimes,
   open,
   readv,
+  readvSync,
   writev,
+  writevSync,
 } from "node:fs";
 import type { Pieces } from "../../common/pieces.ts";
 import {
@@ -20,6 +22,7 @@ import {
   type OpenMode,
   ShareError,
 } from "../../devices/virtio/p9/file-share.ts";
+import { Patience } from "../patience.ts";
 import { attributesOf } from "./attributes.ts";
 import { hostCall } from "./share-errors.ts";
 
@@ -33,11 +36,13 @@ export function openFlags({ read, write, truncate, synchronous }: OpenMode): num
 
 export class NodeFile implements OpenFile {
   readonly #fd: number;
+  readonly #isSynchronous: boolean;
+  readonly #patience = new Patience();
 
   /** `place` is an entry of a folder that can't be exchanged meanwhile (folder-access.ts). Rejects with ShareError. */
   static async open(place: string, flags: number, permissions = 0): Promise<NodeFile> {
     const fd = await hostCall<number>((done) => open(place, flags | SAFE, permissions, done));
-    const file = new NodeFile(fd);
+    const file = new NodeFile(fd, (flags & (constants.O_SYNC ?? 0)) !== 0);
     try {
       if ((await file.attributes()).kind !== "file") throw new ShareError("ENXIO");
       return file;
@@ -47,8 +52,9 @@ export class NodeFile implements OpenFile {
     }
   }
 
-  private constructor(fd: number) {
+  private constructor(fd: number, isSynchronous: boolean) {
     this.#fd = fd;
+    this.#isSynchronous = isSynchronous;
   }
 
   async attributes(): Promise<FileAttributes> {
@@ -61,6 +67,14 @@ export class NodeFile implements OpenFile {
 
   write(offset: number, source: Pieces): Promise<number> {
     return hostCall((done) => writev(this.#fd, source, offset, done));
+  }
+
+  readNow(offset: number, target: Pieces): number | undefined {
+    return this.#patience.try(() => readvSync(this.#fd, target, offset));
+  }
+
+  writeNow(offset: number, source: Pieces): number | undefined {
+    return this.#isSynchronous ? undefined : this.#patience.try(() => writevSync(this.#fd, source, offset));
   }
 
   async change({ mode, sizeBytes, accessedNs, modifiedNs }: AttributeChanges): Promise<void> {

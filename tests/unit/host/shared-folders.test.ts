@@ -87,6 +87,7 @@ describe("a session", () => {
   });
 
   it("answers a flush when what it is about has been answered", async () => {
+    client.atOnce = false;
     await fidAt(2, "rw", "file");
     const order: string[] = [];
     const reading = client
@@ -277,40 +278,44 @@ describe("a way out", () => {
     expect(await readdir(join(outside, "private", "deep"))).toEqual(["secret"]);
   });
 
-  it("stays shut while folder and link are exchanged all the time", async () => {
-    await mkdir(at("rw", "flip", "deep"), { recursive: true });
-    await writeFile(at("rw", "flip", "deep", "secret"), "harmless");
-    await symlink(join(outside, "private"), at("rw", "link"));
-    let isOver = false;
-    const exchange = (async () => {
-      while (!isOver) {
-        await rename(at("rw", "flip"), at("rw", "aside"));
-        await rename(at("rw", "link"), at("rw", "flip"));
-        await rename(at("rw", "flip"), at("rw", "link"));
-        await rename(at("rw", "aside"), at("rw", "flip"));
-        for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate);
+  it.each([true, false])(
+    "stays shut while folder and link are exchanged all the time (at once: %s)",
+    async (atOnce) => {
+      client.atOnce = atOnce;
+      await mkdir(at("rw", "flip", "deep"), { recursive: true });
+      await writeFile(at("rw", "flip", "deep", "secret"), "harmless");
+      await symlink(join(outside, "private"), at("rw", "link"));
+      let isOver = false;
+      const exchange = (async () => {
+        while (!isOver) {
+          await rename(at("rw", "flip"), at("rw", "aside"));
+          await rename(at("rw", "link"), at("rw", "flip"));
+          await rename(at("rw", "flip"), at("rw", "link"));
+          await rename(at("rw", "aside"), at("rw", "flip"));
+          for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate);
+        }
+      })();
+      const seen = { file: 0, nothing: 0 };
+      try {
+        for (let turn = 0; turn < 3000 && (seen.file < 5 || seen.nothing < 5); turn++) {
+          // Nothing is known of the folder yet, each time.
+          const share = shareOf("rw");
+          await server.setShares([share], 0);
+          await client.walk(1, 2, "rw", "flip", "deep", "secret");
+          await client.open(2);
+          const text = await client.read(2);
+          expect(text).not.toBe(SECRET);
+          seen[text === "harmless" ? "file" : "nothing"]++;
+          await client.clunk(2);
+          await share.close();
+        }
+      } finally {
+        isOver = true;
+        await exchange;
       }
-    })();
-    const seen = { file: 0, nothing: 0 };
-    try {
-      for (let turn = 0; turn < 3000 && (seen.file < 5 || seen.nothing < 5); turn++) {
-        // Nothing is known of the folder yet, each time.
-        const share = shareOf("rw");
-        await server.setShares([share], 0);
-        await client.walk(1, 2, "rw", "flip", "deep", "secret");
-        await client.open(2);
-        const text = await client.read(2);
-        expect(text).not.toBe(SECRET);
-        seen[text === "harmless" ? "file" : "nothing"]++;
-        await client.clunk(2);
-        await share.close();
-      }
-    } finally {
-      isOver = true;
-      await exchange;
-    }
-    expect(Math.min(seen.file, seen.nothing)).toBe(5);
-  });
+      expect(Math.min(seen.file, seen.nothing)).toBe(5);
+    },
+  );
 
   it("is in no answer: failures are numbers", async () => {
     const { bytes } = await client.walk(1, 2, "rw", "nothing");
@@ -447,31 +452,37 @@ it("No sequence of random messages breaks the server, leaves the folders or sees
     { weight: 1, arbitrary: fc.record({ raw: fc.uint8Array({ maxLength: 64 }) }) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(message, { minLength: 10, maxLength: 40 }), fc.boolean(), async (messages, atOnce) => {
-      await client.version();
-      await client.attach(1);
-      const send = async (each: (typeof messages)[number]) => {
-        if ("raw" in each) return client.send(each.raw);
-        if ("walk" in each) return client.walk(each.walk[0], each.walk[1], ...each.walk[2]);
-        return client.call(each.type, (fields) => {
-          for (const value of each.fields) {
-            if ("u8" in value) fields.u8(value.u8);
-            else if ("u16" in value) fields.u16(value.u16);
-            else if ("u32" in value) fields.u32(value.u32);
-            else if ("u64" in value) fields.u64(value.u64);
-            else fields.text(value.text);
-          }
-          return fields;
-        });
-      };
-      const replies = [];
-      if (atOnce) replies.push(...(await Promise.all(messages.map(send))));
-      else for (const each of messages) replies.push(await send(each));
-      for (const { bytes } of replies) {
-        expect(new DataView(bytes.buffer).getUint32(0, true)).toBe(bytes.length);
-        expect(Buffer.from(bytes).includes(SECRET)).toBe(false);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(message, { minLength: 10, maxLength: 40 }),
+      fc.boolean(),
+      fc.boolean(),
+      async (messages, together, atOnce) => {
+        client.atOnce = atOnce;
+        await client.version();
+        await client.attach(1);
+        const send = async (each: (typeof messages)[number]) => {
+          if ("raw" in each) return client.send(each.raw);
+          if ("walk" in each) return client.walk(each.walk[0], each.walk[1], ...each.walk[2]);
+          return client.call(each.type, (fields) => {
+            for (const value of each.fields) {
+              if ("u8" in value) fields.u8(value.u8);
+              else if ("u16" in value) fields.u16(value.u16);
+              else if ("u32" in value) fields.u32(value.u32);
+              else if ("u64" in value) fields.u64(value.u64);
+              else fields.text(value.text);
+            }
+            return fields;
+          });
+        };
+        const replies = [];
+        if (together) replies.push(...(await Promise.all(messages.map(send))));
+        else for (const each of messages) replies.push(await send(each));
+        for (const { bytes } of replies) {
+          expect(new DataView(bytes.buffer).getUint32(0, true)).toBe(bytes.length);
+          expect(Buffer.from(bytes).includes(SECRET)).toBe(false);
+        }
+      },
+    ),
     { numRuns: 100, seed: 9 },
   );
   expect((await readdir(outside)).sort()).toEqual(["folders", "private", "secret"]);

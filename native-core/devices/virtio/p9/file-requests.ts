@@ -1,6 +1,6 @@
 // Requests about one file or folder: its attributes and its content.
 import type { Fid } from "./fids.ts";
-import { type AttributeChanges, type FolderEntry, ShareError } from "./file-share.ts";
+import { type AttributeChanges, type FileAttributes, type FolderEntry, ShareError } from "./file-share.ts";
 import {
   ENTRY_TYPE,
   GETATTR_BASIC,
@@ -16,17 +16,28 @@ import {
   V9FS_MAGIC,
   WRITE_REQUEST_BYTES,
 } from "./protocol.ts";
-import type { Answer, Handler } from "./request.ts";
+import type { Answer, Handler, ImmediateHandler } from "./request.ts";
 import { modeOf, openMode, type Session, writeQid } from "./session.ts";
 import { FieldWriter, textBytes } from "./wire.ts";
 
 const ATTRIBUTES_BYTES = 160;
+/** Data of a request that is carried out at once. */
+const NOW_MAX_BYTES = 128 << 10;
 const NS_PER_S = 1_000_000_000n;
 
 /** getattr: fid mask. */
 const getAttributes: Handler = async ({ session, fields }) => {
   const fid = session.fids.get(fields.u32());
-  const attributes = await session.attributes(fid);
+  return attributesAnswer(fid, await session.attributes(fid));
+};
+
+const getAttributesNow: ImmediateHandler = ({ session, fields }) => {
+  const fid = session.fids.get(fields.u32());
+  const attributes = fid.file ? undefined : session.attributesNow(fid.place);
+  return attributes && attributesAnswer(fid, attributes);
+};
+
+function attributesAnswer(fid: Fid, attributes: FileAttributes): Answer {
   const writer = writeQid(new FieldWriter(ATTRIBUTES_BYTES).u64(GETATTR_BASIC), attributes)
     .u32(modeOf(attributes))
     // The host's owner means nothing in the guest, and what its users may do was decided by sharing the folder.
@@ -41,7 +52,7 @@ const getAttributes: Handler = async ({ session, fields }) => {
     writer.u64(time / NS_PER_S).u64(time % NS_PER_S);
   }
   return { fields: writer.u64(0).u64(0) };
-};
+}
 
 /** setattr: fid valid mode uid gid size atime mtime. Owners can't change, and trying is no failure: archives set them. */
 const setAttributes: Handler = async ({ session, fields }) => {
@@ -121,6 +132,26 @@ const read: Handler = async ({ session, fields, memory, dataRoom }) => {
   const dataBytes =
     length <= 0 ? 0 : await file.use((each) => each.read(offset, memory.target(READ_ANSWER_BYTES, length).pieces));
   return { fields: new FieldWriter(READ_ANSWER_BYTES).u32(dataBytes), dataBytes };
+};
+
+/** Small ones: the time they take is the vCPU's. */
+const readNow: ImmediateHandler = ({ session, fields, memory, dataRoom }) => {
+  const { file, flags } = session.fids.get(fields.u32());
+  const offset = fields.offset();
+  const length = Math.min(fields.u32(), dataRoom(READ_ANSWER_BYTES));
+  if (!file || !openMode(flags ?? 0).read || length <= 0 || length > NOW_MAX_BYTES) return undefined;
+  const dataBytes = file.now((each) => each.readNow?.(offset, memory.target(READ_ANSWER_BYTES, length).pieces));
+  return dataBytes === undefined ? undefined : { fields: new FieldWriter(READ_ANSWER_BYTES).u32(dataBytes), dataBytes };
+};
+
+const writeNow: ImmediateHandler = ({ session, fields, memory }) => {
+  const { file, flags } = session.fids.get(fields.u32());
+  const offset = fields.offset();
+  const length = fields.u32();
+  const isThere = length <= memory.messageBytes - WRITE_REQUEST_BYTES;
+  if (!file || !isThere || !openMode(flags ?? 0).write || length === 0 || length > NOW_MAX_BYTES) return undefined;
+  const written = file.now((each) => each.writeNow?.(offset, memory.source(WRITE_REQUEST_BYTES, length).pieces));
+  return written === undefined ? undefined : { fields: new FieldWriter().u32(written) };
 };
 
 /** write: fid offset count data. */
@@ -211,6 +242,12 @@ const getLock: Handler = async ({ session, fields }): Promise<Answer> => {
   const writer = new FieldWriter().u8(LOCK.UNLOCKED).u64(fields.u64()).u64(fields.u64()).u32(fields.u32());
   return { fields: writer.text(fields.text()) };
 };
+
+export const FILE_REQUESTS_NOW: readonly (readonly [number, ImmediateHandler])[] = [
+  [T.GETATTR, getAttributesNow],
+  [T.READ, readNow],
+  [T.WRITE, writeNow],
+];
 
 const unsupported: Handler = () => Promise.reject(new ShareError("EOPNOTSUPP"));
 

@@ -102,6 +102,9 @@ export interface OpenFile {
   /** Fills `target` from `offset` on; yields the number of bytes, fewer at the file's end. */
   read(offset: number, target: Pieces): Promise<number>;
   write(offset: number, source: Pieces): Promise<number>;
+  /** The same at once, where nothing has to be waited for; undefined: ask with the other. */
+  readNow?(offset: number, target: Pieces): number | undefined;
+  writeNow?(offset: number, source: Pieces): number | undefined;
   change(changes: AttributeChanges): Promise<void>;
   /** Settles when what was written survives a power failure. */
   sync(): Promise<void>;
@@ -117,6 +120,8 @@ export interface FileShare {
   readonly name: string;
   readonly readOnly: boolean;
   attributes(path: FilePath): Promise<FileAttributes>;
+  /** The same at once, where nothing has to be waited for; undefined: ask with the other. */
+  attributesNow?(path: FilePath): FileAttributes | undefined;
   facts(): Promise<FileSystemFacts>;
   /** A regular file, as the caller has seen; what turns out to be another is refused. */
   open(path: FilePath, mode: OpenMode): Promise<OpenFile>;

@@ -42,6 +42,11 @@ export class HeldFile {
     }
   }
 
+  /** Undefined where it would have to be waited for. */
+  now<R>(work: (file: OpenFile) => R | undefined): R | undefined {
+    return this.#whenIdle ? undefined : work(this.#file);
+  }
+
   attributes(): Promise<FileAttributes> {
     return this.use((file) => file.attributes());
   }

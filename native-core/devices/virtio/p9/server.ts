@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { u32 } from "../../state-schema.ts";
 import { fidStateSchema } from "./fids.ts";
-import { FILE_REQUESTS } from "./file-requests.ts";
+import { FILE_REQUESTS, FILE_REQUESTS_NOW } from "./file-requests.ts";
 import { ERRNO, type FileShare, ShareError } from "./file-share.ts";
 import {
   ERROR_BYTES,
@@ -22,12 +22,13 @@ import {
   VERSION,
   WRITE_REQUEST_BYTES,
 } from "./protocol.ts";
-import type { Answer, Handler, RequestMemory } from "./request.ts";
+import type { Answer, Handler, ImmediateHandler, Request, RequestMemory } from "./request.ts";
 import { Session } from "./session.ts";
-import { TREE_REQUESTS } from "./tree-requests.ts";
+import { TREE_REQUESTS, TREE_REQUESTS_NOW } from "./tree-requests.ts";
 import { FieldReader, FieldWriter } from "./wire.ts";
 
 const HANDLERS: ReadonlyMap<number, Handler> = new Map([...TREE_REQUESTS, ...FILE_REQUESTS]);
+const HANDLERS_NOW: ReadonlyMap<number, ImmediateHandler> = new Map([...TREE_REQUESTS_NOW, ...FILE_REQUESTS_NOW]);
 
 export const serverStateSchema = z.strictObject({
   msize: u32.min(MSIZE_MIN).max(MSIZE_MAX),
@@ -67,35 +68,59 @@ export class P9Server {
     this.#session.fids.restore(fids);
   }
 
-  /** Never rejects. `memory` is used until then. */
-  async handle(memory: RequestMemory): Promise<Reply> {
-    const { message } = memory;
-    const view = new DataView(message.buffer, message.byteOffset, message.length);
-    const type = message.length >= HEADER_BYTES ? view.getUint8(4) : 0;
-    const tag = message.length >= HEADER_BYTES ? view.getUint16(5, true) : 0xffff;
-    const work = this.#answer(type, view, memory).catch(errorAnswer);
-    this.#underWay.set(tag, work);
-    const { fields, dataBytes = 0, isError = false } = await work;
-    if (this.#underWay.get(tag) === work) this.#underWay.delete(tag);
-    const fits = fields.length + dataBytes <= memory.answerBytes;
-    if (fits) return { bytes: fields.finish(isError ? T.LERROR + 1 : type + 1, tag, dataBytes), dataBytes };
-    return { bytes: errorAnswer(new ShareError("EPROTO")).fields.finish(T.LERROR + 1, tag), dataBytes: 0 };
+  /**
+   * Answers on the spot where nothing has to be waited for; undefined, with nothing changed: `handle` it. Never throws. What was lent of
+   * `memory` may have been written to either way.
+   */
+  answerNow(memory: RequestMemory): Reply | undefined {
+    const { type, tag, parse } = this.#open(memory);
+    const handler = HANDLERS_NOW.get(type);
+    if (!handler) return undefined;
+    try {
+      const answer = handler(parse());
+      return answer && replyOf(answer, type, tag, memory);
+    } catch (error) {
+      return replyOf(errorAnswer(error), type, tag, memory);
+    }
   }
 
-  async #answer(type: number, view: DataView, memory: RequestMemory): Promise<Answer & { isError?: boolean }> {
+  /** Never rejects. `memory` is used until then. */
+  async handle(memory: RequestMemory): Promise<Reply> {
+    const { type, tag, parse } = this.#open(memory);
+    const carryOut = async (): Promise<Answer> => {
+      const request = parse();
+      if (type === T.VERSION) return this.#version(request.fields);
+      if (type === T.FLUSH) return this.#flush(request.fields);
+      const handler = HANDLERS.get(type);
+      if (!handler) throw new ShareError("EOPNOTSUPP");
+      return handler(request);
+    };
+    const work: Promise<Outcome> = carryOut().catch(errorAnswer);
+    this.#underWay.set(tag, work);
+    const outcome = await work;
+    if (this.#underWay.get(tag) === work) this.#underWay.delete(tag);
+    return replyOf(outcome, type, tag, memory);
+  }
+
+  /** A request's header; `parse` throws ShareError for one whose size is not right. */
+  #open(memory: RequestMemory) {
     const { message, messageBytes } = memory;
-    if (message.length < HEADER_BYTES) throw new ShareError("EPROTO");
-    const sizeBytes = view.getUint32(0, true);
-    const maxBytes = type === T.WRITE ? this.#session.msize : REQUEST_MAX_BYTES;
-    if (sizeBytes < HEADER_BYTES || sizeBytes > messageBytes || sizeBytes > maxBytes) throw new ShareError("EPROTO");
-    const fields = new FieldReader(message.subarray(0, Math.min(sizeBytes, message.length)));
-    if (type === T.VERSION) return this.#version(fields);
-    if (type === T.FLUSH) return this.#flush(fields);
-    const handler = HANDLERS.get(type);
-    if (!handler) throw new ShareError("EOPNOTSUPP");
+    const isWhole = message.length >= HEADER_BYTES;
+    const view = new DataView(message.buffer, message.byteOffset, message.length);
+    const type = isWhole ? view.getUint8(4) : 0;
     const session = this.#session;
-    const dataRoom = (headerBytes: number) => Math.min(session.msize, memory.answerBytes) - headerBytes;
-    return handler({ session, fields, memory: { ...bounded(memory, sizeBytes) }, dataRoom });
+    const parse = (): Request => {
+      const sizeBytes = isWhole ? view.getUint32(0, true) : 0;
+      const maxBytes = type === T.WRITE ? session.msize : REQUEST_MAX_BYTES;
+      if (sizeBytes < HEADER_BYTES || sizeBytes > messageBytes || sizeBytes > maxBytes) throw new ShareError("EPROTO");
+      return {
+        session,
+        fields: new FieldReader(message.subarray(0, Math.min(sizeBytes, message.length))),
+        memory: bounded(memory, sizeBytes),
+        dataRoom: (headerBytes) => Math.min(session.msize, memory.answerBytes) - headerBytes,
+      };
+    };
+    return { type, tag: isWhole ? view.getUint16(5, true) : 0xffff, parse };
   }
 
   /** version: msize text. It ends everything that was before. */
@@ -125,7 +150,16 @@ function bounded(memory: RequestMemory, messageBytes: number): RequestMemory {
   };
 }
 
-function errorAnswer(error: unknown): Answer & { isError: true } {
+type Outcome = Answer & { readonly isError?: boolean };
+
+function replyOf(outcome: Outcome, type: number, tag: number, { answerBytes }: RequestMemory): Reply {
+  const { fields, dataBytes = 0, isError = false } = outcome;
+  const fits = fields.length + dataBytes <= answerBytes;
+  if (fits) return { bytes: fields.finish(isError ? T.LERROR + 1 : type + 1, tag, dataBytes), dataBytes };
+  return { bytes: errorAnswer(new ShareError("EPROTO")).fields.finish(T.LERROR + 1, tag), dataBytes: 0 };
+}
+
+function errorAnswer(error: unknown): Outcome {
   const errno = error instanceof ShareError ? error.errno : ERRNO.EIO;
   return { fields: new FieldWriter(ERROR_BYTES).u32(errno), isError: true };
 }

@@ -48,6 +48,11 @@ export class Session {
     return this.shareOf(place).attributes(place.path);
   }
 
+  /** Undefined where it has to be waited for. Throws ShareError. */
+  attributesNow(place: Place): FileAttributes | undefined {
+    return place.share === null ? this.#root() : this.shareOf(place).attributesNow?.(place.path);
+  }
+
   /** Of an open file, also where it has lost its name. */
   attributes(fid: Fid): Promise<FileAttributes> {
     return fid.file ? fid.file.attributes() : this.attributesAt(fid.place);

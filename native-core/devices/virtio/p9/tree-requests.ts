@@ -3,7 +3,7 @@ import { Fid, type Place } from "./fids.ts";
 import { type FileAttributes, type FileShare, ShareError } from "./file-share.ts";
 import { childOf } from "./names.ts";
 import { MODE_KIND, NAMES_PER_WALK, NO_UID, OPEN, PATH_MAX_BYTES, T, UNLINK_FOLDER } from "./protocol.ts";
-import type { Answer, Handler } from "./request.ts";
+import type { Answer, Handler, ImmediateHandler, Request } from "./request.ts";
 import { openMode, type Session, writeQid } from "./session.ts";
 import { FieldWriter, textBytes } from "./wire.ts";
 
@@ -31,13 +31,18 @@ const attach: Handler = async ({ session, fields }) => {
 };
 
 /** walk: fid newfid nwname names. */
-const walk: Handler = async ({ session, fields }) => {
+function walkOf({ session, fields }: Request) {
   const from = fields.u32();
   const to = fields.u32();
   const names = Array.from({ length: Math.min(fields.u16(), NAMES_PER_WALK + 1) }, () => fields.text());
   if (names.length > NAMES_PER_WALK) throw new ShareError("EINVAL");
   const start = session.fids.get(from);
   if (start.flags !== null && from === to) throw new ShareError("EBUSY");
+  return { session, from, to, names, start };
+}
+
+const walk: Handler = async (request) => {
+  const { session, from, to, names, start } = walkOf(request);
   if (from !== to) session.fids.reserve(to);
   let fid: Fid | undefined;
   try {
@@ -46,13 +51,30 @@ const walk: Handler = async ({ session, fields }) => {
       fid = new Fid(place, start.confined, start.uid);
       if (from === to) start.place = place;
     }
-    const writer = new FieldWriter().u16(found.length);
-    for (const attributes of found) writeQid(writer, attributes);
-    return { fields: writer };
+    return foundOnTheWay(found);
   } finally {
     if (from !== to) session.fids.settle(to, fid);
   }
 };
+
+/** One step, as drivers take them mostly, or none. */
+const walkNow: ImmediateHandler = (request) => {
+  const { session, from, to, names, start } = walkOf(request);
+  if (from === to || names.length > 1) return undefined;
+  const [name] = names;
+  const place = name === undefined ? start.place : step(session, start.place, name, start.confined);
+  const attributes = name === undefined ? undefined : session.attributesNow(place);
+  if (name !== undefined && attributes === undefined) return undefined;
+  session.fids.reserve(to);
+  session.fids.settle(to, new Fid(place, start.confined, start.uid));
+  return foundOnTheWay(attributes ? [attributes] : []);
+};
+
+function foundOnTheWay(found: readonly FileAttributes[]): Answer {
+  const writer = new FieldWriter().u16(found.length);
+  for (const attributes of found) writeQid(writer, attributes);
+  return { fields: writer };
+}
 
 /** Goes as far as there are entries; rejects where there is not even the first. */
 async function follow(session: Session, fid: Fid, names: readonly string[]) {
@@ -193,12 +215,24 @@ const clunk: Handler = async ({ session, fields }) => {
   return done();
 };
 
+const clunkNow: ImmediateHandler = ({ session, fields }) => {
+  const number = fields.u32();
+  if (session.fids.get(number).file) return undefined;
+  void session.fids.remove(number).release();
+  return done();
+};
+
 /** An entry to be made or removed: the folder may be changed. */
 function target(session: Session, folder: number, name: string): { share: FileShare; path: readonly string[] } {
   const { place } = session.fids.get(folder);
   const share = session.writableShareOf(place);
   return { share, path: childOf(place.path, name) };
 }
+
+export const TREE_REQUESTS_NOW: readonly (readonly [number, ImmediateHandler])[] = [
+  [T.WALK, walkNow],
+  [T.CLUNK, clunkNow],
+];
 
 export const TREE_REQUESTS: readonly (readonly [number, Handler])[] = [
   [T.ATTACH, attach],

@@ -13,11 +13,16 @@ import type { DescriptorChain } from "../descriptor-chain.ts";
 import { readConfigBytes, type VirtioModel, type VirtioTransportServices } from "../model.ts";
 import type { FileShare } from "./file-share.ts";
 import { ERROR_BYTES, HEADER_BYTES } from "./protocol.ts";
+import type { RequestMemory } from "./request.ts";
 import { messageBytesOf, P9Server, serverStateSchema } from "./server.ts";
 
 const VIRTIO_9P_MOUNT_TAG = 1n << 0n;
 /** Linux makes requests of as many pieces as this, less three. */
 const QUEUE_SIZE = 128;
+/** Answered at once for one notification: the rest goes the other way, so that a full queue does not stop the guest. */
+const NOW_BUDGET_BYTES = 1 << 20;
+/** Of that, what a request without data takes. */
+const REQUEST_COST_BYTES = 8 << 10;
 
 type VirtioP9State = z.infer<typeof serverStateSchema>;
 
@@ -46,6 +51,8 @@ export class VirtioP9 implements VirtioModel<VirtioP9State> {
   #inFlight = 0;
   /** Requests of earlier epochs whose end has not come here yet. */
   #orphans = 0;
+  /** Of this notification, what may still be carried out on the vCPU's time. */
+  #nowBudget = 0;
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: VirtioP9Options) {
@@ -83,6 +90,7 @@ export class VirtioP9 implements VirtioModel<VirtioP9State> {
   notified(): void {
     const queue = this.#services.queues[0];
     if (!queue) return;
+    this.#nowBudget = NOW_BUDGET_BYTES;
     // What an earlier driver has begun comes to rest first, so that an old write does not land after a new one.
     while (this.#services.running && this.#orphans === 0) {
       const chain = queue.pop();
@@ -135,15 +143,8 @@ export class VirtioP9 implements VirtioModel<VirtioP9State> {
       this.#services.broken(`request ${chain.head} has no room for header and answer`);
       return;
     }
-    this.#inFlight++;
-    const work = this.#carryOut(chain).finally(() => this.#underWay.delete(work));
-    this.#underWay.add(work);
-  }
-
-  async #carryOut(chain: DescriptorChain): Promise<void> {
-    const epoch = this.#epoch;
     const transfers: DmaBuffer[] = [];
-    const { bytes, dataBytes } = await this.#server.handle({
+    const memory: RequestMemory = {
       message: messageOf(chain),
       messageBytes: chain.readableBytes,
       answerBytes: chain.writableBytes,
@@ -153,7 +154,21 @@ export class VirtioP9 implements VirtioModel<VirtioP9State> {
         transfers.push(transfer);
         return transfer;
       },
-    });
+    };
+    const reply = this.#nowBudget > 0 ? this.#server.answerNow(memory) : undefined;
+    if (reply) {
+      this.#nowBudget -= reply.dataBytes + REQUEST_COST_BYTES;
+      for (const transfer of transfers) transfer.finish();
+      return this.#answer(chain, reply.bytes, reply.dataBytes);
+    }
+    this.#inFlight++;
+    const work = this.#carryOut(chain, memory, transfers).finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  async #carryOut(chain: DescriptorChain, memory: RequestMemory, transfers: readonly DmaBuffer[]): Promise<void> {
+    const epoch = this.#epoch;
+    const { bytes, dataBytes } = await this.#server.handle(memory);
     this.#options.deliver(() => {
       const isCutOff = epoch !== this.#epoch;
       for (const transfer of transfers) transfer.finish(isCutOff);
