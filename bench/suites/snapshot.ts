@@ -16,6 +16,7 @@ import { TERRARIUM } from "../peers/terrarium.ts";
 import { withHost } from "../peers/terrarium-host.ts";
 import { V86 } from "../peers/v86.ts";
 import { median, type Report } from "../table.ts";
+import { type LayerSample, layersImage, ourLayers, qemuLayers } from "./snapshot-layers.ts";
 
 const run = promisify(execFile);
 
@@ -33,7 +34,7 @@ const READY_MS = 3000;
 const CLONES = 5;
 
 /** Milliseconds, and bytes where the name says so. */
-interface Sample {
+interface Sample extends LayerSample {
   firstPause: number;
   secondPause: number;
   firstTotal: number;
@@ -47,6 +48,7 @@ interface Sample {
 
 export async function snapshotSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
   const image = await amd64Image("snapshot", BUSY_INIT);
+  const layers = await layersImage();
   const samples: Record<string, Partial<Sample>[]> = { [TERRARIUM.name]: [], [QEMU.name]: [], [V86.name]: [] };
   const versions: Record<string, string> = { [TERRARIUM.name]: await TERRARIUM.version() };
   const missing: Record<string, string> = {};
@@ -60,14 +62,14 @@ export async function snapshotSuite(rounds: number, progress: (text: string) => 
   else missing[V86.name] = lacking ?? "there is no 32-bit kernel";
   for (let round = 1; round <= rounds; round++) {
     progress(`round ${round}: ${TERRARIUM.name}`);
-    samples[TERRARIUM.name]?.push(await ours(image));
+    samples[TERRARIUM.name]?.push({ ...(await ours(image)), ...(await ourLayers(layers)) });
     if (old) {
       progress(`round ${round}: ${V86.name}`);
       samples[V86.name]?.push(await v86(old));
     }
     if (reason) continue;
     progress(`round ${round}: ${QEMU.name}`);
-    samples[QEMU.name]?.push(await qemu(image));
+    samples[QEMU.name]?.push({ ...(await qemu(image)), ...(await qemuLayers(layers)) });
   }
   const row = (what: string, unit: string, pick: keyof Sample, scale = 1) => ({
     what,
@@ -94,8 +96,14 @@ export async function snapshotSuite(rounds: number, progress: (text: string) => 
       row("fork of the running machine to an answered command", "ms", "fork"),
       row("first linked clone of a snapshot", "ms", "firstClone"),
       row(`linked clone, median of ${CLONES}`, "ms", "linkedClone"),
+      row("snapshot of the running guest's disk: it stands still", "ms", "diskSnapshot"),
+      row("delete it: 256 MiB merged beside the running guest", "MiB/s", "liveMerge"),
+      row("the same, off: into the layer above", "MiB/s", "mergeUp"),
+      row("the same, off: into the layer below", "MiB/s", "mergeDown"),
+      row("256 MiB written to a plain file and synced", "MiB/s", "hostDisk"),
     ],
     notes: [
+      "The disk alone, QEMU: blockdev-snapshot-sync, block-stream, qemu-img rebase and commit; ours holds the memory, too.",
       "v86 restores in a new process, QEMU too; a clone of QEMU is a disk that qemu-img makes, of ours a whole machine.",
       "Before each restore and fork the host has three seconds, in which it has a process ready for it (docs/guide/snapshots.md).",
     ],
