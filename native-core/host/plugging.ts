@@ -74,7 +74,9 @@ export class Plugging {
     if (!machine.usb?.hasRoom) {
       throw new AppError("UNSUPPORTED", machine.usb ? "all USB ports are taken" : "the machine has no USB", {
         ...{ field: "disk.bus", consequence: "Nothing was changed." },
-        remedy: "Take another USB disk out, or shut the machine down and give it a USB controller.",
+        remedy: machine.usb
+          ? "Take another USB disk out first."
+          : "Shut the machine down and give it a USB controller in its settings.",
       });
     }
     machine.usb.plug(diskPart(disk.id, await disks.add(disk), error));
