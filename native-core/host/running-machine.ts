@@ -180,6 +180,7 @@ export class RunningMachine {
       runner: this.runner,
       disks,
       shape: this.#shape,
+      recentPages: processor.recentPages,
       chunkFolder: request.chunkFolder,
       machineKey: this.#machineKey,
       grabThumbnail: () => (this.#display ? Thumbnail.grab(this.#display.capture()) : null),
@@ -232,6 +233,7 @@ export class RunningMachine {
     checkShape(state, this.#shape());
     const loader = new PageLoader(this.#memory, state.map, state.folder, { seal });
     this.#loader = loader;
+    void loader.prefetch(state.recentPages);
     this.saver.continuesFrom(state.folder, state.map, loader);
     inState(state, () => this.machine.restore(state.machine));
     if (!onDemand) this.#firstLoading = setTimeout(() => this.#loadMore(), LOAD_AFTER_MS);

@@ -30,6 +30,7 @@ export interface SaverParts {
   readonly shape: () => MachineShape;
   readonly chunkFolder: string;
   readonly machineKey?: Uint8Array | undefined;
+  readonly recentPages: () => Uint32Array<ArrayBuffer>;
   /** Grabs the picture as it is now; it is scaled and packed later. */
   readonly grabThumbnail: () => Thumbnail | null;
 }
@@ -123,12 +124,14 @@ export class StateSaver {
       else await disks.drain();
       await machine.drainSharedFolders();
       const machineState = machine.save();
+      // Of the TLBs, which are emptied below.
+      const recentPages = this.#parts.recentPages();
       const capture = new PageCapture(pages);
       capture.begin(this.#base !== base);
       const pauseMs = performance.now() - start;
       if (options.resume && wasRunning) runner.resume();
       // Plain data by now, so turning it into text can wait until the guest runs again.
-      const stateJson = encodeState(shape(), machineState, Date.now());
+      const stateJson = encodeState(shape(), machineState, Date.now(), recentPages);
       if (!options.resume) await disks.flush();
       return { capture, stateJson, pauseMs };
     } catch (error) {

@@ -3,6 +3,7 @@ import { type CoreCounters, readCounters } from "../cpu/counters.ts";
 import { cpuModel, DEFAULT_CPU_MODEL } from "../cpu/cpuid/models.ts";
 import { withTopology } from "../cpu/helpers/cpu-topology.ts";
 import { DEFAULT_JIT_OPTIONS, type JitOptions } from "../cpu/jit/jit.ts";
+import { recentPages } from "../cpu/recent-pages.ts";
 import type { InterpreterVcpu } from "../cpu/vcpu.ts";
 import { VcpuGroup } from "../cpu/vcpu-group.ts";
 import { VRAM_PAGE_BYTES, type Vram } from "../devices/vga/vram.ts";
@@ -17,6 +18,8 @@ export interface CoreProcessor extends Processor {
   /** Pages, flags and hooks for saved states. */
   readonly memory: GuestRam;
   counters(): CoreCounters;
+  /** Pages that the guest used of late: the first ones that it will want when it is restored. */
+  recentPages(): Uint32Array<ArrayBuffer>;
 }
 
 /**
@@ -44,6 +47,7 @@ export function coreProcessor(
       vcpus: group.vcpus,
       memory: group.ram,
       counters: () => readCounters(group.cells, group.jit?.statistics),
+      recentPages: () => recentPages(group.cells, vcpus.length),
       ...(videoMemoryBytes > 0 ? { videoMemory: new GuestVram(group.ram) } : {}),
       mapVideoMemory: (base) => group.setVramBase(base),
     };

@@ -1,20 +1,29 @@
-// Brings guest memory back from a state: each page when it is first touched, the rest in idle moments.
+// Brings guest memory back from a state: what it used of late at once, on threads beside this one, each other page when it is first touched,
+// the rest in idle moments.
 //
 // A missing page is fetched with its whole chunk. What is brought in beside the guest comes in runs of chunks: a call of the decompressor
 // costs as much as a chunk. The packs stay open until everything is here, so the state may be deleted meanwhile.
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, read, readSync } from "node:fs";
 import { join } from "node:path";
-import { zstdDecompressSync } from "node:zlib";
+import { promisify } from "node:util";
+import { zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { AppError } from "../../common/errors.ts";
 import { PAGE_FLAG } from "../../cpu/mmu/memory-layout.ts";
 import type { StateSeal } from "../crypt/sealed.ts";
 import { fileError } from "../file-error.ts";
-import { CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
+import { CHUNK_BYTES, CHUNK_PAGES, PACKS_FOLDER, PAGE_BYTES, packName } from "./format.ts";
 import type { GuestPages } from "./guest-pages.ts";
 import type { ChunkLocation, PageMap } from "./page-map.ts";
 
 /** Chunks that one call brings in, where they lie one behind the other: at most 1 MiB, half a millisecond. */
 const RUN_CHUNKS = 16;
+/** Chunks that are brought in in advance at most: 32 MiB. */
+const PREFETCHED_CHUNKS = 512;
+/** Runs of them under way at a time: as many as Node's pool has threads. */
+const PREFETCHING = 4;
+
+const readAsync = promisify(read);
+const decompressAsync = promisify(zstdDecompress);
 
 export interface LoaderOptions {
   /** Of an encrypted machine's state. */
@@ -89,6 +98,15 @@ export class PageLoader {
     if (this.#next < this.#loaded.length) this.#load(this.#next, RUN_CHUNKS);
   }
 
+  /** Brings the chunks of these pages. Never rejects: what can't be read is left to whoever touches it. */
+  async prefetch(pages: Iterable<number>): Promise<void> {
+    const runs = this.#runs(pages).values();
+    const work = async () => {
+      for (const [first, end] of runs) await this.#prefetchRun(first, end).catch(() => undefined);
+    };
+    await Promise.all(Array.from({ length: PREFETCHING }, work));
+  }
+
   loadAll(): void {
     while (!this.isComplete) this.loadSome();
   }
@@ -106,12 +124,7 @@ export class PageLoader {
     // One that can't be read shall not keep others back, and is to be named.
     if (!contents && end > chunk + 1) return this.#load(chunk, 1);
     if (!contents) throw this.#damaged(chunk);
-    for (let each = chunk, at = 0; each < end; each++) {
-      const bytes = (this.#map.chunks[each]?.pages ?? 0) * PAGE_BYTES;
-      this.#place(each, contents.subarray(at, at + bytes));
-      at += bytes;
-    }
-    if (this.isComplete) this.close();
+    this.#placeRun(chunk, end, contents);
   }
 
   #runEnd(chunk: number, most: number): number {
@@ -120,8 +133,45 @@ export class PageLoader {
     for (; end < chunk + most && !this.#loaded[end]; end++) {
       const [before, next] = [chunks[end - 1], chunks[end]];
       if (!before || next?.pack !== before.pack || next.offset !== before.offset + before.storedBytes) break;
+      if (before.pages < CHUNK_PAGES) break;
     }
     return end;
+  }
+
+  /** First and end of runs of chunks that lie one behind the other, all with `pages` in them. */
+  #runs(pages: Iterable<number>): [first: number, end: number][] {
+    const chunks = new Set<number>();
+    for (const page of pages) {
+      const entry = this.#map.pages[page] ?? 0;
+      if (entry !== 0) chunks.add(chunkOf(entry));
+      if (chunks.size === PREFETCHED_CHUNKS) break;
+    }
+    const runs: [first: number, end: number][] = [];
+    for (const chunk of [...chunks].sort((a, b) => a - b)) {
+      const last = runs.at(-1);
+      if (last && chunk === last[1] && this.#runEnd(last[0], RUN_CHUNKS) > chunk) last[1]++;
+      else runs.push([chunk, chunk + 1]);
+    }
+    return runs;
+  }
+
+  async #prefetchRun(first: number, end: number): Promise<void> {
+    const { run, fd, offset, storedBytes, length } = this.#extent(first, end);
+    // Closed: everything is here, or the machine is gone.
+    if (fd === undefined) return;
+    const stored = new Uint8Array(storedBytes);
+    if ((await readAsync(fd, stored, 0, storedBytes, offset)).bytesRead < storedBytes) return;
+    const contents = await decompressAsync(this.#frames(run, stored), unpackInto(length));
+    if (contents.length === length && this.#packs.size > 0) this.#placeRun(first, end, contents);
+  }
+
+  #placeRun(first: number, end: number, contents: Uint8Array): void {
+    for (let chunk = first, at = 0; chunk < end; chunk++) {
+      const bytes = (this.#map.chunks[chunk]?.pages ?? 0) * PAGE_BYTES;
+      if (!this.#loaded[chunk]) this.#place(chunk, contents.subarray(at, at + bytes));
+      at += bytes;
+    }
+    if (this.isComplete) this.close();
   }
 
   #place(chunk: number, contents: Uint8Array): void {
@@ -140,21 +190,33 @@ export class PageLoader {
 
   /** What the chunks from `first` to before `end` hold, which lie one behind the other; undefined when that can't be read. */
   #read(first: number, end: number): Uint8Array | undefined {
-    const start = this.#location(first);
-    const run = this.#map.chunks.slice(first, end);
-    const fd = this.#packs.get(start.pack);
+    const { run, fd, offset, storedBytes, length } = this.#extent(first, end);
     if (fd === undefined) throw new Error("assertion failed: the pack is open");
-    const stored = new Uint8Array(run.reduce((bytes, { storedBytes }) => bytes + storedBytes, 0));
-    const length = run.reduce((bytes, { pages }) => bytes + pages * PAGE_BYTES, 0);
+    const stored = new Uint8Array(storedBytes);
     try {
-      if (readSync(fd, stored, 0, stored.length, start.offset) < stored.length) return undefined;
-      // Frames one behind the other are one stream. Their checksums are verified here.
-      const frames = this.#seal ? unsealed(this.#seal, run, stored) : stored;
-      const contents = zstdDecompressSync(frames, { maxOutputLength: length, chunkSize: length });
+      if (readSync(fd, stored, 0, storedBytes, offset) < storedBytes) return undefined;
+      const contents = zstdDecompressSync(this.#frames(run, stored), unpackInto(length));
       return contents.length === length ? contents : undefined;
     } catch {
       return undefined;
     }
+  }
+
+  /** Where those chunks lie, and their bytes unpacked. */
+  #extent(first: number, end: number) {
+    const { pack, offset } = this.#location(first);
+    const run = this.#map.chunks.slice(first, end);
+    return {
+      ...{ run, offset },
+      fd: this.#packs.get(pack),
+      storedBytes: run.reduce((bytes, { storedBytes }) => bytes + storedBytes, 0),
+      length: run.reduce((bytes, { pages }) => bytes + pages * PAGE_BYTES, 0),
+    };
+  }
+
+  /** Frames one behind the other are one stream. Their checksums are verified where it is unpacked. */
+  #frames(run: readonly ChunkLocation[], stored: Uint8Array): Uint8Array {
+    return this.#seal ? unsealed(this.#seal, run, stored) : stored;
   }
 
   #location(chunk: number): ChunkLocation {
@@ -173,6 +235,11 @@ export class PageLoader {
       remedy: "Restore another snapshot, or start the machine afresh.",
     });
   }
+}
+
+/** Node goes on with the frame behind one only if that has filled the buffer to its end: so all but the last one are whole chunks. */
+function unpackInto(length: number) {
+  return { maxOutputLength: length, chunkSize: Math.min(length, CHUNK_BYTES) };
 }
 
 function unsealed(seal: StateSeal, run: readonly ChunkLocation[], stored: Uint8Array): Uint8Array {

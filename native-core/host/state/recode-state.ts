@@ -38,7 +38,8 @@ export async function recodeState(
       await new Promise(setImmediate);
       onTurn(index / state.map.chunks.length);
     }
-    writer.finish(PageMap.empty(state.map.pages.length), encodeState(state.shape, state.machine, state.savedAtMs));
+    const { shape, machine, savedAtMs, recentPages } = state;
+    writer.finish(PageMap.empty(state.map.pages.length), encodeState(shape, machine, savedAtMs, recentPages));
   } catch (error) {
     writer.abort();
     throw error;

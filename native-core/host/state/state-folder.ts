@@ -33,6 +33,8 @@ const documentSchema = z.object({
   shape: machineShapeSchema,
   /** Checked by the machine itself. */
   machine: z.unknown(),
+  /** u32 each, little-endian. A hint: states from before there was any have none. */
+  recentPages: z.instanceof(Uint8Array).optional(),
 });
 
 export interface SavedState {
@@ -41,9 +43,16 @@ export interface SavedState {
   readonly shape: MachineShape;
   readonly machine: unknown;
   readonly map: PageMap;
+  /** What the guest will want first; may name pages that there are not. */
+  readonly recentPages: Uint32Array<ArrayBuffer>;
 }
 
-export function encodeState(shape: MachineShape, machine: unknown, savedAtMs: number): string {
+export function encodeState(
+  shape: MachineShape,
+  machine: unknown,
+  savedAtMs: number,
+  recentPages = new Uint32Array(0),
+): string {
   return encodeValue({
     format: STATE_FORMAT,
     version: STATE_FORMAT_VERSION,
@@ -51,6 +60,7 @@ export function encodeState(shape: MachineShape, machine: unknown, savedAtMs: nu
     savedAtMs,
     shape,
     machine,
+    recentPages: new Uint8Array(recentPages.buffer, recentPages.byteOffset, recentPages.byteLength),
   });
 }
 
@@ -99,12 +109,12 @@ function unsealFile(seal: StateSeal | undefined, file: string, bytes: Buffer): B
 export async function readState(folder: string, seal?: StateSeal): Promise<SavedState> {
   const file = join(folder, STATE_FILE);
   const bytes = await readBounded(file, MAX_STATE_JSON_BYTES);
-  const { shape, machine, savedAtMs } = decodeStateFile(file, bytes, seal);
+  const { shape, machine, savedAtMs, recentPages = new Uint8Array(0) } = decodeStateFile(file, bytes, seal);
   const map = await readPageMap(folder, seal);
   const pagesFile = join(folder, PAGES_FILE);
   const expected = ((shape.memoryMiB + shape.videoMemoryMiB) * 2 ** 20) / PAGE_BYTES;
   if (map.pages.length !== expected) throw damaged(pagesFile, "page count", `is ${map.pages.length}, not ${expected}`);
-  return { folder, savedAtMs, shape, machine, map };
+  return { folder, savedAtMs, shape, machine, map, recentPages: words(recentPages) };
 }
 
 /** The map alone, for work on chunks. Throws AppError as `readState`. */
@@ -120,6 +130,10 @@ export function decodePagesFile(file: string, bytes: Buffer, seal?: StateSeal): 
 
 export function decodeStateFile(file: string, bytes: Buffer, seal?: StateSeal): z.infer<typeof documentSchema> {
   return decodeState(file, unsealFile(seal, file, bytes).toString("utf8"));
+}
+
+function words(bytes: Uint8Array): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(new Uint8Array(bytes.subarray(0, bytes.length & ~3)).buffer);
 }
 
 /** Throws AppError unless the machine has the shape the state was saved with. */
