@@ -7,11 +7,12 @@ import { expect } from "vitest";
 import type { App } from "../../main/services/app.ts";
 import { backUp, listBackups, restoreBackup, verifyBackups } from "../../main/services/backup/backup.ts";
 import { cloneMachine } from "../../main/services/clones/clone.ts";
-import { emptyTrash } from "../../main/services/host/trash.ts";
+import { emptyTrash, restoreTrashed } from "../../main/services/host/trash.ts";
 import { dropMemory } from "../../main/services/integrity/drop-memory.ts";
 import { verifyMachine } from "../../main/services/integrity/verify.ts";
 import { configure } from "../../main/services/machines/configuration.ts";
 import { createStarter } from "../../main/services/machines/creation.ts";
+import { addDisk, attachDisk, removeDisk } from "../../main/services/machines/disks.ts";
 import { encryptMachine } from "../../main/services/machines/encryption.ts";
 import type { Machine } from "../../main/services/machines/machine.ts";
 import { removeMachine, undoRemove } from "../../main/services/machines/removal.ts";
@@ -19,6 +20,7 @@ import { resizeDisk } from "../../main/services/machines/resize-disk.ts";
 import { deleteSnapshot } from "../../main/services/snapshots/delete.ts";
 import { restoreSnapshot } from "../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../main/services/snapshots/take.ts";
+import { trashDisk, trashSnapshot } from "../../main/services/snapshots/trash.ts";
 import { reclaimSpace } from "../../main/services/space/space.ts";
 import type { SnapshotRecord } from "../../main/store/machine-record.ts";
 import { stateFolders } from "../../main/store/orphans.ts";
@@ -95,6 +97,34 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await waitUntil("the clean-up has ended", () => base.cleanup === null);
     },
     mayGo: ["two", "branch"],
+  },
+  "deletions, one of them undone": {
+    run: async ({ context }, base) => {
+      const undo = await trashSnapshot(context, base, snapshotOf(base, "two"), false);
+      await trashSnapshot(context, base, snapshotOf(base, "branch"), false);
+      await restoreTrashed(context, undo?.name ?? "");
+      await reclaimSpace(context, base);
+      await waitUntil("the clean-up has ended", () => base.cleanup === null);
+    },
+    mayGo: ["branch"],
+  },
+  "an independent disk that is taken out, deleted, put back, set aside and purged": {
+    run: async ({ context, lifecycle }, base) => {
+      await addDisk(context, base, { sizeMiB: 1 });
+      const file = (await removeDisk(base, "disk1", false)) ?? "";
+      const undo = await trashDisk(context, base, file, false);
+      await restoreTrashed(context, undo?.name ?? "");
+      await attachDisk(context, base, file);
+      const { config } = base.record;
+      const disks = config.disks.map((disk) => (disk.id === "disk1" ? { ...disk, independent: true } : disk));
+      await configure(context, base, { ...config, disks });
+      await restoreSnapshot(context, lifecycle, base, snapshotOf(base, "two"), { keepCurrent: false });
+      const [aside] = base.record.detachedDisks;
+      await trashDisk(context, base, path.join(base.paths.folder, aside?.disk.file ?? ""), true);
+      await waitUntil("the clean-up has ended", () => base.cleanup === null);
+    },
+    present: [PRESENT, TEXTS["two"] as Texts],
+    step: 3,
   },
   restore: {
     run: ({ context, lifecycle }, base) =>
