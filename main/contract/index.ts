@@ -238,7 +238,11 @@ export const contract = {
       .input(byMachine)
       .output(machineDetailsSchema),
 
-    start: base.route({ method: "POST", path: "/machines/{id}/start" }).input(byMachine).output(nothing),
+    /** Yields the snapshot that was taken because it boots from another disc than before. */
+    start: base
+      .route({ method: "POST", path: "/machines/{id}/start" })
+      .input(byMachine)
+      .output(z.object({ safetySnapshotId: snapshotIdSchema.nullable() })),
     pause: base.route({ method: "POST", path: "/machines/{id}/pause" }).input(byMachine).output(nothing),
     resume: base.route({ method: "POST", path: "/machines/{id}/resume" }).input(byMachine).output(nothing),
     reset: base.route({ method: "POST", path: "/machines/{id}/reset" }).input(byMachine).output(nothing),

@@ -132,10 +132,9 @@ export function createRouter(app: App) {
         return {};
       }),
       undoRemove: os.machines.undoRemove.handler(async ({ input }) => details(await undoRemove(context, input.id))),
-      start: os.machines.start.handler(async ({ input }) => {
-        await startMachine(context, lifecycle, registry.get(input.id));
-        return {};
-      }),
+      start: os.machines.start.handler(async ({ input }) => ({
+        safetySnapshotId: await startMachine(context, lifecycle, registry.get(input.id)),
+      })),
       pause: os.machines.pause.handler(async ({ input }) => {
         await lifecycle.pause(registry.get(input.id));
         return {};

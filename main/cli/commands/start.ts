@@ -11,10 +11,16 @@ export const registerStart: RegisterCommand = (program, run) => {
       run(async (session, name: string, options: { headless?: true }) => {
         const { id } = await session.machine(name);
         const client = await session.client();
-        await client.machines.start({ id });
+        const { safetySnapshotId } = await client.machines.start({ id });
         const machine = await client.machines.get({ id });
         const url = options.headless ? null : await entryAddress(await session.control());
-        session.print({ ...machine, url }, url === null ? "" : `Running. Open it once at ${url}`);
+        const text = [
+          ...(safetySnapshotId === null
+            ? []
+            : [`It boots from another disc; snapshot ${safetySnapshotId} has what was before.`]),
+          ...(url === null ? [] : [`Running. Open it once at ${url}`]),
+        ];
+        session.print({ ...machine, url, safetySnapshotId }, text.join("\n"));
       }),
     );
 };

@@ -34,18 +34,28 @@ function isDue(machine: Machine, nowMs: number, failedAtMs: number): boolean {
   return nowMs - Math.max(machine.vm.startedAtMs, failedAtMs, ...taken) >= everyMinutes * 60_000;
 }
 
-/** Starts a machine, after a snapshot where its settings want one or where it boots from a disc that it had not at its last snapshot. */
-export async function startMachine(context: ServiceContext, lifecycle: Lifecycle, machine: Machine): Promise<void> {
-  await machine.operate(async () => {
+/**
+ * Starts a machine, after a snapshot where its settings want one or where it boots from a disc that it had not at its last snapshot. Yields
+ * the snapshot to undo such a boot with.
+ */
+export async function startMachine(
+  context: ServiceContext,
+  lifecycle: Lifecycle,
+  machine: Machine,
+): Promise<string | null> {
+  return machine.operate(async () => {
     requireNoTemplate(machine, "started");
     const { config } = machine.record;
     const boots = isStill(machine.state) && machine.state !== "saved";
-    const disc = newBootDisc(machine);
+    const disc = boots ? newBootDisc(machine) : null;
+    let undo: string | null = null;
     if (boots && config.snapshots.beforeStart && isChanged(machine.record)) {
-      await takeSnapshotNow(context, machine, { description: "Before a start", kind: "schedule" });
+      const { id } = await takeSnapshotNow(context, machine, { description: "Before a start", kind: "schedule" });
       await pruneNow(context, machine);
-    } else if (boots && disc !== null) await safetySnapshot(context, machine, `booting from ${path.basename(disc)}`);
+      if (disc !== null) undo = id;
+    } else if (disc !== null) undo = await safetySnapshot(context, machine, `booting from ${path.basename(disc)}`);
     await lifecycle.startNow(machine);
+    return undo;
   });
 }
 

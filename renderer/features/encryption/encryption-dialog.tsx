@@ -6,6 +6,7 @@ import { client } from "../../api/index.ts";
 import { useMachine } from "../../api/queries.ts";
 import { FormDialog } from "../../app/form-dialog.tsx";
 import { Field } from "../../forms/field.tsx";
+import { startMachine } from "../machines/start.ts";
 import { notify } from "../notifications/model.ts";
 
 type Act = "encrypt" | "unlock" | "change" | "lock" | "decrypt";
@@ -69,7 +70,7 @@ export default function EncryptionDialog({ machineId, start, onClose }: Props) {
       throw error;
     }
     if (act !== "unlock") notify({ kind: "success", title: t(`encryption.done.${act}`, { name }) });
-    if (start) await client.machines.start({ id: machineId });
+    if (start) await startMachine({ id: machineId, name });
   };
 
   const secret = (key: keyof Passphrases, error?: string) => (

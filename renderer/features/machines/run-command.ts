@@ -9,6 +9,7 @@ import { i18n } from "../../i18n/index.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
 import { adoptMachine } from "./adopt.ts";
 import { isAllowed, type MachineCommand, primaryCommand } from "./rules.ts";
+import { startMachine } from "./start.ts";
 
 async function remove(machine: MachineSummary): Promise<void> {
   await client.machines.remove({ id: machine.id });
@@ -45,7 +46,7 @@ async function fork(machine: MachineSummary): Promise<void> {
 }
 
 const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unknown> | void> = {
-  start: ({ id }) => client.machines.start({ id }),
+  start: startMachine,
   resume: ({ id }) => client.machines.resume({ id }),
   show: () => showPane("display"),
   pause: ({ id }) => client.machines.pause({ id }),

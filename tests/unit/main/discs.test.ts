@@ -71,9 +71,10 @@ describe("a machine for a disc", () => {
     const machine = await fromDisc();
     const { config } = machine.record;
     await configure(app.context, machine, { ...config, boot: { ...config.boot, order: ["cdrom", "disk"] } });
-    const start = async () => {
-      await startMachine(app.context, app.lifecycle, machine);
+    const start = async (hasNewDisc = false) => {
+      const undo = await startMachine(app.context, app.lifecycle, machine);
       await app.lifecycle.stop(machine, "power-off");
+      expect(undo).toBe(hasNewDisc ? machine.record.currentSnapshotId : null);
       return machine.record.snapshots
         .map(({ name, kind }) => `${kind} ${name}`)
         .filter((text) => text.includes("boot"));
@@ -82,7 +83,7 @@ describe("a machine for a disc", () => {
     expect(await start()).toEqual([]);
     await changeDisc(machine, { file: await isoFile("rescue.iso", "Rescue"), force: false });
     const taken = ["safety Before booting from rescue.iso"];
-    expect(await start()).toEqual(taken);
+    expect(await start(true)).toEqual(taken);
     expect(await start()).toEqual(taken);
   });
 
