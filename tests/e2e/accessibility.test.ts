@@ -66,16 +66,24 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await page.getByRole("form").getByRole("button", { name: "Cancel" }).click();
   });
 
-  test.each(["General", "System", "Boot", "Display", "Storage", "Network", "Shared Folders", "Serial", "Snapshots"])(
-    "the settings page %s",
-    async (name) => {
-      await page.getByRole("button", { name: "Settings" }).click();
-      await page.getByRole("dialog").getByRole("tab", { name }).click();
-      await expectAccessible(page);
-      await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-    },
-  );
+  test.each([
+    "General",
+    "System",
+    "Boot",
+    "Display",
+    "Storage",
+    "Network",
+    "Shared Folders",
+    "Serial",
+    "Snapshots",
+    "Backups",
+  ])("the settings page %s", async (name) => {
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.getByRole("dialog").getByRole("tab", { name }).click();
+    await expectAccessible(page);
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
 
   test("the form of a new machine with its mistakes, and the file picker", async () => {
     await page.getByRole("button", { name: "New", exact: true }).click();

@@ -39,6 +39,7 @@ export function appUnderTest({ guest = "scripted", prepare, begin, ...options }:
     if (task.result?.state !== "fail" || !app.page || app.page.isClosed()) return;
     await keepPicture(app.page, `failed ${task.name}`);
     await app.page.reload();
+    await app.page.getByRole("main").waitFor();
   });
   afterAll(async () => {
     await app.browser?.close();
