@@ -14,6 +14,7 @@ import {
 import type { ProcessExit, VmChannel } from "./launcher.ts";
 
 export interface VmTimeouts {
+  /** Until the process says hello, from its start or from the last sign that it gets on with that. */
   readonly helloMs: number;
   /** Requests that only flip a switch in the engine. */
   readonly requestMs: number;
@@ -42,6 +43,8 @@ export class VmClient {
   readonly #events = new Emitter<VmEvent>();
   readonly #exited = Promise.withResolvers<ProcessExit>();
   readonly #hello = Promise.withResolvers<void>();
+  readonly #phases = new Set<string>();
+  #getsOn = Promise.withResolvers<"getsOn">();
   #lastId = 0;
   #exit: ProcessExit | null = null;
   #onIdle: (() => void) | null = null;
@@ -60,11 +63,21 @@ export class VmClient {
   static async connect(channel: VmChannel, timeouts: VmTimeouts = DEFAULT_TIMEOUTS): Promise<VmClient> {
     const client = new VmClient(channel, timeouts);
     try {
-      await withTimeout(client.#hello.promise, timeouts.helloMs, "The VM process did not answer after its start");
+      await client.#greeted();
       return client;
     } catch (error) {
       channel.kill();
       throw error;
+    }
+  }
+
+  /** However busy the host is, for as long as the process gets from one phase of its start to the next. */
+  async #greeted(): Promise<void> {
+    for (;;) {
+      const sign = Promise.race([this.#hello.promise, this.#getsOn.promise]);
+      const message = "The VM process did not answer after its start";
+      if ((await withTimeout(sign, this.#timeouts.helloMs, message)) !== "getsOn") return;
+      this.#getsOn = Promise.withResolvers();
     }
   }
 
@@ -149,6 +162,10 @@ export class VmClient {
         if (outbound.protocol === ENGINE_PROTOCOL_VERSION) this.#hello.resolve();
         else this.#hello.reject(versionMismatch(outbound.protocol));
         return;
+      case "starting":
+        if (!this.#phases.has(outbound.phase)) this.#getsOn.resolve("getsOn");
+        this.#phases.add(outbound.phase);
+        return;
       case "reply":
         this.#waiting.get(outbound.id)?.resolve(outbound.result);
         return;
@@ -214,15 +231,14 @@ function toAppError(error: { code: string; message: string; details: Record<stri
 async function withTimeout<T>(promise: Promise<T>, limitMs: number, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new AppError("TIMEOUT", `${message} within ${limitMs / 1000} s`, {
-            remedy: "Power the machine off and start it again.",
-          }),
-        ),
-      limitMs,
-    );
+    const fail = () =>
+      reject(
+        new AppError("TIMEOUT", `${message} within ${limitMs / 1000} s`, {
+          remedy: "Power the machine off and start it again.",
+        }),
+      );
+    // A host that was too busy to look, or asleep, finds the answer waiting.
+    timer = setTimeout(() => setImmediate(fail), limitMs);
   });
   try {
     return await Promise.race([promise, timeout]);

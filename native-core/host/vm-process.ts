@@ -1,6 +1,10 @@
 // Entry of the VM process with the embedded engine; main forks it (main/supervisor).
 import "./v8-flags.ts";
 import { keepCompiled } from "./compile-cache.ts";
+import { mainPort } from "./main-port.ts";
+
+const starting = (phase: "loading" | "compiling") => void mainPort().send({ kind: "starting", phase });
+starting("loading");
 
 // Static imports would all be compiled before the two above take effect.
 const [
@@ -18,6 +22,8 @@ const [
   import("./rehearsal.ts"),
   import("./run-vm-process.ts"),
 ]);
+
+starting("compiling");
 
 /** A machine that is started at once is started by then. */
 const WAITING_MS = 200;

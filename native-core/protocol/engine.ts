@@ -213,8 +213,13 @@ const errorSchema = z.object({ code: z.string(), message: z.string(), details: z
 /** Messages main to VM process. */
 export const engineInboundSchema = z.strictObject({ id: z.int(), request: z.string(), argument: z.unknown() });
 
+/** `loading`: the process runs and loads its program; `compiling`: it compiles the interpreter. */
+const STARTING_PHASES = ["loading", "compiling"] as const;
+
 /** Messages VM process to main. */
 export const engineOutboundSchema = z.discriminatedUnion("kind", [
+  /** Signs of life before the hello, each once: on a busy host loading takes its time. */
+  z.strictObject({ kind: z.literal("starting"), phase: z.enum(STARTING_PHASES) }),
   z.strictObject({ kind: z.literal("hello"), protocol: z.int(), pid: z.int() }),
   z.strictObject({ kind: z.literal("reply"), id: z.int(), result: z.unknown() }),
   z.strictObject({ kind: z.literal("failure"), id: z.int(), error: errorSchema }),
