@@ -44,6 +44,7 @@ export function applyEvent(cache: QueryClient, event: AppEvent, sinks: EventSink
       return;
     case "snapshots":
       void cache.invalidateQueries({ queryKey: keys.snapshots(event.machineId) });
+      void cache.invalidateQueries({ queryKey: keys.space(event.machineId) });
       return;
     case "task":
       sinks.onTask(event.task);
