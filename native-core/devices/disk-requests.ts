@@ -1,6 +1,6 @@
 // What a controller with queues (virtio-blk, NVMe, virtio-scsi) has in flight at a disk. The vCPU goes on meanwhile; data moves between
 // the medium and guest memory without a copy, and results enter the machine through `deliver`. Small reads of what the host has at hand
-// are answered on the spot instead.
+// are answered on the spot instead, and large ones while the guest does nothing but wait for them.
 //
 // A reset cuts requests off, but what they move can't be stopped: until it has come to rest nothing new begins (an old write must not
 // land later than a new one), and `draining` tells that guest memory is still being used.
@@ -11,6 +11,11 @@ import type { DmaBuffer } from "./dma-buffer.ts";
 const READ_NOW_MAX_BYTES = 128 << 10;
 /** And no more of them for one notification: the rest goes the other way, so that a full queue does not stop the guest. */
 const READ_NOW_BUDGET_BYTES = 1 << 20;
+/**
+ * After a large read for which the guest waited idly, so many others are tried at once: two switches of threads less for each, and the vCPU
+ * loses time that it had no use for. Then one goes the other way again, to see whether it still is so.
+ */
+const LARGE_READS_NOW = 32;
 
 export interface DiskRange {
   readonly offset: number;
@@ -38,6 +43,8 @@ export interface DiskRequestsParts {
   readonly deliver: (apply: () => void) => void;
   /** Told about every failed request, so that the user learns why the guest saw an I/O error. */
   readonly onError?: ((request: string, error: unknown) => void) | undefined;
+  /** Whether no vCPU has anything to do. */
+  readonly isIdle?: (() => boolean) | undefined;
   /** Requests wait in the guest's queues while this much data is being moved. */
   readonly maxBytesInFlight: number;
   /** A request has ended: answers may have to be signalled, and what had to wait may go on. */
@@ -55,6 +62,7 @@ export class DiskRequests {
   /** What those still move from or to guest memory. */
   #orphanBytes = 0;
   #readNowBudget = 0;
+  #largeReadsNow = 0;
 
   constructor(parts: DiskRequestsParts) {
     this.#parts = parts;
@@ -89,7 +97,10 @@ export class DiskRequests {
           return false;
         },
       )
-      .then((succeeded) =>
+      .then((succeeded) => {
+        if (request.kind === "read" && bytes > READ_NOW_MAX_BYTES) {
+          this.#largeReadsNow = this.#parts.isIdle?.() ? LARGE_READS_NOW : 0;
+        }
         this.#parts.deliver(() => {
           const cutOff = epoch !== this.#epoch;
           if (request.kind === "read") request.memory.finish(cutOff);
@@ -102,8 +113,8 @@ export class DiskRequests {
             done(succeeded);
           }
           this.#parts.progressed();
-        }),
-      );
+        });
+      });
   }
 
   /** Nothing submitted so far ends for the driver any more. */
@@ -116,7 +127,11 @@ export class DiskRequests {
   }
 
   #readNow(request: DiskRequest): boolean {
-    if (request.kind !== "read" || request.length > Math.min(READ_NOW_MAX_BYTES, this.#readNowBudget)) return false;
+    if (request.kind !== "read" || request.length > this.#readNowBudget) return false;
+    if (request.length > READ_NOW_MAX_BYTES) {
+      if (this.#largeReadsNow === 0) return false;
+      this.#largeReadsNow--;
+    }
     if (!this.#parts.backend.readNow?.(request.offset, request.memory.pieces)) return false;
     this.#readNowBudget -= request.length;
     request.memory.finish();

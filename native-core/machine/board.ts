@@ -59,6 +59,8 @@ export interface BoardServices {
   awaitHost(): () => void;
   /** Brings the result of host work into the machine at a defined point (machine/inputs.ts). */
   deliver(apply: () => void): void;
+  /** Whether no vCPU has anything to do: the guest waits for a timer or for the host. */
+  isIdle(): boolean;
   /** Guest misbehaviour worth a line in the log. Rate-limited. */
   warn(message: string): void;
 }

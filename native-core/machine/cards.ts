@@ -240,7 +240,11 @@ export function scsiDisk({ id, backend, onError }: DiskPart, slot: number): Scsi
 
 /** The virtio disk in `slot`; the name of its device follows from `diskDevice`. */
 export function diskCard({ backend, id, onError }: DiskPart, slot: number): PciCard {
-  return virtioCard(slot, diskDevice(id), ({ deliver }) => new VirtioBlk({ backend, serial: id, deliver, onError }));
+  return virtioCard(
+    slot,
+    diskDevice(id),
+    ({ deliver, isIdle }) => new VirtioBlk({ backend, serial: id, deliver, isIdle, onError }),
+  );
 }
 
 export const diskDevice = (id: string): string => `virtio-blk-${id}`;

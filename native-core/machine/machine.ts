@@ -193,6 +193,7 @@ export class Machine {
           requestPowerOff: () => this.#requestPower("poweroff"),
         },
         awaitHost: () => this.#awaitHost(),
+        isIdle: () => !this.vcpus.some(({ runnable }) => runnable),
         deliver: (apply) => {
           this.inputs.deliver(apply);
           // A device may get its answer at once, as from a network that lives in this process: the guest shall not wait out its slice.

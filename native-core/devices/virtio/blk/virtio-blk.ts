@@ -30,6 +30,8 @@ export interface VirtioBlkOptions {
   readonly serial: string;
   /** Brings a completion into the machine at a moment the machine chooses (machine/inputs.ts). */
   readonly deliver: (apply: () => void) => void;
+  /** Whether no vCPU has anything to do. */
+  readonly isIdle?: (() => boolean) | undefined;
   readonly geometry?: Partial<BlockGeometry>;
   /** Told about every failed request, so that the user learns why the guest saw an I/O error. */
   readonly onError?: ((request: string, error: unknown) => void) | undefined;
@@ -58,7 +60,8 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
     assert(backend.sizeBytes % logicalBlockBytes === 0, "a disk is a whole number of blocks");
     this.#backend = backend;
     this.#requests = new DiskRequests({
-      ...{ backend, deliver: options.deliver, onError: options.onError, maxBytesInFlight: MAX_BYTES_IN_FLIGHT },
+      ...{ backend, deliver: options.deliver, isIdle: options.isIdle, onError: options.onError },
+      maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
       progressed: () => this.#serve(),
     });
     this.features = blockFeatures(backend);
