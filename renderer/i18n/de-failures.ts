@@ -81,6 +81,9 @@ const messages: FailureTexts = {
   "The lock of the data folder can't be taken: {}": "Die Sperre des Datenordners ist nicht zu bekommen: {1}",
   "The machine ended before its output matched {}": "Die Maschine endete, bevor ihre Ausgabe passte: {1}",
   "The machine has no optical drive": "Die Maschine hat kein optisches Laufwerk",
+  'What is on {} is newer than the memory of "{}"': "Was auf {1} ist, ist neuer als der Arbeitsspeicher von „{2}“",
+  "There is no snapshot {} in the trash": "Im Papierkorb ist kein Schnappschuss {1}",
+  "There is no disk image {}: {}": "Es gibt dieses Plattenabbild nicht: {2}",
   "The machine {} is not in the trash": "Die Maschine {1} ist nicht im Papierkorb",
   "The machine's record is damaged ({}{}): {}": "Die Beschreibung der Maschine ist beschädigt ({1}{2}): {3}",
   "The name is too long": "Der Name ist zu lang",
@@ -230,6 +233,9 @@ const consequences: FailureTexts = {
   "The machine is not running; its disks and snapshots are kept.":
     "Die Maschine läuft nicht; Platten und Schnappschüsse bleiben.",
   "The machine stays as it was.": "Die Maschine bleibt, wie sie war.",
+  "Nothing was changed. A guest that goes on would destroy a file system that it had mounted on a disk that has changed since.":
+    "Nichts wurde geändert. Ein Gast, der weitermacht, würde ein Dateisystem zerstören, das er auf einer seither geänderten Platte eingehängt hatte.",
+  "Nothing was brought back.": "Nichts wurde zurückgeholt.",
   "The machine stays in the trash.": "Die Maschine bleibt im Papierkorb.",
   "The machine was not created.": "Die Maschine wurde nicht angelegt.",
   "The machine was not removed.": "Die Maschine wurde nicht entfernt.",
@@ -253,6 +259,11 @@ const consequences: FailureTexts = {
 
 /** What to do. */
 const remedies: FailureTexts = {
+  'Restore it without memory (--memory never): "{}" then starts anew, as after a power failure. Or with it (--memory always), if nothing on the disk was in use at that time.':
+    "Gehen Sie ohne Arbeitsspeicher zurück (--memory never): „{1}“ startet dann neu, wie nach einem Stromausfall. Oder mit ihm (--memory always), wenn damals nichts auf der Platte in Gebrauch war.",
+  "Look at the trash: the time to undo may have passed.":
+    "Sehen Sie im Papierkorb nach: Die Zeit zum Zurücknehmen kann vorbei sein.",
+  "Look at the list of disk images.": "Sehen Sie in der Liste der Abbilder nach.",
   "Restore the snapshot in a clone and copy the file there.":
     "Stellen Sie den Schnappschuss in einem Klon wieder her und kopieren Sie die Datei dort.",
   "Give another size.": "Geben Sie eine andere Größe an.",
