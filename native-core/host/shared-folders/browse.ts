@@ -46,8 +46,11 @@ export function readShared(
     }
     const file = await share.open(names, { read: true, write: false, truncate: false, synchronous: false });
     const bytes = new Uint8Array(length);
-    const count = await file.read(offset, [bytes]).finally(() => file.close());
-    return bytes.subarray(0, count);
+    try {
+      return bytes.subarray(0, await file.read(offset, [bytes]));
+    } finally {
+      await file.close();
+    }
   });
 }
 

@@ -140,7 +140,11 @@ export class FolderShare implements FileShare {
     return this.#at(path, async (place) => {
       if (sizeBytes !== undefined) {
         const file = await NodeFile.open(place, constants.O_WRONLY);
-        await file.change({ sizeBytes }).finally(() => file.close());
+        try {
+          await file.change({ sizeBytes });
+        } finally {
+          await file.close();
+        }
       }
       if (mode !== undefined) await changeMode(place, mode);
       if (accessedNs === undefined && modifiedNs === undefined) return;

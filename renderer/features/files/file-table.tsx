@@ -19,10 +19,10 @@ interface Props {
   onFolder(folder: string): void;
   onSave(file: FileEntry): void;
   /** Further commands on a file. */
-  commands?(file: FileEntry): ReactNode;
+  renderCommands?(file: FileEntry): ReactNode;
 }
 
-export function FileTable({ folder, entries, isFetching, place, onFolder, onSave, commands }: Props) {
+export function FileTable({ folder, entries, isFetching, place, onFolder, onSave, renderCommands }: Props) {
   const { t } = useTranslation();
   return (
     <>
@@ -52,7 +52,7 @@ export function FileTable({ folder, entries, isFetching, place, onFolder, onSave
         <tbody>
           {entries.map((entry) => (
             <FileRow key={entry.path} entry={entry} onOpen={() => onFolder(entry.path)} onSave={() => onSave(entry)}>
-              {commands?.(entry)}
+              {renderCommands?.(entry)}
             </FileRow>
           ))}
         </tbody>

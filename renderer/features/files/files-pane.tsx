@@ -69,7 +69,7 @@ function SnapshotFiles({ snapshotId }: BrowserProps) {
       }
       onFolder={setFolder}
       onSave={({ path }) => void downloadSnapshotFile(snapshotId, diskId, partition, path)}
-      commands={(entry) => (
+      renderCommands={(entry) => (
         <Button
           variant="minimal"
           size="small"
