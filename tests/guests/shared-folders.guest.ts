@@ -4,19 +4,22 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { defaultMachineConfig } from "../../native-core/config/machine-config.ts";
 import { hostInputs } from "../../native-core/host/host-inputs.ts";
 import { interpreterModule } from "../../native-core/host/interpreter-module.ts";
 import { FolderShare } from "../../native-core/host/shared-folders/folder-share.ts";
 import { coreProcessor } from "../../native-core/machine/processor.ts";
-import { LinuxGuest } from "../support/linux-guest.ts";
+import { debianKernel, initramfs, kernelModules, LinuxGuest } from "../support/linux-guest.ts";
+import { StarterVm } from "../support/vm/starter-vm.ts";
 
 const MiB = 2 ** 20;
+const MODULES = ["virtio_pci", "9pnet_virtio", "9p"];
 const MOUNT = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 shared /new";
 
 async function startGuest(shares: readonly FolderShare[] | undefined): Promise<LinuxGuest> {
   const guest = await LinuxGuest.start({
     flavour: "amd64",
-    modules: ["virtio_pci", "9pnet_virtio", "9p"],
+    modules: MODULES,
     script: 'echo GUEST-READY; while read -r line; do eval "$line"; echo "do""ne"; done',
     createProcessor: coreProcessor(await interpreterModule()),
     memoryMib: 256,
@@ -131,3 +134,56 @@ it("Linux finds the device when the first folder is shared while it runs", async
     await rm(folder, { recursive: true, force: true });
   }
 }, 300_000);
+
+it("A VM process shares folders, saves open files, and has the device that the saved guest had", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shared-folders-"));
+  const papers = { name: "papers", path: join(folder, "papers"), readOnly: false };
+  for (const name of ["papers", "chunks", "logs", "snapshots"]) await mkdir(join(folder, name));
+  await writeFile(join(papers.path, "note"), "hello\n");
+  const kernelFile = (await debianKernel("amd64")).file;
+  const initrdFile = join(folder, "initrd.img");
+  const script = 'echo GUEST-READY; while read -r line; do eval "$line"; done';
+  await writeFile(initrdFile, (await initramfs(script, await kernelModules("amd64", MODULES))).bytes);
+  const boot = { kernel: kernelFile, initrd: initrdFile, commandLine: "console=ttyS0 panic=-1 quiet" };
+  let sockets = 0;
+  const start = (sharedFolders: (typeof papers)[], restoreFrom: string | null) =>
+    StarterVm.start({
+      machineId: "0123456789ab",
+      config: { ...defaultMachineConfig("test", boot), memoryMiB: 192, sharedFolders },
+      ...{ folder, kernelFile, initrdFile, disks: [], restoreFrom, startPaused: false },
+      ...{ chunkFolder: join(folder, "chunks"), logFolder: join(folder, "logs") },
+      dataSocket: join(folder, `data-${++sockets}.sock`),
+    });
+  const snapshot = async (vm: StarterVm, name: string): Promise<string> => {
+    const target = join(folder, "snapshots", name);
+    await vm.client.request("takeSnapshot", { folder: target, parentFolder: null, overlays: [] });
+    return target;
+  };
+  const mounted = `until ${MOUNT} 2>/dev/null; do sleep 0.1; done; cat /new/papers/note`;
+  try {
+    const first = await start([], null);
+    await first.expect(/GUEST-READY/, 180_000);
+    const without = await snapshot(first, "without");
+    await first.client.request("shareFolders", { folders: [papers] });
+    expect(await first.command(mounted)).toBe("hello");
+    await first.command("exec 5>>/new/papers/log; echo one >&5");
+    const open = await snapshot(first, "open");
+    await first.command("echo two >&5");
+    await first.powerOff();
+
+    // Nothing is shared any more, but the guest has the device.
+    const second = await start([], open);
+    expect(await second.command("cat /new/papers/note 2>&1")).toMatch(/Stale|No such/);
+    await second.client.request("shareFolders", { folders: [papers] });
+    await second.command("echo three >&5");
+    expect(await readFile(join(papers.path, "log"), "utf8")).toMatch(/^one\n[^]*three\n$/);
+    await second.powerOff();
+
+    // The guest that was saved without the device is given it.
+    const third = await start([papers], without);
+    expect(await third.command(mounted)).toBe("hello");
+    await third.powerOff();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 600_000);
