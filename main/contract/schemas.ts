@@ -278,7 +278,7 @@ const metricsSampleSchema = z.object({
   diskWriteRate: z.number(),
   /** Ways back from compiled code into the interpreter. */
   exitRate: z.number(),
-  /** Of all network adapters, while the machine runs; not part of the history. */
+  /** Of all network adapters; absent when there is none. */
   netReceiveRate: z.number().optional(),
   netSendRate: z.number().optional(),
 });

@@ -2,7 +2,7 @@
 import type { Kysely } from "kysely";
 import type { MetricSampleTable, StoreTables } from "./schema.ts";
 
-/** SQLite takes 32,766 values in one statement at most; a row has ten. */
+/** SQLite takes 32,766 values in one statement at most; a row has a dozen. */
 const ROWS_PER_STATEMENT = 1000;
 
 export class MetricRows {

@@ -70,6 +70,8 @@ export interface MetricSampleTable {
   disk_read_rate: number;
   disk_write_rate: number;
   exit_rate: number;
+  net_receive_rate: number | null;
+  net_send_rate: number | null;
 }
 
 export interface StoreTables {

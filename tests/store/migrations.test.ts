@@ -162,6 +162,14 @@ describe("migration 0005-metric-samples", () => {
     const rows = await database.selectFrom("metric_sample").select("exit_rate").execute();
     expect(rows).toEqual([{ exit_rate: 0 }]);
   });
+
+  it("is followed by what networks carried, which older samples do not tell", async () => {
+    await migrateTo("0010-deleted-and-detached");
+    await add(1);
+    await migrateTo("0011-network-rates");
+    const rows = await database.selectFrom("metric_sample").select(["net_receive_rate", "net_send_rate"]).execute();
+    expect(rows).toEqual([{ net_receive_rate: null, net_send_rate: null }]);
+  });
 });
 
 describe("migration 0006-clones-and-care", () => {
@@ -234,7 +242,7 @@ describe("the list of migrations", () => {
   it("is in order, numbered without gaps and each has a test here", () => {
     expect(NAMES).toEqual([...NAMES].sort());
     expect(NAMES.map((name) => Number(name.slice(0, 4)))).toEqual(NAMES.map((_, index) => index + 1));
-    expect(NAMES.at(-1)).toBe("0010-deleted-and-detached");
+    expect(NAMES.at(-1)).toBe("0011-network-rates");
   });
 
   it("is applied by opening, once", async () => {

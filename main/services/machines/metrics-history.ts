@@ -130,6 +130,8 @@ function rowOf(machineId: string, stepS: number, sample: MetricsSample): MetricS
     disk_read_rate: sample.diskReadRate,
     disk_write_rate: sample.diskWriteRate,
     exit_rate: sample.exitRate,
+    net_receive_rate: sample.netReceiveRate ?? null,
+    net_send_rate: sample.netSendRate ?? null,
   };
 }
 
@@ -143,5 +145,7 @@ function sampleOf(row: MetricSampleTable): MetricsSample {
     diskReadRate: row.disk_read_rate,
     diskWriteRate: row.disk_write_rate,
     exitRate: row.exit_rate,
+    ...(row.net_receive_rate !== null && { netReceiveRate: row.net_receive_rate }),
+    ...(row.net_send_rate !== null && { netSendRate: row.net_send_rate }),
   };
 }

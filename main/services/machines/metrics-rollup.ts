@@ -9,13 +9,30 @@ const FIELDS = [
   "diskReadRate",
   "diskWriteRate",
   "exitRate",
+  "netReceiveRate",
+  "netSendRate",
 ] as const;
+
+/** Of the samples that have the figure: machines without network adapters have none of theirs. */
+class Average {
+  #sum = 0;
+  #count = 0;
+
+  add(value: number | undefined): void {
+    if (value === undefined) return;
+    this.#sum += value;
+    this.#count += 1;
+  }
+
+  get value(): number | undefined {
+    return this.#count === 0 ? undefined : this.#sum / this.#count;
+  }
+}
 
 export class Rollup {
   readonly stepS: number;
   #startMs: number | null = null;
-  #count = 0;
-  #sums: Record<(typeof FIELDS)[number], number> = emptySums();
+  #averages = emptyAverages();
 
   constructor(stepS: number) {
     this.stepS = stepS;
@@ -29,23 +46,22 @@ export class Rollup {
     if (this.#startMs !== startMs) {
       done = this.open;
       this.#startMs = startMs;
-      this.#count = 0;
-      this.#sums = emptySums();
+      this.#averages = emptyAverages();
     }
-    this.#count += 1;
-    for (const field of FIELDS) this.#sums[field] += sample[field];
+    for (const field of FIELDS) this.#averages[field].add(sample[field]);
     return done;
   }
 
   /** The average so far of the step in progress. */
   get open(): MetricsSample | null {
     if (this.#startMs === null) return null;
-    const average = { ...this.#sums };
-    for (const field of FIELDS) average[field] /= this.#count;
-    return { atMs: this.#startMs, ...average };
+    const figures = FIELDS.map((field) => [field, this.#averages[field].value] as const);
+    const known = Object.fromEntries(figures.filter(([, value]) => value !== undefined));
+    // Only figures that a sample may lack can be missing here.
+    return { atMs: this.#startMs, ...known } as MetricsSample;
   }
 }
 
-function emptySums(): Record<(typeof FIELDS)[number], number> {
-  return { cpuShare: 0, mips: 0, residentBytes: 0, guestBytes: 0, diskReadRate: 0, diskWriteRate: 0, exitRate: 0 };
+function emptyAverages(): Record<(typeof FIELDS)[number], Average> {
+  return Object.fromEntries(FIELDS.map((field) => [field, new Average()])) as ReturnType<typeof emptyAverages>;
 }

@@ -10,6 +10,7 @@ import { up as encryption } from "./0007-encryption.ts";
 import { up as exitRates } from "./0008-exit-rates.ts";
 import { up as transientSnapshots } from "./0009-transient-snapshots.ts";
 import { up as deletedAndDetached } from "./0010-deleted-and-detached.ts";
+import { up as networkRates } from "./0011-network-rates.ts";
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0001-machines": { up: machines },
@@ -22,4 +23,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   "0008-exit-rates": { up: exitRates },
   "0009-transient-snapshots": { up: transientSnapshots },
   "0010-deleted-and-detached": { up: deletedAndDetached },
+  "0011-network-rates": { up: networkRates },
 };

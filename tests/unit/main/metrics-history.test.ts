@@ -76,6 +76,16 @@ describe("the history of figures", () => {
     expect(samples.map(({ diskWriteRate }) => diskWriteRate)).toEqual([0, 1000, 2000, 0, 200]);
   });
 
+  test("what networks carried is kept too, and a machine without an adapter has none of it", async () => {
+    const network = (second: number) => ({ receivedBytes: second * 100, sentBytes: second * 10 });
+    const endMs = await record(20, (second) => sample(second < 10 ? {} : { network: network(second) }));
+    const { samples } = await recorder.history(ID, 60, endMs);
+    expect(samples[5]).not.toHaveProperty("netReceiveRate");
+    expect(samples[15]).toMatchObject({ netReceiveRate: 100, netSendRate: 10 });
+    const hours = await recorder.history(ID, 3600, endMs);
+    expect(hours.samples.map(({ netSendRate }) => netSendRate)).toEqual([undefined, 9]);
+  });
+
   test("samples that are not written yet are part of the answer, and machines are kept apart", async () => {
     for (let second = 0; second < 5; second++) recorder.add(ID, sample(), START_MS + second * 1000);
     recorder.add("ba9876543210", sample(), START_MS);
