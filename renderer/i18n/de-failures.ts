@@ -269,6 +269,12 @@ const remedies: FailureTexts = {
   "Give another size.": "Geben Sie eine andere Größe an.",
   "Shrink or move the last partition in the guest first, or give a larger size.":
     "Verkleinern oder verschieben Sie zuerst im Gast die letzte Partition, oder geben Sie eine größere Größe an.",
+  "Choose a folder.": "Wählen Sie einen Ordner.",
+  "Share a folder beside it or below it that has none of that data.":
+    "Geben Sie einen Ordner daneben oder darin frei, der nichts davon enthält.",
+  "List the folders that it shares.": "Lassen Sie sich die gemeinsamen Ordner zeigen.",
+  "Check the path, and whether the folder is still there.":
+    "Prüfen Sie den Pfad, und ob es den gemeinsamen Ordner noch gibt.",
   "Shrink the file system in the guest first, or give a larger size.":
     "Verkleinern Sie zuerst im Gast das Dateisystem, oder geben Sie eine größere Größe an.",
   "Overwrite the end of the disk with zeroes in the guest first, or give a larger size.":

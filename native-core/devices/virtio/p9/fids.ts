@@ -4,7 +4,7 @@ import { u32 } from "../../state-schema.ts";
 import { type FilePath, type FolderEntry, ShareError } from "./file-share.ts";
 import { isPlainPath, startsWith } from "./names.ts";
 import type { HeldFile } from "./open-files.ts";
-import { FIDS_MAX, LISTED_NAMES_MAX, PATH_MAX_BYTES } from "./protocol.ts";
+import { FIDS_MAX, LISTED_NAMES_MAX, PATH_MAX_BYTES, SAVED_PATHS_MAX_BYTES } from "./protocol.ts";
 
 /** The tree's root, whose entries are the shared folders, or something below one of them. */
 export interface Place {
@@ -129,10 +129,16 @@ export class FidTable {
     await Promise.all(fids.map((fid) => fid.release()));
   }
 
+  /** Those of a guest that fills its paths on purpose are left out from some point on: its saved state stays one that can be read. */
   save(): FidState[] {
-    return [...this.#fids].map(([number, { place, confined, uid, flags }]) => ({
-      ...{ fid: number, share: place.share, path: [...place.path], confined, uid, flags },
-    }));
+    const saved: FidState[] = [];
+    let pathBytes = 0;
+    for (const [number, { place, confined, uid, flags }] of this.#fids) {
+      pathBytes += place.path.reduce((sum, name) => sum + name.length + 1, 0);
+      if (pathBytes > SAVED_PATHS_MAX_BYTES) break;
+      saved.push({ fid: number, share: place.share, path: [...place.path], confined, uid, flags });
+    }
+    return saved;
   }
 
   /** After `clear`. What no guest could have come by is left out. */

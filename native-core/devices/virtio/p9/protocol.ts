@@ -54,6 +54,9 @@ export const OPEN_FILES_MAX = 1024;
 /** Names of folders that are being read, of all fids together; beyond it the oldest folder is read anew. */
 export const LISTED_NAMES_MAX = 1 << 18;
 
+/** Of all fids together, in a saved state. */
+export const SAVED_PATHS_MAX_BYTES = 4 << 20;
+
 export const NO_UID = 0xffff_ffff;
 export const QID = { FOLDER: 0x80, LINK: 0x02, FILE: 0 } as const;
 export const QID_BYTES = 13;
