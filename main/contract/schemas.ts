@@ -210,8 +210,9 @@ export const machineProblemSchema = verifyProblemSchema.extend({
   snapshots: z.array(z.object({ id: snapshotIdSchema, name: z.string() })),
   /** Whether the machine's disks or its saved state as they are now are hit. */
   present: z.boolean(),
-  /** Whether it is whole again by now. */
+  /** Whether it is whole again by now, and if not, why not. */
   repaired: z.boolean(),
+  remark: z.string().nullable(),
 });
 export type MachineProblem = z.infer<typeof machineProblemSchema>;
 /** `backupId`: one of the backups that can't be restored because of it. */

@@ -22,6 +22,6 @@ export function corruptImage(file: string, field: string, problem: string): AppE
     file,
     field,
     consequence: "The disk takes no more writes, so that the damage doesn't spread.",
-    remedy: "Restore a snapshot or repair the image with `qemu-img check -r all`.",
+    remedy: "Restore a snapshot, or repair the machine with `terrarium verify NAME --repair`.",
   });
 }

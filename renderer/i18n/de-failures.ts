@@ -3,6 +3,11 @@ import type { FailureTexts } from "./failure-texts.ts";
 
 /** What went wrong. */
 const messages: FailureTexts = {
+  "{} is damaged: {} bytes of the disk can't be read": "{1} ist beschädigt: {2} Bytes der Platte sind nicht lesbar",
+  "{} has wrong reference counts; what is on the disk is whole":
+    "{1} hat falsche Referenzzähler; der Inhalt der Platte ist heil",
+  "The picture of a snapshot is gone": "Das Bild eines Schnappschusses fehlt",
+  'The snapshot "{}" has no memory': "Der Schnappschuss „{1}“ hat keinen Speicherinhalt",
   "{} is compressed or encrypted by NTFS": "{1} ist von NTFS komprimiert oder verschlüsselt",
   "Something on the disk ends only at {} MiB": "Auf der Platte endet etwas erst bei {1} MiB",
   "The disk has {} MiB already": "Die Platte hat schon {1} MiB",
@@ -175,6 +180,11 @@ const messages: FailureTexts = {
 
 /** What that means. */
 const consequences: FailureTexts = {
+  "What stands on it can't be used as it was.": "Was darauf aufbaut, ist so nicht mehr benutzbar.",
+  "It is repaired while the machine is off or saved.": "Repariert wird, während die Maschine aus oder gespeichert ist.",
+  "Nothing that this computer knows of holds the same disk.":
+    "Nichts, was dieser Rechner kennt, enthält dieselbe Platte.",
+  "{} pages of its memory are nowhere else.": "{1} Seiten ihres Speichers gibt es nirgends sonst.",
   "It can't be read from outside of the guest.": "Das lässt sich von außerhalb des Gastes nicht lesen.",
   "The backup was not deleted.": "Die Sicherung wurde nicht gelöscht.",
   "Nothing was written.": "Es wurde nichts geschrieben.",
@@ -259,6 +269,12 @@ const consequences: FailureTexts = {
 
 /** What to do. */
 const remedies: FailureTexts = {
+  "Choose a folder.": "Wählen Sie einen Ordner.",
+  "Share a folder beside it or below it that has none of that data.":
+    "Geben Sie einen Ordner daneben oder darin frei, der nichts davon enthält.",
+  "List the folders that it shares.": "Lassen Sie sich die gemeinsamen Ordner zeigen.",
+  "Check the path, and whether the folder is still there.":
+    "Prüfen Sie den Pfad, und ob es den gemeinsamen Ordner noch gibt.",
   'Restore it without memory (--memory never): "{}" then starts anew, as after a power failure. Or with it (--memory always), if nothing on the disk was in use at that time.':
     "Gehen Sie ohne Arbeitsspeicher zurück (--memory never): „{1}“ startet dann neu, wie nach einem Stromausfall. Oder mit ihm (--memory always), wenn damals nichts auf der Platte in Gebrauch war.",
   "Look at the trash: the time to undo may have passed.":
@@ -269,12 +285,6 @@ const remedies: FailureTexts = {
   "Give another size.": "Geben Sie eine andere Größe an.",
   "Shrink or move the last partition in the guest first, or give a larger size.":
     "Verkleinern oder verschieben Sie zuerst im Gast die letzte Partition, oder geben Sie eine größere Größe an.",
-  "Choose a folder.": "Wählen Sie einen Ordner.",
-  "Share a folder beside it or below it that has none of that data.":
-    "Geben Sie einen Ordner daneben oder darin frei, der nichts davon enthält.",
-  "List the folders that it shares.": "Lassen Sie sich die gemeinsamen Ordner zeigen.",
-  "Check the path, and whether the folder is still there.":
-    "Prüfen Sie den Pfad, und ob es den gemeinsamen Ordner noch gibt.",
   "Shrink the file system in the guest first, or give a larger size.":
     "Verkleinern Sie zuerst im Gast das Dateisystem, oder geben Sie eine größere Größe an.",
   "Overwrite the end of the disk with zeroes in the guest first, or give a larger size.":
@@ -394,10 +404,10 @@ const remedies: FailureTexts = {
     "Legen Sie das Grundabbild neben das Abbild, oder machen Sie mit `qemu-img convert -O qcow2` ein eigenständiges.",
   "Record it with `qemu-img rebase -u -F qcow2 -b '{}' ...`, or convert the image to a stand-alone one.":
     "Tragen Sie es mit `qemu-img rebase -u -F qcow2 -b '{1}' ...` ein oder machen Sie das Abbild eigenständig.",
-  "Repair it with `qemu-img check -r all`, or use it read-only.":
-    "Reparieren Sie es mit `qemu-img check -r all` oder benutzen Sie es nur lesend.",
-  "Restore a snapshot or repair the image with `qemu-img check -r all`.":
-    "Stellen Sie einen Schnappschuss her oder reparieren Sie das Abbild mit `qemu-img check -r all`.",
+  "Repair it with `terrarium verify NAME --repair`, or use it read-only.":
+    "Reparieren Sie es mit `terrarium verify NAME --repair` oder benutzen Sie es nur lesend.",
+  "Restore a snapshot, or repair the machine with `terrarium verify NAME --repair`.":
+    "Stellen Sie einen Schnappschuss her oder reparieren Sie die Maschine mit `terrarium verify NAME --repair`.",
   "Restore another snapshot, or a backup.": "Stellen Sie einen anderen Schnappschuss oder eine Sicherung her.",
   "Restore another snapshot, or start the machine afresh.":
     "Stellen Sie einen anderen Schnappschuss her oder starten Sie die Maschine neu.",

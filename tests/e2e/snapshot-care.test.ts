@@ -32,6 +32,19 @@ test("a snapshot is pinned, compared with now, and its machine's space is told",
   await dialog.waitFor({ state: "detached" });
 });
 
+test("a check names damaged memory, which is repaired or given up", async () => {
+  // The memory that the guest of this test keeps is none that could be checked.
+  await page.getByRole("button", { name: "Check…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Check of Starter Linux" });
+  await dialog.getByRole("list", { name: "Damage" }).getByText("Hits snapshots: One").waitFor();
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Repair" }).click();
+  await dialog.getByRole("button", { name: "Give Up Memory of “One”" }).click();
+  await dialog.getByText(/read; (all are|it is) whole/).waitFor();
+  await dialog.getByText("Close", { exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+});
+
 test("settings are compared with the snapshot that the present state came from", async () => {
   await stopMachine(page, /^Power Off/);
   await waitForState(page, "Starter Linux", "Powered Off");

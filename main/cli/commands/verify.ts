@@ -33,13 +33,17 @@ function requireWhole(problems: readonly MachineProblem[], name: string): void {
   const [first] = left;
   if (!first) return;
   const isRepairing = left.length < problems.length;
-  throw new AppError("CORRUPT_STORE", left.map(({ message }) => message).join("; "), {
+  throw new AppError("CORRUPT_STORE", left.map(textOf).join(" "), {
     file: first.file,
     consequence: left.map(consequenceOf).join(" "),
     remedy: left.every(({ part }) => part === "memory")
       ? `Repair it with \`verify ${name} --repair\`${isRepairing ? "" : ", also --from a folder of backups"}; or give up the memory and keep the disks: \`snapshot drop-memory\`, \`discard\`.`
       : `Repair it with \`verify ${name} --repair\`, also --from a folder of backups; or restore a backup, and make a new one soon.`,
   });
+}
+
+function textOf({ message, remark }: MachineProblem): string {
+  return remark === null ? `${message}.` : `${message}. ${remark}`;
 }
 
 function consequenceOf({ part, snapshots, present }: MachineProblem): string {

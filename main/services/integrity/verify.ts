@@ -38,8 +38,8 @@ interface Item {
   readonly part: MachineProblem["part"];
   /** @throws AppError for damage */
   check(): Promise<void>;
-  /** Settles whether or not it helped; yields what is to be said beside the damage. */
-  repair(backups: readonly KeptBackup[]): Promise<string>;
+  /** Settles whether or not it helped; yields why it did not, should it not have. */
+  repair(backups: readonly KeptBackup[]): Promise<string | null>;
   affected(): Promise<Pick<MachineProblem, "snapshots" | "present">>;
   /** Whether it is still part of the machine. */
   isNeeded(): Promise<boolean>;
@@ -97,12 +97,13 @@ async function damageOf(item: Item): Promise<AppError | null> {
 
 async function problemOf(item: Item, damage: AppError, backups: readonly KeptBackup[] | null): Promise<MachineProblem> {
   const affected = await item.affected();
-  const file = damage.details.file ?? item.file;
-  const remark = backups === null ? "" : await item.repair(backups);
-  const left = backups === null ? damage : await damageOf(item);
-  if (left === null) return { file, part: item.part, message: damage.message, repaired: true, ...affected };
-  const message = remark === "" ? left.message : `${left.message}; ${remark}`;
-  return { file, part: item.part, message, repaired: false, ...affected };
+  const said = { file: damage.details.file ?? item.file, part: item.part, message: damage.message, ...affected };
+  if (backups === null) return { ...said, remark: null, repaired: false };
+  const remark = await item.repair(backups);
+  const left = await damageOf(item);
+  return left === null
+    ? { ...said, remark: null, repaired: true }
+    : { ...said, message: left.message, remark, repaired: false };
 }
 
 /** By absolute path: the layers that are named, and those below them, which linked copies share or which are to be merged. */
@@ -128,9 +129,9 @@ async function layerItems(context: ServiceContext, machine: Machine): Promise<It
     check: () => checkLayer(context, file, layer.format),
     repair: (backups) =>
       machine.operate(async () => {
-        if (!isStill(machine.state)) return "it is repaired while the machine is off or saved";
+        if (!isStill(machine.state)) return "It is repaired while the machine is off or saved.";
         await repairLayer(context, machine, layer, backups);
-        return "nothing that this computer knows holds the same disk";
+        return "Nothing that this computer knows of holds the same disk.";
       }),
     affected: () => standingOnLayer(machine, file),
     isNeeded: async () => (await layersOf(machine)).has(file),
@@ -151,8 +152,10 @@ async function checkLayer(context: ServiceContext, file: string, format: "qcow2"
     });
   }
   if (check.hasWrongCounts) {
-    const problem = "its reference counts are wrong; what is on the disk is whole";
-    throw new AppError("INVALID_FILE", `${file} is damaged: ${problem}`, { ...details, field: "refcounts" });
+    throw new AppError("INVALID_FILE", `${file} has wrong reference counts; what is on the disk is whole`, {
+      ...details,
+      field: "refcounts",
+    });
   }
 }
 
@@ -166,10 +169,10 @@ function stateItems(context: ServiceContext, machine: Machine): Item[] {
         machine.operate(async () => {
           try {
             const { lostPages } = await repairMemory(context, machine, folder, backups);
-            return `${lostPages} pages of memory are lost`;
+            return `${lostPages} pages of its memory are nowhere else.`;
           } catch (error) {
             // It is named as it is; a full disk is another matter.
-            if (isAppError(error) && ["INVALID_FILE", "NOT_FOUND"].includes(error.code)) return "";
+            if (isAppError(error) && ["INVALID_FILE", "NOT_FOUND"].includes(error.code)) return null;
             throw error;
           }
         }),
@@ -199,7 +202,7 @@ function pictureItems(machine: Machine): Item[] {
           await machine.update(({ snapshots }) => ({
             snapshots: snapshots.map((each) => (each.id === id ? { ...each, hasThumbnail: false } : each)),
           }));
-          return "";
+          return null;
         },
         affected: async () => ({ snapshots: [{ id, name }], present: false }),
         isNeeded: async () => has(),

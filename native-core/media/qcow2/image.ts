@@ -323,7 +323,7 @@ export async function readHeader(file: ImageFile): Promise<Qcow2Header> {
   if (!file.readOnly && header.incompatible & (INCOMPATIBLE.dirty | INCOMPATIBLE.corrupt)) {
     const field = header.incompatible & INCOMPATIBLE.corrupt ? "corrupt bit" : "dirty bit";
     throw invalidImage(file.name, field, "is set: the image was damaged or not closed", {
-      remedy: "Repair it with `qemu-img check -r all`, or use it read-only.",
+      remedy: "Repair it with `terrarium verify NAME --repair`, or use it read-only.",
     });
   }
   return header;

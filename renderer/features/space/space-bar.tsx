@@ -1,8 +1,8 @@
 // What the machine takes up on this computer, by where it is, and the button that gives back what it does not need.
 import { Button } from "@blueprintjs/core";
-import { CleanIcon } from "@blueprintjs/icons";
+import { CleanIcon, EndorsedIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { toFailure } from "../../api/failure.ts";
@@ -12,12 +12,15 @@ import { formatBytes } from "../../ui/format.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
 import "./space.css";
 
+const VerifyDialog = lazy(() => import("../integrity/verify-dialog.tsx"));
+
 const PARTS = ["presentBytes", "snapshotBytes", "sharedBytes", "trashBytes"] as const;
 const REFRESH_MS = 15_000;
 
 export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
+  const [checking, setChecking] = useState(false);
   const space = useQuery({
     queryKey: keys.space(machine.id),
     queryFn: () => client.machines.space({ id: machine.id }),
@@ -67,6 +70,19 @@ export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
         loading={busy}
         onClick={() => void reclaim()}
       />
+      <Button
+        variant="minimal"
+        size="small"
+        icon={<EndorsedIcon />}
+        text={t("verify.open")}
+        title={t("verify.openHint")}
+        onClick={() => setChecking(true)}
+      />
+      {checking && (
+        <Suspense>
+          <VerifyDialog machine={machine} onClose={() => setChecking(false)} />
+        </Suspense>
+      )}
     </div>
   );
 }

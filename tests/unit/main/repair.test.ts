@@ -82,7 +82,7 @@ describe("damaged memory", () => {
     const before = readdirSync(state.folder, { recursive: true }).map(String).sort();
     const { problems } = await verify(true);
     expect(problems).toMatchObject([named]);
-    expect(problems[0]?.message).toContain("16 pages of memory are lost");
+    expect(problems[0]?.remark).toBe("16 pages of its memory are nowhere else.");
     expect(readdirSync(state.folder, { recursive: true }).map(String).sort()).toEqual(before);
   });
 
@@ -165,7 +165,7 @@ describe("damaged disks", () => {
     await app.lifecycle.start(machine);
     const { problems, skipped } = await verify(true);
     expect(problems).toMatchObject([{ file: frozen(), repaired: false }]);
-    expect(problems[0]?.message).toContain("while the machine is off or saved");
+    expect(problems[0]?.remark).toContain("while the machine is off or saved");
     expect(skipped.length).toBeLessThanOrEqual(1);
   });
 
