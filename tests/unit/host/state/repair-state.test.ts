@@ -12,6 +12,8 @@ import {
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { StateSeal } from "../../../../native-core/host/crypt/sealed.ts";
+import { compactPacks } from "../../../../native-core/host/state/compact-packs.ts";
 import {
   type ChunkSource,
   chunksOfFolders,
@@ -156,6 +158,31 @@ describe("the repair of a state", () => {
     const failing: ChunkSource = () => Promise.reject(new Error("gone"));
     expect(await repairState(state.folder, chunks, [failing, liar])).toEqual({ damagedChunks: 1, lostPages: 16 });
     expect(readdirSync(chunks).length).toBe(1);
+  });
+
+  it("repairs and compacts what is sealed, too, and believes no other key", async () => {
+    const root = temporary.file(`store-${++serial}`);
+    const chunks = join(root, "chunks");
+    const machineKey = new Uint8Array(32).fill(7);
+    const seal = new StateSeal(machineKey);
+    const guest = new FakeGuest(STATE_PAGES);
+    fillGroups(guest, [0, 1, 2, 3, 4, 5], 1);
+    const first = saveState(guest, { folder: join(root, "first"), chunkFolder: chunks, machineKey });
+    clearGroups(guest, [2, 3, 4, 5]);
+    const state = saveState(guest, { folder: join(root, "state"), chunkFolder: chunks, machineKey }, first);
+    rmSync(first.folder, { recursive: true });
+    const other = { folder: join(root, "other"), chunkFolder: join(root, "others"), machineKey };
+    saveState(Object.assign(new FakeGuest(STATE_PAGES), { memory: guest.memory }), other);
+    const inUse = { folder: state.folder, seal, exclusively: <T>(work: () => Promise<T>) => work() };
+    expect(await compactPacks(chunks, [inUse])).toBeGreaterThan(0);
+    const moved = { folder: state.folder, map: await readPageMap(state.folder, seal) };
+    spoil(moved, middleOf(moved, 1));
+    const stranger = new StateSeal(new Uint8Array(32));
+    const lost = { damagedChunks: 1, lostPages: 16 };
+    expect(await repairState(state.folder, chunks, [pagesOfState(other.folder, stranger)], seal)).toEqual(lost);
+    const repaired = await repairState(state.folder, chunks, [pagesOfState(other.folder, seal)], seal);
+    expect(repaired).toEqual({ damagedChunks: 1, lostPages: 0 });
+    await verifyState(state.folder, seal);
   });
 
   it("repairs a pack that was cut off", async () => {
