@@ -1,7 +1,8 @@
 // What Linux says about processes under test (proc(5)): processor time and resident memory.
-import { readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 
 const TICK_MS = 10;
+const PAGE_BYTES = 4096;
 
 /** Processor time of processes so far, all threads, in milliseconds. Those that have ended count as nothing. */
 export async function cpuMs(pids: readonly number[]): Promise<number> {
@@ -16,6 +17,64 @@ export async function cpuMs(pids: readonly number[]): Promise<number> {
 export async function residentMiB(pids: readonly number[]): Promise<number> {
   const sizes = await each(pids, "status", (status) => Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
   return Math.max(...sizes);
+}
+
+/**
+ * Memory that the largest of the processes has beside the pages of guest memory that are in use. `guestAt` tells where in a mapping of so many
+ * bytes guest memory begins. NaN where no mapping holds it.
+ */
+export async function overheadMiB(
+  pids: readonly number[],
+  guestBytes: number,
+  guestAt: (mappingBytes: number) => number | undefined,
+): Promise<number> {
+  let most = Number.NaN;
+  for (const pid of pids) {
+    for (const [start, end] of await mappings(pid)) {
+      const offset = guestAt(end - start);
+      if (offset === undefined) continue;
+      const used = await presentBytes(pid, start + offset, guestBytes);
+      const resident = (await residentMiB([pid])) * 2 ** 20;
+      const overhead = (resident - used) / 2 ** 20;
+      if (!(overhead <= most)) most = overhead;
+    }
+  }
+  return most;
+}
+
+/** How often threads of the processes have begun to wait so far. */
+export async function waits(pids: readonly number[]): Promise<number> {
+  let total = 0;
+  for (const pid of pids) {
+    const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+    const counts = await Promise.all(
+      threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/status`, "utf8").catch(() => "")),
+    );
+    for (const text of counts) total += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+  }
+  return total;
+}
+
+async function mappings(pid: number): Promise<[start: number, end: number][]> {
+  const text = await readFile(`/proc/${pid}/maps`, "utf8").catch(() => "");
+  return [...text.matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw/gm)].map(([, start = "0", end = "0"]) => [
+    Number.parseInt(start, 16),
+    Number.parseInt(end, 16),
+  ]);
+}
+
+/** Bytes of an address range that have memory of the host: bit 63 of each entry of pagemap(5). */
+async function presentBytes(pid: number, start: number, bytes: number): Promise<number> {
+  const entries = Buffer.alloc((bytes / PAGE_BYTES) * 8);
+  const file = await open(`/proc/${pid}/pagemap`, "r");
+  try {
+    await file.read(entries, 0, entries.length, (start / PAGE_BYTES) * 8);
+  } finally {
+    await file.close();
+  }
+  let present = 0;
+  for (let at = 7; at < entries.length; at += 8) if ((entries[at] ?? 0) & 0x80) present++;
+  return present * PAGE_BYTES;
 }
 
 /** Memory of all of the processes together; what several of them share is counted once among them. */

@@ -18,14 +18,15 @@ export interface ReportRow {
   readonly unit: string;
 }
 
-/** A row of medians: one figure of each participant's results. */
+/** A row of medians: one figure of each participant's results; NaN where there is none. */
 export function rowOf<T>(
   what: string,
   unit: string,
   results: ReadonlyMap<string, readonly T[]>,
   pick: (result: T) => number,
 ): ReportRow {
-  return { what, unit, values: Object.fromEntries([...results].map(([name, all]) => [name, median(all.map(pick))])) };
+  const medians = [...results].map(([name, all]) => [name, median(all.map(pick))] as const);
+  return { what, unit, values: Object.fromEntries(medians.filter(([, value]) => !Number.isNaN(value))) };
 }
 
 export interface Report {

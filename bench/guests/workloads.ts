@@ -46,8 +46,8 @@ export function workloadScript(): string {
   return [...prepare, ...runs, 'echo "MARK done"'].join("\n");
 }
 
-/** PID 1 of the benchmark guest: runs the workloads, then `after` (default: power off). */
-export function benchInit(after = "$B poweroff -f"): string {
+/** PID 1 of the benchmark guest: runs the workloads, then `after`. */
+export function benchInit(after: string): string {
   return `#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t devtmpfs dev /dev

@@ -27,6 +27,8 @@ export interface Peer {
   version(): Promise<string>;
   /** Whether it can run here; the reason if not. */
   missing(): Promise<string | undefined>;
+  /** Where guest memory begins in a mapping of so many bytes; undefined: that holds something else. Absent: it can't be told apart. */
+  guestMemoryAt?(mappingBytes: number, guestBytes: number): number | undefined;
   /** Program and arguments that boot the guest with its serial port on stdio. */
   command(options: GuestOptions): readonly [string, ...string[]];
 }
@@ -35,6 +37,7 @@ export interface Peer {
 export type Marks = ReadonlyMap<string, number>;
 
 export interface RunningGuest {
+  readonly peer: Peer;
   readonly marks: Map<string, number>;
   /** Resolves when the marker line arrives; rejects when the guest ends or the time is up before. */
   waitFor(mark: string, timeoutMs: number): Promise<number>;
@@ -71,6 +74,7 @@ export function startGuest(peer: Peer, options: GuestOptions): RunningGuest {
   child.on("exit", (code) => fail(`the guest ended (exit code ${code})`));
   child.on("error", (error) => fail(error.message));
   return {
+    peer,
     marks,
     stop: () =>
       new Promise((resolve) => {

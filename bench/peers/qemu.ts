@@ -17,6 +17,7 @@ export const QEMU: Peer = {
       () => undefined,
       () => "install qemu-system-x86",
     ),
+  guestMemoryAt: (mappingBytes, guestBytes) => (mappingBytes === guestBytes ? 0 : undefined),
   command: ({ kernel, initrd, commandLine, memoryMiB, disk, network }) => [
     PROGRAM,
     ...[

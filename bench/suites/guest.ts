@@ -5,24 +5,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { benchInit, WORKLOADS, workloadScript } from "../guests/workloads.ts";
-import { type Marks, untilDone } from "../peers/peer.ts";
+import { type Marks, type RunningGuest, untilDone } from "../peers/peer.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
-import { geometricMean, median, type Report, type ReportRow } from "../table.ts";
-import { everybody } from "./everybody.ts";
+import { geometricMean, median, type Report, type ReportRow, rowOf } from "../table.ts";
+import { everybody, MEMORY_ABOVE_GUEST, memoryAboveGuest } from "./everybody.ts";
 import { inRounds } from "./rounds.ts";
 
 const COMMAND_LINE = "console=ttyS0 quiet panic=-1";
 
 export async function guestSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
-  const { participants, busybox } = await everybody("guest", benchInit(), COMMAND_LINE);
-  const { results, versions, missing } = await inRounds<Marks>(
-    rounds,
-    participants,
-    progress,
-    (guest) => untilDone(guest),
-    () => native(busybox),
-  );
-  return { suite: "guest", versions, missing, rounds, rows: rows(results), notes: summary(results) };
+  const { participants, busybox } = await everybody("guest", benchInit("exec $B sh"), COMMAND_LINE);
+  const memory = new Map<string, number[]>();
+  const measure = async (guest: RunningGuest): Promise<Marks> => {
+    const marks = await untilDone(guest);
+    const { name } = guest.peer;
+    memory.set(name, [...(memory.get(name) ?? []), await memoryAboveGuest(guest)]);
+    return marks;
+  };
+  const { results, versions, missing } = await inRounds(rounds, participants, progress, measure, () => native(busybox));
+  const memoryRow = rowOf(`${MEMORY_ABOVE_GUEST}, afterwards`, "MiB", memory, (above) => above);
+  return { suite: "guest", versions, missing, rounds, rows: [...rows(results), memoryRow], notes: summary(results) };
 }
 
 async function native(busybox: string): Promise<Marks> {

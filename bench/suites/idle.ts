@@ -1,9 +1,9 @@
 // Suite `idle`: a guest that waits at a prompt; host CPU over 20 seconds and resident memory of the process.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningGuest } from "../peers/peer.ts";
-import { cpuMs, residentMiB } from "../process-figures.ts";
+import { cpuMs, residentMiB, waits } from "../process-figures.ts";
 import { type Report, rowOf } from "../table.ts";
-import { everybody } from "./everybody.ts";
+import { everybody, MEMORY_ABOVE_GUEST, memoryAboveGuest } from "./everybody.ts";
 import { inRounds } from "./rounds.ts";
 
 const WINDOW_MS = 20_000;
@@ -18,17 +18,23 @@ exec /bin/busybox sh
 
 interface IdleSample {
   readonly cpuPercent: number;
+  readonly waitsPerSecond: number;
   readonly residentMiB: number;
+  readonly aboveGuestMiB: number;
 }
 
 async function watchIdle(guest: RunningGuest): Promise<IdleSample> {
   await guest.waitFor("idle", 120_000);
   await sleep(SETTLE_MS);
   const pids = await guest.processes();
-  const before = await cpuMs(pids);
+  const before = { cpu: await cpuMs(pids), waits: await waits(pids) };
   await sleep(WINDOW_MS);
-  const cpuPercent = ((await cpuMs(pids)) - before) * (100 / WINDOW_MS);
-  return { cpuPercent, residentMiB: await residentMiB(pids) };
+  return {
+    cpuPercent: ((await cpuMs(pids)) - before.cpu) * (100 / WINDOW_MS),
+    waitsPerSecond: ((await waits(pids)) - before.waits) * (1000 / WINDOW_MS),
+    residentMiB: await residentMiB(pids),
+    aboveGuestMiB: await memoryAboveGuest(guest),
+  };
 }
 
 export async function idleSuite(rounds: number, progress: (text: string) => void): Promise<Report> {
@@ -41,8 +47,10 @@ export async function idleSuite(rounds: number, progress: (text: string) => void
     rounds,
     rows: [
       rowOf("host CPU at a prompt, of one core", "%", results, ({ cpuPercent }) => cpuPercent),
+      rowOf("threads that wake up", "/s", results, ({ waitsPerSecond }) => waitsPerSecond),
       rowOf("resident memory of the largest process, 256 MB guest", "MiB", results, (sample) => sample.residentMiB),
+      rowOf(MEMORY_ABOVE_GUEST, "MiB", results, ({ aboveGuestMiB }) => aboveGuestMiB),
     ],
-    notes: [],
+    notes: ["How often threads wake up does not depend on what else the host does, as processor time does a little."],
   };
 }
