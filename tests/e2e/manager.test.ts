@@ -19,6 +19,7 @@ import {
   waitForState,
 } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
+import { expectAccessible } from "./support/axe.ts";
 import { consoleText } from "./support/browser.ts";
 import type { TestHost } from "./support/hosts.ts";
 
@@ -153,15 +154,21 @@ describe("snapshots", () => {
     await snapshotRow(page, "Second thoughts").getByText("with the second note").waitFor();
   });
 
-  test("deleting one asks inline, says what is freed, and leaves the others", async () => {
-    await snapshotRow(page, "Second thoughts").click();
-    await snapshotTree(page).focus();
-    await page.keyboard.press("Delete");
-    const question = page.getByRole("form", { name: "Delete “Second thoughts”?" });
-    await question.getByText(/Frees .*B\./).waitFor();
-    await question.getByRole("button", { name: "Delete" }).click();
-    await snapshotRow(page, "Second thoughts").waitFor({ state: "detached" });
+  test("deleting one asks inline, says what is freed, leaves the others, and can be undone", async () => {
+    const remove = async () => {
+      await snapshotRow(page, "Second thoughts").click();
+      await snapshotTree(page).focus();
+      await page.keyboard.press("Delete");
+      const question = page.getByRole("form", { name: "Delete “Second thoughts”?" });
+      await question.getByText(/Frees .*B, when it can't be undone any more\./).waitFor();
+      await question.getByRole("button", { name: "Delete" }).click();
+      await snapshotRow(page, "Second thoughts").waitFor({ state: "detached" });
+    };
+    await remove();
     expect(await snapshotRow(page, "Before the change").count()).toBe(1);
+    await page.getByRole("status").filter({ hasText: "was deleted" }).getByRole("button", { name: "Undo" }).click();
+    await snapshotRow(page, "Second thoughts").getByText("with the second note").waitFor();
+    await remove();
   });
 });
 
@@ -338,6 +345,27 @@ describe("settings", () => {
     await dialog.getByText("Can be changed while the machine is powered off.").first().waitFor();
     await dialog.getByRole("button", { name: "Cancel" }).click();
     await stopMachine(page, /Power Off/);
+    await waitForState(page, NAME, "Powered Off");
+  });
+
+  test("an independent disk is left alone by going back, which then leaves memory unless that is wanted", async () => {
+    await page.getByRole("button", { name: "Settings" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("tab", { name: "Storage" }).click();
+    await dialog.locator("label", { hasText: "Independent" }).last().click();
+    await dialog.getByRole("button", { name: "OK" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await machineCommand(page, "Start").click();
+    await waitForState(page, NAME, "Running");
+    await takeSnapshot(page, "Beside scratch");
+    await snapshotRow(page, "Beside scratch").click();
+    await page.getByRole("toolbar", { name: "Snapshot commands" }).getByRole("button", { name: "Restore" }).click();
+    const question = page.getByRole("form", { name: /^Go back/ });
+    await question.getByText(/Stays as it is, because it is independent of snapshots: disk1\./).waitFor();
+    await question.getByText(/boots anew, as after a power failure/).waitFor();
+    expect(await question.getByLabel("Go on with the memory of the snapshot").isChecked()).toBe(false);
+    await expectAccessible(page);
+    await question.getByRole("button", { name: "Restore" }).click();
     await waitForState(page, NAME, "Powered Off");
   });
 });
