@@ -1,5 +1,5 @@
 // How smoothly a page goes on while something is done in it: the longest time that its main thread was busy without a break.
-import type { Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 
 interface Recorder {
   readonly longest: number;
@@ -27,6 +27,29 @@ export async function longTasks(page: Page, work: () => Promise<void>): Promise<
     observer.disconnect();
     return { longest: Math.max(0, ...tasks), count: tasks.length };
   });
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Processor time of the thread, in microseconds. */
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+/** Processor time of the page's longest task while `work` runs, in milliseconds: the same on a busy computer as on a quiet one. */
+export async function longestProcessorTime(browser: Browser, page: Page, work: () => Promise<void>): Promise<number> {
+  await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
+  await work();
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const threads = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+  const mainThreads = new Set(threads.map(({ pid, tid }) => `${pid} ${tid}`));
+  const times = traceEvents
+    .filter(({ name, pid, tid }) => name.endsWith("RunTask") && mainThreads.has(`${pid} ${tid}`))
+    .map(({ tdur = 0 }) => tdur / 1000);
+  if (times.length === 0) throw new Error("Chromium's trace has no tasks of the page");
+  return Math.max(...times);
 }
 
 /** Turns the wheel over the middle of an element, one notch per frame. */
