@@ -200,8 +200,11 @@ export const contract = {
         }),
       )
       .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
-    /** What it takes up, and where. */
-    space: base.route({ method: "GET", path: "/machines/{id}/space" }).input(byMachine).output(machineSpaceSchema),
+    /** What it takes up, and where. `deeply`: also what of its memory is not used any more, which takes longer. */
+    space: base
+      .route({ method: "GET", path: "/machines/{id}/space" })
+      .input(byMachine.extend({ deeply: z.boolean().default(false) }))
+      .output(machineSpaceSchema),
     /** Gives the host back what the machine does not need; disks are compacted while it is off or saved. */
     reclaim: base
       .route({ method: "POST", path: "/machines/{id}/reclaim" })

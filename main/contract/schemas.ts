@@ -236,6 +236,8 @@ export const machineSpaceSchema = z.object({
   sharedBytes: z.number(),
   /** Images that are used where they are. */
   elsewhereBytes: z.number(),
+  /** Of its memory, what no state uses and reclaiming gives back; null where nobody asked. */
+  unusedMemoryBytes: z.number().nullable(),
 });
 export type MachineSpace = z.infer<typeof machineSpaceSchema>;
 

@@ -53,7 +53,7 @@ import { takeSnapshot } from "../services/snapshots/take.ts";
 import { trashDisk, trashSnapshot } from "../services/snapshots/trash.ts";
 import { snapshotTree, snapshotView, thumbnail } from "../services/snapshots/tree.ts";
 import { visibleSnapshots } from "../services/snapshots/visible.ts";
-import { machineSpace, reclaimSpace } from "../services/space/space.ts";
+import { reclaimSpace, spaceOf } from "../services/space/space.ts";
 import { reportFailures } from "./failure-middleware.ts";
 
 export type AppRouter = ReturnType<typeof createRouter>;
@@ -118,7 +118,7 @@ export function createRouter(app: App) {
         const safetySnapshotId = await resizeDisk(context, machine, input.diskId, input.sizeMiB);
         return { ...(await details(machine)), safetySnapshotId };
       }),
-      space: os.machines.space.handler(({ input }) => machineSpace(registry.get(input.id))),
+      space: os.machines.space.handler(({ input }) => spaceOf(context, registry.get(input.id), input.deeply)),
       reclaim: os.machines.reclaim.handler(({ input }) => reclaimSpace(context, registry.get(input.id))),
       export: os.machines.export.handler(async ({ input }) => ({
         sizeBytes: await exportMachine(context, registry.get(input.id), input.file, input.memory),

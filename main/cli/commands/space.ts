@@ -10,7 +10,7 @@ export const registerSpace: RegisterCommand = (program, run) => {
     .action(
       run(async (session, name: string) => {
         const { id } = await session.machine(name);
-        const space = await (await session.client()).machines.space({ id });
+        const space = await (await session.client()).machines.space({ id, deeply: true });
         session.print(
           space,
           table([
@@ -22,6 +22,7 @@ export const registerSpace: RegisterCommand = (program, run) => {
             ["  logs and others", bytes(space.otherBytes)],
             ["shared with other machines", bytes(space.sharedBytes)],
             ["images elsewhere", bytes(space.elsewhereBytes)],
+            ["memory that reclaim gives back", bytes(space.unusedMemoryBytes ?? 0)],
           ]),
         );
       }),

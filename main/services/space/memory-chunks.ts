@@ -1,6 +1,6 @@
 // The memory states of the machines and the chunk folders they share, for work on chunks beside running machines: compaction and repair.
 import path from "node:path";
-import { compactPacks, type StateInUse } from "../../../native-core/host/state/compact-packs.ts";
+import { compactPacks, type StateInUse, unusedInPacks } from "../../../native-core/host/state/compact-packs.ts";
 import { stateFolders } from "../../store/orphans.ts";
 import type { ServiceContext } from "../context.ts";
 import { cancelled } from "../failures.ts";
@@ -32,6 +32,13 @@ function isBeingRead({ record, paths }: Machine, folder: string): boolean {
   return record.snapshots.some(
     (each) => each.transient && each.memory && path.join(paths.folder, each.memory) === folder,
   );
+}
+
+/** What `compactMemory` would give back. */
+export async function unusedMemory(context: ServiceContext, machine: Machine): Promise<number> {
+  if (machine.record.encryption !== null && machine.locked) return 0;
+  const of = stateFolders(machine.paths, machine.record);
+  return unusedInPacks(chunkFolderOf(context, machine), statesBeside(context, machine), of);
 }
 
 /** Rewrites the packs of the machine's memory of which little is used. What was done when it is cancelled stays done. */

@@ -14,13 +14,19 @@ import { isOwn } from "../snapshots/layers.ts";
 import { deletedBefore, purge } from "../snapshots/trash.ts";
 import { visibleSnapshots } from "../snapshots/visible.ts";
 import type { TaskHandle } from "../tasks.ts";
-import { compactMemory } from "./memory-chunks.ts";
+import { compactMemory, unusedMemory } from "./memory-chunks.ts";
 import { usageOf } from "./usage.ts";
+
+/** `deeply`: looks for what `reclaimSpace` would give back of memory, which reads the maps of all states. */
+export async function spaceOf(context: ServiceContext, machine: Machine, deeply: boolean): Promise<MachineSpace> {
+  const space = await machineSpace(machine);
+  return { ...space, unusedMemoryBytes: deeply ? await unusedMemory(context, machine) : null };
+}
 
 /** Of the progress of reclaiming; the rest is memory. */
 const DISKS_SHARE = 0.7;
 
-export async function machineSpace(machine: Machine): Promise<MachineSpace> {
+export async function machineSpace(machine: Machine): Promise<Omit<MachineSpace, "unusedMemoryBytes">> {
   const { config } = machine.record;
   const { paths } = machine;
   const space = {
@@ -41,20 +47,40 @@ export async function machineSpace(machine: Machine): Promise<MachineSpace> {
     if (!isOwn(machine, disk.file)) space.elsewhereBytes += (await usageOf(file)).bytes;
   }
   const saved = machine.record.savedState === null ? null : path.join(paths.folder, machine.record.savedState);
-  for (const entry of await readdir(paths.folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const file = path.join(entry.parentPath, entry.name);
-    const { bytes, links } = await usageOf(file);
+  for (const { names, bytes, links } of await filesIn(paths.folder)) {
     // A pack has a name in the chunk folder, too (ADR 7).
-    const isShared = links > (path.basename(entry.parentPath) === PACKS_FOLDER ? 2 : 1);
-    if (isShared) space.sharedBytes += bytes;
-    else if (isInTrash(file)) space.trashBytes += bytes;
-    else if (tops.has(file) || (saved !== null && file.startsWith(saved + path.sep))) space.presentBytes += bytes;
-    else if (file.startsWith(paths.disks + path.sep) || file.startsWith(paths.snapshots + path.sep)) {
-      space.snapshotBytes += bytes;
-    } else space.otherBytes += bytes;
+    const isPack = names.some((file) => path.basename(path.dirname(file)) === PACKS_FOLDER);
+    const isPresent = (file: string) => tops.has(file) || (saved !== null && file.startsWith(saved + path.sep));
+    const isKept = (file: string) =>
+      file.startsWith(paths.disks + path.sep) || file.startsWith(paths.snapshots + path.sep);
+    if (links > names.length + (isPack ? 1 : 0)) space.sharedBytes += bytes;
+    else if (names.every(isInTrash)) space.trashBytes += bytes;
+    else if (names.some(isPresent)) space.presentBytes += bytes;
+    else if (names.some(isKept)) space.snapshotBytes += bytes;
+    else space.otherBytes += bytes;
   }
   return { ...space, hostBytes: space.presentBytes + space.snapshotBytes + space.trashBytes + space.otherBytes };
+}
+
+interface CountedFile {
+  /** Those it has in this folder: several snapshots may have the same pack of memory. */
+  readonly names: string[];
+  readonly bytes: number;
+  /** All names it has. */
+  readonly links: number;
+}
+
+async function filesIn(folder: string): Promise<Iterable<CountedFile>> {
+  const files = new Map<string, CountedFile>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const name = path.join(entry.parentPath, entry.name);
+    const { bytes, links, identity } = await usageOf(name);
+    const found = files.get(identity) ?? { names: [], bytes, links };
+    found.names.push(name);
+    files.set(identity, found);
+  }
+  return files.values();
 }
 
 /** Tells of a file whether only deleted snapshots and disks have it. Of such layers parts may be merged into others when they are purged. */

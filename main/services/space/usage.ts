@@ -9,13 +9,19 @@ export interface FileUsage {
   readonly bytes: number;
   /** Names it has. */
   readonly links: number;
+  /** The same for all names of one file. */
+  readonly identity: string;
 }
 
 /** Zeroes for a file that is not there. */
 export async function usageOf(file: string): Promise<FileUsage> {
   return lstat(file).then(
-    (found) => ({ bytes: process.platform === "win32" ? found.size : found.blocks * 512, links: found.nlink }),
-    () => ({ bytes: 0, links: 0 }),
+    (found) => ({
+      bytes: process.platform === "win32" ? found.size : found.blocks * 512,
+      links: found.nlink,
+      identity: `${found.dev} ${found.ino}`,
+    }),
+    () => ({ bytes: 0, links: 0, identity: "" }),
   );
 }
 

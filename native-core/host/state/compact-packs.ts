@@ -66,6 +66,16 @@ export async function compactPacks(
   return freed;
 }
 
+/** What a compaction of the packs of the states `of` would give back, in bytes. */
+export async function unusedInPacks(
+  chunkFolder: string,
+  states: readonly StateInUse[],
+  of: ReadonlySet<string>,
+): Promise<number> {
+  const victims = await findVictims(chunkFolder, states, of);
+  return victims.reduce((sum, { sizeBytes, usedBytes }) => sum + sizeBytes - usedBytes, 0);
+}
+
 async function findVictims(
   chunkFolder: string,
   states: readonly StateInUse[],

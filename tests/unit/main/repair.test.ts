@@ -12,7 +12,7 @@ import { verifyMachine } from "../../../main/services/integrity/verify.ts";
 import { createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
-import { reclaimSpace } from "../../../main/services/space/space.ts";
+import { reclaimSpace, spaceOf } from "../../../main/services/space/space.ts";
 import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
 import { FakeGuest } from "../../support/media/fake-guest.ts";
@@ -222,6 +222,20 @@ describe("damaged disks", () => {
   });
 });
 
+describe("the space of a machine", () => {
+  it("counts memory once that several of its snapshots have, and as its own", async () => {
+    const two = await takeSnapshot(app.context, machine, { name: "two", description: "" });
+    const before = await spaceOf(app.context, machine, false);
+    const { state, guest } = await withMemory();
+    const withOne = await spaceOf(app.context, machine, false);
+    await giveMemory(app, machine, two.id, guest, state);
+    const withBoth = await spaceOf(app.context, machine, false);
+    expect(withOne.snapshotBytes - before.snapshotBytes).toBeGreaterThan(4 * 65536);
+    expect(withBoth.snapshotBytes - withOne.snapshotBytes).toBeLessThan(65536);
+    expect(withBoth).toMatchObject({ sharedBytes: 0, unusedMemoryBytes: null });
+  });
+});
+
 describe("reclaiming space", () => {
   it("gives back memory that is not used any more, and counts it", async () => {
     const guest = new FakeGuest(STATE_PAGES);
@@ -238,7 +252,12 @@ describe("reclaiming space", () => {
     );
     const kept = await giveMemory(app, machine, one.id, guest, gone);
     rmSync(gone.folder, { recursive: true });
+    const before = await spaceOf(app.context, machine, true);
+    expect(before.unusedMemoryBytes).toBeGreaterThan(24 * 65536);
     const { freedBytes } = await reclaimSpace(app.context, machine);
+    const after = await spaceOf(app.context, machine, true);
+    expect(after.unusedMemoryBytes).toBe(0);
+    expect(before.snapshotBytes - after.snapshotBytes).toBeGreaterThan(24 * 65536);
     expect(freedBytes).toBeGreaterThan(24 * 65536);
     expect(Buffer.compare(await memoryOfState(kept.folder), guest.memory)).toBe(0);
     expect((await verify()).problems).toEqual([]);
