@@ -16,7 +16,7 @@ const MiB = 2 ** 20;
 const MODULES = ["virtio_pci", "9pnet_virtio", "9p"];
 const MOUNT = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 shared /new";
 
-async function startGuest(shares: readonly FolderShare[] | undefined): Promise<LinuxGuest> {
+async function startGuest(shares: readonly FolderShare[] | undefined, chipset?: "q35"): Promise<LinuxGuest> {
   const guest = await LinuxGuest.start({
     flavour: "amd64",
     modules: MODULES,
@@ -24,7 +24,7 @@ async function startGuest(shares: readonly FolderShare[] | undefined): Promise<L
     createProcessor: coreProcessor(await interpreterModule()),
     memoryMib: 256,
     // The host's files take the host's time.
-    parts: { inputs: hostInputs, ...(shares && { sharedFolders: shares }) },
+    parts: { inputs: hostInputs, ...(shares && { sharedFolders: shares }), ...(chipset && { chipset }) },
   });
   await guest.waitFor("GUEST-READY");
   return guest;
@@ -119,21 +119,25 @@ describe("Linux with shared folders", () => {
   }, 120_000);
 });
 
-it("Linux finds the device when the first folder is shared while it runs", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "shared-folders-"));
-  try {
-    await writeFile(join(folder, "here"), "plugged\n");
-    const guest = await startGuest(undefined);
-    expect(await command(guest, MOUNT)).toMatch(/mount/);
-    await guest.machine.shareFolders([new FolderShare({ name: "late", path: folder, readOnly: true })]);
-    expect(await command(guest, `until ${MOUNT} 2>/dev/null; do sleep 0.1; done; cat /new/late/here`)).toContain(
-      "plugged",
-    );
-    expect(Object.keys(guest.machine.save().devices)).toContain("virtio-9p0");
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}, 300_000);
+it.each([undefined, "q35"] as const)(
+  "Linux finds the device when the first folder is shared while it runs (%s)",
+  async (chipset) => {
+    const folder = await mkdtemp(join(tmpdir(), "shared-folders-"));
+    try {
+      await writeFile(join(folder, "here"), "plugged\n");
+      const guest = await startGuest(undefined, chipset);
+      expect(await command(guest, MOUNT)).toMatch(/mount/);
+      await guest.machine.shareFolders([new FolderShare({ name: "late", path: folder, readOnly: true })]);
+      expect(await command(guest, `until ${MOUNT} 2>/dev/null; do sleep 0.1; done; cat /new/late/here`)).toContain(
+        "plugged",
+      );
+      expect(Object.keys(guest.machine.save().devices)).toContain("virtio-9p0");
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  300_000,
+);
 
 it("A VM process shares folders, saves open files, and has the device that the saved guest had", async () => {
   const folder = await mkdtemp(join(tmpdir(), "shared-folders-"));
