@@ -24,15 +24,20 @@ const DISK_MIB = 4096;
 type Architecture = "amd64" | "i386";
 type Frontend = "text" | "gtk";
 
-/** Our answers, and a word on the serial port when the installer comes to partitioning. */
+const WORDS = `d-i preseed/early_command string echo MACHINE $(uname -m). > /dev/ttyS0
+d-i partman/early_command string echo PARTITIONING > /dev/ttyS0
+`;
+
+/** What the installer's own kernel says it runs on. */
+const MACHINE: Record<Architecture, string> = { amd64: "x86_64", i386: "i686" };
+
+/** Our answers, and words on the serial port: which machine it is, and when the installer comes to partitioning. */
 function answers(mirror: Mirror): Uint8Array {
   const own = preseed({
     ...{ user: "ada", fullName: "Ada", password: "lovelace", hostName: "installed" },
     ...{ locale: "en_US", timeZone: "Europe/Berlin", keyboard: "us", mirror: `http://10.0.2.2:${mirror.port}/debian` },
   });
-  return cpioArchive([
-    file("preseed.cfg", Buffer.from(`${own}d-i partman/early_command string echo PARTITIONING > /dev/ttyS0\n`)),
-  ]);
+  return cpioArchive([file("preseed.cfg", Buffer.from(`${own}${WORDS}`))]);
 }
 
 async function installerDisc(architecture: Architecture, frontend: Frontend, overlay: Uint8Array): Promise<Uint8Array> {
@@ -95,6 +100,8 @@ describe("Debian's installer", () => {
         disks: [{ id: "disk0", file: disk, format: "qcow2", readOnly: false }],
         disc,
       });
+      const { groups } = await vm.expect(/MACHINE (\S+)\./, WAIT_MS);
+      expect(groups[0]).toBe(MACHINE[architecture]);
       const screen = await GuestScreen.open(vm.client, vm.request.dataSocket);
       const lacking = await Promise.race([
         vm.expect(/PARTITIONING/, WAIT_MS).then(() => undefined),
