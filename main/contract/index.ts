@@ -203,7 +203,7 @@ export const contract = {
     /** What it takes up, and where. `deeply`: also what of its memory is not used any more, which takes longer. */
     space: base
       .route({ method: "GET", path: "/machines/{id}/space" })
-      .input(byMachine.extend({ deeply: z.boolean().default(false) }))
+      .input(byMachine.extend({ deeply: z.union([z.boolean(), z.stringbool()]).default(false) }))
       .output(machineSpaceSchema),
     /** Gives the host back what the machine does not need; disks are compacted while it is off or saved. */
     reclaim: base
