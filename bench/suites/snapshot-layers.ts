@@ -87,7 +87,7 @@ async function timedDelete(client: RpcClient, snapshotId: string): Promise<numbe
   const merged = async () => (await client.tasks.list()).filter(({ title }) => title.startsWith("Merging disk layers"));
   const before = (await merged()).length;
   const start = performance.now();
-  await client.snapshots.delete({ snapshotId });
+  await client.snapshots.delete({ snapshotId, permanently: true });
   // Where it can be undone, it is merged when the trash is emptied.
   await client.trash.empty();
   for (;;) {
