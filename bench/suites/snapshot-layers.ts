@@ -88,8 +88,6 @@ async function timedDelete(client: RpcClient, snapshotId: string): Promise<numbe
   const before = (await merged()).length;
   const start = performance.now();
   await client.snapshots.delete({ snapshotId, permanently: true });
-  // Where it can be undone, it is merged when the trash is emptied.
-  await client.trash.empty();
   for (;;) {
     const tasks = await merged();
     if (tasks.length > before && tasks.every(({ state }) => state !== "running")) return performance.now() - start;
@@ -139,8 +137,7 @@ export async function qemuLayers({ kernel, initrd }: GuestImage): Promise<Partia
     });
     await write(5);
     await snapshot("three");
-    await guest.command("quit", {});
-    await guest.ended;
+    await guest.quit();
     const mergeUp = await timed(() =>
       run("qemu-img", ["rebase", "-f", "qcow2", "-F", "qcow2", "-b", layer("base"), layer("three")]),
     );
@@ -194,7 +191,11 @@ async function bootQemu(folder: string, disk: string, kernel: string, initrd: st
   const output = (pattern: RegExp) => until(() => pattern.test(seen) || undefined);
   await until(() => child.exitCode ?? (seen === "" ? undefined : 0));
   const socket = connect(socketPath);
-  createInterface({ input: socket }).on("line", (line) => void messages.push(JSON.parse(line) as QmpMessage));
+  // It ends with QEMU, at whatever moment.
+  socket.on("error", () => undefined);
+  const lines = createInterface({ input: socket });
+  lines.on("error", () => undefined);
+  lines.on("line", (line) => void messages.push(JSON.parse(line) as QmpMessage));
   await take(({ QMP }) => QMP !== undefined);
   const command = async (execute: string, argument: object) => {
     socket.write(`${JSON.stringify({ execute, arguments: argument })}\n`);
@@ -205,7 +206,10 @@ async function bootQemu(folder: string, disk: string, kernel: string, initrd: st
   return {
     output,
     command,
-    ended,
+    async quit() {
+      socket.write(`${JSON.stringify({ execute: "quit" })}\n`);
+      await ended;
+    },
     event: (name: string) => take(({ event }) => event === name),
     type: (text: string) => void child.stdin.write(text),
     kill: () => void child.kill("SIGKILL"),
