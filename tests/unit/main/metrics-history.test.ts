@@ -77,7 +77,12 @@ describe("the history of figures", () => {
   });
 
   test("what networks carried is kept too, and a machine without an adapter has none of it", async () => {
-    const network = (second: number) => ({ receivedBytes: second * 100, sentBytes: second * 10 });
+    const network = (second: number) => ({
+      receivedBytes: second * 100,
+      receivedFrames: second,
+      sentBytes: second * 10,
+      sentFrames: second,
+    });
     const endMs = await record(20, (second) => sample(second < 10 ? {} : { network: network(second) }));
     const { samples } = await recorder.history(ID, 60, endMs);
     expect(samples[5]).not.toHaveProperty("netReceiveRate");
