@@ -12,3 +12,9 @@ setFlagsFromString("--wasm-tiering-budget=1000000");
  * each start and restore. As part of the limit of all memory it only makes the next collection come earlier.
  */
 setFlagsFromString("--external-memory-accounted-in-global-limit");
+
+/**
+ * Modules are ours, and tests compile all kinds of code without this: a function is checked when it is first compiled, not in front of that
+ * by other threads that the guest's has to wait for.
+ */
+setFlagsFromString("--wasm-lazy-validation");

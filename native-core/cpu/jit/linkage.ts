@@ -24,8 +24,8 @@ const ACCESS = {
   load16: ["i64", "i32", "->v128"],
   store: ["i64", "i64", "i32", "i32"],
   store16: ["i64", "v128", "i32"],
-  loadNear: ["i64", "i32", "i32", "->i64"],
-  storeNear: ["i64", "i64", "i32", "i32"],
+  loadNear: ["i64", "i32", "->i64"],
+  storeNear: ["i64", "i64", "i32"],
   translate: ["i64", "i32", "i32", "->i32"],
 } as const;
 

@@ -61,8 +61,8 @@ interface FastWay {
   /** For the slow path: the linear address, and what is unknown behind it. */
   readonly linear: Code;
   readonly forget: Code;
-  /** Where the page was known: the TLB to look in first. */
-  readonly near: Code | undefined;
+  /** The page was known: the TLB is the first to be looked in for another one. */
+  readonly isNear: boolean;
   readonly release: () => void;
 }
 
@@ -78,7 +78,7 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
       offset: distance,
       linear: place.linear,
       forget: forget(pages.offsets),
-      near: size === 16 ? undefined : ownTable(region, write),
+      isNear: size !== 16,
       release: () => {},
     };
   }
@@ -93,22 +93,16 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
     offset: 0,
     linear: get(at.linear),
     forget: forget(pages.offsets),
-    near: undefined,
+    isNear: false,
     release: () => {
       for (const local of [at.linear, at.offset, at.entry]) f.release(local);
     },
   };
 }
 
-/** Address of the TLB of the privilege that the region runs with. */
-function ownTable({ area, areaOffset }: RegionWriter, write: boolean): Code {
-  const table = i32(area + (write ? AREA.write : AREA.read));
-  return areaOffset ? add32(table, get(areaOffset)) : table;
-}
-
 /** What follows a slow path: at once, or, behind loadNear and storeNear, if that is what they took. */
-const ifFar = (near: Code | undefined, ...then: readonly Code[]): Code =>
-  near ? unlikely(readCell(CELLS.wentFar), then) : seq(...then);
+const ifFar = (isNear: boolean, ...then: readonly Code[]): Code =>
+  isNear ? unlikely(readCell(CELLS.wentFar), then) : seq(...then);
 
 /** No offset in a page, nor is any that is not too far from it (known-pages.ts). */
 const UNKNOWN = i64(4 * PAGE_SIZE);
@@ -138,11 +132,11 @@ export function writeLoad(
   if (host) set(host, i32(-1))(f);
   region.storeCount()(f);
   const { access } = runtime;
-  const near = forWrite ? undefined : way.near;
+  const isNear = way.isNear && !forWrite;
   if (size === 16) call(access.load16, way.linear, i32(0))(f);
-  else if (near) call(access.loadNear, way.linear, i32(size), near)(f);
+  else if (isNear) call(access.loadNear, way.linear, i32(size))(f);
   else call(forWrite ? access.loadForWrite : access.load, way.linear, i32(size), i32(0))(f);
-  ifFar(near, way.forget, unlikely(exceptionPending, [fault]))(f);
+  ifFar(isNear, way.forget, unlikely(exceptionPending, [fault]))(f);
   f.close(label);
   way.release();
 }
@@ -165,7 +159,7 @@ export function writeStore(region: RegionWriter, size: Size | 16, place: Place, 
   f.get(value);
   f.access(size === 16 ? "v128.store" : STORES[size], 0, GUEST_MEMORY.address + way.offset);
   f.otherwise();
-  slowStore(region, size, ends.isLate ? { ...way, near: undefined } : way, value, ends)(f);
+  slowStore(region, size, ends.isLate ? { ...way, isNear: false } : way, value, ends)(f);
   f.close(label);
   way.release();
 }
@@ -186,14 +180,14 @@ export function writeStoreBack(
   f.get(value);
   f.access(STORES[size], 0, GUEST_MEMORY.address);
   f.otherwise();
-  slowStore(region, size, { linear: address, forget: forget(region.pages.offsets), near: undefined }, value, ends)(f);
+  slowStore(region, size, { linear: address, forget: forget(region.pages.offsets), isNear: false }, value, ends)(f);
   f.close(label);
 }
 
 function slowStore(
   region: RegionWriter,
   size: Size | 16,
-  { linear, forget, near }: Pick<FastWay, "linear" | "forget" | "near">,
+  { linear, forget, isNear }: Pick<FastWay, "linear" | "forget" | "isNear">,
   value: Local,
   ends: SlowEnds,
 ): Code {
@@ -202,9 +196,9 @@ function slowStore(
     region.storeCount(),
     size === 16
       ? call(access.store16, linear, get(value), i32(0))
-      : near
-        ? call(access.storeNear, linear, get(value), i32(size), near)
+      : isNear
+        ? call(access.storeNear, linear, get(value), i32(size))
         : call(access.store, linear, get(value), i32(size), i32(0)),
-    ifFar(near, forget, unlikely(exceptionPending, [ends.fault]), ends.voided),
+    ifFar(isNear, forget, unlikely(exceptionPending, [ends.fault]), ends.voided),
   );
 }

@@ -47,9 +47,9 @@ import {
   writeCell,
 } from "./cells.ts";
 import type { HostFunctions } from "./imports.ts";
-import { ACCESS, CELLS, GUEST_MEMORY, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "./memory-layout.ts";
+import { ACCESS, AREA, CELLS, GUEST_MEMORY, PAGE_FLAG, PAGE_SIZE, TLB_ENTRY } from "./memory-layout.ts";
 import { readPageFlags } from "./physical.ts";
-import { entryOffset, type TlbFunctions } from "./tlb.ts";
+import { entryOffset, ownAddress, type TlbFunctions } from "./tlb.ts";
 
 /** All take the operation they run for, so that an exception finds its RIP; after a call, exceptionPending tells whether it faulted. */
 export interface AccessFunctions {
@@ -64,11 +64,11 @@ export interface AccessFunctions {
   /** (linear: i64, value: v128, operation: i32) */
   readonly store16: FunctionReference;
   /**
-   * As load, for compiled code that expected the bytes in another page: (linear: i64, size: i32, table: i32) -> i64. `table`: address of
-   * the TLB to look in. CELLS.wentFar says whether the access was more than that: what compiled code knows of pages may then be wrong.
+   * As load, for compiled code that expected the bytes in another page: (linear: i64, size: i32) -> i64. CELLS.wentFar says whether more
+   * had to be done than to look in the TLB: what compiled code knows of pages may then be wrong.
    */
   readonly loadNear: FunctionReference;
-  /** As store: (linear: i64, value: i64, size: i32, table: i32). */
+  /** As store: (linear: i64, value: i64, size: i32). */
   readonly storeNear: FunctionReference;
   /** (linear: i64, write: i32, operation: i32) -> i32 host address, or -1 where bytes cannot be copied directly. */
   readonly translate: FunctionReference;
@@ -96,8 +96,8 @@ export function declareAccess(
     load16: module.declare("load16Slow", ["i64", "i32"], ["v128"]),
     store: module.declare("storeSlow", ["i64", "i64", "i32", "i32"]),
     store16: module.declare("store16Slow", ["i64", "v128", "i32"]),
-    loadNear: module.declare("loadNear", ["i64", "i32", "i32"], ["i64"]),
-    storeNear: module.declare("storeNear", ["i64", "i64", "i32", "i32"]),
+    loadNear: module.declare("loadNear", ["i64", "i32"], ["i64"]),
+    storeNear: module.declare("storeNear", ["i64", "i64", "i32"]),
     translate: module.declare("translateForCopy", ["i64", "i32", "i32"], ["i32"]),
   };
   const probe = defineProbe(module, pageWalk);
@@ -321,17 +321,20 @@ function defineNear(module: ModuleWriter, { loadNear, storeNear, load: far, stor
   /** Runs `found` with the host address if the bytes are in a page of the table. */
   const look = (
     f: FunctionWriter,
-    [linear, size, table]: readonly [Local, Local, Local],
+    linear: Local,
+    size: Local,
+    table: number,
     found: (bytes: 1 | 2 | 4 | 8, host: Local) => Code,
   ): Code => {
     const offset = f.local("i64");
     const entry = f.local("i32");
+    const area = select(userAccess, i32(AREA.user), i32(AREA.supervisor));
     return seq(
-      set(entry, add32(entryOffset(get(linear)), get(table))),
-      set(offset, add64(get(linear), load("i64.load", get(entry), TLB_ENTRY.negatedTag))),
+      set(entry, add32(entryOffset(get(linear)), ownAddress(area))),
+      set(offset, add64(get(linear), load("i64.load", get(entry), table + TLB_ENTRY.negatedTag))),
       when(op("i64.le_u", get(offset), extendU(sub32(i32(PAGE_SIZE), get(size)))), [
         writeCell(CELLS.wentFar, i32(0)),
-        set(entry, add32(wrap(get(offset)), load("i32.load", get(entry), TLB_ENTRY.hostPage))),
+        set(entry, add32(wrap(get(offset)), load("i32.load", get(entry), table + TLB_ENTRY.hostPage))),
         bySize(size, (bytes) => found(bytes, entry)),
       ]),
       writeCell(CELLS.wentFar, i32(1)),
@@ -339,14 +342,14 @@ function defineNear(module: ModuleWriter, { loadNear, storeNear, load: far, stor
   };
   {
     const f = module.define(loadNear);
-    const [linear, size, table] = f.params as [Local, Local, Local];
-    look(f, [linear, size, table], (bytes, host) => ret(load(LOADS[bytes], get(host), GUEST_MEMORY.address)))(f);
+    const [linear, size] = f.params as [Local, Local];
+    look(f, linear, size, AREA.read, (bytes, host) => ret(load(LOADS[bytes], get(host), GUEST_MEMORY.address)))(f);
     call(far, get(linear), get(size), i32(0))(f);
   }
   {
     const f = module.define(storeNear);
-    const [linear, value, size, table] = f.params as [Local, Local, Local, Local];
-    look(f, [linear, size, table], (bytes, host) =>
+    const [linear, value, size] = f.params as [Local, Local, Local];
+    look(f, linear, size, AREA.write, (bytes, host) =>
       seq(store(STORES[bytes], get(host), get(value), GUEST_MEMORY.address), ret()),
     )(f);
     call(storeFar, get(linear), get(value), get(size), i32(0))(f);
