@@ -16,6 +16,15 @@ const TABLES = [
   AREA.supervisor + AREA.read,
 ] as const;
 
+/** The TLBs are emptied by each state that is saved: what they have not seen again since is filled up from before, to so many pages. */
+const ENOUGH_PAGES = 2000;
+
+/** `now`, and of `former` what is needed to have enough; each page once. */
+export function withFormerPages(now: Uint32Array<ArrayBuffer>, former: Uint32Array): Uint32Array<ArrayBuffer> {
+  if (now.length >= ENOUGH_PAGES || former.length === 0) return now;
+  return Uint32Array.from(new Set([...now, ...former])).slice(0, ENOUGH_PAGES);
+}
+
 /** Host pages, each once. `cells`: memory 0. */
 export function recentPages(cells: DataView, vcpus: number): Uint32Array<ArrayBuffer> {
   const words = new Int32Array(cells.buffer);

@@ -234,7 +234,7 @@ export class RunningMachine {
     const loader = new PageLoader(this.#memory, state.map, state.folder, { seal });
     this.#loader = loader;
     void loader.prefetch(state.recentPages);
-    this.saver.continuesFrom(state.folder, state.map, loader);
+    this.saver.continuesFrom(state, loader);
     inState(state, () => this.machine.restore(state.machine));
     if (!onDemand) this.#firstLoading = setTimeout(() => this.#loadMore(), LOAD_AFTER_MS);
   }

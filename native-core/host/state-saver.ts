@@ -4,6 +4,7 @@
 //   afterwards:  pages are copied out in small steps, compressed and written by a worker; the state becomes visible when durable
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { withFormerPages } from "../cpu/recent-pages.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { MachineRunner } from "../machine/runner.ts";
 import type { SnapshotResult } from "../protocol/engine.ts";
@@ -15,7 +16,7 @@ import type { GuestPages } from "./state/guest-pages.ts";
 import { PageCapture } from "./state/page-capture.ts";
 import type { PageLoader } from "./state/page-loader.ts";
 import { PageMap } from "./state/page-map.ts";
-import { encodeState, type MachineShape, readPageMap } from "./state/state-folder.ts";
+import { encodeState, type MachineShape, readPageMap, type SavedState } from "./state/state-folder.ts";
 import { StateWriterClient } from "./state/state-writer-client.ts";
 
 /** Pages copied out between two slices: 1 MiB, half a millisecond. */
@@ -55,6 +56,7 @@ export class StateSaver {
   /** Where pages that did not change since are stored, and the state that has links to those packs. */
   #base: PageMap;
   #baseFolder: string | null = null;
+  #recentPages: Uint32Array<ArrayBuffer> = new Uint32Array(0);
   #loader: PageLoader | undefined;
 
   constructor(parts: SaverParts) {
@@ -63,9 +65,10 @@ export class StateSaver {
   }
 
   /** Memory comes from this state: later ones only hold what changed since. */
-  continuesFrom(folder: string, map: PageMap, loader: PageLoader): void {
+  continuesFrom({ folder, map, recentPages }: SavedState, loader: PageLoader): void {
     this.#base = map;
     this.#baseFolder = folder;
+    this.#recentPages = recentPages;
     this.#loader = loader;
   }
 
@@ -125,13 +128,13 @@ export class StateSaver {
       await machine.drainSharedFolders();
       const machineState = machine.save();
       // Of the TLBs, which are emptied below.
-      const recentPages = this.#parts.recentPages();
+      this.#recentPages = withFormerPages(this.#parts.recentPages(), this.#recentPages);
       const capture = new PageCapture(pages);
       capture.begin(this.#base !== base);
       const pauseMs = performance.now() - start;
       if (options.resume && wasRunning) runner.resume();
       // Plain data by now, so turning it into text can wait until the guest runs again.
-      const stateJson = encodeState(shape(), machineState, Date.now(), recentPages);
+      const stateJson = encodeState(shape(), machineState, Date.now(), this.#recentPages);
       if (!options.resume) await disks.flush();
       return { capture, stateJson, pauseMs };
     } catch (error) {
