@@ -19,8 +19,12 @@ import type { ChunkLocation, PageMap } from "./page-map.ts";
 const RUN_CHUNKS = 16;
 /** Chunks that are brought in in advance at most: 32 MiB. */
 const PREFETCHED_CHUNKS = 512;
-/** Runs of them under way at a time: as many as Node's pool has threads. */
-const PREFETCHING = 4;
+/**
+ * Runs of them under way at a time, and how long these are. Each step of one, a read or a chunk, waits for its turn of the event loop, which
+ * comes once in a slice of the guest: so there are many at a time, of few steps.
+ */
+const PREFETCHING = 128;
+const PREFETCHED_RUN_CHUNKS = 4;
 
 const readAsync = promisify(read);
 const decompressAsync = promisify(zstdDecompress);
@@ -149,7 +153,7 @@ export class PageLoader {
     const runs: [first: number, end: number][] = [];
     for (const chunk of [...chunks].sort((a, b) => a - b)) {
       const last = runs.at(-1);
-      if (last && chunk === last[1] && this.#runEnd(last[0], RUN_CHUNKS) > chunk) last[1]++;
+      if (last && chunk === last[1] && this.#runEnd(last[0], PREFETCHED_RUN_CHUNKS) > chunk) last[1]++;
       else runs.push([chunk, chunk + 1]);
     }
     return runs;
