@@ -26,7 +26,17 @@ const SELF = 0x40000;
 const ALL = 0x80000;
 const OTHERS = 0xc0000;
 /** MSR numbers from 800h on. */
-const X2 = { ID: 0x02, LDR: 0x0d, EOI: 0x0b, DFR: 0x0e, SVR: 0x0f, ICR: 0x30, ICR_HIGH: 0x31, SELF_IPI: 0x3f } as const;
+const X2 = {
+  ID: 0x02,
+  LDR: 0x0d,
+  EOI: 0x0b,
+  DFR: 0x0e,
+  SVR: 0x0f,
+  ICR: 0x30,
+  ICR_HIGH: 0x31,
+  LINT0: 0x35,
+  SELF_IPI: 0x3f,
+} as const;
 const X2APIC_BASE = 0xfee00c00n;
 
 let bench: DeviceBench;
@@ -220,6 +230,12 @@ describe("x2APIC mode", () => {
     ["DFR", X2.DFR],
   ])("refuses reads of %s", (_what, number) => {
     expect(on(0).readX2apic(number)).toBeUndefined();
+  });
+
+  it("lets read-only bits of the LVT pass, as Linux writes them when it powers off", () => {
+    expect(on(0).writeX2apic(X2.LINT0, 0x1_5700n)).toBe(true);
+    expect(on(0).readX2apic(X2.LINT0)).toBe(0x1_0700n);
+    expect(on(0).writeX2apic(X2.LINT0, 0x1_0f00n)).toBe(false);
   });
 
   it("has no MSRs in xAPIC mode", () => {

@@ -46,8 +46,10 @@ export function bootsToShell(cases: readonly KernelCase[]): void {
       const sum = "5647f05ec18958947d32874eeb788fa396a05d0bab7c1b71f112ceb7e9b31eee";
       expect(hashes.split(sum)).toHaveLength(vcpuCount + 1);
       expect(await command("awk 'BEGIN { for (i = 1; i < 3000; i++) s += 1 / i; print s }'")).toContain("\n8.58342\r");
+      const before = guest.console.length;
       guest.type("poweroff -f\n");
       expect(await guest.waitForEnd()).toBe("poweroff");
+      expect(guest.console.slice(before)).not.toMatch(/Call Trace|unchecked MSR|BUG|WARNING/);
     },
     TIMEOUT_MS,
   );

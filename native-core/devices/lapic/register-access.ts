@@ -12,13 +12,19 @@ export const LVT_WRITABLE: ReadonlyMap<number, number> = new Map([
 ]);
 export const LVT_OFFSETS = [...LVT_WRITABLE.keys()];
 
-/** Bits that can be written in x2APIC mode by register offset (SDM 3A table 10-6); all others are #GP. */
+/** Delivery status, and remote IRR where there is one: read-only, which is not reserved. Linux sets both when it powers off. */
+const LVT_READ_ONLY = 0x1000;
+const LINT_READ_ONLY = 0x5000;
+const readOnlyBits = (offset: number): number =>
+  offset === LAPIC.LVT_LINT0 || offset === LAPIC.LVT_LINT1 ? LINT_READ_ONLY : LVT_READ_ONLY;
+
+/** Bits that may be set by a write in x2APIC mode by register offset (SDM 3A table 10-6); all others are #GP. */
 export const X2APIC_WRITABLE: ReadonlyMap<number, number> = new Map([
   [LAPIC.TPR, 0xff],
   [LAPIC.EOI, 0],
   [LAPIC.SVR, 0x1ff],
   [LAPIC.ESR, 0],
-  ...LVT_WRITABLE,
+  ...[...LVT_WRITABLE].map(([offset, bits]) => [offset, bits | readOnlyBits(offset)] as const),
   [LAPIC.TIMER_INITIAL, 0xffff_ffff],
   [LAPIC.TIMER_DIVIDE, 0xb],
   [LAPIC.SELF_IPI, 0xff],
