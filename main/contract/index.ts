@@ -244,7 +244,8 @@ export const contract = {
     /** Yields the snapshot that was taken because it boots from another disc than before. */
     start: base
       .route({ method: "POST", path: "/machines/{id}/start" })
-      .input(byMachine)
+      /** `bootMenu`: firmware waits ten seconds for Esc, which opens its boot menu. */
+      .input(byMachine.extend({ bootMenu: z.boolean().optional() }))
       .output(z.object({ safetySnapshotId: snapshotIdSchema.nullable() })),
     pause: base.route({ method: "POST", path: "/machines/{id}/pause" }).input(byMachine).output(nothing),
     resume: base.route({ method: "POST", path: "/machines/{id}/resume" }).input(byMachine).output(nothing),

@@ -133,7 +133,9 @@ export function createRouter(app: App) {
       }),
       undoRemove: os.machines.undoRemove.handler(async ({ input }) => details(await undoRemove(context, input.id))),
       start: os.machines.start.handler(async ({ input }) => ({
-        safetySnapshotId: await startMachine(context, lifecycle, registry.get(input.id)),
+        safetySnapshotId: await startMachine(context, lifecycle, registry.get(input.id), {
+          bootMenu: input.bootMenu === true,
+        }),
       })),
       pause: os.machines.pause.handler(async ({ input }) => {
         await lifecycle.pause(registry.get(input.id));

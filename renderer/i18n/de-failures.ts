@@ -34,6 +34,8 @@ const messages: FailureTexts = {
   '"{}" is being downloaded': "„{1}“ wird gerade heruntergeladen",
   '"{}" is in a drive of {}': "„{1}“ ist in einem Laufwerk von {2}",
   '"{}" is not running': "„{1}“ läuft nicht",
+  '"{}" does not start through firmware, which has the boot menu':
+    "„{1}“ startet nicht über die Firmware, die das Startmenü hat",
   '"{}" is saved, and its guest expects the disc it left':
     "„{1}“ ist gesichert, und ihr Gast erwartet das Medium, das er zurückließ",
   '"{}" is {}, so it can\'t be {}': "„{1}“ ist im Zustand „{2}“, darum geht das nicht: {3}",

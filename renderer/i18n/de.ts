@@ -64,6 +64,7 @@ export const de = {
     startNormal: "Starten",
     startWindow: "In eigenem Fenster starten",
     startHeadless: "Ohne Bildschirm starten",
+    bootMenu: "Mit Startmenü starten",
     screenshot: "Bildschirmfoto",
     palette: "Befehlspalette",
     search: "Maschinen suchen",
@@ -73,6 +74,7 @@ export const de = {
     chosen: "gewählt",
     theme: { label: "Erscheinungsbild", system: "Wie das System", light: "Hell", dark: "Dunkel" },
     help: {
+      bootMenu: "Drücken Sie binnen zehn Sekunden Esc auf ihrem Bildschirm.",
       discard: "Der gesicherte Zustand wird verworfen; der nächste Start beginnt von vorn.",
       reset: "Wie der Reset-Knopf eines PCs: Ungespeichertes im Gast geht verloren.",
       acpi: "Bittet den Gast, herunterzufahren",

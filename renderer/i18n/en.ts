@@ -61,6 +61,7 @@ export const en = {
     startNormal: "Start",
     startWindow: "Start in Own Window",
     startHeadless: "Start without Screen",
+    bootMenu: "Start with Boot Menu",
     screenshot: "Screenshot",
     palette: "Command Palette",
     search: "Search Machines",
@@ -70,6 +71,7 @@ export const en = {
     chosen: "chosen",
     theme: { label: "Appearance", system: "Same as System", light: "Light", dark: "Dark" },
     help: {
+      bootMenu: "Press Esc on its screen within ten seconds.",
       discard: "The saved state is thrown away; the next start boots anew.",
       reset: "Like the reset button of a PC: unsaved work in the guest is lost.",
       acpi: "Asks the guest to shut down",

@@ -1,4 +1,4 @@
-// terrarium start NAME [--headless]
+// terrarium start NAME [--headless] [--boot-menu]
 import type { RegisterCommand } from "../command.ts";
 import { entryAddress } from "../entry.ts";
 
@@ -7,11 +7,12 @@ export const registerStart: RegisterCommand = (program, run) => {
     .command("start <name>")
     .description("start a machine, or continue a saved one")
     .option("--headless", "without printing the address of its window")
+    .option("--boot-menu", "let firmware wait ten seconds for Esc, which opens its boot menu")
     .action(
-      run(async (session, name: string, options: { headless?: true }) => {
+      run(async (session, name: string, options: { headless?: true; bootMenu?: true }) => {
         const { id } = await session.machine(name);
         const client = await session.client();
-        const { safetySnapshotId } = await client.machines.start({ id });
+        const { safetySnapshotId } = await client.machines.start({ id, bootMenu: options.bootMenu === true });
         const machine = await client.machines.get({ id });
         const url = options.headless ? null : await entryAddress(await session.control());
         const text = [

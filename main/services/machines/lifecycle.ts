@@ -29,6 +29,14 @@ import { ensureVariables, usesUefi } from "./variable-store.ts";
 
 export type StopMode = "acpi" | "save" | "power-off";
 
+export interface StartOptions {
+  /** Firmware waits for the key that opens its boot menu, long enough for people, until the machine is switched off. */
+  readonly bootMenu?: boolean;
+}
+
+/** Time to look at the screen and to press a key. */
+const BOOT_MENU_SECONDS = 10;
+
 export class Lifecycle {
   readonly #context: ServiceContext;
   /** What to do with a machine that has come to rest (disk clean-up), and whether its guest powered it off. */
@@ -46,8 +54,9 @@ export class Lifecycle {
   }
 
   /** For callers that hold the machine's operations already. */
-  async startNow(machine: Machine): Promise<void> {
+  async startNow(machine: Machine, { bootMenu = false }: StartOptions = {}): Promise<void> {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "started");
+    if (bootMenu) requireBootMenu(machine);
     const from = machine.state;
     requireNoTemplate(machine, "started");
     await ensureVariables(this.#context, machine);
@@ -56,7 +65,7 @@ export class Lifecycle {
     const generationId = machine.record.generationId ?? newGenerationId();
     const key = this.#context.keys.require(machine);
     const request = {
-      ...(await this.#startRequest(machine)),
+      ...(await this.#startRequest(machine, bootMenu)),
       ...(key && { machineKey: Buffer.from(key).toString("hex"), chunkFolder: machine.paths.chunks }),
       generationId,
     };
@@ -308,8 +317,9 @@ export class Lifecycle {
     return adapters.length > 0 ? hub.socketPath() : null;
   }
 
-  async #startRequest(machine: Machine): Promise<StartRequest> {
-    const { config, savedState, origin } = machine.record;
+  async #startRequest(machine: Machine, bootMenu: boolean): Promise<StartRequest> {
+    const { savedState, origin } = machine.record;
+    const config = bootMenu ? withBootMenu(machine.record.config) : machine.record.config;
     const { resources, store, images } = this.#context;
     await checkBoot(this.#context, config);
     await checkDiscs(config);
@@ -344,6 +354,22 @@ export class Lifecycle {
       startPaused: savedState !== null,
     };
   }
+}
+
+function withBootMenu(config: MachineConfig): MachineConfig {
+  const menuSeconds = Math.max(config.boot.menuSeconds, BOOT_MENU_SECONDS);
+  return { ...config, boot: { ...config.boot, menuSeconds } };
+}
+
+/** The menu is firmware's: a machine that goes on, or starts a kernel directly, has none. */
+function requireBootMenu({ name, state, record }: Machine): void {
+  if (state !== "saved" && record.config.boot.kernel === null) return;
+  const isSaved = state === "saved";
+  throw new AppError("INVALID_STATE", `"${name}" does not start through firmware, which has the boot menu`, {
+    field: isSaved ? "state" : "boot.kernel",
+    consequence: "The machine was not started.",
+    remedy: isSaved ? "Discard the saved state first." : "Take the kernel out of its settings first.",
+  });
 }
 
 async function uefiFirmware(resources: ServiceContext["resources"]): Promise<NonNullable<StartRequest["firmware"]>> {

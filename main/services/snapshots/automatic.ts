@@ -2,7 +2,7 @@
 import path from "node:path";
 import { isAppError } from "../../../native-core/common/errors.ts";
 import type { ServiceContext } from "../context.ts";
-import type { Lifecycle } from "../machines/lifecycle.ts";
+import type { Lifecycle, StartOptions } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill, requireNoTemplate } from "../machines/states.ts";
 import type { ClockWork } from "../schedule.ts";
@@ -42,6 +42,7 @@ export async function startMachine(
   context: ServiceContext,
   lifecycle: Lifecycle,
   machine: Machine,
+  options: StartOptions = {},
 ): Promise<string | null> {
   return machine.operate(async () => {
     requireNoTemplate(machine, "started");
@@ -54,7 +55,7 @@ export async function startMachine(
       await pruneNow(context, machine);
       if (disc !== null) undo = id;
     } else if (disc !== null) undo = await safetySnapshot(context, machine, `booting from ${path.basename(disc)}`);
-    await lifecycle.startNow(machine);
+    await lifecycle.startNow(machine, options);
     return undo;
   });
 }

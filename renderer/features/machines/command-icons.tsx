@@ -8,6 +8,7 @@ import {
   ExportIcon,
   FloppyDiskIcon,
   GitBranchIcon,
+  ListIcon,
   LockIcon,
   OfflineIcon,
   PauseIcon,
@@ -22,6 +23,7 @@ import type { MachineCommand } from "./rules.ts";
 
 export const COMMAND_ICONS: Record<MachineCommand, ReactElement> = {
   start: <PlayIcon />,
+  bootMenu: <ListIcon />,
   resume: <PlayIcon />,
   show: <DesktopIcon />,
   pause: <PauseIcon />,

@@ -3,6 +3,7 @@ import type { MachineState } from "../../../main/contract/schemas.ts";
 
 export const MACHINE_COMMANDS = [
   "start",
+  "bootMenu",
   "resume",
   "show",
   "pause",
@@ -29,6 +30,7 @@ const WITH_SCREEN: readonly MachineState[] = ["running", "starting", "restoring"
 
 const ALLOWED: Record<MachineCommand, readonly MachineState[] | "always"> = {
   start: STILL,
+  bootMenu: OFF,
   resume: ["paused"],
   show: WITH_SCREEN,
   pause: ["running"],

@@ -45,8 +45,17 @@ async function fork(machine: MachineSummary): Promise<void> {
   });
 }
 
+/** The screen is where the menu is, and where its key is pressed. */
+async function startWithBootMenu(machine: MachineSummary): Promise<void> {
+  selectMachine(machine.id);
+  showPane("display");
+  await startMachine(machine, true);
+  notify({ kind: "info", title: i18n.t("command.bootMenu"), detail: i18n.t("command.help.bootMenu") });
+}
+
 const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unknown> | void> = {
-  start: startMachine,
+  start: (machine) => startMachine(machine),
+  bootMenu: startWithBootMenu,
   resume: ({ id }) => client.machines.resume({ id }),
   show: () => showPane("display"),
   pause: ({ id }) => client.machines.pause({ id }),

@@ -4,8 +4,13 @@ import { i18n } from "../../i18n/index.ts";
 import { notify } from "../notifications/model.ts";
 import { undoWith } from "../snapshots/snapshot-actions.ts";
 
-export async function startMachine({ id, name }: { readonly id: string; readonly name: string }): Promise<void> {
-  const { safetySnapshotId } = await client.machines.start({ id });
+interface Machine {
+  readonly id: string;
+  readonly name: string;
+}
+
+export async function startMachine({ id, name }: Machine, bootMenu = false): Promise<void> {
+  const { safetySnapshotId } = await client.machines.start({ id, bootMenu });
   if (safetySnapshotId === null) return;
   notify({
     kind: "info",

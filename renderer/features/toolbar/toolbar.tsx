@@ -1,6 +1,6 @@
 // The tool bar over the panes: what can be done with the selected machine, most likely first.
 import { Button, ButtonGroup, Menu, MenuItem } from "@blueprintjs/core";
-import { ApplicationIcon, CaretDownIcon, EyeOffIcon, PlusIcon } from "@blueprintjs/icons";
+import { ApplicationIcon, CaretDownIcon, EyeOffIcon, ImportIcon, PlusIcon } from "@blueprintjs/icons";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
@@ -69,7 +69,7 @@ function StopButton({ machine }: { readonly machine: MachineSummary }) {
   );
 }
 
-/** Start without being taken to the screen, or with the screen in a window of its own. */
+/** Start without being taken to the screen, with the screen in a window of its own, or with firmware's boot menu. */
 function StartModes({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const startable = isAllowed("start", machine.state);
@@ -93,6 +93,12 @@ function StartModes({ machine }: { readonly machine: MachineSummary }) {
         text={t("command.startHeadless")}
         disabled={!startable}
         onClick={() => void runCommand("start", machine)}
+      />
+      <MenuItem
+        icon={COMMAND_ICONS.bootMenu}
+        text={t("command.bootMenu")}
+        disabled={!isAllowed("bootMenu", machine.state)}
+        onClick={() => void runCommand("bootMenu", machine)}
       />
     </Menu>
   );
@@ -121,6 +127,13 @@ export function Toolbar({ machine: shown, several }: ToolbarProps) {
         icon={<PlusIcon />}
         text={t("command.new")}
         onClick={() => openDialog({ kind: "new-machine" })}
+      />
+      <Button
+        variant="minimal"
+        icon={<ImportIcon />}
+        text={t("command.import")}
+        title={t("command.import")}
+        onClick={() => openDialog({ kind: "import" })}
       />
       {machine && primary && (
         <>

@@ -63,7 +63,8 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     }
     rmSync(argument.dataSocket, { force: true });
     await new Promise<void>((resolve) => server.listen(argument.dataSocket, resolve));
-    print(`booted ${argument.config.memoryMiB} MiB, typed lines: ${typedLines}\n`);
+    const menu = argument.kernelFile === null ? `, boot menu ${argument.config.boot.menuSeconds} s` : "";
+    print(`booted ${argument.config.memoryMiB} MiB, typed lines: ${typedLines}${menu}\n`);
     return {
       capabilities: {
         engine: "fake",

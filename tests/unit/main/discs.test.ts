@@ -8,6 +8,7 @@ import { findFirmware } from "../../../main/services/host/firmware-files.ts";
 import { configure } from "../../../main/services/machines/configuration.ts";
 import { createCustom } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
+import { waitForOutput } from "../../../main/services/machines/serial.ts";
 import { changeDisc, discEjected } from "../../../main/services/media/discs.ts";
 import { describeMedium } from "../../../main/services/media/guess.ts";
 import { startMachine } from "../../../main/services/snapshots/automatic.ts";
@@ -65,6 +66,22 @@ describe("a machine for a disc", () => {
     await app.lifecycle.start(machine);
     expect(machine.state).toBe("running");
     await app.lifecycle.stop(machine, "power-off");
+  });
+
+  it("is given time for firmware's boot menu by one start, when that is asked for", async () => {
+    const machine = await fromDisc();
+    const menuAt = async (bootMenu: boolean) => {
+      await startMachine(app.context, app.lifecycle, machine, { bootMenu });
+      const pattern = "boot menu [\\d.]+ s";
+      const { match } = await waitForOutput(machine, { port: 0, pattern, timeoutMs: 5000, fromOffset: 0 });
+      return match;
+    };
+    expect(await menuAt(true)).toBe("boot menu 10 s");
+    await app.lifecycle.stop(machine, "power-off");
+    expect(await menuAt(false)).toBe("boot menu 0.5 s");
+    await app.lifecycle.stop(machine, "save");
+    await expect(menuAt(true)).rejects.toMatchObject({ code: "INVALID_STATE", details: { field: "state" } });
+    expect(machine.state).toBe("saved");
   });
 
   it("keeps a snapshot before it boots from another disc than before, once", async () => {

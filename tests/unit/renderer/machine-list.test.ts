@@ -66,7 +66,7 @@ describe("commands by state", () => {
 
   test("nothing that loses data is offered while the machine changes its state", () => {
     for (const state of ["saving", "restoring", "snapshotting"] as const)
-      for (const command of ["remove", "reset", "powerOff", "discard", "start"] as const)
+      for (const command of ["remove", "reset", "powerOff", "discard", "start", "bootMenu"] as const)
         expect(isAllowed(command, state), `${command} while ${state}`).toBe(false);
   });
 
