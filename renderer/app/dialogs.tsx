@@ -10,6 +10,7 @@ const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
 const EncryptionDialog = lazy(() => import("../features/encryption/encryption-dialog.tsx"));
 const ExportDialog = lazy(() => import("../features/backup/export-dialog.tsx"));
 const ImportDialog = lazy(() => import("../features/backup/import-dialog.tsx"));
+const ConvertDialog = lazy(() => import("../features/media/convert-dialog.tsx"));
 const StartAskedDialog = lazy(() => import("../features/machines/start-asked-dialog.tsx"));
 const GrowDialog = lazy(() => import("../features/backup/grow-dialog.tsx"));
 const TrashDialog = lazy(() => import("../features/trash/trash-dialog.tsx"));
@@ -32,6 +33,8 @@ function OpenDialog() {
       return <ExportDialog machineId={dialog.machineId} onClose={closeDialog} />;
     case "import":
       return <ImportDialog file={dialog.file} onClose={closeDialog} />;
+    case "convert":
+      return <ConvertDialog onClose={closeDialog} />;
     case "start-asked":
       return <StartAskedDialog machineId={dialog.machineId} onClose={closeDialog} />;
     case "grow":

@@ -17,6 +17,7 @@ export type DialogRequest =
   | { readonly kind: "encryption"; readonly machineId: string; readonly start?: boolean }
   | { readonly kind: "export"; readonly machineId: string }
   | { readonly kind: "import"; readonly file?: string }
+  | { readonly kind: "convert" }
   | { readonly kind: "start-asked"; readonly machineId: string }
   | { readonly kind: "grow"; readonly machineId: string; readonly diskId: string }
   | { readonly kind: "close"; readonly machineId: string }

@@ -1003,6 +1003,14 @@ export const de = {
     deleteNamed: "{{name}} löschen",
     deleted: "{{name}} ist gelöscht",
     empty: "Noch keine Plattenabbilder. Jede Maschine bringt ihre mit.",
+    convert: "Umwandeln…",
+    convertTitle: "Plattenabbild umwandeln",
+    convertHelp:
+      "Macht aus einem Abbild in VDI, VMDK, VHD, VHDX, raw oder qcow2 ein neues in qcow2. Das alte bleibt, wie es ist.",
+    convertSource: "Abbild",
+    convertTarget: "Neues Abbild",
+    convertAction: "Umwandeln",
+    converted: "Das neue Abbild ist fertig",
     noMatch: "Kein Abbild passt.",
     columns: {
       image: "Abbild",

@@ -997,6 +997,13 @@ export const en = {
     deleted: "{{name}} was deleted",
     empty: "No disk images yet. Each machine brings its own.",
     noMatch: "No image matches.",
+    convert: "Convert…",
+    convertTitle: "Convert the image of a disk",
+    convertHelp: "Makes a new qcow2 image of a VDI, VMDK, VHD, VHDX, raw or qcow2 image. The original stays as it is.",
+    convertSource: "Image",
+    convertTarget: "New image",
+    convertAction: "Convert",
+    converted: "The new image is ready",
     columns: {
       image: "Image",
       machine: "Machine",

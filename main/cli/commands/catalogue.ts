@@ -1,6 +1,7 @@
 // terrarium catalogue list | download | downloads | delete
 import type { RegisterCommand } from "../command.ts";
 import { bytes, table } from "../format.ts";
+import { withProgress } from "../task-progress.ts";
 
 export const registerCatalogue: RegisterCommand = (program, run) => {
   const catalogue = program
@@ -31,8 +32,9 @@ export const registerCatalogue: RegisterCommand = (program, run) => {
     .option("--newest", "look for a newer version than the one that is there")
     .action(
       run(async (session, releaseId: string, options: { newest?: true }) => {
-        const client = await session.client();
-        const result = await client.catalogue.download({ releaseId, newest: options.newest === true });
+        const result = await withProgress(session, "Downloading ", (client) =>
+          client.catalogue.download({ releaseId, newest: options.newest === true }),
+        );
         session.print(result, result.file);
       }),
     );

@@ -4,9 +4,10 @@ import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { DISK_BUSES, type MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { ADAPTER_MODELS } from "../../../native-core/config/network-settings.ts";
-import type { RpcClient } from "../../rpc/client.ts";
 import type { RegisterCommand } from "../command.ts";
 import { parseCount, parseDisk, parseMiB } from "../parse.ts";
+import type { Session } from "../session.ts";
+import { withProgress } from "../task-progress.ts";
 import { answersOf } from "../unattended-answers.ts";
 
 interface Options {
@@ -77,7 +78,7 @@ export const registerCreate: RegisterCommand = (program, run) => {
               ...hardware,
               ...(options.description !== undefined && { description: options.description }),
             })
-          : await client.machines.create(await requestOf(name, options, hardware, client));
+          : await createCustom(session, await requestOf(session, name, options, hardware));
         session.print(machine, `${machine.name} (${machine.id})`);
       }),
     );
@@ -88,10 +89,16 @@ interface Hardware {
   readonly cpuCount?: number;
 }
 
-async function requestOf(name: string, options: Options, hardware: Hardware, client: RpcClient) {
+/** A disk of another product is converted first. */
+function createCustom(session: Session, request: Awaited<ReturnType<typeof requestOf>>) {
+  return withProgress(session, "Converting ", (client) => client.machines.create(request));
+}
+
+async function requestOf(session: Session, name: string, options: Options, hardware: Hardware) {
+  const client = await session.client();
   const { kernel, initrd, cmdline, description = "", disk, release: releaseId } = options;
   requireBootable(options);
-  const release = releaseId === undefined ? null : await releaseOf(releaseId, client);
+  const release = releaseId === undefined ? null : await releaseOf(session, releaseId);
   const disc = options.iso ?? (release?.kind === "disc" ? release.file : undefined);
   const iso = disc === undefined ? null : path.resolve(disc);
   const guess = iso === null ? undefined : await client.media.describe({ file: iso });
@@ -122,8 +129,9 @@ async function requestOf(name: string, options: Options, hardware: Hardware, cli
   };
 }
 
-async function releaseOf(releaseId: string, client: RpcClient) {
-  const { file } = await client.catalogue.download({ releaseId });
+async function releaseOf(session: Session, releaseId: string) {
+  const client = await session.client();
+  const { file } = await withProgress(session, "Downloading ", () => client.catalogue.download({ releaseId }));
   const releases = (await client.catalogue.list()).flatMap((system) => system.releases);
   const found = releases.find(({ id }) => id === releaseId);
   return found ? { ...found, file } : null;

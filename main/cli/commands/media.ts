@@ -3,6 +3,7 @@ import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { RegisterCommand } from "../command.ts";
 import { bytes } from "../format.ts";
+import { withProgress } from "../task-progress.ts";
 
 export const registerMedia: RegisterCommand = (program, run) => {
   const media = program.command("media").description("discs in optical drives; also while a machine runs");
@@ -48,11 +49,12 @@ export const registerMedia: RegisterCommand = (program, run) => {
 
   media
     .command("convert <image> <target>")
-    .description("make a qcow2 image of a disk in qcow2, raw, VDI, VMDK, VHD or VHDX")
+    .description("make a qcow2 image of a disk in qcow2, raw, VDI, VMDK, VHD or VHDX; Ctrl+C cancels")
     .action(
       run(async (session, image: string, target: string) => {
-        const client = await session.client();
-        const result = await client.media.convert({ source: path.resolve(image), target: path.resolve(target) });
+        const result = await withProgress(session, `Converting ${path.basename(image)}`, (client) =>
+          client.media.convert({ source: path.resolve(image), target: path.resolve(target) }),
+        );
         session.print(result, result.file);
       }),
     );

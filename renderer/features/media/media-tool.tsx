@@ -1,7 +1,7 @@
 // Media: every disk image and disc with its machine, what the guest sees of it and what it takes here; the largest first, because that is what
 // people look for.
 import { Button, InputGroup, Tag } from "@blueprintjs/core";
-import { SearchIcon, TrashIcon, UndoIcon, WarningSignIcon } from "@blueprintjs/icons";
+import { SearchIcon, SwapHorizontalIcon, TrashIcon, UndoIcon, WarningSignIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -115,6 +115,12 @@ export default function MediaTool() {
       <div className="tool-head">
         <h1>{t("tool.media")}</h1>
         <span className="pane-bar-space" />
+        <Button
+          variant="minimal"
+          icon={<SwapHorizontalIcon />}
+          text={t("media.convert")}
+          onClick={() => openDialog({ kind: "convert" })}
+        />
         <InputGroup
           type="search"
           leftElement={<SearchIcon />}
