@@ -45,6 +45,31 @@ test("a forward, a rule and another network are set while the machine runs", asy
   await box.getByText("tcp 127.0.0.1:2222 → 22").waitFor();
 });
 
+test("a running machine is given an adapter with a limit, and relieved of it", async () => {
+  const box = page.getByRole("region", { name: "Network" });
+  const open = () => box.getByRole("button", { name: /Host-only network/ }).click();
+  const dialog = settings();
+  await open();
+  await dialog.getByRole("button", { name: "Add Adapter" }).click();
+  await dialog.getByRole("combobox", { name: "nic1 is plugged into" }).selectOption("internal");
+  const more = dialog.getByRole("button", { name: "More" });
+  expect(await dialog.getByRole("button", { name: "Remove nic0" }).isEnabled()).toBe(true);
+  await more.last().click();
+  await dialog.getByRole("combobox", { name: "Model" }).selectOption("e1000");
+  await dialog.getByRole("spinbutton", { name: "Limit incoming" }).fill("10000");
+  await dialog.getByRole("button", { name: "OK" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await box.getByText("Internal network “intnet”").waitFor();
+  await open();
+  await more.last().click();
+  expect(await dialog.getByRole("spinbutton", { name: "Limit incoming" }).inputValue()).toBe("10000");
+  expect(await dialog.getByRole("combobox", { name: "Model" }).isDisabled()).toBe(true);
+  await dialog.getByRole("button", { name: "Remove nic1" }).click();
+  await dialog.getByRole("button", { name: "OK" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await box.getByText("Internal network “intnet”").waitFor({ state: "detached" });
+});
+
 test("the Network tool shows who is plugged in where, and pulls cables", async () => {
   await page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Network" }).click();
   const network = page.getByRole("region", { name: "Host-only network “office”" });

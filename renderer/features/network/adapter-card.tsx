@@ -10,8 +10,10 @@ import { RuleRows } from "./rule-rows.tsx";
 
 interface Props {
   readonly adapter: AdapterConfig;
-  /** Why the adapter itself can't be exchanged now. */
-  readonly hardwareLocked: boolean;
+  /** It can't be taken out now. */
+  readonly isFixed: boolean;
+  /** Its model and address may be others. */
+  readonly isExchangeable: boolean;
   onChange(adapter: AdapterConfig): void;
   onRemove(): void;
 }
@@ -19,7 +21,7 @@ interface Props {
 const lines = (text: string): string[] => text.split(/[\s,]+/).filter((line) => line !== "");
 const limit = (text: string): number | null => (text.trim() === "" ? null : Math.round(Number(text)));
 
-export function AdapterCard({ adapter, hardwareLocked, onChange, onRemove }: Props) {
+export function AdapterCard({ adapter, isFixed, isExchangeable, onChange, onRemove }: Props) {
   const { t } = useTranslation();
   const [open, setOpen] = useState(false);
   const change = (part: Partial<AdapterConfig>) => onChange({ ...adapter, ...part });
@@ -57,7 +59,7 @@ export function AdapterCard({ adapter, hardwareLocked, onChange, onRemove }: Pro
           variant="minimal"
           icon={<CrossIcon />}
           aria-label={t("network.removeAdapter", { adapter: adapter.id })}
-          disabled={hardwareLocked}
+          disabled={isFixed}
           onClick={onRemove}
         />
       </div>
@@ -76,7 +78,7 @@ export function AdapterCard({ adapter, hardwareLocked, onChange, onRemove }: Pro
             <HTMLSelect
               {...props}
               value={adapter.model}
-              disabled={hardwareLocked}
+              disabled={!isExchangeable}
               options={ADAPTER_MODELS.map((value) => ({ value, label: t(`network.models.${value}`) }))}
               onChange={(event) =>
                 change({ model: ADAPTER_MODELS.find((model) => model === event.target.value) ?? "virtio" })
@@ -89,7 +91,7 @@ export function AdapterCard({ adapter, hardwareLocked, onChange, onRemove }: Pro
             <InputGroup
               {...props}
               value={adapter.mac}
-              disabled={hardwareLocked}
+              disabled={!isExchangeable}
               spellCheck={false}
               onValueChange={(mac) => change({ mac })}
             />

@@ -16,7 +16,10 @@ export function AdaptersEditor({ control, field: declared, machine }: EditorProp
   const { t } = useTranslation();
   const { field, fieldState } = useController({ control, name: "adapters" });
   const adapters: readonly AdapterConfig[] = field.value;
-  const hardwareLocked = !isOff(machine.state);
+  // A running machine is given adapters and relieved of them; one that it has already is exchanged while it is off.
+  const isFixed = machine.state === "saved";
+  const isExchangeable = (id: string) =>
+    isOff(machine.state) || !machine.config.adapters.some((each) => each.id === id);
   // Asked of the schema itself: the form's own check of so deep a value comes only with the next change.
   const problem = adaptersSchema.safeParse(adapters).error?.issues[0]?.message ?? errorMessage(fieldState.error);
   return (
@@ -31,7 +34,8 @@ export function AdaptersEditor({ control, field: declared, machine }: EditorProp
         <AdapterCard
           key={adapter.id}
           adapter={adapter}
-          hardwareLocked={hardwareLocked}
+          isFixed={isFixed}
+          isExchangeable={isExchangeable(adapter.id)}
           onChange={(next) => field.onChange(adapters.with(index, next))}
           onRemove={() => field.onChange(adapters.toSpliced(index, 1))}
         />
@@ -41,7 +45,7 @@ export function AdaptersEditor({ control, field: declared, machine }: EditorProp
         <Button
           icon={<PlusIcon />}
           text={t("network.addAdapter")}
-          disabled={hardwareLocked || adapters.length >= ADAPTERS_MAX}
+          disabled={isFixed || adapters.length >= ADAPTERS_MAX}
           onClick={() => field.onChange([...adapters, newAdapter(adapters)])}
         />
       </div>
