@@ -11,9 +11,11 @@ export const SETTINGS_PAGES = [
   "boot",
   "display",
   "storage",
+  "audio",
   "network",
-  "sharedFolders",
   "serial",
+  "usb",
+  "sharedFolders",
   "snapshots",
   "backups",
 ] as const;

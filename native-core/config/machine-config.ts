@@ -272,7 +272,7 @@ const machineFields = z.strictObject({
       adapter: field(z.enum(["none", "hda", "virtio"]).default("none"), {
         label: "Sound",
         help: "hda is the sound of PCs since 2005, which systems have a driver for; virtio is for Linux with virtio_snd. It plays where the screen is shown.",
-        page: "display",
+        page: "audio",
         change: "off",
         control: "select",
         example: "none",
@@ -298,7 +298,7 @@ const machineFields = z.strictObject({
       controller: field(z.enum(["none", "xhci"]).default("none"), {
         label: "USB",
         help: "xhci brings a keyboard and a tablet, which follows the pointer without being captured, and takes USB disks while the machine runs.",
-        page: "system",
+        page: "usb",
         change: "off",
         control: "select",
         example: "xhci",

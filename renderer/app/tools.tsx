@@ -1,10 +1,17 @@
-// The tools of the whole app, above the machine list. A tool is one line here, one in TOOLS (navigation.ts) and its name in the texts.
-import { ConsoleIcon, DatabaseIcon, GlobeNetworkIcon, HomeIcon, TimelineLineChartIcon } from "@blueprintjs/icons";
+// The tools of the whole app, above the machine list; the preferences are a dialog. A tool is one line here, one in TOOLS (navigation.ts) and its name in the texts.
+import {
+  CogIcon,
+  ConsoleIcon,
+  DatabaseIcon,
+  GlobeNetworkIcon,
+  HomeIcon,
+  TimelineLineChartIcon,
+} from "@blueprintjs/icons";
 import { type ComponentType, type LazyExoticComponent, lazy, type ReactElement, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { HomeTool } from "../features/home/home-tool.tsx";
 import { ErrorBoundary } from "../ui/error-boundary.tsx";
-import { showTool, TOOLS, type Tool, useTool } from "./navigation.ts";
+import { openDialog, showTool, TOOLS, type Tool, useTool } from "./navigation.ts";
 import "./tools.css";
 
 interface ToolEntry {
@@ -40,6 +47,10 @@ export function ToolList() {
           <span>{t(`tool.${tool}`)}</span>
         </button>
       ))}
+      <button type="button" className="tool-entry" onClick={() => openDialog({ kind: "preferences" })}>
+        <CogIcon />
+        <span>{t("preferences.menu")}</span>
+      </button>
     </nav>
   );
 }

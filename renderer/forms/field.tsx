@@ -1,5 +1,4 @@
 // A labelled control with help, unit and the message of what is wrong, wired up for screen readers.
-import { LockIcon } from "@blueprintjs/icons";
 import { type ReactNode, useId } from "react";
 import { messageText } from "../i18n/config-texts.ts";
 import "./forms.css";
@@ -14,18 +13,16 @@ interface Props {
   readonly label: string;
   readonly help?: ReactNode;
   readonly error?: string | undefined;
-  /** Why the setting can't be changed now. */
-  readonly locked?: string | undefined;
   /** Path of the field, so that a failure can lead the eye here. */
   readonly name?: string;
   children(control: ControlProps): ReactNode;
 }
 
-export function Field({ label, help, error, locked, name, children }: Props) {
+export function Field({ label, help, error, name, children }: Props) {
   const id = useId();
   const helpId = `${id}-help`;
   const errorId = `${id}-error`;
-  const describedBy = [error && errorId, (help || locked) && helpId].filter(Boolean).join(" ");
+  const describedBy = [error && errorId, help && helpId].filter(Boolean).join(" ");
   return (
     <div className="field" data-field={name}>
       <label htmlFor={id}>{label}</label>
@@ -36,15 +33,9 @@ export function Field({ label, help, error, locked, name, children }: Props) {
             {messageText(error)}
           </p>
         )}
-        {(locked || help) && (
+        {help && (
           <p className="field-help" id={helpId}>
-            {locked ? (
-              <>
-                <LockIcon size={12} /> {locked}
-              </>
-            ) : (
-              help
-            )}
+            {help}
           </p>
         )}
       </div>

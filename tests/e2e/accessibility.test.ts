@@ -47,6 +47,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
       await machineRow(page, NAME).click();
       await showPane(page, pane);
       if (pane === "Display") await page.getByRole("application").waitFor();
+      if (pane === "Console") await page.getByRole("textbox", { name: "Terminal input" }).waitFor();
       if (pane === "Snapshots") await snapshotRow(page, "One").click();
       if (pane === "Files") await page.getByRole("combobox", { name: "Files of", exact: true }).waitFor();
       if (pane === "Activity") {
@@ -72,9 +73,11 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     "Boot",
     "Display",
     "Storage",
+    "Audio",
     "Network",
-    "Shared Folders",
     "Serial",
+    "USB",
+    "Shared Folders",
     "Snapshots",
     "Backups",
   ])("the settings page %s", async (name) => {
@@ -160,8 +163,7 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
   });
 
   test("preferences, and a machine in a window of its own", async () => {
-    await page.getByRole("button", { name: "Menu", exact: true }).click();
-    await page.getByRole("menuitem", { name: "Preferences…" }).click();
+    await page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Preferences…" }).click();
     await page.getByRole("dialog", { name: "Preferences" }).waitFor();
     await expectAccessible(page);
     await page.keyboard.press("Escape");

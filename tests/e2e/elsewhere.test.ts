@@ -33,8 +33,7 @@ async function openExport(kind: RegExp): Promise<void> {
 }
 
 async function openImport(source: RegExp) {
-  await page.getByRole("button", { name: "Menu", exact: true }).click();
-  await page.getByRole("menuitem", { name: "Import…" }).click();
+  await page.getByRole("toolbar", { name: "Machine commands" }).getByRole("button", { name: "Import…" }).click();
   const dialog = page.getByRole("dialog", { name: "Import a machine" });
   await dialog.getByRole("radio", { name: source }).check({ force: true });
   return dialog;

@@ -53,7 +53,7 @@ describe("German", () => {
   });
 
   test("settings and their mistakes are told in German", async () => {
-    await page.getByRole("button", { name: "Einstellungen" }).click();
+    await page.getByRole("button", { name: "Einstellungen", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "Einstellungen von Starter Linux" });
     await dialog.getByRole("textbox", { name: "Name", exact: true }).fill("a/b");
     await dialog.getByText("keine Schrägstriche und Steuerzeichen").waitFor();

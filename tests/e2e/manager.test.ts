@@ -265,6 +265,10 @@ describe("settings", () => {
     await dialog.getByRole("button", { name: "OK" }).click();
     await dialog.waitFor({ state: "detached" });
     await page.getByRole("button", { name: "320 MiB" }).waitFor();
+    await page.getByRole("button", { name: "Intel HD Audio" }).click();
+    await dialog.getByRole("tab", { name: "Audio", selected: true }).waitFor();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "detached" });
   });
 
   test("notes are written in Details, saved when the field is left", async () => {
@@ -342,7 +346,7 @@ describe("settings", () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await dialog.getByRole("tab", { name: "System" }).click();
     expect(await dialog.getByRole("spinbutton", { name: "Memory" }).isDisabled()).toBe(true);
-    await dialog.getByText("Can be changed while the machine is powered off.").first().waitFor();
+    await dialog.getByText("What is greyed can be changed while the machine is powered off.").waitFor();
     await dialog.getByRole("button", { name: "Cancel" }).click();
     await stopMachine(page, /Power Off/);
     await waitForState(page, NAME, "Powered Off");

@@ -1,6 +1,7 @@
 // One box per settings page. Labels come from the configuration's own declaration.
 import { useTranslation } from "react-i18next";
 import type { MachineDetails } from "../../../main/contract/schemas.ts";
+import { useChoiceLabel } from "../../forms/choice-label.ts";
 import { settingLabel } from "../../forms/schema-fields.ts";
 import { Box, Row } from "../../ui/box.tsx";
 import { formatMiB } from "../../ui/format.ts";
@@ -36,8 +37,9 @@ function fileName(path: string): string {
 
 export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
   const { t } = useTranslation();
+  const choiceLabel = useChoiceLabel();
   const { config } = machine;
-  const box = (name: "general" | "system" | "boot" | "display" | "serial" | "description") => ({
+  const box = (name: "general" | "system" | "boot" | "display" | "audio" | "serial" | "usb" | "description") => ({
     name,
     title: t(`details.boxes.${name}`),
   });
@@ -46,7 +48,7 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
       <Box {...box("general")}>
         <dl>
           <LinkRow machine={machine} field="name" value={config.name} />
-          <LinkRow machine={machine} field="osType" value={t(`settings.osTypes.${config.osType}`)} />
+          <LinkRow machine={machine} field="osType" value={choiceLabel(config.osType)} />
           <Row label={t("details.state")}>
             <StateBadge state={machine.state} />
           </Row>
@@ -59,8 +61,8 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
         <dl>
           <LinkRow machine={machine} field="memoryMiB" value={formatMiB(config.memoryMiB)} />
           <LinkRow machine={machine} field="cpuCount" value={String(config.cpuCount)} />
-          <LinkRow machine={machine} field="cpuModel" value={config.cpuModel} />
-          <LinkRow machine={machine} field="engine" value={t(`settings.engines.${config.engine}`)} />
+          <LinkRow machine={machine} field="cpuModel" value={choiceLabel(config.cpuModel)} />
+          <LinkRow machine={machine} field="engine" value={choiceLabel(config.engine)} />
         </dl>
       </Box>
       <Box {...box("boot")}>
@@ -84,8 +86,12 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
         </dl>
       </Box>
       <StorageBox machine={machine} />
+      <Box {...box("audio")}>
+        <dl>
+          <LinkRow machine={machine} field="sound.adapter" value={choiceLabel(config.sound.adapter)} />
+        </dl>
+      </Box>
       <NetworkBox machine={machine} />
-      <SharedFoldersBox machine={machine} />
       <Box {...box("serial")}>
         <dl>
           {config.serial.map((port, index) => {
@@ -101,6 +107,12 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
           })}
         </dl>
       </Box>
+      <Box {...box("usb")}>
+        <dl>
+          <LinkRow machine={machine} field="usb.controller" value={choiceLabel(config.usb.controller)} />
+        </dl>
+      </Box>
+      <SharedFoldersBox machine={machine} />
       <Box {...box("description")}>
         {/* Made anew when it was changed elsewhere. */}
         <Notes key={config.description} machine={machine} />

@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { machineConfigSchema } from "../../../native-core/config/machine-config.ts";
 import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
+import { useChoiceLabel } from "../../forms/choice-label.ts";
 import { FileField } from "../../forms/file-field.tsx";
 import { choices } from "../../forms/schema-fields.ts";
 import { formatBytes } from "../../ui/format.ts";
@@ -85,6 +86,7 @@ function KernelFields() {
 
 export function SystemStep() {
   const { t } = useTranslation();
+  const choiceLabel = useChoiceLabel();
   const { control, setValue } = useFormContext<NewMachineForm>();
   const source = useWatch({ control, name: "source" });
   return (
@@ -133,7 +135,7 @@ export function SystemStep() {
             value={field.value}
             options={choices(machineConfigSchema.shape.osType).map((value) => ({
               value,
-              label: t(`settings.osTypes.${value as NewMachineForm["osType"]}`),
+              label: choiceLabel(value),
             }))}
             onChange={(event) => field.onChange(event.target.value)}
           />

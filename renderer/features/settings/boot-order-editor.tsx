@@ -9,12 +9,11 @@ import type { EditorProps } from "./editors.ts";
 
 type BootDevice = (typeof BOOT_DEVICES)[number];
 
-export function BootOrderEditor({ control, field, locked }: EditorProps) {
+export function BootOrderEditor({ control, field, locked: disabled }: EditorProps) {
   const { t } = useTranslation();
   const { field: input } = useController({ control, name: "boot.order" });
   const order: readonly BootDevice[] = input.value;
   const shown = [...order, ...BOOT_DEVICES.filter((device) => !order.includes(device))];
-  const disabled = locked !== undefined;
   const swap = (index: number) => {
     const [first, second] = [order[index], order[index + 1]];
     if (first && second) input.onChange(order.toSpliced(index, 2, second, first));
@@ -55,7 +54,7 @@ export function BootOrderEditor({ control, field, locked }: EditorProps) {
             );
           })}
         </ol>
-        <p className="field-help">{locked ?? fieldText(field, "help")}</p>
+        <p className="field-help">{fieldText(field, "help")}</p>
       </div>
     </div>
   );

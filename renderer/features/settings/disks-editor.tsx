@@ -60,18 +60,24 @@ function AddDisk({ onAdd, onCancel }: { onAdd(disk: NewDisk): void; onCancel(): 
   );
 }
 
-export function DisksEditor({ control, field: declared, locked, machine, newDisks, onNewDisks }: EditorProps) {
+export function DisksEditor({
+  control,
+  field: declared,
+  locked: disabled,
+  machine,
+  newDisks,
+  onNewDisks,
+}: EditorProps) {
   const { t } = useTranslation();
   const [adding, setAdding] = useState(false);
   const { fields, remove, update } = useFieldArray({ control, name: "disks", keyName: "key" });
   const disks = useWatch({ control, name: "disks" });
-  const disabled = locked !== undefined;
   const names = guestDevices(disks);
   const count = fields.length + newDisks.length;
   return (
     <div className="card-list" data-field="disks">
       <h3>{fieldText(declared, "label")}</h3>
-      <p className="field-help">{locked ?? fieldText(declared, "help")}</p>
+      <p className="field-help">{fieldText(declared, "help")}</p>
       {fields.map((field, index) => {
         const disk = disks[index] ?? field;
         // UEFI's variables come and go with the choice of firmware.

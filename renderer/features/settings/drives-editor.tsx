@@ -20,11 +20,10 @@ function freeId(drives: readonly OpticalDriveConfig[]): string {
   return `cd${number}`;
 }
 
-export function DrivesEditor({ control, field, locked }: EditorProps) {
+export function DrivesEditor({ control, field, locked: disabled }: EditorProps) {
   const { t } = useTranslation();
   const { field: input } = useController({ control, name: "opticalDrives" });
   const drives: readonly OpticalDriveConfig[] = input.value;
-  const disabled = locked !== undefined;
   const change = (index: number, file: string) => {
     const drive = drives[index];
     if (drive) input.onChange(drives.with(index, { ...drive, file: file || null }));
@@ -32,7 +31,7 @@ export function DrivesEditor({ control, field, locked }: EditorProps) {
   return (
     <div className="card-list" data-field={field.path}>
       <h3>{fieldText(field, "label")}</h3>
-      <p className="field-help">{locked ?? fieldText(field, "help")}</p>
+      <p className="field-help">{fieldText(field, "help")}</p>
       {drives.map((drive, index) => (
         <div className="card" key={drive.id}>
           <div className="card-head">

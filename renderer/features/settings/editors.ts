@@ -15,8 +15,8 @@ import type { NewDisk } from "./use-settings.ts";
 export interface EditorProps {
   readonly control: Control<MachineConfig>;
   readonly field: SchemaField;
-  /** Why it can't be changed now. */
-  readonly locked: string | undefined;
+  /** Whether it can't be changed now. */
+  readonly locked: boolean;
   readonly machine: MachineDetails;
   /** Disks that are made when the dialog is confirmed. */
   readonly newDisks: readonly NewDisk[];

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { z } from "zod";
 import type { FieldMeta } from "../../../native-core/config/field.ts";
 import { useHost } from "../../app/use-host.ts";
+import { useChoiceLabel } from "../../forms/choice-label.ts";
 import type { ControlProps } from "../../forms/field.tsx";
 import { FileField } from "../../forms/file-field.tsx";
 import { RangeField } from "../../forms/range-field.tsx";
@@ -26,15 +27,6 @@ interface Props {
 /** Steps that keep the slider on round numbers. */
 const stepFor = (max: number): number => (max > 256 ? 64 : max > 16 ? 4 : 1);
 
-function useChoiceLabel(path: string): (choice: string) => string {
-  const { t } = useTranslation();
-  return (choice) => {
-    if (path === "osType" && (choice === "linux" || choice === "other")) return t(`settings.osTypes.${choice}`);
-    if (path === "engine" && choice === "embedded") return t(`settings.engines.${choice}`);
-    return choice;
-  };
-}
-
 function TextControl({ control, meta, schema, value, disabled, onChange, onBlur }: Props) {
   const text = typeof value === "string" ? value : "";
   // An emptied field of a setting that may be absent is absent, not an empty text.
@@ -50,7 +42,7 @@ function TextControl({ control, meta, schema, value, disabled, onChange, onBlur 
 export function SchemaControl(props: Props) {
   const { control, meta, path, schema, value, disabled, onChange, onBlur } = props;
   const host = useHost();
-  const choiceLabel = useChoiceLabel(path);
+  const choiceLabel = useChoiceLabel();
   const { t } = useTranslation();
   const options = choices(schema);
   if (options.length === 1) {

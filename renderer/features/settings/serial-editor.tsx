@@ -13,7 +13,7 @@ export function SerialEditor({ control, field: declared, locked }: EditorProps) 
   const { t } = useTranslation();
   return (
     <div className="card-list" data-field="serial">
-      <p className="field-help">{locked ?? fieldText(declared, "help")}</p>
+      <p className="field-help">{fieldText(declared, "help")}</p>
       {([0, 1] as const).map((port) => (
         <Controller
           key={port}
@@ -28,7 +28,7 @@ export function SerialEditor({ control, field: declared, locked }: EditorProps) 
                 {(props) => (
                   <Select
                     {...props}
-                    disabled={locked !== undefined}
+                    disabled={locked}
                     value={field.value.mode}
                     options={MODES.map((value) => ({ value, label: t(`settings.modes.${value}`) }))}
                     onChange={(event) => field.onChange({ ...field.value, mode: event.target.value })}
@@ -40,7 +40,7 @@ export function SerialEditor({ control, field: declared, locked }: EditorProps) 
                   <Switch
                     {...props}
                     checked={field.value.log}
-                    disabled={locked !== undefined}
+                    disabled={locked}
                     onChange={(event) => field.onChange({ ...field.value, log: event.currentTarget.checked })}
                   />
                 )}

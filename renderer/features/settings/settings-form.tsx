@@ -1,7 +1,7 @@
 // The fields of a page, or those that the filter found: what was changed is marked and can be taken back one by one, what takes effect
 // while the machine runs says so.
 import { Button, Tag } from "@blueprintjs/core";
-import { UndoIcon } from "@blueprintjs/icons";
+import { LockIcon, UndoIcon } from "@blueprintjs/icons";
 import { Controller, type FieldPath, type UseFormReturn, useWatch } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import type { MachineState } from "../../../main/contract/schemas.ts";
@@ -22,13 +22,20 @@ interface Props extends Omit<EditorProps, "control" | "field" | "locked"> {
   readonly saved: MachineConfig;
 }
 
-function useLockReason(state: MachineState): (change: ChangeTime) => string | undefined {
+/** Whether a setting has to wait, by when it may change. */
+const isLocked = (change: ChangeTime, state: MachineState): boolean =>
+  (change === "off" && !isOff(state)) || (change === "saved" && !isStill(state));
+
+/** What the greyed settings below wait for, once for all of them. */
+function LockNote({ fields, state }: { readonly fields: readonly SchemaField[]; readonly state: MachineState }) {
   const { t } = useTranslation();
-  return (change) => {
-    if (change === "off" && !isOff(state)) return t("settings.lockedOff");
-    if (change === "saved" && !isStill(state)) return t("settings.lockedSaved");
-    return undefined;
-  };
+  const locked = fields.map(({ meta }) => meta.change).filter((change) => isLocked(change, state));
+  if (locked.length === 0) return null;
+  return (
+    <p className="muted">
+      <LockIcon size={12} /> {t(locked.includes("off") ? "settings.lockedOff" : "settings.lockedSaved")}
+    </p>
+  );
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -61,12 +68,12 @@ function Marks({ field, form, saved, machine }: Pick<Props, "form" | "saved" | "
 
 export function SettingsForm({ form, fields, saved, ...editor }: Props) {
   const { machine } = editor;
-  const lockReason = useLockReason(machine.state);
   return (
     <div className="form">
+      <LockNote fields={fields} state={machine.state} />
       {fields.map((declared) => {
         const { path, meta, schema } = declared;
-        const locked = lockReason(meta.change);
+        const locked = isLocked(meta.change, machine.state);
         const Editor = EDITORS[path];
         const marks = <Marks field={declared} form={form} saved={saved} machine={machine} />;
         if (Editor)
@@ -87,7 +94,6 @@ export function SettingsForm({ form, fields, saved, ...editor }: Props) {
                   label={fieldText(declared, "label")}
                   help={fieldText(declared, "help")}
                   name={path}
-                  locked={locked}
                   error={errorMessage(fieldState.error)}
                 >
                   {(control) => (
@@ -97,7 +103,7 @@ export function SettingsForm({ form, fields, saved, ...editor }: Props) {
                       path={path}
                       schema={schema}
                       value={field.value}
-                      disabled={locked !== undefined}
+                      disabled={locked}
                       onChange={field.onChange}
                       onBlur={field.onBlur}
                     />

@@ -89,7 +89,7 @@ export function RestorePanel({ machine, snapshot, changed, onClose }: SnapshotPa
             checked={keep}
             onChange={(event) => setKeep(event.currentTarget.checked)}
           />
-          <p className={keep ? "muted" : "snapshot-warning"}>
+          <p className={`switch-help ${keep ? "muted" : "snapshot-warning"}`}>
             {keep ? t("snapshots.restoreKeepHint") : t("snapshots.restoreLoseHint", { name })}
           </p>
         </>
@@ -102,7 +102,7 @@ export function RestorePanel({ machine, snapshot, changed, onClose }: SnapshotPa
             checked={useMemory}
             onChange={(event) => setUseMemory(event.currentTarget.checked)}
           />
-          <p className={useMemory ? "snapshot-warning" : "muted"}>
+          <p className={`switch-help ${useMemory ? "snapshot-warning" : "muted"}`}>
             {t(useMemory ? "snapshots.memoryWarning" : "snapshots.memoryLeft")}
           </p>
         </>
