@@ -8,6 +8,7 @@ import { groupMachines } from "../features/machines/arrange.ts";
 import { isAllowed, MACHINE_COMMANDS, primaryCommand } from "../features/machines/rules.ts";
 import { runCommand, startOrShow } from "../features/machines/run-command.ts";
 import { MACHINE_SHORTCUTS } from "../features/machines/shortcuts.ts";
+import { createStarter } from "../features/new-machine/use-starter.ts";
 import { i18n } from "../i18n/index.ts";
 import { focusRequests } from "./focus.ts";
 import {
@@ -91,6 +92,7 @@ function appCommands(): AppCommand[] {
   const { screenReader, listThumbnails } = preferences.get();
   return [
     dialog("new", i18n.t("create.title"), { kind: "new-machine" }, "Ctrl+N"),
+    { id: "starter", label: i18n.t("welcome.starter"), context, run: () => void createStarter() },
     { id: "search", label: i18n.t("command.search"), context, shortcut: "Ctrl+F", run: () => focusRequests.search() },
     dialog("palette", i18n.t("command.palette"), { kind: "palette" }, "Ctrl+K"),
     ...TOOLS.map((tool) => ({

@@ -9,6 +9,7 @@ const SettingsDialog = lazy(() => import("../features/settings/settings-dialog.t
 const CloneDialog = lazy(() => import("../features/clone/clone-dialog.tsx"));
 const EncryptionDialog = lazy(() => import("../features/encryption/encryption-dialog.tsx"));
 const ExportDialog = lazy(() => import("../features/backup/export-dialog.tsx"));
+const VerifyDialog = lazy(() => import("../features/integrity/verify-dialog.tsx"));
 const ImportDialog = lazy(() => import("../features/backup/import-dialog.tsx"));
 const ConvertDialog = lazy(() => import("../features/media/convert-dialog.tsx"));
 const StartAskedDialog = lazy(() => import("../features/machines/start-asked-dialog.tsx"));
@@ -31,6 +32,8 @@ function OpenDialog() {
       return <EncryptionDialog machineId={dialog.machineId} start={dialog.start === true} onClose={closeDialog} />;
     case "export":
       return <ExportDialog machineId={dialog.machineId} onClose={closeDialog} />;
+    case "verify":
+      return <VerifyDialog machineId={dialog.machineId} onClose={closeDialog} />;
     case "import":
       return <ImportDialog file={dialog.file} onClose={closeDialog} />;
     case "convert":

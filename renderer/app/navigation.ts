@@ -16,6 +16,7 @@ export type DialogRequest =
   | { readonly kind: "clone"; readonly machineId: string; readonly snapshotId: string | null }
   | { readonly kind: "encryption"; readonly machineId: string; readonly start?: boolean }
   | { readonly kind: "export"; readonly machineId: string }
+  | { readonly kind: "verify"; readonly machineId: string }
   | { readonly kind: "import"; readonly file?: string }
   | { readonly kind: "convert" }
   | { readonly kind: "start-asked"; readonly machineId: string }

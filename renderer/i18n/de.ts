@@ -23,6 +23,8 @@ export const de = {
     browse: "Durchsuchen…",
     close: "Schließen",
     optional: "freiwillig",
+    on: "ein",
+    off: "aus",
   },
   tool: { home: "Start", activity: "Aktivität", consoles: "Konsolen", media: "Medien", network: "Netzwerk" },
   state: {
@@ -54,6 +56,8 @@ export const de = {
     fork: "Abzweigen",
     clone: "Klonen…",
     export: "Sichern oder exportieren…",
+    reclaim: "Platz zurückgewinnen",
+    verify: "Prüfen…",
     import: "Importieren…",
     encryption: "Verschlüsselung…",
     remove: "Entfernen",
@@ -401,6 +405,8 @@ export const de = {
     diffTitle: "Was sich seit „{{name}}“ geändert hat",
     diffWith: "Vergleichen mit",
     diffFilter: "Datei finden",
+    diffSettings: "Einstellungen, die sich unterscheiden",
+    diffSetting: "Einstellung",
     diskChange: {
       same: "unverändert",
       changed: "geändert",
@@ -1112,7 +1118,6 @@ export const de = {
     copied: "Kopiert",
   },
   verify: {
-    open: "Prüfen…",
     openHint: "Liest und prüft alle Platten und Speicherzustände der Maschine.",
     title: "Prüfung von {{name}}",
     busy: "Alles wird gelesen und geprüft. Das kann dauern; die Aufgabe lässt sich abbrechen.",
@@ -1136,7 +1141,6 @@ export const de = {
     snapshotBytes: "Schnappschüsse {{size}}",
     sharedBytes: "Gemeinsam {{size}}",
     guestBytes: "{{size}}, wie der Gast es sieht",
-    reclaim: "Platz zurückgewinnen",
     reclaimHint: "Gibt zurück, was die Maschine nicht braucht. Platten werden verdichtet, während sie aus ist.",
     freed: "{{size}} von {{name}} zurückgewonnen",
   },

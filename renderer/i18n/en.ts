@@ -20,6 +20,8 @@ export const en = {
     browse: "Browse…",
     close: "Close",
     optional: "optional",
+    on: "on",
+    off: "off",
   },
   tool: { home: "Home", activity: "Activity", consoles: "Consoles", media: "Media", network: "Network" },
   state: {
@@ -51,6 +53,8 @@ export const en = {
     fork: "Fork",
     clone: "Clone…",
     export: "Back Up or Export…",
+    reclaim: "Reclaim",
+    verify: "Check…",
     import: "Import…",
     encryption: "Encryption…",
     remove: "Remove",
@@ -387,6 +391,8 @@ export const en = {
     diffTitle: "What changed since “{{name}}”",
     diffWith: "Compare with",
     diffFilter: "Find a file",
+    diffSettings: "Settings that differ",
+    diffSetting: "Setting",
     diskChange: {
       same: "not changed",
       changed: "changed",
@@ -785,7 +791,6 @@ export const en = {
     different: "The two are not the same",
   },
   verify: {
-    open: "Check…",
     openHint: "Reads all disks and memory states of the machine and checks them.",
     title: "Check of {{name}}",
     busy: "Everything is read and checked. This may take a while; the task can be cancelled.",
@@ -809,7 +814,6 @@ export const en = {
     snapshotBytes: "Snapshots {{size}}",
     sharedBytes: "Shared {{size}}",
     guestBytes: "{{size}} as the guest sees it",
-    reclaim: "Reclaim",
     reclaimHint: "Gives back what the machine does not need. Disks are compacted while it is off.",
     freed: "{{size}} of {{name}} freed",
   },

@@ -206,6 +206,8 @@ describe("commands and what is remembered", () => {
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").fill("preferences");
     await page.getByRole("option", { name: /Preferences.*Ctrl\+;/ }).waitFor();
+    await page.getByRole("combobox").fill("check");
+    await page.getByRole("option", { name: /^Check…/ }).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("combobox").waitFor({ state: "detached" });
     await page.keyboard.press("Control+;");

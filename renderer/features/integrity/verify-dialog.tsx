@@ -3,21 +3,22 @@
 import { Button, Callout, Dialog, DialogBody, DialogFooter, Spinner } from "@blueprintjs/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import type { MachineProblem, MachineSummary } from "../../../main/contract/schemas.ts";
+import type { MachineProblem } from "../../../main/contract/schemas.ts";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
+import { useMachineSummary } from "../../api/queries.ts";
 import { FailureText } from "../notifications/failure-text.tsx";
 import { notifyFailure } from "../notifications/model.ts";
 import "./verify.css";
 
 interface Props {
-  readonly machine: MachineSummary;
+  readonly machineId: string;
   onClose(): void;
 }
 
-export default function VerifyDialog({ machine, onClose }: Props) {
+export default function VerifyDialog({ machineId: id, onClose }: Props) {
   const { t } = useTranslation();
-  const { id, name } = machine;
+  const name = useMachineSummary(id)?.name ?? "";
   const check = useQuery({
     queryKey: ["verify", id],
     queryFn: () => client.machines.verify({ id }),

@@ -61,10 +61,12 @@ function ViewItems({ machine, screen, onFullScreen }: DisplayControls) {
 /** Settings by what they are called, with the field that the dialog opens at. */
 const DEVICES = [
   ["storage", "disks"],
+  ["audio", "sound.adapter"],
   ["network", "adapters"],
+  ["serial", "serial"],
+  ["usb", "usb.controller"],
   ["sharedFolders", "sharedFolders"],
   ["display", "display.videoMemoryMiB"],
-  ["serial", "serial"],
 ] as const;
 
 function DeviceItems({ machine }: Props) {

@@ -1,10 +1,12 @@
 // One icon per command, the same wherever the command appears.
 import {
   CameraIcon,
+  CleanIcon,
   CogIcon,
   DesktopIcon,
   DuplicateIcon,
   EditIcon,
+  EndorsedIcon,
   ExportIcon,
   FloppyDiskIcon,
   GitBranchIcon,
@@ -39,5 +41,7 @@ export const COMMAND_ICONS: Record<MachineCommand, ReactElement> = {
   clone: <DuplicateIcon />,
   export: <ExportIcon />,
   encryption: <LockIcon />,
+  reclaim: <CleanIcon />,
+  verify: <EndorsedIcon />,
   remove: <TrashIcon />,
 };

@@ -81,6 +81,8 @@ export function MachineMenuItems({ machine }: { readonly machine: MachineSummary
       <CommandItem command="clone" machine={machine} />
       <CommandItem command="export" machine={machine} />
       <CommandItem command="encryption" machine={machine} />
+      <CommandItem command="reclaim" machine={machine} />
+      <CommandItem command="verify" machine={machine} />
       <CommandItem command="settings" machine={machine} />
       <CommandItem command="rename" machine={machine} />
       <MenuDivider />

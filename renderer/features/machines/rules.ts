@@ -19,6 +19,8 @@ export const MACHINE_COMMANDS = [
   "clone",
   "export",
   "encryption",
+  "reclaim",
+  "verify",
   "remove",
 ] as const;
 export type MachineCommand = (typeof MACHINE_COMMANDS)[number];
@@ -47,6 +49,8 @@ const ALLOWED: Record<MachineCommand, readonly MachineState[] | "always"> = {
   clone: STILL,
   export: [...STILL, ...ALIVE],
   encryption: "always",
+  reclaim: [...STILL, ...ALIVE],
+  verify: [...STILL, ...ALIVE],
   remove: STILL,
 };
 

@@ -2,10 +2,12 @@
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { toFailure } from "../../api/failure.ts";
-import { client } from "../../api/index.ts";
+import { client, queryClient } from "../../api/index.ts";
+import { keys } from "../../api/keys.ts";
 import { giveUpFocus } from "../../app/focus.ts";
 import { openDialog, selectMachine, showPane, startRenaming } from "../../app/navigation.ts";
 import { i18n } from "../../i18n/index.ts";
+import { formatBytes } from "../../ui/format.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
 import { adoptMachine } from "./adopt.ts";
 import { isAllowed, type MachineCommand, primaryCommand } from "./rules.ts";
@@ -45,6 +47,15 @@ async function fork(machine: MachineSummary): Promise<void> {
   });
 }
 
+async function reclaim({ id, name }: MachineSummary): Promise<void> {
+  try {
+    const { freedBytes } = await client.machines.reclaim({ id });
+    notify({ kind: "success", title: i18n.t("space.freed", { size: formatBytes(freedBytes), name }) });
+  } finally {
+    await queryClient.invalidateQueries({ queryKey: keys.space(id) });
+  }
+}
+
 /** The screen is where the menu is, and where its key is pressed. */
 async function startWithBootMenu(machine: MachineSummary): Promise<void> {
   selectMachine(machine.id);
@@ -71,6 +82,8 @@ const HANDLERS: Record<MachineCommand, (machine: MachineSummary) => Promise<unkn
   export: ({ id }) => openDialog({ kind: "export", machineId: id }),
   encryption: ({ id }) => openDialog({ kind: "encryption", machineId: id }),
   clone: ({ id }) => openDialog({ kind: "clone", machineId: id, snapshotId: null }),
+  reclaim,
+  verify: ({ id }) => openDialog({ kind: "verify", machineId: id }),
   remove,
 };
 

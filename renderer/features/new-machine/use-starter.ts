@@ -8,23 +8,27 @@ import { adoptMachine } from "../machines/adopt.ts";
 import { runCommand } from "../machines/run-command.ts";
 import { notifyFailure } from "../notifications/model.ts";
 
+/** True when the machine exists; a failed start is reported and leaves it there. */
+export async function createStarter(): Promise<boolean> {
+  try {
+    const machine = await client.machines.createStarter({});
+    adoptMachine(machine);
+    showPane("console");
+    void runCommand("start", machine);
+    return true;
+  } catch (error) {
+    notifyFailure(i18n.t("failure.generic"), toFailure(error));
+    return false;
+  }
+}
+
 export function useStarter() {
   const [creating, setCreating] = useState(false);
-  /** True when the machine exists; a failed start is reported and leaves it there. */
   const createAndStart = async (): Promise<boolean> => {
     setCreating(true);
-    try {
-      const machine = await client.machines.createStarter({});
-      adoptMachine(machine);
-      showPane("console");
-      void runCommand("start", machine);
-      return true;
-    } catch (error) {
-      notifyFailure(i18n.t("failure.generic"), toFailure(error));
-      return false;
-    } finally {
-      setCreating(false);
-    }
+    const created = await createStarter();
+    setCreating(false);
+    return created;
   };
   return { creating, createAndStart };
 }

@@ -1,18 +1,16 @@
 // What the machine takes up on this computer, by where it is, and the button that gives back what it does not need.
 import { Button } from "@blueprintjs/core";
-import { CleanIcon, EndorsedIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
-import { toFailure } from "../../api/failure.ts";
-import { client, queryClient } from "../../api/index.ts";
+import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
 import { formatBytes } from "../../ui/format.ts";
-import { notify, notifyFailure } from "../notifications/model.ts";
+import { COMMAND_ICONS } from "../machines/command-icons.tsx";
+import { isAllowed } from "../machines/rules.ts";
+import { runCommand } from "../machines/run-command.ts";
 import "./space.css";
-
-const VerifyDialog = lazy(() => import("../integrity/verify-dialog.tsx"));
 
 const PARTS = ["presentBytes", "snapshotBytes", "sharedBytes", "trashBytes"] as const;
 const REFRESH_MS = 15_000;
@@ -20,7 +18,6 @@ const REFRESH_MS = 15_000;
 export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
-  const [checking, setChecking] = useState(false);
   const space = useQuery({
     queryKey: keys.space(machine.id),
     queryFn: () => client.machines.space({ id: machine.id }),
@@ -31,15 +28,8 @@ export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
   const total = Math.max(1, ...[PARTS.reduce((sum, part) => sum + space[part], 0)]);
   const reclaim = async () => {
     setBusy(true);
-    try {
-      const { freedBytes } = await client.machines.reclaim({ id: machine.id });
-      notify({ kind: "success", title: t("space.freed", { size: formatBytes(freedBytes), name: machine.name }) });
-    } catch (error) {
-      notifyFailure(t("failure.generic"), toFailure(error));
-    } finally {
-      setBusy(false);
-      await queryClient.invalidateQueries({ queryKey: keys.space(machine.id) });
-    }
+    await runCommand("reclaim", machine);
+    setBusy(false);
   };
   return (
     <div className="space-bar">
@@ -64,25 +54,22 @@ export function SpaceBar({ machine }: { readonly machine: MachineSummary }) {
       <Button
         variant="minimal"
         size="small"
-        icon={<CleanIcon />}
-        text={t("space.reclaim")}
+        icon={COMMAND_ICONS.reclaim}
+        text={t("command.reclaim")}
         title={t("space.reclaimHint")}
         loading={busy}
+        disabled={!isAllowed("reclaim", machine.state)}
         onClick={() => void reclaim()}
       />
       <Button
         variant="minimal"
         size="small"
-        icon={<EndorsedIcon />}
-        text={t("verify.open")}
+        icon={COMMAND_ICONS.verify}
+        text={t("command.verify")}
         title={t("verify.openHint")}
-        onClick={() => setChecking(true)}
+        disabled={!isAllowed("verify", machine.state)}
+        onClick={() => void runCommand("verify", machine)}
       />
-      {checking && (
-        <Suspense>
-          <VerifyDialog machine={machine} onClose={() => setChecking(false)} />
-        </Suspense>
-      )}
     </div>
   );
 }
