@@ -68,6 +68,7 @@ export function MachineMenuItems({ machine }: { readonly machine: MachineSummary
         onClick={() => startOrShow(machine)}
       />
       <MenuItem icon={<ApplicationIcon />} text={t("command.window")} onClick={() => openMachineWindow(machine.id)} />
+      <CommandItem command="bootMenu" machine={machine} />
       <CommandItem command="pause" machine={machine} />
       <CommandItem command="reset" machine={machine} />
       <MenuDivider />

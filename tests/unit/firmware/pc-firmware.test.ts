@@ -1,6 +1,7 @@
 // What firmware images learn about the machine through fw_cfg: memory, boot order, ACPI tables and the script that places them.
 import { describe, expect, it } from "vitest";
 import { isAppError } from "../../../native-core/common/errors.ts";
+import { ECAM_BASE } from "../../../native-core/devices/chipset/models.ts";
 import { PcFirmware } from "../../../native-core/firmware/pc-firmware.ts";
 
 const MEMORY_BYTES = 128 << 20;
@@ -24,8 +25,8 @@ function file(name: string, from = firmware()): Uint8Array {
 }
 
 /** Runs the loader script as firmware does: files at `bases`. */
-function link(bases: ReadonlyMap<string, number>): Map<string, Uint8Array> {
-  const script = file("etc/table-loader");
+function link(bases: ReadonlyMap<string, number>, from = firmware()): Map<string, Uint8Array> {
+  const script = file("etc/table-loader", from);
   const view = new DataView(script.buffer);
   const files = new Map<string, Uint8Array>();
   const name = (at: number) => String.fromCharCode(...script.subarray(at, at + 56)).replace(/\0.*/, "");
@@ -33,7 +34,7 @@ function link(bases: ReadonlyMap<string, number>): Map<string, Uint8Array> {
     const first = name(at + 4);
     const command = view.getUint32(at, true);
     if (command === COMMAND.ALLOCATE) {
-      files.set(first, file(first).slice());
+      files.set(first, file(first, from).slice());
       continue;
     }
     const target = files.get(first);
@@ -85,32 +86,40 @@ describe("Firmware images", () => {
     ]);
   });
 
-  it("place ACPI tables anywhere: every pointer leads to a table with a right checksum", () => {
-    const tablesBase = 0x7fe0000;
-    const files = link(new Map([["etc/acpi/tables", tablesBase]]));
-    const root = files.get("etc/acpi/rsdp") ?? new Uint8Array();
-    const tables = files.get("etc/acpi/tables") ?? new Uint8Array();
-    const view = new DataView(tables.buffer);
-    expect(sum(root.subarray(0, 20))).toBe(0);
-    expect(sum(root)).toBe(0);
-    const table = (address: number | bigint) => {
-      const at = Number(address) - tablesBase;
-      const length = view.getUint32(at + 4, true);
-      const signature = String.fromCharCode(...tables.subarray(at, at + 4));
-      if (signature !== "FACS") expect(sum(tables.subarray(at, at + length)), signature).toBe(0);
-      return { at, signature, length };
-    };
-    const xsdt = table(new DataView(root.buffer).getBigUint64(24, true));
-    expect(xsdt.signature).toBe("XSDT");
-    const entries = Array.from({ length: (xsdt.length - 36) / 8 }, (_, index) =>
-      table(view.getBigUint64(xsdt.at + 36 + index * 8, true)),
-    );
-    const fadt = entries.find(({ signature }) => signature === "FACP");
-    expect(entries.map(({ signature }) => signature)).toContain("APIC");
-    expect(table(view.getUint32((fadt?.at ?? 0) + 36, true)).signature).toBe("FACS");
-    expect(table(view.getUint32((fadt?.at ?? 0) + 40, true)).signature).toBe("DSDT");
-    expect(table(view.getBigUint64((fadt?.at ?? 0) + 140, true)).signature).toBe("DSDT");
-  });
+  it.each([
+    ["i440fx", ["FACP", "APIC", "HPET"]],
+    ["q35", ["FACP", "APIC", "HPET", "MCFG"]],
+  ] as const)(
+    "place ACPI tables of %s anywhere: each pointer leads to a table with a right sum",
+    (chipset, expected) => {
+      const tablesBase = 0x7fe0000;
+      const files = link(new Map([["etc/acpi/tables", tablesBase]]), firmware({ chipset }));
+      const root = files.get("etc/acpi/rsdp") ?? new Uint8Array();
+      const tables = files.get("etc/acpi/tables") ?? new Uint8Array();
+      const view = new DataView(tables.buffer);
+      expect(sum(root.subarray(0, 20))).toBe(0);
+      expect(sum(root)).toBe(0);
+      const table = (address: number | bigint) => {
+        const at = Number(address) - tablesBase;
+        const length = view.getUint32(at + 4, true);
+        const signature = String.fromCharCode(...tables.subarray(at, at + 4));
+        if (signature !== "FACS") expect(sum(tables.subarray(at, at + length)), signature).toBe(0);
+        return { at, signature, length };
+      };
+      const xsdt = table(new DataView(root.buffer).getBigUint64(24, true));
+      expect(xsdt.signature).toBe("XSDT");
+      const entries = Array.from({ length: (xsdt.length - 36) / 8 }, (_, index) =>
+        table(view.getBigUint64(xsdt.at + 36 + index * 8, true)),
+      );
+      const fadt = entries.find(({ signature }) => signature === "FACP");
+      expect(entries.map(({ signature }) => signature)).toEqual(expected);
+      for (const { at, signature } of entries)
+        if (signature === "MCFG") expect(view.getBigUint64(at + 44, true)).toBe(BigInt(ECAM_BASE.bios));
+      expect(table(view.getUint32((fadt?.at ?? 0) + 36, true)).signature).toBe("FACS");
+      expect(table(view.getUint32((fadt?.at ?? 0) + 40, true)).signature).toBe("DSDT");
+      expect(table(view.getBigUint64((fadt?.at ?? 0) + 140, true)).signature).toBe("DSDT");
+    },
+  );
 
   it("get SMBIOS structures that end where the entry point says", () => {
     const anchor = file("etc/smbios/smbios-anchor");
