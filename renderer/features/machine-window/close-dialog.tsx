@@ -9,6 +9,7 @@ import { useMachineSummary, useSnapshots } from "../../api/queries.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { isAllowed } from "../machines/rules.ts";
 import { notifyFailure } from "../notifications/model.ts";
+import "./machine-window.css";
 
 const CHOICES = ["save", "acpi", "powerOff"] as const;
 type Choice = (typeof CHOICES)[number];
@@ -65,6 +66,7 @@ export default function CloseDialog({ machineId, onClose }: Props) {
           </RadioGroup>
           {snapshotId !== null && currentSnapshotName !== null && (
             <Switch
+              className="close-restore"
               label={t("close.restore", { snapshot: currentSnapshotName })}
               checked={restore && chosen === "powerOff"}
               disabled={chosen !== "powerOff"}
