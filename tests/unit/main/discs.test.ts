@@ -12,8 +12,10 @@ import { waitForOutput } from "../../../main/services/machines/serial.ts";
 import { changeDisc, discEjected } from "../../../main/services/media/discs.ts";
 import { describeMedium } from "../../../main/services/media/guess.ts";
 import { startMachine } from "../../../main/services/snapshots/automatic.ts";
+import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
+import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import { isoImage } from "../../support/iso-image.ts";
-import { hasQemuTools, qemuImg } from "../../support/media/qemu-tools.ts";
+import { hasQemuTools, qemuImg, qemuIo } from "../../support/media/qemu-tools.ts";
 import { openTestApp, temporaryFolder } from "../../support/test-app.ts";
 
 let folder: string;
@@ -192,6 +194,28 @@ describe("firmware", () => {
       code: "INVALID_FILE",
       details: { file: path.join(there, "vgabios-stdvga.bin"), remedy: expect.any(String) },
     });
+  });
+});
+
+describe.skipIf(!hasQemuTools)("a machine with UEFI", () => {
+  it("has variables of its own from its first start, and gets them back with a snapshot", async () => {
+    await writeFile(path.join(folder, "firmware", "OVMF_CODE.fd"), "code");
+    await writeFile(path.join(folder, "firmware", "OVMF_VARS.fd"), Buffer.alloc(128 << 10, 0x11));
+    const machine = await fromDisc();
+    const { config } = machine.record;
+    await configure(app.context, machine, { ...config, boot: { ...config.boot, firmware: "uefi" } });
+    const variables = () => {
+      const disk = machine.record.config.disks.find(({ bus }) => bus === "nvram");
+      return path.join(machine.paths.folder, disk?.file ?? "");
+    };
+    await app.lifecycle.start(machine);
+    const snapshot = await takeSnapshot(app.context, machine, { name: "before", description: "" });
+    await app.lifecycle.stop(machine, "power-off");
+    // What an installer writes: an entry of its own to boot from.
+    await qemuIo(variables(), "write -P 0x22 0 64k");
+    expect(await qemuIo(variables(), "read -P 0x22 0 64k")).not.toContain("failed");
+    await restoreSnapshot(app.context, app.lifecycle, machine, snapshot, { keepCurrent: false, start: false });
+    expect(await qemuIo(variables(), "read -P 0x11 0 128k")).not.toContain("failed");
   });
 });
 
