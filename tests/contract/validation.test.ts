@@ -7,7 +7,7 @@ import { WebSocket } from "ws";
 import type { RpcClient } from "../../main/rpc/client.ts";
 import type { App } from "../../main/services/app.ts";
 import { startWebHost, type WebHost } from "../../main/web-host/web-host.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
+import { startTestApp } from "../support/test-app.ts";
 
 let folder: string;
 let app: App;
@@ -16,9 +16,7 @@ let socket: WebSocket;
 let client: RpcClient;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   host = await startWebHost(app, { port: 0 });
   socket = new WebSocket(`ws://127.0.0.1:${host.port}/rpc`, {
     headers: { Authorization: `Bearer ${host.access.bearerToken}` },

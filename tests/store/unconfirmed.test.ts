@@ -1,7 +1,6 @@
 // A disk that takes a rename but fails the sync of the folder after it: the change is there for everybody to see, so it counts, in memory as
 // on disk, and the log says that a power failure might take it back. Nothing is undone that machine.json names already.
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../main/services/app.ts";
@@ -12,21 +11,16 @@ import { removeMachine, undoRemove } from "../../main/services/machines/removal.
 import { takeSnapshot } from "../../main/services/snapshots/take.ts";
 import { readRecordFile } from "../../main/store/record-file.ts";
 import { withChanges } from "../support/crash-pictures.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
+import { endTestApp, startTestApp } from "../support/test-app.ts";
 
 let folder: string;
 let app: App;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 /** The sync that follows a rename to `name` fails: that of the folder. */
 async function failingAfter(name: RegExp, work: () => Promise<unknown>): Promise<number> {

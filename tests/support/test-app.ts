@@ -43,7 +43,7 @@ function fakeEngine(which: FakeVm = "fake"): EngineDefinition {
   };
 }
 
-/** A folder that goes away with the test. */
+/** A new folder, for the test to remove. */
 export async function temporaryFolder(): Promise<string> {
   return mkdtemp(path.join(os.tmpdir(), "terrarium-test-"));
 }
@@ -85,4 +85,17 @@ export async function openTestApp(folder: string, options: TestAppOptions = {}):
     engines: new Map([[engine.id, engine]]),
     timeouts: { ...DEFAULT_TIMEOUTS, ...SHORT_TIMEOUTS, ...options.timeouts },
   });
+}
+
+/** An app with Starter's stand-in in a new folder. `endTestApp` is for after the test. */
+export async function startTestApp(): Promise<{ app: App; folder: string }> {
+  const folder = await temporaryFolder();
+  await makeStarter(folder);
+  return { app: await openTestApp(folder), folder };
+}
+
+/** Ends the app, machines and all, and removes its folder. */
+export async function endTestApp(app: App, folder: string): Promise<void> {
+  await app.close("power-off");
+  await rm(folder, { recursive: true });
 }

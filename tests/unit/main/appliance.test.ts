@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { copyFile, rm } from "node:fs/promises";
+import { copyFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -10,7 +10,7 @@ import type { Machine } from "../../../main/services/machines/machine.ts";
 import { ustarHeader } from "../../../main/store/ustar.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
 import { hasQemuTools, qemuImg } from "../../support/media/qemu-tools.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, startTestApp } from "../../support/test-app.ts";
 
 const NAME = 'Büro <1> & "2"';
 const SECTORS = [0, 5000, 131_071, 4_200_000 / 512] as const;
@@ -18,15 +18,10 @@ let folder: string;
 let app: App;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const place = (name: string) => path.join(folder, name);
 const topOf = (of: Machine, index = 0) => path.resolve(of.paths.folder, of.record.config.disks[index]?.file ?? "");

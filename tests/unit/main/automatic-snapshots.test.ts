@@ -1,5 +1,4 @@
 import { readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -15,23 +14,18 @@ import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import type { SnapshotSettings } from "../../../native-core/config/snapshot-settings.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, startTestApp } from "../../support/test-app.ts";
 
 let folder: string;
 let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   machine = await createStarter(app.context, { name: "vm" });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const topOf = () => path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");
 const names = () => machine.record.snapshots.map((snapshot) => snapshot.name);

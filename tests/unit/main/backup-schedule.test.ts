@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, utimesSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -11,7 +11,7 @@ import type { Machine } from "../../../main/services/machines/machine.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import type { BackupSettings } from "../../../native-core/config/backup-settings.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const HOUR_MS = 3_600_000;
@@ -30,10 +30,7 @@ beforeEach(async () => {
   machine = await createStarter(app.context, { name: "vm" });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const settings = (change: Partial<BackupSettings>) =>
   configure(app.context, machine, { ...machine.record.config, backup: { ...machine.record.config.backup, ...change } });

@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { link, rm } from "node:fs/promises";
+import { link } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -16,22 +16,17 @@ import { deleteSnapshot } from "../../../main/services/snapshots/delete.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
 let app: App;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 function topOf(machine: Machine): string {
   return path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");

@@ -1,5 +1,5 @@
 // The search over all consoles: old and present logs, the times of their lines, and the snapshots near them.
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -7,23 +7,18 @@ import { createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { searchConsoles } from "../../../main/services/search/console-search.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, startTestApp } from "../../support/test-app.ts";
 
 let folder: string;
 let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   machine = await createStarter(app.context, { name: "box" });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 async function log(name: string, text: string): Promise<void> {
   await mkdir(machine.paths.logs, { recursive: true });

@@ -8,23 +8,18 @@ import { type CustomMachine, createCustom, createStarter } from "../../../main/s
 import { addDisk, diskDetached, removeDisk } from "../../../main/services/machines/disks.ts";
 import { removeMachine, undoRemove } from "../../../main/services/machines/removal.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
-import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, kernelBytes, startTestApp } from "../../support/test-app.ts";
 
 let folder: string;
 let app: App;
 let kernel: string;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   kernel = await file("vmlinuz", kernelBytes());
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {
   const target = path.join(folder, name);

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -18,7 +17,7 @@ import type { Machine } from "../../../main/services/machines/machine.ts";
 import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
 import { textAt, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const SECRET = "a text that nobody may see";
@@ -29,19 +28,14 @@ let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   machine = await createStarter(app.context, { name: "base" });
   await writeText(top(), 1, SECRET);
   await takeSnapshot(app.context, machine, { name: "one", description: "" });
   await writeText(top(), 2, `${SECRET} two`);
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 function top(of: Machine = machine): string {
   return path.resolve(of.paths.folder, of.record.config.disks[0]?.file ?? "");

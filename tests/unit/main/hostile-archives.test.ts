@@ -10,15 +10,13 @@ import { exportMachine, importMachine } from "../../../main/services/backup/mach
 import { createCustom, createStarter } from "../../../main/services/machines/creation.ts";
 import { isAppError } from "../../../native-core/common/errors.ts";
 import { writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { startTestApp } from "../../support/test-app.ts";
 
 let folder: string;
 let app: App;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
 });
 
 afterAll(async () => {

@@ -1,6 +1,5 @@
 // Disks that snapshots leave out: none holds what is on them, and no restore changes that.
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -19,7 +18,7 @@ import { snapshotTree } from "../../../main/services/snapshots/tree.ts";
 import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
 import type { DiskConfig } from "../../../native-core/config/machine-config.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
@@ -27,9 +26,7 @@ let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   machine = await createCustom(app.context, {
     ...{ name: "box", description: "", memoryMiB: 128, kernel: path.join(folder, "starter/vmlinuz"), initrd: null },
     ...{ commandLine: "", disks: [{ sizeMiB: 8 }, { sizeMiB: 8 }] },
@@ -37,10 +34,7 @@ beforeEach(async () => {
   await change("disk1", { independent: true });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const diskOf = (of: Machine, id: string) => of.record.config.disks.find((disk) => disk.id === id);
 const fileOf = (id: string, of = machine) => path.resolve(of.paths.folder, diskOf(of, id)?.file ?? "");

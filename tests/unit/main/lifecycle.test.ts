@@ -7,22 +7,17 @@ import { configure } from "../../../main/services/machines/configuration.ts";
 import { createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { sendText, waitForOutput } from "../../../main/services/machines/serial.ts";
-import { type FakeVm, makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, type FakeVm, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
 let app: App;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 async function reopen(vm: FakeVm, timeouts = {}): Promise<void> {
   await app.close("power-off");

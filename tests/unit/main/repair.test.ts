@@ -1,7 +1,6 @@
 // Repair of a machine: what is damaged comes back from wherever it still is; what doesn't is named with the snapshots that lose it, and
 // nothing is ever worse than before.
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -27,7 +26,7 @@ import {
   saveState,
   type TestState,
 } from "../../support/media/states.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
@@ -37,19 +36,14 @@ let machine: Machine;
 let one: SnapshotRecord;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
+  ({ app, folder } = await startTestApp());
   store = path.join(folder, "backups");
-  await makeStarter(folder);
-  app = await openTestApp(folder);
   machine = await createStarter(app.context, { name: "vm" });
   await writeText(topOf(machine), 5, "original");
   one = await takeSnapshot(app.context, machine, { name: "one", description: "" });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const topOf = (of: Machine) => path.resolve(of.paths.folder, of.record.config.disks[0]?.file ?? "");
 const frozen = () => path.join(machine.paths.folder, one.layers[0]?.file ?? "");

@@ -15,22 +15,17 @@ import { snapshotTree, thumbnail } from "../../../main/services/snapshots/tree.t
 import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
 import { withChanges } from "../../support/crash-pictures.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
 let app: App;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 function topOf(machine: Machine): string {
   return path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");

@@ -1,5 +1,4 @@
 import { readdirSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -17,7 +16,7 @@ import { openChain } from "../../../native-core/media/chain.ts";
 import type { DiskImage } from "../../../native-core/media/disk-image.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
 import { hasQemuTools, qemuCheck } from "../../support/media/qemu-tools.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
@@ -25,16 +24,11 @@ let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   machine = await createStarter(app.context, { name: "vm" });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const MIB = 2 ** 20;
 const topOf = () => path.resolve(machine.paths.folder, machine.record.config.disks[0]?.file ?? "");
