@@ -122,7 +122,7 @@ describe("the first machine", () => {
     await page.keyboard.down("ControlRight");
     await page.keyboard.press("c");
     await page.keyboard.up("ControlRight");
-    await page.getByText("Whole multiples of the guest's pixels").waitFor();
+    await page.getByRole("radio", { name: "Sharp", checked: true }).waitFor();
     await page.keyboard.press("ControlRight");
     await page.getByText("Click the screen to type").waitFor();
   });
