@@ -903,6 +903,8 @@ export const de = {
       residentBytes: "Speicher hier",
       diskReadRate: "Platte gelesen",
       diskWriteRate: "Platte geschrieben",
+      netReceiveRate: "Netz empfangen",
+      netSendRate: "Netz gesendet",
     },
     profile: {
       title: "Virtueller Prozessor",

@@ -898,6 +898,8 @@ export const en = {
       residentBytes: "Host memory",
       diskReadRate: "Disk read",
       diskWriteRate: "Disk written",
+      netReceiveRate: "Net received",
+      netSendRate: "Net sent",
     },
     profile: {
       title: "Virtual processor",

@@ -162,6 +162,7 @@ describe("tools", () => {
   });
 
   test("a machine's charts go back a day", async () => {
+    await page.getByRole("figure").filter({ hasText: "Network" }).waitFor();
     await page
       .getByRole("radio", { name: "24 h" })
       .or(page.getByRole("button", { name: "24 h" }))

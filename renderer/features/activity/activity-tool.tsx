@@ -14,6 +14,8 @@ import { HostMeters } from "../home/host-meters.tsx";
 import { isLive } from "../machines/rules.ts";
 import { COLUMNS, type Column, nextSorting, overviewCsv, type Sorting, sortOverview } from "./overview-model.ts";
 
+const RATES = ["diskReadRate", "diskWriteRate", "netReceiveRate", "netSendRate"] as const;
+
 interface HeadingProps {
   readonly column: Column;
   readonly sorting: Sorting;
@@ -102,8 +104,11 @@ export default function ActivityTool() {
               <td className="number">{sample && t("details.mipsValue", { value: Math.round(sample.mips) })}</td>
               <td className="number">{sample && formatBytes(sample.guestBytes)}</td>
               <td className="number">{sample && formatBytes(sample.residentBytes)}</td>
-              <td className="number">{sample && `${formatBytes(sample.diskReadRate)}/s`}</td>
-              <td className="number">{sample && `${formatBytes(sample.diskWriteRate)}/s`}</td>
+              {RATES.map((rate) => (
+                <td key={rate} className="number">
+                  {sample?.[rate] !== undefined && `${formatBytes(sample[rate])}/s`}
+                </td>
+              ))}
             </tr>
           ))}
         </tbody>

@@ -16,6 +16,8 @@ export const COLUMNS = [
   "residentBytes",
   "diskReadRate",
   "diskWriteRate",
+  "netReceiveRate",
+  "netSendRate",
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
@@ -32,9 +34,12 @@ export function sortOverview(rows: readonly OverviewRow[], { column, descending 
     if (column === "name" || column === "state")
       return direction * byText.compare(a.machine[column], b.machine[column]);
     // Machines without figures are last whichever way it is sorted.
-    if (!a.sample || !b.sample)
-      return Number(!a.sample) - Number(!b.sample) || byText.compare(a.machine.name, b.machine.name);
-    return direction * (a.sample[column] - b.sample[column]);
+    const [first, second] = [a.sample?.[column], b.sample?.[column]];
+    if (first === undefined || second === undefined)
+      return (
+        Number(first === undefined) - Number(second === undefined) || byText.compare(a.machine.name, b.machine.name)
+      );
+    return direction * (first - second);
   });
 }
 
@@ -54,7 +59,8 @@ export function overviewCsv(rows: readonly OverviewRow[]): string {
   const lines = rows.map(({ machine, sample }) =>
     COLUMNS.map((column) => {
       if (column === "name" || column === "state") return csvCell(machine[column]);
-      return sample ? String(Number(sample[column].toFixed(4))) : "";
+      const value = sample?.[column];
+      return value === undefined ? "" : String(Number(value.toFixed(4)));
     }).join(","),
   );
   return `${[COLUMNS.join(","), ...lines].join("\r\n")}\r\n`;

@@ -190,6 +190,12 @@ const handlers: Handlers = {
     guestBytes: 61 << 20,
     diskReadBytes: 23 << 20,
     diskWrittenBytes: 1 << 20,
+    network: {
+      receivedBytes: commands * 1000,
+      receivedFrames: commands,
+      sentBytes: commands * 100,
+      sentFrames: commands,
+    },
   }),
 };
 

@@ -97,6 +97,15 @@ describe("the overview", () => {
     expect(names("name", false)).toEqual(["a", "b", "off"]);
   });
 
+  test("a machine without an adapter has no network traffic, which is not the same as none", () => {
+    const plugged = { ...row("plugged"), sample: { ...sample(0), netReceiveRate: 0, netSendRate: 7 } };
+    const sorted = sortOverview([row("bare", 0.9), plugged], { column: "netReceiveRate", descending: false });
+    expect(sorted.map(({ machine: { name } }) => name)).toEqual(["plugged", "bare"]);
+    const [, first, second] = overviewCsv(sorted).split("\r\n");
+    expect(first).toMatch(/,0,7$/);
+    expect(second).toMatch(/,,$/);
+  });
+
   test("a second click turns the order round; figures begin with the largest", () => {
     expect(nextSorting({ column: "name", descending: false }, "mips")).toEqual({ column: "mips", descending: true });
     expect(nextSorting({ column: "mips", descending: true }, "mips")).toEqual({ column: "mips", descending: false });
@@ -104,6 +113,6 @@ describe("the overview", () => {
 
   test("names can't break the file nor become formulas in a spreadsheet", () => {
     const csv = overviewCsv([row("=1+1"), row('say "hi", you')]);
-    expect(csv.split("\r\n").slice(1, 3)).toEqual(["'=1+1,running,,,,,,", '"say ""hi"", you",running,,,,,,']);
+    expect(csv.split("\r\n").slice(1, 3)).toEqual(["'=1+1,running,,,,,,,,", '"say ""hi"", you",running,,,,,,,,']);
   });
 });
