@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { FileServer } from "../support/file-server.ts";
 import { isoImage } from "../support/iso-image.ts";
 import { kernelBytes } from "../support/test-app.ts";
-import { machineRow, waitForState } from "./support/actions.ts";
+import { machineRow, showPane, waitForState } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
 
 const NAME = "debian-13.1.0-amd64-netinst.iso";
@@ -21,6 +21,7 @@ const DISC = Buffer.from(
 );
 
 let server: FileServer;
+let home: string;
 
 /** One system, with the server of this file as its publisher. */
 function catalogue(folder: string) {
@@ -45,7 +46,8 @@ afterAll(async () => {
 });
 
 const app = appUnderTest({
-  async prepare(home) {
+  async prepare(folderOfData) {
+    home = folderOfData;
     const folder = path.join(home, "catalogue");
     await mkdir(folder);
     await writeFile(path.join(folder, "systems.json"), JSON.stringify(catalogue(server.url)));
@@ -119,6 +121,51 @@ test("a download is checked, and its machine is set up with the answers that wer
   await dialog().getByRole("button", { name: "Create", exact: true }).last().click();
   await dialog().waitFor({ state: "detached" });
   await waitForState(app.page, "Debian", "Powered Off");
+});
+
+test("the disc is ejected and put back in the Storage box", async () => {
+  await showPane(app.page, "Details");
+  const storage = app.page.getByRole("region", { name: "Storage" });
+  const eject = storage.getByRole("button", { name: "Eject the disc from cd0" });
+  const disc = await storage.getByText(NAME).getAttribute("title");
+  await eject.click();
+  await storage.getByText("No disc").waitFor();
+  expect(await eject.isDisabled()).toBe(true);
+  await storage.getByRole("button", { name: "Insert a disc into cd0" }).click();
+  const picker = app.page.getByRole("dialog", { name: "Choose a file on the host" });
+  await picker.getByRole("textbox", { name: "Folder" }).fill(path.dirname(disc ?? ""));
+  await app.page.keyboard.press("Enter");
+  await picker.getByRole("button", { name: NAME }).click();
+  await picker.getByRole("button", { name: "Choose", exact: true }).click();
+  await storage.getByText(NAME).waitFor();
+});
+
+test("firmware's boot menu is offered where a machine starts, and refused in words where it starts without firmware", async () => {
+  await app.page.getByRole("button", { name: "Ways to start" }).click();
+  await app.page.getByRole("menuitem", { name: "Start with Boot Menu" }).click();
+  await app.page
+    .getByText(/does not start through firmware/)
+    .first()
+    .waitFor();
+  await waitForState(app.page, "Debian", "Powered Off");
+});
+
+test("an image is converted from Media, and what can't be is told in the dialog", async () => {
+  const source = path.join(home, "disk.raw");
+  await writeFile(source, Buffer.alloc(1 << 20, 1));
+  await app.page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Media" }).click();
+  await app.page.getByRole("button", { name: "Convert…" }).click();
+  const question = app.page.getByRole("dialog", { name: "Convert the image of a disk" });
+  await question.getByRole("textbox", { name: "Image", exact: true }).fill(source);
+  expect(await question.getByRole("textbox", { name: "New image" }).inputValue()).toBe(path.join(home, "disk.qcow2"));
+  await question.getByRole("textbox", { name: "New image" }).fill(source);
+  await question.getByRole("button", { name: "Convert", exact: true }).click();
+  await question.getByRole("alert").filter({ hasText: "There is a file of that name" }).waitFor();
+  await question.getByRole("textbox", { name: "New image" }).fill(path.join(home, "disk.qcow2"));
+  await question.getByRole("button", { name: "Convert", exact: true }).click();
+  await question.waitFor({ state: "detached" });
+  await app.page.getByText("The new image is ready").first().waitFor();
+  await machineRow(app.page, "Debian").click();
 });
 
 test("downloads are listed in Media with who uses them, and deleted there", async () => {
