@@ -45,4 +45,20 @@ describe("A machine without disks", () => {
     },
     TIMEOUT_MS,
   );
+
+  it(
+    "boots a program from the network by UEFI itself",
+    async () => {
+      const bootFolder = join(temporary.path, "uefi-tftp");
+      const folder = join(temporary.path, "uefi");
+      for (const each of [bootFolder, folder]) mkdirSync(each);
+      writeFileSync(join(bootFolder, "boot.efi"), await packageFile("memtest86+", "boot/memtest86+x64.efi"));
+      const adapter = { ...defaultAdapter("nic0", "52:54:00:12:34:56"), bootFolder, bootFile: "boot.efi" };
+      vm = await startPcVm({ folder, config: { memoryMiB: 256, adapters: [adapter] }, uefi: true });
+      await vm.expect(/Start PXE over IPv4[^]*NBP filename is boot\.efi/, WAIT_MS);
+      await vm.expect(/NBP file downloaded successfully/, WAIT_MS);
+      await vm.powerOff();
+    },
+    TIMEOUT_MS,
+  );
 });

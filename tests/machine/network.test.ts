@@ -116,10 +116,13 @@ describe("a machine on the NAT", () => {
   );
 
   it(
-    "has addresses for IPv6 too, and its gateway answers there",
+    "has addresses for IPv6 too, and reaches by them what it reaches by the others",
     async () => {
       await eventually(vm, "ip -6 addr show eth0", /fd54:6572:7261:0:5054:ff:fe12:3456/);
       expect(await vm.command("ping -6 -c 1 fd54:6572:7261::2")).toContain("1 packets received");
+      const page = (port: number) => vm.command(`${get(`[fd54:6572:7261::2]:${port}`)} | head -n 1`);
+      expect(await page(portOf(allowed))).toBe("allowed");
+      expect(await page(portOf(other))).toContain("refused");
     },
     TIMEOUT_MS,
   );
