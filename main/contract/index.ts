@@ -381,7 +381,7 @@ export const contract = {
         }),
       )
       .output(snapshotSchema),
-    /** Settings and files that differ from a snapshot to another one, or to now (`toSnapshotId` null; the machine has to be at rest). */
+    /** Settings and files that differ from a snapshot to another one, or to now (`toSnapshotId` null). */
     diff: base
       .route({ method: "GET", path: "/snapshots/{snapshotId}/diff" })
       .input(z.object({ snapshotId: snapshotIdSchema, toSnapshotId: snapshotIdSchema.nullable().default(null) }))

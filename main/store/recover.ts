@@ -42,6 +42,12 @@ export async function recover(paths: MachinePaths, record: MachineRecord, notice
   return next === record ? record : { ...next, revision: record.revision + 1 };
 }
 
+/** The snapshot that `changedSinceSnapshot` is about: the current one, and that above it where that one only lasts as long as a backup. */
+export function comparedWith({ snapshots, currentSnapshotId }: MachineRecord): string | null {
+  const current = snapshots.find((snapshot) => snapshot.id === currentSnapshotId);
+  return current?.transient ? current.parentId : currentSnapshotId;
+}
+
 /** What changes in the record when a snapshot goes: its children move up to its parent. */
 export function withoutSnapshot(record: MachineRecord, id: string) {
   const parentId = record.snapshots.find((snapshot) => snapshot.id === id)?.parentId ?? null;
@@ -51,7 +57,7 @@ export function withoutSnapshot(record: MachineRecord, id: string) {
       .filter((snapshot) => snapshot.id !== id)
       .map((snapshot) => (snapshot.parentId === id ? { ...snapshot, parentId } : snapshot)),
     currentSnapshotId: wasCurrent ? parentId : record.currentSnapshotId,
-    changedSinceSnapshot: wasCurrent || record.changedSinceSnapshot,
+    changedSinceSnapshot: record.changedSinceSnapshot || comparedWith(record) === id,
   };
 }
 

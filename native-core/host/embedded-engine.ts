@@ -141,8 +141,9 @@ export class EmbeddedEngine implements Engine {
   }
 
   takeSnapshot(request: EngineArgument<"takeSnapshot">): Promise<EngineResult<"takeSnapshot">> {
+    const { folder, overlays } = request;
     return this.#order(["running", "paused"], "snapshotted", ({ saver }) =>
-      saver.save({ folder: request.folder, overlays: request.overlays, resume: true }),
+      folder === null ? saver.freezeDisks(overlays) : saver.save({ folder, overlays, resume: true }),
     );
   }
 

@@ -36,10 +36,13 @@ export interface SaverParts {
   readonly grabThumbnail: () => Thumbnail | null;
 }
 
+/** A new layer for each writable disk. */
+type Overlays = readonly { readonly diskId: string; readonly file: string }[];
+
 export interface SaveOptions {
   readonly folder: string;
-  /** A new layer for each writable disk; undefined saves the state without touching the disks. */
-  readonly overlays?: readonly { diskId: string; file: string }[];
+  /** Undefined saves the state without touching the disks. */
+  readonly overlays?: Overlays;
   /** Whether the guest runs on after the pause. */
   readonly resume: boolean;
 }
@@ -114,6 +117,27 @@ export class StateSaver {
       await writer.abort();
       throw error;
     }
+  }
+
+  /** The disks of one instant, without memory: what the next state has to hold stays as it is. Rejects like `save`. */
+  async freezeDisks(overlays: Overlays): Promise<SnapshotResult> {
+    const { disks, runner } = this.#parts;
+    const layers = await disks.prepareLayers(overlays);
+    const wasRunning = runner.running;
+    const start = performance.now();
+    runner.pause();
+    try {
+      await disks.useLayers(layers);
+    } catch (error) {
+      await discardLayers(layers.filter(({ disk, image }) => disk.top !== image));
+      throw error;
+    } finally {
+      // A guest whose requests wait for room on the disk stands still until somebody resumes it.
+      if (wasRunning && !disks.full.isFull) runner.resume();
+    }
+    const pauseMs = performance.now() - start;
+    await Promise.all(disks.disks.map((disk) => disk.frozen));
+    return { pauseMs, writtenBytes: 0, newPages: 0, totalPages: 0, thumbnailPng: null };
   }
 
   /** The pause. */

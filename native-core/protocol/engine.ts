@@ -90,9 +90,12 @@ export const startRequestSchema = z.strictObject({
 });
 export type StartRequest = z.infer<typeof startRequestSchema>;
 
-/** Writes machine state into `folder` (made by the engine, complete or absent) and freezes disk layers in the same instant. */
+/**
+ * Writes machine state into `folder` (made by the engine, complete or absent) and freezes disk layers in the same instant; null keeps no
+ * state, for who reads the disks only.
+ */
 export const snapshotRequestSchema = z.strictObject({
-  folder: z.string(),
+  folder: z.string().nullable(),
   /** State folder whose pages are the base of this one, if it is still there. */
   parentFolder: z.string().nullable(),
   /** For each writable disk, independent ones if wanted, the new overlay file that becomes its top layer; the old one is frozen. */

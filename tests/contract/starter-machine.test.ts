@@ -50,6 +50,11 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
     expect(snapshot).toMatchObject({ withMemory: true, hasThumbnail: true });
     await client.machines.sendText({ id, text: "MEMORY=lost\n" });
     expect(await inGuest("echo after >/root/state; sync; cat /root/state")).toBe("after");
+    const { disks } = await client.snapshots.diff({ snapshotId: snapshot.id });
+    expect(disks[0]?.partitions[0]?.changes).toContainEqual(
+      expect.objectContaining({ path: "/root/state", change: "changed", sizeBefore: 7, sizeAfter: 6 }),
+    );
+    expect(await inGuest("cat /root/state")).toBe("after");
     await client.snapshots.restore({ snapshotId: snapshot.id });
     expect(await inGuest("cat /root/state")).toBe("before");
     expect(await inGuest("echo $MEMORY")).toBe("kept");
@@ -96,5 +101,24 @@ describe("Starter Linux on the embedded engine", { timeout: BOOT_MS }, () => {
     await waitForPrompt(client, id);
     expect(await inGuest("cat /root/state")).toBe("synced");
     expect(app.context.registry.get(id).record.config.disks).toHaveLength(1);
+  });
+
+  it("goes back without an independent disk, whose file system stays as it is", async () => {
+    await client.machines.stop({ id, how: "power-off" });
+    const { config } = await client.machines.addDisk({ id, disk: { sizeMiB: 8 } });
+    const disks = config.disks.map((disk) => (disk.id === "disk1" ? { ...disk, independent: true } : disk));
+    await client.machines.configure({ id, config: { ...config, disks } });
+    await client.machines.start({ id });
+    await waitForPrompt(client, id);
+    await inGuest(
+      "mke2fs /dev/vdb >/dev/null; mkdir /root/scratch; mount /dev/vdb /root/scratch; echo one >/root/scratch/file; sync",
+    );
+    const snapshot = await client.snapshots.take({ id });
+    await inGuest("echo two >/root/scratch/file; echo lost >/root/state; sync");
+    await client.snapshots.restore({ snapshotId: snapshot.id, memory: "never", start: true });
+    await waitForPrompt(client, id);
+    expect(await inGuest("mount /dev/vdb /root/scratch; cat /root/state /root/scratch/file | tr '\\n' ' '")).toBe(
+      "synced two ",
+    );
   });
 });

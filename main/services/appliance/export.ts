@@ -66,7 +66,7 @@ async function writeParts(
   base: string,
   task: TaskHandle,
 ): Promise<Part[]> {
-  return atThisMoment(context, machine, "Export", async (snapshot) => {
+  return atThisMoment(context, machine, { purpose: "Export", memory: false }, async (snapshot) => {
     const disks = withTops(snapshot.config.disks, snapshot.layers).filter(({ bus }) => bus !== "nvram");
     const described: OvfDisk[] = [];
     const written: Part[] = [];

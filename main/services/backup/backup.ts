@@ -46,7 +46,7 @@ export async function backUp(
   const repository = await BackupRepository.open(folder, true);
   const options = { title: `Backing up ${machine.name}`, machineId: machine.id, cancellable: true };
   return context.tasks.run(options, (task) =>
-    atThisMoment(context, machine, "Backup", (snapshot) =>
+    atThisMoment(context, machine, { purpose: "Backup", memory }, (snapshot) =>
       storeMoment(context, machine, snapshot, repository, { kind, memory }, task),
     ),
   );

@@ -6,7 +6,7 @@ import type { Lifecycle, StartOptions } from "../machines/lifecycle.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill, requireNoTemplate } from "../machines/states.ts";
 import type { ClockWork } from "../schedule.ts";
-import { isOwn } from "./layers.ts";
+import { freezesElsewhere } from "./layers.ts";
 import { pruneNow } from "./prune.ts";
 import { takeSnapshotNow } from "./take.ts";
 import { currentSnapshot, isChanged } from "./visible.ts";
@@ -75,11 +75,9 @@ function newBootDisc({ record }: Machine): string | null {
  * when it can't be taken: that must not keep anybody from what they wanted to do. The caller holds the machine's operations.
  */
 export async function safetySnapshot(context: ServiceContext, machine: Machine, act: string): Promise<string | null> {
-  const { config, currentSnapshotId } = machine.record;
-  // An image that is used where it is would be frozen by that, which is for its user to decide.
-  const isElsewhere = config.disks.some((disk) => !disk.readOnly && !disk.independent && !isOwn(machine, disk.file));
-  if (!config.snapshots.safety || isElsewhere) return null;
-  if (!isChanged(machine.record)) return currentSnapshotId;
+  const { config } = machine.record;
+  if (!config.snapshots.safety || freezesElsewhere(machine, false)) return null;
+  if (!isChanged(machine.record)) return currentSnapshot(machine.record)?.id ?? null;
   try {
     const name = `Before ${act}`.slice(0, 128);
     const { id } = await takeSnapshotNow(context, machine, { name, description: "", kind: "safety" });

@@ -17,12 +17,13 @@ import { cancelled } from "../failures.ts";
 import type { Machine } from "../machines/machine.ts";
 import { requireState } from "../machines/states.ts";
 import { disksLeftOut } from "./independent.ts";
-import { withTops } from "./layers.ts";
+import { freezesElsewhere, withTops } from "./layers.ts";
+import { atThisMoment } from "./moment.ts";
 
 /** Changes that are told one by one; more than that nobody reads. */
 const CHANGES_MAX = 20_000;
 
-/** A configuration with its disks at that moment. `to` null is now, for which the machine has to be at rest. */
+/** `to` null is now. Of a running machine that is what its disks have at this moment; the guest goes on. */
 export async function diffSnapshots(
   context: ServiceContext,
   machine: Machine,
@@ -32,11 +33,18 @@ export async function diffSnapshots(
   const before = momentOf(from);
   const excluded = new Set([from, ...(to === null ? [] : [to])].flatMap(disksLeftOut).map(({ id }) => id));
   if (to !== null) return compare(context, machine, before, momentOf(to), excluded);
+  if (isRunning(machine) && !freezesElsewhere(machine, true)) {
+    return atThisMoment(context, machine, { purpose: "Comparison", memory: false }, (now) =>
+      compare(context, machine, before, momentOf(now), excluded),
+    );
+  }
   return machine.operate(async () => {
     requireState(machine.name, machine.state, ["powered-off", "saved", "aborted"], "compared with its snapshot");
     return compare(context, machine, before, machine.record.config, excluded);
   });
 }
+
+const isRunning = ({ state }: Machine) => state === "running" || state === "paused";
 
 /** The configuration of a snapshot with the disk layers as they were, without the disks that it holds nothing of. */
 export function momentOf(snapshot: SnapshotRecord): MachineConfig {

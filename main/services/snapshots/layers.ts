@@ -27,6 +27,11 @@ export function layersToFreeze(disks: readonly DiskConfig[], everything: boolean
   return topLayers(everything ? disks : disks.filter(({ independent }) => !independent));
 }
 
+/** Whether that would freeze an image that is used where it is, which is for its user to decide. */
+export function freezesElsewhere(machine: Machine, everything: boolean): boolean {
+  return layersToFreeze(machine.record.config.disks, everything).some(({ file }) => !isOwn(machine, file));
+}
+
 /** A name for the next top layer of each of `layers`. */
 export function overlaysFor(layers: readonly Layer[]): Layer[] {
   return layers.map((layer) => ({

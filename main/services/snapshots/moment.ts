@@ -6,16 +6,16 @@ import { scheduleCleanup } from "./cleanup.ts";
 import { forgetSnapshot } from "./delete.ts";
 import { takeSnapshotNow } from "./take.ts";
 
-/** `purpose` is in the snapshot's name, for the case that it is seen: "Backup". */
+/** `purpose` is in the snapshot's name, for the case that it is seen: "Backup"; `memory`: whether that of a running machine is wanted, too. */
 export async function atThisMoment<T>(
   context: ServiceContext,
   machine: Machine,
-  purpose: string,
+  { purpose, memory }: { readonly purpose: string; readonly memory: boolean },
   work: (snapshot: SnapshotRecord) => Promise<T>,
 ): Promise<T> {
   const name = `${purpose} of ${machine.name}`.slice(0, 128);
   const snapshot = await machine.operate(() =>
-    takeSnapshotNow(context, machine, { name, description: "", transient: true }),
+    takeSnapshotNow(context, machine, { name, description: "", transient: true, memory }),
   );
   try {
     return await work(snapshot);

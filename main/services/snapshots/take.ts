@@ -24,6 +24,8 @@ export interface SnapshotOptions {
   readonly kind?: SnapshotKind | undefined;
   /** Whether it goes again when something was made of it, which needs all disks, independent ones as well; default: false. */
   readonly transient?: boolean;
+  /** Whether the memory of a running machine is kept; default: true. */
+  readonly memory?: boolean;
 }
 
 const TAKE_STATES = ["powered-off", "saved", "aborted", "running", "paused"] as const;
@@ -56,7 +58,7 @@ export async function takeSnapshotNow(
       const taken =
         machine.vm === null
           ? await takeStill(context, machine, draft, overlays)
-          : await takeLive(machine, { ...draft, memory: `snapshots/${draft.id}/memory` }, overlays);
+          : await takeLive(machine, { ...draft, memory: liveMemory(draft, options) }, overlays);
       void machine.log.write("info", `Snapshot "${taken.name}" was taken`);
       return taken;
     });
@@ -106,6 +108,9 @@ function draftSnapshot(machine: Machine, options: SnapshotOptions): SnapshotReco
   };
 }
 
+const liveMemory = ({ id }: SnapshotRecord, { memory = true }: SnapshotOptions) =>
+  memory ? `snapshots/${id}/memory` : null;
+
 function nameOf({ name, record }: Machine): string {
   const { config, snapshots } = record;
   return nameByPattern(config.snapshots.namePattern, name, snapshots, new Date());
@@ -124,7 +129,7 @@ async function takeStill(
   await machine.update((record) => ({
     snapshots: [...record.snapshots, snapshot],
     currentSnapshotId: snapshot.id,
-    changedSinceSnapshot: false,
+    changedSinceSnapshot: snapshot.transient && record.changedSinceSnapshot,
     config: { ...record.config, disks: withTops(record.config.disks, overlays) },
   }));
   crashPoint("snapshot:recorded");
@@ -134,7 +139,7 @@ async function takeStill(
 async function takeLive(machine: Machine, draft: SnapshotRecord, overlays: readonly Layer[]): Promise<SnapshotRecord> {
   const vm = vmOf(machine);
   const { folder } = machine.paths;
-  const memory = path.join(folder, draft.memory ?? "");
+  const memory = draft.memory === null ? null : path.join(folder, draft.memory);
   await machine.update(() => ({ pending: { kind: "snapshot", snapshot: draft, overlays: [...overlays] } }));
   crashPoint("snapshot:intent-recorded");
   try {
@@ -153,7 +158,7 @@ async function takeLive(machine: Machine, draft: SnapshotRecord, overlays: reado
       changedSinceSnapshot: true,
       config: { ...record.config, disks: withTops(record.config.disks, overlays) },
     }));
-    vm.memoryBase = memory;
+    if (memory !== null) vm.memoryBase = memory;
     crashPoint("snapshot:recorded");
     return snapshot;
   } catch (error) {

@@ -12,7 +12,6 @@ import { isStill } from "../machines/states.ts";
 import { scheduleCleanup } from "../snapshots/cleanup.ts";
 import { isOwn } from "../snapshots/layers.ts";
 import { deletedBefore, purge } from "../snapshots/trash.ts";
-import { visibleSnapshots } from "../snapshots/visible.ts";
 import type { TaskHandle } from "../tasks.ts";
 import { compactMemory, unusedMemory } from "./memory-chunks.ts";
 import { usageOf } from "./usage.ts";
@@ -86,7 +85,7 @@ async function filesIn(folder: string): Promise<Iterable<CountedFile>> {
 /** Tells of a file whether only deleted snapshots and disks have it. Of such layers parts may be merged into others when they are purged. */
 function trashOf({ record, paths }: Machine): (file: string) => boolean {
   const isDeleted = ({ deletedAtMs }: { readonly deletedAtMs: number | null }): boolean => deletedAtMs !== null;
-  const [gone, kept] = [record.snapshots.filter(isDeleted), visibleSnapshots(record)];
+  const [gone, kept] = [record.snapshots.filter(isDeleted), record.snapshots.filter((each) => !isDeleted(each))];
   const disks = record.detachedDisks.filter(isDeleted).map(({ disk }) => disk);
   const images = new Set(
     [...disks, ...gone.flatMap(imagesOfSnapshot)].map(({ file }) => path.resolve(paths.folder, file)),

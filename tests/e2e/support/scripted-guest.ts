@@ -159,7 +159,8 @@ const handlers: Handlers = {
   },
   async takeSnapshot(argument) {
     await layOverlays(request, argument);
-    return saveTo(argument.folder);
+    if (argument.folder !== null) return saveTo(argument.folder);
+    return { pauseMs: 1, writtenBytes: 0, newPages: 0, totalPages: 0, thumbnailPng: null };
   },
   screenshot({ thumbnail }) {
     const { width, height, pixels } = thumbnail ? screen.thumbnail() : screen.picture();

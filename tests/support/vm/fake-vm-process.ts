@@ -111,7 +111,8 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
   },
   async takeSnapshot(argument) {
     await layOverlays(start, argument);
-    return writeState(argument.folder);
+    if (argument.folder !== null) return writeState(argument.folder);
+    return { pauseMs: 1, writtenBytes: 0, newPages: 0, totalPages: 0, thumbnailPng: null };
   },
   mergeStep: (argument) => pullLayer(start, argument),
   reopenLayers: () => null,

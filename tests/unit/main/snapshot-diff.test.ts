@@ -1,18 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
 import { configure } from "../../../main/services/machines/configuration.ts";
 import { createCustom } from "../../../main/services/machines/creation.ts";
+import { addDisk } from "../../../main/services/machines/disks.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { diffSnapshots } from "../../../main/services/snapshots/diff.ts";
 import { handToGuest, listSnapshotFolder, readSnapshotFile } from "../../../main/services/snapshots/files.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
+import { visibleSnapshots } from "../../../main/services/snapshots/visible.ts";
 import { canonical, nodeMediaHost } from "../../../native-core/host/media-host.ts";
 import { openChain } from "../../../native-core/media/chain.ts";
-import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, kernelBytes, startTestApp } from "../../support/test-app.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 const MKFS = "/usr/sbin/mkfs.ext4";
 const DEBUGFS = "/usr/sbin/debugfs";
@@ -39,19 +42,14 @@ const topOf = () => path.resolve(machine.paths.folder, machine.record.config.dis
 const take = (name: string) => takeSnapshot(app.context, machine, { name, description: "" });
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   const kernel = path.join(folder, "kernel");
   await writeFile(kernel, kernelBytes());
   const options = { description: "", memoryMiB: 128, initrd: null, commandLine: "" };
   machine = await createCustom(app.context, { name: "vm", kernel, disks: [{ sizeMiB: 24 }], ...options });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 describe.skipIf(!hasTools)("the difference of snapshots", () => {
   async function prepared() {
@@ -90,6 +88,10 @@ describe.skipIf(!hasTools)("the difference of snapshots", () => {
     const now = await diffSnapshots(app.context, machine, first, null);
     expect(now.settings).toEqual([{ path: "memoryMiB", label: "Memory", before: 128, after: 512 }]);
     expect(now.disks[0]?.partitions[0]?.total).toBe(2);
+    await app.lifecycle.start(machine);
+    const running = await diffSnapshots(app.context, machine, first, null);
+    expect(running.settings).toEqual(now.settings);
+    expect(running.disks[0]?.partitions[0]?.changes).toEqual(files);
     expect(await diffSnapshots(app.context, machine, second, second)).toEqual({
       settings: [],
       disks: [{ diskId: "disk0", change: "same", partitions: [] }],
@@ -134,10 +136,31 @@ describe.skipIf(!hasTools)("the difference of snapshots", () => {
 });
 
 describe("a comparison", () => {
-  it("with now is refused while the machine runs", async () => {
+  it("with now reads the disks of a running machine as they are, keeps no memory and leaves nothing behind", async () => {
     const first = await take("first");
+    await become(topOf(), Buffer.alloc(4096, 1));
+    await app.lifecycle.start(machine);
+    const [memories, visible] = [new Set<string | null>(), new Set<string>()];
+    app.context.events.onChange(() => {
+      for (const { transient, memory } of machine.record.snapshots) if (transient) memories.add(memory);
+      for (const { name } of visibleSnapshots(machine.record)) visible.add(name);
+    });
+    const { disks } = await diffSnapshots(app.context, machine, first, null);
+    expect(disks).toEqual([{ diskId: "disk0", change: "changed", partitions: [] }]);
+    expect([[...memories], [...visible]]).toEqual([[null], ["first"]]);
+    expect([machine.state, machine.record.snapshots]).toEqual(["running", [first]]);
+    await waitUntil("the clean-up has ended", () => machine.cleanup === null);
+    expect(readdirSync(machine.paths.disks).filter((name) => name.endsWith(".qcow2"))).toHaveLength(2);
+  });
+
+  it("with now is refused while the machine runs on an image that is used where it is, which it would freeze", async () => {
+    const first = await take("first");
+    const image = path.join(folder, "mine.raw");
+    await writeFile(image, Buffer.alloc(1 << 20));
+    await addDisk(app.context, machine, { file: image });
     await app.lifecycle.start(machine);
     await expect(diffSnapshots(app.context, machine, first, null)).rejects.toMatchObject({ code: "INVALID_STATE" });
+    expect(machine.record.config.disks[1]?.file).toBe(image);
   });
 
   it("of disks without a file system says that they changed", async () => {
