@@ -4,12 +4,13 @@
 //   NAME.part        what has arrived      NAME.part.json   where it comes from, and which version of it
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import { moveIntoPlace } from "../../store/atomic-file.ts";
 import { ioFailure } from "../../store/io-error.ts";
 import { cancelled } from "../failures.ts";
+import { freeBytes } from "../host/free-space.ts";
 import type { Checksum } from "./checksums.ts";
 
 export const PART_SUFFIX = ".part";
@@ -42,7 +43,7 @@ export interface DownloadLimits {
 const DEFAULT_LIMITS: DownloadLimits = {
   stallMs: 30_000,
   retryMs: 500,
-  freeBytes: (folder) => statfs(folder).then(({ bavail, bsize }) => bavail * bsize),
+  freeBytes,
 };
 
 interface PartState {

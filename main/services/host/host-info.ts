@@ -1,17 +1,14 @@
 // Facts about this host for its clients.
 import { readFileSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import os from "node:os";
 import { CONTRACT_VERSION, type HostInfo } from "../../contract/schemas.ts";
 import type { ServiceContext } from "../context.ts";
+import { freeBytes } from "./free-space.ts";
 
 export async function hostInfo(context: ServiceContext, notices: readonly string[]): Promise<HostInfo> {
   const cpus = os.cpus();
   const { root } = context.store.data;
-  const freeDiskBytes = await statfs(root).then(
-    (found) => found.bavail * found.bsize,
-    () => 0,
-  );
+  const freeDiskBytes = await freeBytes(root).catch(() => 0);
   return {
     contractVersion: CONTRACT_VERSION,
     appVersion: appVersion(),

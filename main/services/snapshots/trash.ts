@@ -1,10 +1,10 @@
 // Deleting that can be undone: snapshots, and disks that were taken out, stay in the machine's record with the time of their deletion and
 // keep everything they hold. Purging is what frees their space: when the time to undo has passed, space is short or somebody asks for it.
-import { statfs } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { DetachedDisk, SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
+import { freeBytes } from "../host/free-space.ts";
 import type { Machine } from "../machines/machine.ts";
 import type { ClockWork } from "../schedule.ts";
 import { dropLayers, scheduleCleanup } from "./cleanup.ts";
@@ -151,13 +151,13 @@ export async function purge(context: ServiceContext, machine: Machine, what: Doo
 }
 
 /** Purges when the time to undo has passed, and everything when space is short. */
-export function scheduledPurges(context: ServiceContext): ClockWork {
+export function scheduledPurges(context: ServiceContext, freeBytesOf = freeBytes): ClockWork {
   const due = async (machine: Machine, nowMs: number): Promise<Doomed> => {
     const { config, snapshots, detachedDisks } = machine.record;
     const times = [...snapshots, ...detachedDisks].flatMap(({ deletedAtMs }) => deletedAtMs ?? []);
     if (times.length === 0) return { snapshots: [], files: [] };
-    const { bavail, bsize } = await statfs(machine.paths.folder);
-    if (bavail * bsize < SPACE_LOW_BYTES) return deletedBefore(machine, Number.POSITIVE_INFINITY);
+    if ((await freeBytesOf(machine.paths.folder)) < SPACE_LOW_BYTES)
+      return deletedBefore(machine, Number.POSITIVE_INFINITY);
     const newest = times.sort((a, b) => b - a)[DELETED_MAX - 1] ?? 0;
     return deletedBefore(machine, Math.max(newest, nowMs - config.snapshots.undoHours * HOUR_MS));
   };

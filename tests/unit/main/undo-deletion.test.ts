@@ -1,6 +1,5 @@
 // Deleting snapshots and disk images, and bringing them back.
 import { existsSync, readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -14,31 +13,27 @@ import { safetySnapshot } from "../../../main/services/snapshots/automatic.ts";
 import { previewDelete } from "../../../main/services/snapshots/preview.ts";
 import { restoreSnapshot } from "../../../main/services/snapshots/restore.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
-import { trashDisk, trashSnapshot } from "../../../main/services/snapshots/trash.ts";
+import { scheduledPurges, trashDisk, trashSnapshot } from "../../../main/services/snapshots/trash.ts";
 import { snapshotTree } from "../../../main/services/snapshots/tree.ts";
 import { machineSpace, reclaimSpace } from "../../../main/services/space/space.ts";
 import type { SnapshotRecord } from "../../../main/store/machine-record.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const HOUR_MS = 3_600_000;
+const GIB = 2 ** 30;
 
 let folder: string;
 let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
-  await makeStarter(folder);
-  app = await openTestApp(folder);
+  ({ app, folder } = await startTestApp());
   machine = await createStarter(app.context, { name: "box" });
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const fileOf = (id: string) => {
   const disk = machine.record.config.disks.find((each) => each.id === id);
@@ -131,6 +126,31 @@ describe("a deleted snapshot", () => {
     await cleanedUp();
     expect([layers().length, machine.record.snapshots, await listTrash(app.context)]).toEqual([1, [], []]);
     expect(await readText(fileOf("disk0"), 1)).toBe("one");
+  });
+
+  it("frees it at once when the disk of the computer has less than 1 GiB left, and keeps it while it has more", async () => {
+    await remove(await take("one"));
+    const withFree = (bytes: number) => scheduledPurges(app.context, async () => bytes);
+    expect(await withFree(GIB).isDue(machine, Date.now(), 0)).toBe(false);
+    expect(await withFree(GIB - 1).isDue(machine, Date.now(), 0)).toBe(true);
+    await withFree(GIB - 1).run(machine, Date.now());
+    await cleanedUp();
+    expect([layers().length, machine.record.snapshots]).toEqual([1, []]);
+  });
+
+  it("is one of 64 at most: what was deleted longest goes", async () => {
+    const one = await take("one");
+    const now = Date.now();
+    const deleted = Array.from({ length: 66 }, (_, index) => ({
+      ...{ ...one, id: index.toString(16).padStart(12, "0"), name: String(index), layers: [] },
+      deletedAtMs: now - 1000 + index,
+    }));
+    await machine.update(() => ({ snapshots: [one, ...deleted] }));
+    await app.purges.look(now);
+    expect(machine.record.snapshots.map(({ name }) => name)).toEqual([
+      "one",
+      ...deleted.slice(2).map(({ name }) => name),
+    ]);
   });
 
   it("frees it by reclaiming, too, which the space of the machine tells", async () => {
