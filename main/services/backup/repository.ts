@@ -2,7 +2,7 @@
 //
 //   terrarium-backup.json            format and version
 //   objects/ab/<SHA-256>.zst         a piece of up to 1 MiB, compressed; equal pieces of all machines and backups are there once
-//   backups/<id>.json                a backup; written last, so that it is whole or not there
+//   backups/<id>.json                a backup with a checksum; written last, so that it is whole or not there
 //
 // A backup that is cut off leaves pieces that the next one finds and does not write again. Every piece is checked when it is read.
 import { createHash } from "node:crypto";
@@ -148,7 +148,7 @@ export class BackupRepository {
     }
     await withIoFailures(file, { consequence: "The backup was not made." }, async () => {
       try {
-        await writeFileAtomic(file, `${JSON.stringify(manifest)}\n`);
+        await writeFileAtomic(file, manifestText(manifest));
       } catch (error) {
         // It may be in place and only not be confirmed; a backup counts when it is sure to be there.
         await rm(file, { force: true });
@@ -164,7 +164,7 @@ export class BackupRepository {
     const folder = path.join(this.folder, "backups");
     for (const name of (await readdir(folder)).filter((each) => each.endsWith(".json"))) {
       const text = await readFile(path.join(folder, name), "utf8");
-      const parsed = manifestSchema.safeParse(parseJson(text));
+      const parsed = manifestSchema.safeParse(parseManifest(text));
       if (parsed.success) manifests.push(parsed.data);
       else damaged.push(path.join(folder, name));
     }
@@ -209,6 +209,20 @@ export class BackupRepository {
 export function piecesOf({ disks, memory }: Manifest): Set<string> {
   const all = [...disks, ...Object.values(memory ?? {})].flatMap(({ pieces }) => pieces);
   return new Set(all.filter((piece) => piece !== null));
+}
+
+const manifestSum = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+function manifestText(manifest: Manifest): string {
+  return `${JSON.stringify({ ...manifest, sha256: manifestSum(JSON.stringify(manifest)) })}\n`;
+}
+
+/** Null when it is not what was written; manifests of before there was a checksum are taken as they are. */
+function parseManifest(text: string): unknown {
+  const parsed = z.looseObject({ sha256: z.string().optional() }).safeParse(parseJson(text)).data;
+  if (parsed === undefined) return null;
+  const { sha256, ...manifest } = parsed;
+  return sha256 === undefined || sha256 === manifestSum(JSON.stringify(manifest)) ? manifest : null;
 }
 
 function parseJson(text: string): unknown {

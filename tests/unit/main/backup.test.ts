@@ -9,7 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -20,8 +20,9 @@ import { createStarter } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { sendText, waitForOutput } from "../../../main/services/machines/serial.ts";
 import { takeSnapshot } from "../../../main/services/snapshots/take.ts";
+import { isChanged } from "../../../main/services/snapshots/visible.ts";
 import { readText, writeText } from "../../support/disk-bytes.ts";
-import { makeStarter, openTestApp, temporaryFolder } from "../../support/test-app.ts";
+import { endTestApp, makeStarter, openTestApp, startTestApp } from "../../support/test-app.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 let folder: string;
@@ -30,18 +31,13 @@ let app: App;
 let machine: Machine;
 
 beforeEach(async () => {
-  folder = await temporaryFolder();
+  ({ app, folder } = await startTestApp());
   store = path.join(folder, "backups");
-  await makeStarter(folder);
-  app = await openTestApp(folder);
   machine = await createStarter(app.context, { name: "vm" });
   await writeText(topOf(machine), 5, "original");
 });
 
-afterEach(async () => {
-  await app.close("power-off");
-  await rm(folder, { recursive: true });
-});
+afterEach(() => endTestApp(app, folder));
 
 const topOf = (of: Machine) => path.resolve(of.paths.folder, of.record.config.disks[0]?.file ?? "");
 const backup = (memory = false) => backUp(app.context, machine, { folder: store, memory });
@@ -69,6 +65,16 @@ describe("a backup", () => {
     await backup();
     expect(objects()).toHaveLength(before + 1);
     expect((await listBackups(store)).map((each) => each.machineName)).toEqual(["vm", "vm", "vm"]);
+  });
+
+  it("leaves a machine that is off as unchanged as it was", async () => {
+    const snapshot = await takeSnapshot(app.context, machine, { name: "one", description: "" });
+    await backup();
+    expect([isChanged(machine.record), machine.record.snapshots]).toEqual([false, [snapshot]]);
+    await writeText(topOf(machine), 5, "changed");
+    await machine.update(() => ({ changedSinceSnapshot: true }));
+    await backup();
+    expect(isChanged(machine.record)).toBe(true);
   });
 
   it("of a running machine may keep its memory, and leaves no snapshot behind", async () => {
@@ -133,6 +139,18 @@ describe("a backup", () => {
     expect(app.context.registry.list()).toHaveLength(1);
     rmSync(first);
     expect((await verifyBackups(app.context, store)).problems).toHaveLength(1);
+  });
+
+  it("whose list was changed in any digit is found by verifying, and not restored", async () => {
+    const made = await backup();
+    const file = path.join(store, "backups", `${made.id}.json`);
+    const text = readFileSync(file, "utf8");
+    expect(text).toContain('"memoryMiB":256');
+    writeFileSync(file, text.replace('"memoryMiB":256', '"memoryMiB":257'));
+    expect((await verifyBackups(app.context, store)).problems).toMatchObject([{ file, backupId: null }]);
+    await expect(restoreBackup(app.context, store, made.id, "again")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    writeFileSync(file, text);
+    expect((await verifyBackups(app.context, store)).problems).toEqual([]);
   });
 });
 
