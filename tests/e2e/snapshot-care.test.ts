@@ -26,10 +26,34 @@ test("a snapshot is pinned, compared with now, and its machine's space is told",
   await page.getByRole("img", { name: /^Pinned/ }).waitFor();
   await page.getByRole("button", { name: "Compare…" }).click();
   const dialog = page.getByRole("dialog", { name: "What changed since “One”" });
-  // The machine runs: now can't be read, and the dialog says what to do.
-  await dialog.getByText(/powered off or saved or aborted first/).waitFor();
+  // The machine runs on.
+  await dialog.getByRole("region", { name: "disk0" }).waitFor();
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
+  await waitForState(page, "Starter Linux", "Running");
+  expect(await snapshotRow(page, "Comparison of Starter Linux").count()).toBe(0);
+});
+
+test("a disk that was taken out is deleted, brought back, and put back into its machine", async () => {
+  await showPane(page, "Details");
+  await page.getByRole("button", { name: "Detach disk0" }).click();
+  await page.getByText("The disk disk0 was taken out").waitFor();
+  await page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Media" }).click();
+  const row = page.getByRole("table", { name: "Disk images" }).getByRole("row").filter({ hasText: "taken out" });
+  await row.waitFor();
+  await expectAccessible(page);
+  await row.getByRole("button", { name: /^Delete disk0/ }).click();
+  await row.waitFor({ state: "detached" });
+  await page
+    .getByRole("status")
+    .filter({ hasText: /disk0\S* was deleted/ })
+    .getByRole("button", { name: "Undo" })
+    .click();
+  await row.getByRole("button", { name: /^Put back disk0\S* into Starter Linux$/ }).click();
+  await page.getByText("Starter Linux has the disk disk0 again").waitFor();
+  await row.waitFor({ state: "detached" });
+  await machineRow(page, "Starter Linux").click();
+  await showPane(page, "Snapshots");
 });
 
 test("a check names damaged memory, which is repaired or given up", async () => {
@@ -56,7 +80,9 @@ test("settings are compared with the snapshot that the present state came from",
   await page.getByText("Settings of Starter Linux saved").first().waitFor();
   await settings.getByRole("button", { name: /^Compare with/ }).click();
   const diff = page.getByRole("dialog", { name: /^What changed since/ });
-  await diff.getByText(/300/).first().waitFor();
+  const settingsTable = diff.getByRole("table", { name: "Settings that differ" });
+  await settingsTable.getByRole("row", { name: /^Setting .*Current State$/ }).waitFor();
+  await settingsTable.getByRole("row", { name: "Memory 256 MiB 300 MiB" }).waitFor();
   await expectAccessible(page);
   await page.keyboard.press("Escape");
   await diff.waitFor({ state: "detached" });

@@ -5,10 +5,19 @@ import { SearchIcon } from "@blueprintjs/icons";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { DiskDiff, FileChange, PartitionDiff, Snapshot, SnapshotTree } from "../../../main/contract/schemas.ts";
+import type {
+  DiskDiff,
+  FileChange,
+  PartitionDiff,
+  Snapshot,
+  SnapshotDiff,
+  SnapshotTree,
+} from "../../../main/contract/schemas.ts";
 import { failureSentence, toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { keys } from "../../api/keys.ts";
+import { settingLabel } from "../../forms/schema-fields.ts";
+import { useSettingText } from "../../forms/setting-text.ts";
 import { DiffRows } from "./diff-rows.tsx";
 import { diffTree } from "./diff-tree.ts";
 import { downloadSnapshotFile } from "./snapshot-actions.ts";
@@ -61,17 +70,11 @@ export default function DiffDialog({ snapshot, tree, onClose }: Props) {
         {data && (
           <>
             {data.settings.length > 0 && (
-              <table className="diff-settings">
-                <tbody>
-                  {data.settings.map((setting) => (
-                    <tr key={setting.path}>
-                      <th scope="row">{setting.label}</th>
-                      <td>{JSON.stringify(setting.before)}</td>
-                      <td>{JSON.stringify(setting.after)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+              <SettingChanges
+                settings={data.settings}
+                before={snapshot.name}
+                after={others.find(({ id }) => id === toId)?.name ?? t("snapshots.current")}
+              />
             )}
             {data.disks.map((disk) => (
               <DiskChanges key={disk.diskId} disk={disk} filter={filter} snapshotId={snapshot.id} />
@@ -80,6 +83,38 @@ export default function DiffDialog({ snapshot, tree, onClose }: Props) {
         )}
       </DialogBody>
     </Dialog>
+  );
+}
+
+interface SettingProps {
+  readonly settings: SnapshotDiff["settings"];
+  /** What the columns are called. */
+  readonly before: string;
+  readonly after: string;
+}
+
+function SettingChanges({ settings, before, after }: SettingProps) {
+  const { t } = useTranslation();
+  const text = useSettingText();
+  return (
+    <table className="diff-settings" aria-label={t("snapshots.diffSettings")}>
+      <thead>
+        <tr>
+          <th scope="col">{t("snapshots.diffSetting")}</th>
+          <th scope="col">{before}</th>
+          <th scope="col">{after}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {settings.map((setting) => (
+          <tr key={setting.path}>
+            <th scope="row">{settingLabel(setting.path)}</th>
+            <td>{text(setting.path, setting.before)}</td>
+            <td>{text(setting.path, setting.after)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
