@@ -1,5 +1,5 @@
-// Suite `snapshot`: a running 256 MB guest at a prompt. How long a snapshot stops it, what it writes, and how soon a restored one or a fork
-// answers.
+// Suite `snapshot`: a running 256 MB guest at a prompt, and one of 1 GB that writes. How long a snapshot stops it, what it writes, and how soon
+// a restored one or a fork answers.
 // Ours through the app's own host and contract; QEMU through savevm and loadvm on qcow2, and qemu-img; v86 through save_state and restore_state.
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm, stat } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import type { RpcClient } from "../../main/rpc/client.ts";
 import { PROJECT } from "../../scripts/setup/project.ts";
 import { amd64Image, type GuestImage, i386Image } from "../guests/images.ts";
+import type { GuestOptions } from "../peers/peer.ts";
 import { QEMU } from "../peers/qemu.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { withHost } from "../peers/terrarium-host.ts";
@@ -32,11 +33,16 @@ export const COMMAND_LINE = "console=ttyS0 quiet";
 export const TIMEOUT_MS = 180_000;
 const READY_MS = 3000;
 const CLONES = 5;
+const LOADED_MIB = 1024;
+const LOADED_SNAPSHOTS = 3;
+/** Keeps changing 64 MB of memory. */
+const WRITE_LOAD = "while :; do cat /tmp/data > /tmp/copy; done & echo L$((40+2))\n";
 
 /** Milliseconds, and bytes where the name says so. */
 interface Sample extends LayerSample {
   firstPause: number;
   secondPause: number;
+  loadedPause: number;
   firstTotal: number;
   secondBytes: number;
   restore: number;
@@ -90,6 +96,7 @@ export async function snapshotSuite(rounds: number, progress: (text: string) => 
       row("first snapshot: guest stands still", "ms", "firstPause"),
       row("first snapshot: until it is on disk", "ms", "firstTotal"),
       row("second snapshot: guest stands still", "ms", "secondPause"),
+      row("1 GB guest that keeps writing: it stands still", "ms", "loadedPause"),
       row("second snapshot: written", "MiB", "secondBytes", 1 << 20),
       row("restore to an answered command", "ms", "restore"),
       row("the same with 3 GB of memory", "ms", "largeRestore"),
@@ -147,6 +154,7 @@ function ours({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
       linkedClone: median(clones),
       fork: forkMs,
       largeRestore: await largeRestore(client, kernel, initrd),
+      loadedPause: await loadedPause(client, kernel, initrd),
       ...(first.pauseMs === null ? {} : { firstPause: first.pauseMs }),
       ...(second.pauseMs === null ? {} : { secondPause: second.pauseMs }),
       firstTotal,
@@ -174,11 +182,28 @@ async function largeRestore(client: RpcClient, kernel: string, initrd: string): 
   return timedRestore(client, id, snapshotId);
 }
 
+async function loadedPause(client: RpcClient, kernel: string, initrd: string): Promise<number> {
+  const machine = { name: "loaded", kernel, initrd, commandLine: COMMAND_LINE, memoryMiB: LOADED_MIB };
+  const { id } = await client.machines.create(machine);
+  await client.machines.start({ id });
+  await client.machines.waitForOutput({ id, pattern: "MARK idle", timeoutMs: TIMEOUT_MS });
+  await client.machines.sendText({ id, text: WRITE_LOAD });
+  await client.machines.waitForOutput({ id, pattern: "L42", timeoutMs: TIMEOUT_MS });
+  const pauses: number[] = [];
+  for (let number = 1; number <= LOADED_SNAPSHOTS; number++) {
+    await sleep(READY_MS);
+    pauses.push((await client.snapshots.take({ id })).pauseMs ?? Number.NaN);
+  }
+  await client.machines.stop({ id, how: "power-off" });
+  return median(pauses);
+}
+
 async function qemu({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
   const folder = await mkdtemp(join(tmpdir(), "terrarium-bench-"));
   const disk = join(folder, "disk.qcow2");
   await run("qemu-img", ["create", "-q", "-f", "qcow2", disk, "4G"]);
-  const boot = (extra: readonly string[]) => bootQemu(folder, disk, kernel, initrd, extra);
+  const boot = (extra: readonly string[], memoryMiB = 256) =>
+    bootQemu(folder, { kernel, initrd, commandLine: COMMAND_LINE, memoryMiB, disk }, extra);
   try {
     const running = await boot([]);
     await running.output(/MARK idle/);
@@ -199,7 +224,15 @@ async function qemu({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
     const cloneStart = performance.now();
     await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", disk, join(folder, "clone.qcow2")]);
     const linkedClone = performance.now() - cloneStart;
-    return { firstPause, firstTotal: firstPause, secondPause, restore, linkedClone };
+    const loaded = await boot([], LOADED_MIB);
+    await loaded.output(/MARK idle/);
+    loaded.type(WRITE_LOAD);
+    await loaded.output(/L42/);
+    const loadedStart = performance.now();
+    await loaded.monitor("savevm loaded");
+    const loadedPause = performance.now() - loadedStart;
+    loaded.kill();
+    return { firstPause, firstTotal: firstPause, secondPause, loadedPause, restore, linkedClone };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -226,9 +259,9 @@ async function v86({ kernel, initrd }: GuestImage): Promise<Partial<Sample>> {
   }
 }
 
-async function bootQemu(folder: string, disk: string, kernel: string, initrd: string, extra: readonly string[]) {
+async function bootQemu(folder: string, guest: GuestOptions, extra: readonly string[]) {
   const socketPath = join(folder, "monitor");
-  const [program, ...args] = QEMU.command({ kernel, initrd, commandLine: COMMAND_LINE, memoryMiB: 256, disk });
+  const [program, ...args] = QEMU.command(guest);
   const child = spawn(program, [...args, "-monitor", `unix:${socketPath},server=on,wait=off`, ...extra], {
     stdio: ["pipe", "pipe", "ignore"],
   });
