@@ -16,14 +16,37 @@ const PLAIN_RLE = 128;
 /** Header of a zlib stream (RFC 1950): deflate, 32 KiB window, fastest. Goes before the first rectangle only. */
 const ZLIB_HEADER = Uint8Array.of(0x78, 0x01);
 
+/**
+ * Photographs and films hardly become smaller, and compressing them takes ten times as long as everything else: once a large rectangle did not
+ * pay, as many large ones are stored before one is tried again.
+ */
+const STORED_IN_A_ROW = 32;
+const LARGE_BYTES = 64 << 10;
+const WORTH_IT = 0.6;
+
+/** A stored block of deflate (RFC 1951 3.2.4): one byte, as what goes before ends at a byte, then length and its complement. */
+const STORED_HEADER_BYTES = 5;
+const STORED_MAX_BYTES = 0xffff;
+
 /** An encoder for one viewer: the first rectangle it encodes opens the stream, and all must be sent in order. */
 export function zrleEncoder(deflate: DeflateBlock): RectEncoder {
   let opened = false;
+  let toStore = 0;
+  const compress = async (tiles: Uint8Array): Promise<Uint8Array> => {
+    const isLarge = tiles.length >= LARGE_BYTES;
+    if (isLarge && toStore > 0) {
+      toStore--;
+      return storedBlocks(tiles);
+    }
+    const compressed = await deflate(tiles);
+    if (isLarge && compressed.length > tiles.length * WORTH_IT) toStore = STORED_IN_A_ROW;
+    return compressed;
+  };
   return async ({ pixels, width }, rect, format) => {
     const first = !opened;
     opened = true;
     const tiles = encodeTiles(pixels, width, rect, compressedPixelWriter(format), pixelConverter(format));
-    const compressed = await deflate(tiles);
+    const compressed = await compress(tiles);
     const header = first ? ZLIB_HEADER : new Uint8Array(0);
     const bytes = new Uint8Array(4 + header.length + compressed.length);
     new DataView(bytes.buffer).setUint32(0, header.length + compressed.length);
@@ -31,6 +54,21 @@ export function zrleEncoder(deflate: DeflateBlock): RectEncoder {
     bytes.set(compressed, 4 + header.length);
     return bytes;
   };
+}
+
+function storedBlocks(data: Uint8Array): Uint8Array {
+  const blocks = Math.ceil(data.length / STORED_MAX_BYTES);
+  const bytes = new Uint8Array(data.length + blocks * STORED_HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
+  let to = 0;
+  for (let at = 0; at < data.length; at += STORED_MAX_BYTES) {
+    const piece = data.subarray(at, at + STORED_MAX_BYTES);
+    view.setUint16(to + 1, piece.length, true);
+    view.setUint16(to + 3, ~piece.length & 0xffff, true);
+    bytes.set(piece, to + STORED_HEADER_BYTES);
+    to += STORED_HEADER_BYTES + piece.length;
+  }
+  return bytes;
 }
 
 function encodeTiles(

@@ -97,6 +97,8 @@ export class ServerBench {
   readonly refused: string[] = [];
   readonly resized: [number, number][] = [];
   leds = 0;
+  /** How often something was deflated. */
+  compressions = 0;
   readonly server: RfbServer;
   #scheduled: { callback: () => void; delayMs: number }[] = [];
 
@@ -120,7 +122,12 @@ export class ServerBench {
         };
       },
       onRefused: (reason) => this.refused.push(reason),
-      ...(compressed && { deflate: deflateBlock }),
+      ...(compressed && {
+        deflate: (data: Uint8Array) => {
+          this.compressions++;
+          return deflateBlock(data);
+        },
+      }),
     });
   }
 

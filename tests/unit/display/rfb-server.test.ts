@@ -133,6 +133,28 @@ describe("framebuffer updates", () => {
     expect(client.pixels[0]).toBe(4);
   });
 
+  it("are not compressed while they are films, and are again when they are text", async () => {
+    const bench = new ServerBench(320, 200);
+    const all = { x: 0, y: 0, width: 320, height: 200 };
+    bench.source.paint(all, noise);
+    const client = await connected(bench, ENCODING.ZRLE);
+    const frame = async (color: (x: number, y: number) => number) => {
+      bench.source.paint(all, color);
+      const before = bench.compressions;
+      client.requestUpdate();
+      await bench.tick();
+      await client.receive();
+      expect(client.pixels).toEqual(visible(bench.source.pixels));
+      return bench.compressions - before;
+    };
+    expect(bench.compressions).toBe(1);
+    let compressions = 0;
+    for (let number = 1; number <= 34; number++) compressions += await frame((x, y) => noise(x + number, y));
+    expect(compressions).toBe(1);
+    expect(await frame((x, y) => ((x ^ y) & 8 ? 0xffffff : 0))).toBe(1);
+    expect(await frame((x, y) => noise(x, y + 1))).toBe(0);
+  });
+
   it("are equal to the screen for any sequence of paints and pauses", async () => {
     const paint = fc.record({
       x: fc.nat({ max: 180 }),
