@@ -245,6 +245,8 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["snapshot", "restore", "one", "nothing"], 3, "There is no snapshot"],
     [["create", "ONE", "--starter"], 4, "already a machine"],
     [["pause", "one"], 5, "is powered off"],
+    [["start", "one", "--boot-menu"], 5, "does not start through firmware"],
+    [["media", "convert", "nowhere.vdi", "new.qcow2"], 3, "nowhere.vdi"],
     [["create", "x", "--kernel", "starter/initrd.img"], 6, "not a Linux kernel"],
     [["set", "one", "memoryMiB=1"], 6, "at least 64 MiB"],
     [["set", "one", "turbo=yes"], 6, "no setting"],
@@ -262,6 +264,17 @@ describe("the command line", { timeout: 60_000 }, () => {
     expect(result.code).toBe(code);
     expect(result.stderr).toContain(words);
     expect(result.stdout).toBe("");
+  });
+
+  it("converts the image of a disk into a new one", async () => {
+    await writeFile(path.join(folder, "disk.raw"), Buffer.alloc(1 << 20, 1));
+    const file = path.join(folder, "disk.qcow2");
+    expect(await terrarium("media", "convert", "disk.raw", "disk.qcow2")).toEqual({
+      code: 0,
+      stdout: `${file}\n`,
+      stderr: "",
+    });
+    expect(readFileSync(file).subarray(0, 4).toString("latin1")).toBe("QFI\u00fb");
   });
 
   it("explains failures as JSON when asked to", async () => {
