@@ -47,7 +47,7 @@ function SettingsBody({ machine, focusField, onClose }: BodyProps) {
               onSelect={settings.openPage}
             />
           </div>
-          <div className="settings-content" role="tabpanel" id="settings-content" tabIndex={-1}>
+          <div className="settings-content" role="tabpanel" id="settings-content" tabIndex={0}>
             {failure && (
               <div className="form-failure" role="alert">
                 <FailureText failure={failure} />
