@@ -146,7 +146,10 @@ test("the disc is ejected and put back in the Storage box", async () => {
   expect(await eject.isDisabled()).toBe(true);
   await storage.getByRole("button", { name: "Insert a disc into cd0" }).click();
   const picker = app.page.getByRole("dialog", { name: "Choose a file on the host" });
-  await picker.getByRole("textbox", { name: "Folder" }).fill(path.dirname(disc ?? ""));
+  const chosen = picker.getByRole("textbox", { name: "Folder" });
+  // What is typed before the first folder is shown gets mixed up with it.
+  await expect.poll(() => chosen.inputValue()).not.toBe("");
+  await chosen.fill(path.dirname(disc ?? ""));
   await app.page.keyboard.press("Enter");
   await picker.getByRole("button", { name: NAME }).click();
   await picker.getByRole("button", { name: "Choose", exact: true }).click();
