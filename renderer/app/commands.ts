@@ -1,5 +1,5 @@
 // Every command of the app, once: its name, its shortcut and what it does. The palette lists them, the hot keys look them up, menus take
-// their shortcuts from here.
+// their shortcuts from here. What acts on something inside a pane comes from there (pane-commands.ts).
 import type { MachineSummary } from "../../main/contract/schemas.ts";
 import { queryClient } from "../api/index.ts";
 import { keys } from "../api/keys.ts";
@@ -21,6 +21,7 @@ import {
   showTool,
   TOOLS,
 } from "./navigation.ts";
+import { paneCommands } from "./pane-commands.ts";
 import { preferences, setPreference } from "./preferences.ts";
 import { THEMES } from "./preferences-format.ts";
 
@@ -126,11 +127,15 @@ function appCommands(): AppCommand[] {
   ];
 }
 
-/** What can be done now, the selected machine's commands first. */
-export function allCommands(): AppCommand[] {
+/** The selected machine's commands first. */
+function ownCommands(): AppCommand[] {
   const machine = selectedMachine();
   return [...(machine ? machineCommands(machine) : []), ...appCommands()];
 }
 
+/** What can be done now. */
+export const allCommands = (): AppCommand[] => [...paneCommands(), ...ownCommands()];
+
+/** Panes look after their keys themselves: theirs go together with the Host key or the focus. */
 export const hotKeyCommands = (): AppCommand[] =>
-  allCommands().filter(({ shortcut }) => shortcut !== undefined && !LIST_ONLY.has(shortcut));
+  ownCommands().filter(({ shortcut }) => shortcut !== undefined && !LIST_ONLY.has(shortcut));

@@ -154,6 +154,29 @@ describe("snapshots", () => {
     await snapshotRow(page, "Second thoughts").getByText("with the second note").waitFor();
   });
 
+  test("the palette has the commands of the selected snapshot and of the open screen", async () => {
+    const palette = async (text: string) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox").fill(text);
+    };
+    await palette("pin");
+    await page.getByRole("option", { name: /^Pin Second thoughts/ }).click();
+    await snapshotRow(page, "Second thoughts").getByLabel("Pinned", { exact: false }).waitFor();
+    await palette("unpin");
+    await page.keyboard.press("Enter");
+    await snapshotRow(page, "Second thoughts").getByLabel("Pinned", { exact: false }).waitFor({ state: "detached" });
+    await showPane(page, "Display");
+    await page.getByRole("application").waitFor();
+    await page.getByRole("tab", { name: "Display", exact: true }).focus();
+    await palette("soft keyboard");
+    await page.keyboard.press("Enter");
+    const keyboard = page.getByRole("group", { name: "Soft Keyboard" });
+    await keyboard.waitFor();
+    await page.getByRole("tabpanel").getByRole("button", { name: "Close" }).click();
+    await keyboard.waitFor({ state: "detached" });
+    await showPane(page, "Snapshots");
+  });
+
   test("deleting one asks inline, says what is freed, leaves the others, and can be undone", async () => {
     const remove = async () => {
       await snapshotRow(page, "Second thoughts").click();

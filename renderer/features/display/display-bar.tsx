@@ -15,6 +15,7 @@ import {
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
+import { usePaneCommands } from "../../app/pane-commands.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { DropDown } from "../../ui/drop-down.tsx";
 import { IconButton } from "../../ui/icon-button.tsx";
@@ -25,6 +26,7 @@ import { COMBINATIONS, sendKeys } from "./keys.ts";
 import { saveScreenshot } from "./screenshot.ts";
 import { useRecording } from "./use-recording.ts";
 import type { Screen } from "./use-screen.ts";
+import { useScreenCommands } from "./use-screen-commands.ts";
 import { ZoomMenu } from "./zoom-menu.tsx";
 
 /** What can be laid over the screen's edge. */
@@ -93,6 +95,7 @@ export function DisplayBar(props: Props) {
     if (recording) stop();
     else if (canvas) start(canvas);
   };
+  usePaneCommands(useScreenCommands(props, { recording, record }));
   return (
     <div className="pane-bar display-bar" role="toolbar" aria-label={t("display.toolbar")}>
       <SegmentedControl

@@ -12,14 +12,18 @@ import {
   TrashIcon,
   UnpinIcon,
 } from "@blueprintjs/icons";
+import type { ReactElement } from "react";
 import { useTranslation } from "react-i18next";
 import type { MachineSummary, Snapshot, SnapshotTree } from "../../../main/contract/schemas.ts";
 import { openDialog } from "../../app/navigation.ts";
+import { usePaneCommands } from "../../app/pane-commands.ts";
 import { setPreference, usePreference } from "../../app/preferences.ts";
 import { formatBytes } from "../../ui/format.ts";
 import { isAllowed } from "../machines/rules.ts";
 import type { SnapshotQuestion } from "./question.ts";
 import { pinSnapshot } from "./snapshot-actions.ts";
+
+type CommandId = "take" | "restore" | "delete" | "clone" | "compare" | "pin" | "unpin" | "prune";
 
 interface Props {
   readonly machine: MachineSummary;
@@ -38,60 +42,34 @@ export function SnapshotToolbar({ machine, tree, selected, subject, filter, onFi
   const free = isAllowed("takeSnapshot", machine.state);
   const size = formatBytes(tree.snapshots.reduce((sum, snapshot) => sum + snapshot.ownBytes, 0));
   const clone = () => selected && openDialog({ kind: "clone", machineId: machine.id, snapshotId: selected.id });
+  const command = (id: CommandId, icon: ReactElement, enabled: boolean, run: () => void, about?: Snapshot) => ({
+    ...{ id: `snapshot-${id}`, icon, enabled, run },
+    label: t(`snapshots.${id}`),
+    context: about?.name ?? machine.name,
+  });
+  const commands = [
+    command("take", <CameraIcon />, free, () => onAsk("take")),
+    command("restore", <HistoryIcon />, free && subject !== undefined, () => onAsk("restore"), subject),
+    command("delete", <TrashIcon />, free && selected !== undefined, () => onAsk("delete"), selected),
+    command("clone", <DuplicateIcon />, selected !== undefined, clone, selected),
+    command("compare", <ComparisonIcon />, subject !== undefined, () => onAsk("diff"), subject),
+    ...(selected
+      ? [
+          selected.pinned
+            ? command("unpin", <UnpinIcon />, true, () => void pinSnapshot(selected.id, false), selected)
+            : command("pin", <PinIcon />, true, () => void pinSnapshot(selected.id, true), selected),
+        ]
+      : []),
+    ...(tree.snapshots.some((snapshot) => snapshot.kind !== "user")
+      ? [command("prune", <CleanIcon />, free, () => onAsk("prune"))]
+      : []),
+  ];
+  usePaneCommands(commands.filter(({ enabled }) => enabled));
   return (
     <div className="pane-bar" role="toolbar" aria-label={t("snapshots.toolbar")}>
-      <Button
-        variant="minimal"
-        icon={<CameraIcon />}
-        text={t("snapshots.take")}
-        disabled={!free}
-        onClick={() => onAsk("take")}
-      />
-      <Button
-        variant="minimal"
-        icon={<HistoryIcon />}
-        text={t("snapshots.restore")}
-        disabled={!subject || !free}
-        onClick={() => onAsk("restore")}
-      />
-      <Button
-        variant="minimal"
-        icon={<TrashIcon />}
-        text={t("snapshots.delete")}
-        disabled={!selected || !free}
-        onClick={() => onAsk("delete")}
-      />
-      <Button
-        variant="minimal"
-        icon={<DuplicateIcon />}
-        text={t("snapshots.clone")}
-        disabled={!selected}
-        onClick={clone}
-      />
-      <Button
-        variant="minimal"
-        icon={<ComparisonIcon />}
-        text={t("snapshots.compare")}
-        disabled={!subject}
-        onClick={() => onAsk("diff")}
-      />
-      {selected && (
-        <Button
-          variant="minimal"
-          icon={selected.pinned ? <UnpinIcon /> : <PinIcon />}
-          text={t(selected.pinned ? "snapshots.unpin" : "snapshots.pin")}
-          onClick={() => void pinSnapshot(selected.id, !selected.pinned)}
-        />
-      )}
-      {tree.snapshots.some((snapshot) => snapshot.kind !== "user") && (
-        <Button
-          variant="minimal"
-          icon={<CleanIcon />}
-          text={t("snapshots.prune")}
-          disabled={!free}
-          onClick={() => onAsk("prune")}
-        />
-      )}
+      {commands.map(({ id, icon, label, enabled, run }) => (
+        <Button key={id} variant="minimal" icon={icon} text={label} disabled={!enabled} onClick={run} />
+      ))}
       <span className="pane-bar-space" />
       {tree.snapshots.length > 0 && (
         <Button
