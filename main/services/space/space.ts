@@ -49,13 +49,15 @@ export async function machineSpace(machine: Machine): Promise<Omit<MachineSpace,
   for (const { names, bytes, links } of await filesIn(paths.folder)) {
     // A pack has a name in the chunk folder, too (ADR 7).
     const isPack = names.some((file) => path.basename(path.dirname(file)) === PACKS_FOLDER);
-    const isPresent = (file: string) => tops.has(file) || (saved !== null && file.startsWith(saved + path.sep));
+    const isSaved = (file: string) => saved !== null && file.startsWith(saved + path.sep);
     const isKept = (file: string) =>
       file.startsWith(paths.disks + path.sep) || file.startsWith(paths.snapshots + path.sep);
     if (links > names.length + (isPack ? 1 : 0)) space.sharedBytes += bytes;
     else if (names.every(isInTrash)) space.trashBytes += bytes;
-    else if (names.some(isPresent)) space.presentBytes += bytes;
+    else if (names.some((file) => tops.has(file))) space.presentBytes += bytes;
+    // Before the saved state: that of a machine that goes back is its snapshot's, and ends sooner.
     else if (names.some(isKept)) space.snapshotBytes += bytes;
+    else if (names.some(isSaved)) space.presentBytes += bytes;
     else space.otherBytes += bytes;
   }
   return { ...space, hostBytes: space.presentBytes + space.snapshotBytes + space.trashBytes + space.otherBytes };
