@@ -233,10 +233,12 @@ export class RunningMachine {
     checkShape(state, this.#shape());
     const loader = new PageLoader(this.#memory, state.map, state.folder, { seal });
     this.#loader = loader;
-    void loader.prefetch(state.recentPages);
     this.saver.continuesFrom(state, loader);
     inState(state, () => this.machine.restore(state.machine));
-    if (!onDemand) this.#firstLoading = setTimeout(() => this.#loadMore(), LOAD_AFTER_MS);
+    // Copies of one machine, many of them perhaps, hold what they touch and no more.
+    if (onDemand) return;
+    void loader.prefetch(state.recentPages);
+    this.#firstLoading = setTimeout(() => this.#loadMore(), LOAD_AFTER_MS);
   }
 
   /** The guest answers before its memory is here; the rest comes in beside it. */
