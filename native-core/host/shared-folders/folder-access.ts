@@ -91,8 +91,10 @@ class PinnedFolders implements FolderAccess {
         }
         return known;
       }
-      known.uses--;
       this.#drop(key, known);
+      // Several may wait for the same look at a folder: the last of them closes it.
+      known.uses--;
+      this.#closeIfIdle(known);
     }
     const pinned = { path, fd: await this.#open(path), checkedMs: performance.now(), uses: 1, isForgotten: false };
     const other = this.#folders.get(key);

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nameForFolder } from "../../../native-core/config/shared-folders.ts";
 import { ERRNO, type OpenFile } from "../../../native-core/devices/virtio/p9/file-share.ts";
 import { HeldFile, OpenFileCount } from "../../../native-core/devices/virtio/p9/open-files.ts";
@@ -25,6 +25,7 @@ import { OPEN_FILES_MAX, T } from "../../../native-core/devices/virtio/p9/protoc
 import { P9Server } from "../../../native-core/devices/virtio/p9/server.ts";
 import { FieldWriter } from "../../../native-core/devices/virtio/p9/wire.ts";
 import { listShared, readShared } from "../../../native-core/host/shared-folders/browse.ts";
+import { folderAccess } from "../../../native-core/host/shared-folders/folder-access.ts";
 import { FolderShare } from "../../../native-core/host/shared-folders/folder-share.ts";
 import { P9Client } from "../../support/p9-client.ts";
 
@@ -262,6 +263,25 @@ describe("a way out", () => {
     expect((await client.create(5, "file-link", WRITE | TRUNCATE)).errno).toBe(ERRNO.ELOOP);
     expect(await readFile(join(outside, "secret"), "utf8")).toBe(SECRET);
     expect((await stat(join(outside, "secret"))).mode & 0o777).not.toBe(0o777);
+  });
+
+  it.runIf(process.platform === "linux")("is not kept open when several find it exchanged at once", async () => {
+    const access = folderAccess(at("rw"));
+    const use = () => access.inFolder(["sub"], async () => undefined);
+    await mkdir(at("rw", "sub"));
+    await use();
+    await rename(at("rw", "sub"), at("rw", "moved"));
+    await mkdir(at("rw", "sub"));
+    const later = performance.now() + 60_000;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => later);
+    await Promise.all(Array.from({ length: 8 }, use)).finally(() => clock.mockRestore());
+    await access.close();
+    const open = async () => {
+      const numbers = await readdir("/proc/self/fd");
+      const places = await Promise.all(numbers.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+      return places.filter((place) => place === at("rw", "moved") || place === at("rw", "sub"));
+    };
+    await expect.poll(open).toEqual([]);
   });
 
   it("is not opened by exchanging a folder for a link behind a fid", async () => {
