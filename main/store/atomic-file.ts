@@ -80,3 +80,9 @@ export async function moveIntoPlace(from: string, to: string): Promise<boolean> 
   const confirmed = await Promise.all([...folders].map(confirmNames));
   return confirmed.every(Boolean);
 }
+
+/** Gives a finished file the name `to`, which no file has: it is never written over. @throws EEXIST */
+export async function moveToNewName(from: string, to: string): Promise<void> {
+  await (await open(to, "wx")).close();
+  await rename(from, to);
+}

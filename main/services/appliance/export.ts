@@ -2,14 +2,14 @@
 // machine has at this moment is exported, without its memory.
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { deflate } from "node:zlib";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { writeStreamVmdk } from "../../../native-core/media/foreign/vmdk-writer.ts";
-import { syncFolder } from "../../store/atomic-file.ts";
+import { moveToNewName, syncFolder } from "../../store/atomic-file.ts";
 import { withIoFailures } from "../../store/io-error.ts";
 import { inScratch } from "../../store/scratch.ts";
 import { USTAR_BLOCK, ustarContentBytes, ustarHeader } from "../../store/ustar.ts";
@@ -152,20 +152,15 @@ async function putInto(folder: string, scratch: string, names: readonly string[]
   const done: string[] = [];
   try {
     for (const name of names) {
-      await putNew(path.join(scratch, name), path.join(folder, name));
-      done.push(path.join(folder, name));
+      const target = path.join(folder, name);
+      await withIoFailures(target, { field: "file", consequence: "Nothing was exported." }, () =>
+        moveToNewName(path.join(scratch, name), target),
+      );
+      done.push(target);
     }
     await syncFolder(folder);
   } catch (error) {
     for (const each of done) await rm(each, { force: true });
     throw error;
   }
-}
-
-/** Never writes over a file. */
-async function putNew(from: string, to: string): Promise<void> {
-  await withIoFailures(to, { field: "file", consequence: "Nothing was exported." }, async () => {
-    await (await open(to, "wx")).close();
-    await rename(from, to);
-  });
 }

@@ -1,6 +1,7 @@
 // Machines that boot from discs: made from an ISO image, discs changed in every state, firmware found and checked.
 import { createHash } from "node:crypto";
-import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { App } from "../../../main/services/app.ts";
@@ -9,6 +10,7 @@ import { configure } from "../../../main/services/machines/configuration.ts";
 import { createCustom } from "../../../main/services/machines/creation.ts";
 import type { Machine } from "../../../main/services/machines/machine.ts";
 import { waitForOutput } from "../../../main/services/machines/serial.ts";
+import { convertImage } from "../../../main/services/media/convert.ts";
 import { changeDisc, discEjected } from "../../../main/services/media/discs.ts";
 import { describeMedium } from "../../../main/services/media/guess.ts";
 import { startMachine } from "../../../main/services/snapshots/automatic.ts";
@@ -251,6 +253,40 @@ describe.skipIf(!hasQemuTools)("a disk of another product", () => {
       { title: "Converting other.vdi (VDI)", state: "succeeded", progress: 1 },
     ]);
     expect(await app.context.images.foreignFormat(file)).toBe("vdi");
+  });
+
+  /** Converts a disk on its own; `meanwhile` happens when it has been begun. */
+  const convert = async (target: string, meanwhile: () => Promise<void> | void): Promise<{ file: string }> => {
+    const { images } = app.context;
+    const convertSlowly: typeof images.convert = async (...work) => {
+      await meanwhile();
+      await images.convert(...work);
+    };
+    return convertImage({ ...app.context, images: { ...images, convert: convertSlowly } }, await image("vdi"), target);
+  };
+
+  it("is converted on its own, and the image has its name only when it is complete", async () => {
+    const target = path.join(folder, "converted.qcow2");
+    let isThere = true;
+    await convert(target, () => {
+      isThere = existsSync(target);
+    });
+    expect(isThere).toBe(false);
+    expect(await qemuImg("compare", target, path.join(folder, "source.raw"))).toContain("Images are identical");
+    expect(readdirSync(folder).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("leaves nothing behind when its conversion is cancelled, and replaces nothing that came meanwhile", async () => {
+    const target = path.join(folder, "converted.qcow2");
+    const cancel = () => {
+      for (const { id } of app.context.tasks.list()) app.context.tasks.cancel(id);
+    };
+    await expect(convert(target, cancel)).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(readdirSync(folder).filter((name) => /^\.|converted/.test(name))).toEqual([]);
+    await expect(convert(target, () => writeFile(target, "somebody's"))).rejects.toMatchObject({
+      ...{ code: "ALREADY_EXISTS", details: { file: target, field: "target", consequence: "No image was made." } },
+    });
+    expect(await readFile(target, "utf8")).toBe("somebody's");
   });
 
   it("that is damaged makes no machine, and names the file", async () => {
