@@ -279,6 +279,19 @@ const machineFields = z.strictObject({
       }),
     })
     .prefault({}),
+  // The pointer needs no choice: it is a tablet as soon as the guest has a driver for one.
+  input: z
+    .strictObject({
+      keyboard: field(z.enum(["ps2", "virtio"]).default("ps2"), {
+        label: "Keyboard",
+        help: "ps2 works with every system; virtio adds a keyboard for systems that have its driver, as Linux has, and ps2 stays for firmware.",
+        page: "system",
+        change: "off",
+        control: "select",
+        example: "virtio",
+      }),
+    })
+    .prefault({}),
   // Machines that were made before there were floppy disks have no drive.
   floppy: z
     .strictObject({
@@ -421,6 +434,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
     },
     display: { adapter: "vga", videoMemoryMiB: 16 },
     sound: { adapter: "hda" },
+    input: { keyboard: "ps2" },
     floppy: { file: null },
     usb: { controller: "none" },
     disks: [],

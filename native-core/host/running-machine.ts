@@ -153,6 +153,7 @@ export class RunningMachine {
       adapters: this.network.parts,
       ...(sharedFolders.hasDevice && { sharedFolders: sharedFolders.shares }),
       video: { memoryBytes: config.display.videoMemoryMiB * 2 ** 20, adapter: config.display.adapter },
+      virtioKeyboard: config.input.keyboard === "virtio",
       ...(config.sound.adapter !== "none" && { sound: { adapter: config.sound.adapter, sink: this.#sound } }),
       log: (message) => events.warn(message),
     });

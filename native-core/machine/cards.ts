@@ -27,6 +27,7 @@ import { VirtioBlk } from "../devices/virtio/blk/virtio-blk.ts";
 import { type ConsolePortOptions, VirtioConsole } from "../devices/virtio/console/virtio-console.ts";
 import type { VirtioGpu } from "../devices/virtio/gpu/virtio-gpu.ts";
 import { VirtioVga } from "../devices/virtio/gpu/virtio-vga.ts";
+import { VirtioKeyboard } from "../devices/virtio/input/virtio-keyboard.ts";
 import { VirtioTablet } from "../devices/virtio/input/virtio-tablet.ts";
 import type { VirtioModel } from "../devices/virtio/model.ts";
 import { VirtioNet } from "../devices/virtio/net/virtio-net.ts";
@@ -52,7 +53,7 @@ export const SHARED_FOLDERS_DEVICE = "virtio-9p0";
 const MOUNT_TAG = "shared";
 const DEFAULT_MONITOR = { width: 1024, height: 768 } as const;
 export const USB_SLOT = 29;
-const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, SOUND: 27, USB: USB_SLOT } as const;
+const SLOT = { VGA: 2, RNG: 3, CONSOLE: 4, TABLET: 5, KEYBOARD: 26, SOUND: 27, USB: USB_SLOT } as const;
 
 export interface DiskPart {
   /** Names the device in saved states, and is its serial number: `disk0`. */
@@ -116,6 +117,8 @@ export interface CardParts {
   sound?: { adapter: "hda" | "virtio"; sink: SoundSink };
   /** A USB controller with a keyboard and a tablet, and what else is plugged into it. */
   usb?: { disks?: readonly DiskPart[] };
+  /** A paravirtual keyboard beside that of PS/2. */
+  virtioKeyboard?: boolean;
   /** Folders of the host that the guest may mount; absent: there is no device for them. */
   sharedFolders?: readonly FileShare[];
   /** Ports of a virtio console; the first is a terminal. */
@@ -131,6 +134,7 @@ export class StandardCards {
   console: VirtioConsole | undefined;
   /** The absolute pointer that goes with a display. */
   tablet: VirtioTablet | undefined;
+  keyboard: VirtioKeyboard | undefined;
   /** The USB controller's devices, if there is one. */
   usb: UsbPorts | undefined;
   /** The virtio-scsi controller, if there is one: disks come to it and leave it. */
@@ -154,6 +158,9 @@ export class StandardCards {
             { slot: SLOT.VGA, create: (services: BoardServices) => this.#display(services, video, videoRom) },
             virtioCard(SLOT.TABLET, "virtio-tablet0", () => (this.tablet = new VirtioTablet())),
           ]
+        : []),
+      ...(parts.virtioKeyboard
+        ? [virtioCard(SLOT.KEYBOARD, "virtio-keyboard0", () => (this.keyboard = new VirtioKeyboard()))]
         : []),
       virtioCard(SLOT.RNG, "virtio-rng0", ({ inputs }) => new VirtioRng(inputs)),
       ...(consolePorts

@@ -39,6 +39,7 @@ import {
 } from "./cards.ts";
 import { MachineClock } from "./clock.ts";
 import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
+import { Hands } from "./hands.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { VcpuScheduler } from "./scheduler.ts";
@@ -133,6 +134,7 @@ export class Machine {
   readonly #firmware: Firmware;
   readonly #chipset: ChipsetModel;
   readonly #cards: StandardCards;
+  readonly #hands: Hands;
   readonly #budget: Budget;
   readonly #scheduler: VcpuScheduler;
   readonly #instructionTime: boolean;
@@ -219,6 +221,7 @@ export class Machine {
             BigInt.asIntN(64, state.get(STATE.tscOffset)),
       ),
     });
+    this.#hands = new Hands(this.#cards, this.board.ps2);
     this.#budget = new Budget(this.#instructionTime);
   }
 
@@ -399,8 +402,7 @@ export class Machine {
 
   /** Lights of the keyboard that the guest uses: bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
   get leds(): number {
-    const usb = this.#cards.usb?.keyboard;
-    return usb?.active ? usb.leds : this.board.ps2.leds;
+    return this.#hands.leds;
   }
 
   /** Where SCSI disks are plugged in and out while the guest runs; undefined without a controller. */
@@ -466,13 +468,10 @@ export class Machine {
   #apply(event: InputEvent): void {
     switch (event.kind) {
       case "key":
-        if (this.#cards.usb?.keyboard.active) this.#cards.usb.keyboard.key(event.key, event.down);
-        else this.board.ps2.key(event.key, event.down);
+        this.#hands.key(event);
         break;
       case "pointer":
-        if (this.#cards.tablet?.active) this.#cards.tablet.report(event);
-        else if (this.#cards.usb?.tablet.active) this.#cards.usb.tablet.move(event);
-        else this.board.ps2.move(event.dx, event.dy, event.wheel, event.buttons);
+        this.#hands.pointer(event);
         break;
       case "serial":
         this.board.uarts[event.port].receive(event.bytes);

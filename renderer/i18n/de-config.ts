@@ -58,6 +58,10 @@ export const deConfig: ConfigTexts = {
       "Klang",
       "hda ist der Klang von PCs seit 2005, für den Systeme einen Treiber haben; virtio ist für Linux mit virtio_snd. Er erklingt, wo der Bildschirm gezeigt wird.",
     ],
+    "input.keyboard": [
+      "Tastatur",
+      "ps2 geht mit jedem System; virtio gibt Systemen eine weitere, die den Treiber dafür haben wie Linux, und ps2 bleibt für die Firmware.",
+    ],
     "floppy.file": [
       "Diskette",
       "Das Abbild einer Diskette (360 KiB bis 2,88 MiB) in Laufwerk A:, schreibgeschützt; eine BIOS-Maschine startet zuerst davon.",

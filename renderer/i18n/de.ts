@@ -517,6 +517,7 @@ export const de = {
       vga: "VGA",
       none: "Keins",
       hda: "Intel HD Audio",
+      ps2: "PS/2",
       xhci: "USB 3 (xHCI)",
     },
   },

@@ -504,6 +504,7 @@ export const en = {
       vga: "VGA",
       none: "None",
       hda: "Intel HD Audio",
+      ps2: "PS/2",
       xhci: "USB 3 (xHCI)",
     },
   },

@@ -4,6 +4,7 @@ import { interpreterModule } from "../../native-core/host/interpreter-module.ts"
 import { coreProcessor } from "../../native-core/machine/processor.ts";
 import { LinuxGuest } from "../support/linux-guest.ts";
 import { memoryDisk } from "../support/memory-disk.ts";
+import { inputDevice, NAME_INPUT_DEVICES, recordEvents, recordedEvents } from "./support/input-events.ts";
 
 it("Linux uses keyboard, tablet and sticks on xHCI, also those that are plugged in while it runs", async () => {
   const first = memoryDisk(8 << 20);
@@ -14,7 +15,7 @@ it("Linux uses keyboard, tablet and sticks on xHCI, also those that are plugged 
     modules: ["xhci-pci", "usbhid", "hid-generic", "evdev", "usb-storage", "sd_mod", "vfat", "nls_cp437", "nls_ascii"],
     script: `
 while [ ! -e /dev/sda ]; do sleep 0.1; done
-for event in /sys/class/input/event*; do echo "$(cat $event/device/name) is $\{event##*/}"; done
+${NAME_INPUT_DEVICES}
 echo GUEST-READY; while read -r line; do eval "$line"; echo "do""ne"; done`,
     createProcessor: coreProcessor(await interpreterModule()),
     memoryMib: 192,
@@ -27,36 +28,27 @@ echo GUEST-READY; while read -r line; do eval "$line"; echo "do""ne"; done`,
     await guest.waitFor("done\r\n", from);
     return guest.console.slice(from);
   };
-  const deviceOf = (name: string) => {
-    const event = new RegExp(`${name} is (event\\d+)`).exec(guest.console)?.[1];
-    if (!event) throw new Error(`no ${name}:\n${guest.tail}`);
-    return `/dev/input/${event}`;
-  };
-  /** Events as type, code and value, which follow 16 bytes of time. */
-  const eventsOf = (text: string) =>
-    Array.from(text.matchAll(/EV (\d+) (\d+) (-?\d+)/g), ([, ...parts]) => parts.map(Number));
-  const record = (device: string, count: number) =>
-    `dd if=${device} bs=24 count=${count} 2>/dev/null | od -v -A n -t d2 -w24 | while read a b c d e f g h type code low high; do echo EV $type $code $low; done`;
+  const deviceOf = (name: string) => inputDevice(guest.console, name);
 
   let from = guest.console.length;
-  guest.type(`${record(deviceOf("Terrarium Terrarium USB Keyboard"), 6)}; echo "do""ne"\n`);
+  guest.type(`${recordEvents(deviceOf("Terrarium Terrarium USB Keyboard"), 6)}; echo "do""ne"\n`);
   await guest.waitFor("\r\n", from);
   await guest.waitFor("GUEST-READY");
   for (let wait = 0; wait < 20; wait++) guest.machine.runSlice(50_000_000n);
   for (const down of [true, false]) guest.machine.post({ kind: "key", key: 0x1e, down });
   await guest.waitFor("done\r\n", from);
   const KEY_A = 30;
-  expect(eventsOf(guest.console.slice(from))).toContainEqual([1, KEY_A, 1]);
-  expect(eventsOf(guest.console.slice(from))).toContainEqual([1, KEY_A, 0]);
+  expect(recordedEvents(guest.console.slice(from))).toContainEqual([1, KEY_A, 1]);
+  expect(recordedEvents(guest.console.slice(from))).toContainEqual([1, KEY_A, 0]);
 
   from = guest.console.length;
-  guest.type(`${record(deviceOf("Terrarium Terrarium USB Tablet"), 5)}; echo "do""ne"\n`);
+  guest.type(`${recordEvents(deviceOf("Terrarium Terrarium USB Tablet"), 5)}; echo "do""ne"\n`);
   await guest.waitFor("\r\n", from);
   for (let wait = 0; wait < 20; wait++) guest.machine.runSlice(50_000_000n);
   guest.machine.post({ kind: "pointer", dx: 0, dy: 0, x: 0.5, y: 0.25, wheel: 0, buttons: 1 });
   await guest.waitFor("done\r\n", from);
   const [ABS, ABS_X, ABS_Y, KEY, BTN_LEFT] = [3, 0, 1, 1, 272];
-  const events = eventsOf(guest.console.slice(from));
+  const events = recordedEvents(guest.console.slice(from));
   expect(events).toContainEqual([ABS, ABS_X, 16_384]);
   expect(events).toContainEqual([ABS, ABS_Y, 8192]);
   expect(events).toContainEqual([KEY, BTN_LEFT, 1]);

@@ -39,7 +39,7 @@ const operation = fc.oneof(
   }),
   fc.record({
     kind: fc.constant("config" as const),
-    slot: fc.oneof(fc.nat(12), fc.constantFrom(24, 27, 29)),
+    slot: fc.oneof(fc.nat(12), fc.constantFrom(24, 26, 27, 29)),
     register: fc.nat(0xff),
     size,
     value,
@@ -85,6 +85,7 @@ function build(): Machine {
     video: { adapter: "virtio" },
     sound: { adapter: "hda", sink: { play: () => {} } },
     usb: { disks: [{ id: "stick0", backend: memoryDisk(1 << 16) }] },
+    virtioKeyboard: true,
     disks: [{ id: "disk0", backend: memoryDisk(1 << 20) }],
     scsi: {
       disks: [{ id: "disk3", backend: memoryDisk(1 << 20) }],

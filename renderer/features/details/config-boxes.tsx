@@ -63,6 +63,7 @@ export function ConfigBoxes({ machine }: { readonly machine: MachineDetails }) {
           <LinkRow machine={machine} field="cpuCount" value={String(config.cpuCount)} />
           <LinkRow machine={machine} field="cpuModel" value={choiceLabel(config.cpuModel)} />
           <LinkRow machine={machine} field="engine" value={choiceLabel(config.engine)} />
+          <LinkRow machine={machine} field="input.keyboard" value={choiceLabel(config.input.keyboard)} />
         </dl>
       </Box>
       <Box {...box("boot")}>

@@ -225,6 +225,14 @@ describe("A machine with cards", () => {
     expect([config(machine, 27, 0) >>> 16, config(machine, 29, 8) >>> 8]).toEqual([0x2668, 0x0c0330]);
   });
 
+  it("has a paravirtual keyboard where its parts say so, in a slot of its own", () => {
+    const { machine } = build({ ...parts, virtioKeyboard: true });
+    expect([config(machine, 26, 0) >>> 16, config(build(parts).machine, 26, 0) >>> 16]).toEqual([0x1052, 0xffff]);
+    machine.post({ kind: "key", key: 0x1e, down: true });
+    machine.runSlice(1000n);
+    expect(machine.bus.readPort(0x60, 1)).toBe(0x1e);
+  });
+
   it("gives its monitor the size of the window, where the adapter can", () => {
     const { machine } = build({ ...parts, video: { adapter: "virtio" } });
     expect([machine.resizable, build(parts).machine.resizable]).toEqual([true, false]);
