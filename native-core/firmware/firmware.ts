@@ -23,6 +23,8 @@ export interface Firmware {
   readonly rom?: Uint8Array;
   /** Option ROM of the display adapter. */
   readonly videoRom?: Uint8Array;
+  /** Option ROMs that boot from the network, by model of network adapter. */
+  readonly adapterRoms?: ReadonlyMap<string, Uint8Array>;
   /** What the firmware reads about the machine. */
   readonly fwCfg?: FwCfgContent;
   start(target: FirmwareTarget): void;

@@ -16,6 +16,8 @@ const KIB = 1024;
 /** Images end at 1 MiB as well as at 4 GiB; the lower copy shows the last 128 KiB until the firmware unlocks the area. */
 const LOW_END = 0x100000;
 const LOW_COPY_BYTES = 128 * KIB;
+/** What an adapter may take of the space for PCI devices: four times what iPXE has. */
+const ADAPTER_ROM_MAX_BYTES = 1024 * KIB;
 const E820_ENTRY_BYTES = 20;
 const E820_RAM = 1;
 
@@ -29,6 +31,8 @@ export interface PcFirmwareParts {
   readonly bios: FirmwareFile;
   /** Absent for UEFI, which has its own driver. */
   readonly videoBios?: FirmwareFile;
+  /** By model of network adapter: what boots from the network through it. */
+  readonly adapterRoms?: ReadonlyMap<string, FirmwareFile>;
   readonly memoryBytes: number;
   /** The i440FX board by default. */
   readonly chipset?: ChipsetName;
@@ -44,6 +48,7 @@ export interface PcFirmwareParts {
 export class PcFirmware implements Firmware {
   readonly rom: Uint8Array;
   readonly videoRom?: Uint8Array;
+  readonly adapterRoms: ReadonlyMap<string, Uint8Array>;
   readonly fwCfg: FwCfgContent;
 
   /** Throws AppError INVALID_FILE when an image can't be what it should be. */
@@ -51,9 +56,12 @@ export class PcFirmware implements Firmware {
     checkImage(parts.bios, (bytes) => bytes.length % (64 * KIB) === 0 && bytes.length >= LOW_COPY_BYTES);
     this.rom = parts.bios.bytes;
     if (parts.videoBios) {
-      checkImage(parts.videoBios, (bytes) => bytes[0] === 0x55 && bytes[1] === 0xaa && bytes.length <= 64 * KIB);
+      checkImage(parts.videoBios, (bytes) => isOptionRom(bytes) && bytes.length <= 64 * KIB);
       this.videoRom = parts.videoBios.bytes;
     }
+    const roms = [...(parts.adapterRoms ?? [])];
+    for (const [, rom] of roms) checkImage(rom, (bytes) => isOptionRom(bytes) && bytes.length <= ADAPTER_ROM_MAX_BYTES);
+    this.adapterRoms = new Map(roms.map(([model, { bytes }]) => [model, bytes]));
     this.fwCfg = content(parts);
   }
 
@@ -91,6 +99,11 @@ function ramRange(memoryBytes: number): Uint8Array {
   view.setBigUint64(8, BigInt(memoryBytes), true);
   view.setUint32(16, E820_RAM, true);
   return bytes;
+}
+
+/** PCI firmware specification 3.0, 5.1: the signature. */
+function isOptionRom(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x55 && bytes[1] === 0xaa;
 }
 
 function checkImage({ file, bytes }: FirmwareFile, isSound: (bytes: Uint8Array) => boolean): void {

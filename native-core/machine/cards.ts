@@ -144,7 +144,7 @@ export class StandardCards {
   /** The device that carries shared folders, if there is one. */
   p9: VirtioP9 | undefined;
 
-  constructor(parts: CardParts, { rom, videoRom, fwCfg }: Firmware, chipset: ChipsetModel) {
+  constructor(parts: CardParts, { rom, videoRom, adapterRoms, fwCfg }: Firmware, chipset: ChipsetModel) {
     const { disks = [], adapters = [], video, consolePorts } = parts;
     this.isaCards = [
       ...(rom ? [({ bus }: BoardServices) => new FirmwareRom(bus, rom)] : []),
@@ -184,7 +184,9 @@ export class StandardCards {
       ...(parts.scsi ? [this.#scsi(parts.scsi)] : []),
       ...(parts.sharedFolders ? [this.sharedFolders(parts.sharedFolders)] : []),
       ...disks.map((disk) => diskCard(disk, slotOf(disks, disk, DISK_SLOTS))),
-      ...adapters.map((part) => adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS))),
+      ...adapters.map((part) =>
+        withRom(adapterCard(part, slotOf(adapters, part, ADAPTER_SLOTS)), adapterRoms?.get(part.model)),
+      ),
     ];
   }
 
@@ -315,6 +317,19 @@ function ideCard(drives: readonly IdePart[], chipset: ChipsetModel): PciCard {
         return part && { ...part, serial: part.id, deliver, awaitHost };
       };
       return new IdeController({ bus, memory, isaLine, drives: [at(0), at(1), at(2), at(3)] });
+    },
+  };
+}
+
+/** The card with an option ROM, if there is one for it. */
+function withRom(card: PciCard, rom: Uint8Array | undefined): PciCard {
+  if (!rom) return card;
+  return {
+    ...card,
+    create: (services) => {
+      const device = card.create(services);
+      device.pci.addRom(rom);
+      return device;
     },
   };
 }

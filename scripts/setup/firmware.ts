@@ -1,5 +1,6 @@
-// Fetches the PC's firmware into out/firmware: SeaBIOS with its VGA BIOS, and OVMF, from Debian's packages, which apt verifies, with
-// checksums by which the app sees later that nothing was changed. Never committed: it is other people's work under its own licence.
+// Fetches the PC's firmware into out/firmware: SeaBIOS with its VGA BIOS, OVMF, and iPXE as the option ROMs of network adapters, from
+// Debian's packages, which apt verifies, with checksums by which the app sees later that nothing was changed. Never committed: it is other
+// people's work under its own licence.
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -10,6 +11,11 @@ import { PROJECT } from "./project.ts";
 const PACKAGES = [
   { name: "seabios", files: ["usr/share/seabios/bios-256k.bin", "usr/share/seabios/vgabios-stdvga.bin"] },
   { name: "ovmf", files: ["usr/share/OVMF/OVMF_CODE.fd", "usr/share/OVMF/OVMF_VARS.fd"] },
+  // Each holds a loader for a BIOS and a driver for UEFI.
+  {
+    name: "ipxe-qemu",
+    files: ["efi-e1000.rom", "efi-rtl8139.rom", "efi-virtio.rom"].map((name) => `usr/lib/ipxe/qemu/${name}`),
+  },
 ] as const;
 
 const FIRMWARE_FOLDER = join(PROJECT, "out/firmware");

@@ -1,10 +1,10 @@
 // A running Linux is given disks and adapters, and lets go of them.
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildInterpreter } from "../../native-core/cpu/interpreter/build-interpreter.ts";
-import type { NetworkAdapter } from "../../native-core/devices/network/adapter.ts";
 import type { ProcessorFactory } from "../../native-core/machine/machine.ts";
 import { type CoreProcessor, coreProcessor } from "../../native-core/machine/processor.ts";
 import { grubDisk } from "../support/grub-disk.ts";
+import { idleAdapter } from "../support/idle-adapter.ts";
 import { memoryDisk } from "../support/memory-disk.ts";
 import { PcGuest } from "../support/pc-guest.ts";
 
@@ -43,13 +43,8 @@ describe("A running Linux", () => {
       const added = memoryDisk(1 << 20);
       added.content.set(new TextEncoder().encode("hello there\n"));
       guest.machine.plugDisk({ id: "disk1", backend: added }, 9);
-      const adapter = (id: string, model: "virtio" | "e1000", last: number) => ({
-        ...{ id, model, mac: Uint8Array.of(0x52, 0x54, 0, 0, 0, last), linkUp: true },
-        backend: { receive: () => {}, flush: () => {}, roomAgain: () => {} },
-        attach: (_adapter: NetworkAdapter) => {},
-      });
-      guest.machine.plugAdapter(adapter("nic0", "virtio", 1), 16);
-      guest.machine.plugAdapter(adapter("nic1", "e1000", 2), 17);
+      guest.machine.plugAdapter(idleAdapter(1, "virtio"), 16);
+      guest.machine.plugAdapter(idleAdapter(2, "e1000"), 17);
       await guest.waitForConsole("FOUND");
       expect(guest.console).toContain("hello there");
       expect(guest.console).toContain("52:54:00:00:00:01");
@@ -58,12 +53,12 @@ describe("A running Linux", () => {
       expect(added.content[0]).toBe(0);
       const removed: string[] = [];
       guest.machine.board.onRemoved = (name) => void removed.push(name);
-      for (const name of ["virtio-blk-disk1", "virtio-net-nic0", "e1000-nic1"]) {
+      for (const name of ["virtio-blk-disk1", "virtio-net-nic1", "e1000-nic2"]) {
         expect(guest.machine.board.unplug(name, false)).toBe(true);
       }
       await guest.waitForConsole("GONE");
       await guest.waitFor("the last ejection", () => removed.length === 3);
-      expect(removed.sort()).toEqual(["e1000-nic1", "virtio-blk-disk1", "virtio-net-nic0"]);
+      expect(removed.sort()).toEqual(["e1000-nic2", "virtio-blk-disk1", "virtio-net-nic1"]);
       // What is left is saved and restored without them.
       guest.stop();
       expect(Object.keys(guest.machine.save().devices)).not.toContain("virtio-blk-disk1");

@@ -5,8 +5,9 @@ import { interpreterModule } from "../../native-core/host/interpreter-module.ts"
 import type { MachineParts } from "../../native-core/machine/machine.ts";
 import { coreProcessor } from "../../native-core/machine/processor.ts";
 import { STATE } from "../../native-core/x86/state-layout.ts";
+import { idleAdapter } from "../support/idle-adapter.ts";
 import { memoryDisk } from "../support/memory-disk.ts";
-import { PcGuest } from "../support/pc-guest.ts";
+import { PcGuest, packageFile } from "../support/pc-guest.ts";
 
 const MOST_INSTRUCTIONS = 60_000_000n;
 // mov dx, 3f8h; mov al, '!'; out dx, al; cli; hlt
@@ -37,3 +38,19 @@ it.each([
   },
   120_000,
 );
+
+it("SeaBIOS is there as soon where it sets up what boots from the network", async () => {
+  const rom = { file: "efi-virtio.rom", bytes: await packageFile("ipxe-qemu", "usr/lib/ipxe/qemu/efi-virtio.rom") };
+  const guest = await PcGuest.start({
+    createProcessor: coreProcessor(await interpreterModule()),
+    firmware: { adapterRoms: new Map([["virtio", rom]]) },
+    parts: { disks: [bootDisk()], adapters: [idleAdapter(0, "virtio")] },
+  });
+  try {
+    await guest.waitForConsole("!");
+    expect(guest.screen).toContain("iPXE");
+    expect(guest.machine.vcpu.state.get(STATE.instructionCount)).toBeLessThan(MOST_INSTRUCTIONS);
+  } finally {
+    guest.stop();
+  }
+}, 120_000);

@@ -140,6 +140,7 @@ describe("Firmware images", () => {
     for (const [changes, name] of [
       [{ bios: { file: "bios.bin", bytes: new Uint8Array(1000) } }, "bios.bin"],
       [{ videoBios: { file: "vgabios.bin", bytes: new Uint8Array(512) } }, "vgabios.bin"],
+      [{ adapterRoms: new Map([["e1000", { file: "e1000.rom", bytes: new Uint8Array(512) }]]) }, "e1000.rom"],
     ] as const) {
       try {
         firmware(changes);
