@@ -21,7 +21,9 @@ const IDE_DISKS_MAX = 2;
 /** Ports of the USB controller beside those of keyboard and tablet. */
 const USB_DISKS_MAX = 4;
 export const OPTICAL_DRIVES_MAX = 2;
-export const BOOT_DEVICES = ["disk", "cdrom"] as const;
+export const BOOT_DEVICES = ["disk", "cdrom", "network"] as const;
+/** Firmware asks the network only where the machine says so. */
+const DEFAULT_BOOT_ORDER = ["disk", "cdrom"] as const;
 
 /** What CPUID may show (cpu/cpuid/models.ts), least first. */
 const CPU_MODELS = ["baseline", "x86-64-v2", "x86-64-v3", "max"] as const;
@@ -219,14 +221,14 @@ const machineFields = z.strictObject({
       z
         .array(z.enum(BOOT_DEVICES))
         .refine((order) => new Set(order).size === order.length, "each kind of device once")
-        .default([...BOOT_DEVICES]),
+        .default([...DEFAULT_BOOT_ORDER]),
       {
         label: "Boot order",
-        help: "Where firmware looks for a system, first choice first. What is left out comes last.",
+        help: "Where firmware looks for a system, first choice first. Disks and discs that are left out come last; the network is asked only if it is listed.",
         page: "boot",
         change: "off",
         control: "list",
-        example: ["cdrom", "disk"],
+        example: ["network", "cdrom", "disk"],
       },
     ),
     menuSeconds: field(z.number().min(0, "at least 0 s").max(60, "at most 60 s").default(0.5), {
@@ -428,7 +430,7 @@ export function defaultMachineConfig(name: string, boot: Partial<MachineConfig["
       initrd: null,
       commandLine: "",
       firmware: "bios",
-      order: [...BOOT_DEVICES],
+      order: [...DEFAULT_BOOT_ORDER],
       menuSeconds: 0.5,
       ...boot,
     },

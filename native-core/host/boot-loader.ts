@@ -10,6 +10,11 @@ import { bootPaths } from "../machine/storage-layout.ts";
 import type { StartRequest } from "../protocol/engine.ts";
 import { fileError } from "./file-error.ts";
 
+interface BootFile {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Throws AppError naming file and field. */
 export async function bootLoader(request: StartRequest): Promise<Firmware> {
   const { config, kernelFile, initrdFile, machineId, firmware } = request;
@@ -23,6 +28,7 @@ export async function bootLoader(request: StartRequest): Promise<Firmware> {
             bios: await bootFile(firmware.biosFile, "boot.firmware"),
             videoBios: await bootFile(firmware.videoBiosFile, "boot.firmware"),
           }),
+      adapterRoms: await adapterRoms(request),
       memoryBytes,
       chipset: config.chipset,
       cpuCount: config.cpuCount,
@@ -37,6 +43,13 @@ export async function bootLoader(request: StartRequest): Promise<Firmware> {
   const kernel = await bootFile(kernelFile, "boot.kernel");
   const initrd = initrdFile === null ? undefined : await bootFile(initrdFile, "boot.initrd");
   return new LinuxBoot({ kernel, initrd, commandLine, memoryBytes });
+}
+
+async function adapterRoms(request: StartRequest): Promise<ReadonlyMap<string, BootFile>> {
+  const files = Object.entries(request.adapterRoms ?? {});
+  return new Map(
+    await Promise.all(files.map(async ([model, file]) => [model, await bootFile(file, "boot.order")] as const)),
+  );
 }
 
 /** Main has looked that the files are there; should they be gone at the reset, the machine ends and says so. */
@@ -62,7 +75,7 @@ function lateLinuxBoot(
   };
 }
 
-async function bootFile(file: string, field: string): Promise<{ file: string; bytes: Uint8Array }> {
+async function bootFile(file: string, field: string): Promise<BootFile> {
   try {
     return { file, bytes: new Uint8Array(await readFile(file)) };
   } catch (error) {

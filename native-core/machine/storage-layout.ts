@@ -1,6 +1,6 @@
-// Where disks and drives sit on the board, and the names by which firmware knows those places.
+// Where disks, drives and adapters sit on the board, and the names by which firmware knows those places.
 import type { MachineConfig } from "../config/machine-config.ts";
-import { DISK_SLOTS, slotsOf, targetOf } from "../config/slots.ts";
+import { ADAPTER_SLOTS, DISK_SLOTS, slotsOf, targetOf } from "../config/slots.ts";
 import { type ChipsetModel, chipsetModel } from "../devices/chipset/models.ts";
 import { FIRST_DRIVE_TARGET, type IdePart, NVME_SLOT, SCSI_SLOT, USB_SLOT } from "./cards.ts";
 import { FIRST_USB_DISK_PORT } from "./usb-ports.ts";
@@ -11,9 +11,12 @@ type IdePosition = IdePart["position"];
 export const IDE_DISK_POSITIONS: readonly IdePosition[] = [0, 1];
 export const IDE_DRIVE_POSITIONS: readonly IdePosition[] = [2, 3];
 
-type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset" | "floppy">;
+type Storage = Pick<MachineConfig, "disks" | "opticalDrives" | "boot" | "chipset" | "floppy" | "adapters">;
+/** Tried last where the order leaves them out. */
+const ALWAYS = ["disk", "cdrom"] as const;
 
-/** Open Firmware paths (SeaBIOS docs, Runtime config, "bootorder"; OVMF reads the same): first choice first, everything bootable in it. */
+/** Open Firmware paths (SeaBIOS docs, Runtime config, "bootorder"; OVMF reads the same): first choice first. Disks and
+ * drives are all in it; adapters are where the order has the network. */
 export function bootPaths(config: Storage): string[] {
   const chipset = chipsetModel(config.chipset);
   const places = { ide: 0, sata: 0, nvme: 0, usb: 0 };
@@ -41,11 +44,12 @@ export function bootPaths(config: Storage): string[] {
     cdrom: config.opticalDrives.map(({ bus }, index) =>
       bus === "scsi" ? scsiPath(FIRST_DRIVE_TARGET + index) : idePath(chipset, IDE_DRIVE_POSITIONS[index] ?? 2),
     ),
+    network: [...slotsOf(config.adapters, ADAPTER_SLOTS).values()].map(
+      (slot) => `/pci@i0cf8/ethernet@${slot.toString(16)}/ethernet-phy@0`,
+    ),
   };
   const floppy = `/pci@i0cf8/isa@${chipset.isaBridgeSlot.toString(16)}/fdc@03f0/floppy@0`;
-  const kinds = [...new Set([...config.boot.order, ...(Object.keys(paths) as (keyof typeof paths)[])])].flatMap(
-    (kind) => paths[kind],
-  );
+  const kinds = [...new Set([...config.boot.order, ...ALWAYS])].flatMap((kind) => paths[kind]);
   return config.floppy.file === null ? kinds : [floppy, ...kinds];
 }
 

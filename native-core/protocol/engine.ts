@@ -7,7 +7,7 @@
 // The engine knows nothing of the store: it gets file paths, and main records what came of it.
 import { z } from "zod";
 import { DISK_BUSES, DRIVE_BUSES, machineConfigSchema } from "../config/machine-config.ts";
-import { adaptersSchema } from "../config/network-settings.ts";
+import { ADAPTER_MODELS, adaptersSchema } from "../config/network-settings.ts";
 import { sharedFoldersSchema } from "../config/shared-folders.ts";
 
 import { adapterStatusSchema, networkMetricsSchema } from "./network.ts";
@@ -62,6 +62,8 @@ export const startRequestSchema = z.strictObject({
       z.strictObject({ kind: z.literal("uefi"), codeFile: z.string() }),
     ])
     .optional(),
+  /** Option ROMs of adapters that firmware boots from, by model. */
+  adapterRoms: z.partialRecord(z.enum(ADAPTER_MODELS), z.string()).optional(),
   disks: z.array(diskRequestSchema),
   opticalDrives: z.array(opticalDriveRequestSchema).optional(),
   /** Content-addressed memory chunks shared by all machines of the store. */

@@ -40,7 +40,7 @@ export const deConfig: ConfigTexts = {
     ],
     "boot.order": [
       "Startreihenfolge",
-      "Wo die Firmware ein System sucht, das Liebste zuerst. Was fehlt, kommt zuletzt.",
+      "Wo die Firmware ein System sucht, das Liebste zuerst. Platten und Medien, die fehlen, kommen zuletzt; das Netz wird nur gefragt, wenn es dabei ist.",
     ],
     "boot.menuSeconds": [
       "Startmenü",

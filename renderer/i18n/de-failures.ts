@@ -132,6 +132,7 @@ const messages: FailureTexts = {
   "This image belongs to a machine of Terrarium: {}": "Dieses Abbild gehört einer Maschine von Terrarium: {1}",
   "Two disks have the id {}": "Zwei Platten haben die Kennung {1}",
   "UEFI firmware is not here": "Die UEFI-Firmware fehlt",
+  "What boots from the network is not here": "Was vom Netz startet, fehlt",
   "Waiting for output was cancelled": "Das Warten auf Ausgabe wurde abgebrochen",
   "What was downloaded is not what was published: {}":
     "Was heruntergeladen wurde, ist nicht, was veröffentlicht wurde: {1}",
@@ -417,6 +418,8 @@ const remedies: FailureTexts = {
   "Restore machine.json from a backup, or mend the named field.":
     "Stellen Sie machine.json aus einer Sicherung her oder berichtigen Sie das genannte Feld.",
   "Run `npm start` once: it builds Starter Linux.": "Starten Sie einmal mit `npm start`: Das baut Starter Linux.",
+  "Run `npm start` once: it fetches iPXE. Or install your system's package ipxe-qemu, or take the network out of the boot order.":
+    "Starten Sie einmal mit `npm start`: Das holt iPXE. Oder installieren Sie das Paket ipxe-qemu Ihres Systems, oder nehmen Sie das Netz aus der Startreihenfolge.",
   "Run `npm start` once: it fetches OVMF. Or install your system's package ovmf, or choose BIOS.":
     "Starten Sie einmal mit `npm start`: Das holt OVMF. Oder installieren Sie das Paket ovmf Ihres Systems, oder wählen Sie BIOS.",
   "Run `npm start` once: it fetches SeaBIOS. Or install your system's package seabios.":

@@ -479,7 +479,7 @@ export const de = {
     revertAll: "Alle zurücknehmen",
     compare: "Mit „{{name}}“ vergleichen…",
     apply: "Anwenden",
-    bootDevices: { disk: "Platten", cdrom: "Optische Medien" },
+    bootDevices: { disk: "Platten", cdrom: "Optische Medien", network: "Netz" },
     earlier: "{{device}} früher",
     later: "{{device}} später",
     listOnly_one: "{{count}} Eintrag; auf der Befehlszeile ist es die Einstellung {{path}}.",

@@ -465,7 +465,7 @@ export const en = {
     revertAll: "Revert All",
     compare: "Compare with “{{name}}”…",
     apply: "Apply",
-    bootDevices: { disk: "Disks", cdrom: "Discs" },
+    bootDevices: { disk: "Disks", cdrom: "Discs", network: "Network" },
     earlier: "{{device}} earlier",
     later: "{{device}} later",
     listOnly_one: "{{count}} entry; on the command line it is the setting {{path}}.",

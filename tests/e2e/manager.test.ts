@@ -335,6 +335,8 @@ describe("settings", () => {
     const dialog = page.getByRole("dialog", { name: `Settings of ${NAME}` });
     await dialog.getByRole("tab", { name: "Boot" }).click();
     await dialog.getByRole("button", { name: "Discs earlier" }).click();
+    await dialog.getByRole("checkbox", { name: "Network" }).check({ force: true });
+    await dialog.getByRole("button", { name: "Network earlier" }).click();
     await dialog.getByRole("tab", { name: "Storage" }).click();
     await dialog.getByRole("button", { name: "Add Drive" }).click();
     await dialog.getByText("cd0").waitFor();
@@ -343,7 +345,7 @@ describe("settings", () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await dialog.getByRole("tab", { name: "Boot" }).click();
     const order = dialog.getByRole("list", { name: "Boot order" }).getByRole("listitem");
-    await expect.poll(() => order.allInnerTexts()).toEqual(["Discs", "Disks"]);
+    await expect.poll(() => order.allInnerTexts()).toEqual(["Discs", "Network", "Disks"]);
     await dialog.getByRole("button", { name: "Cancel" }).click();
   });
 

@@ -1,4 +1,5 @@
-// The PC's firmware: SeaBIOS and its VGA BIOS, fetched by set-up (scripts/setup/firmware.ts) or installed on the system.
+// The PC's firmware: SeaBIOS and its VGA BIOS, OVMF, and the option ROMs of network adapters, fetched by set-up (scripts/setup/firmware.ts)
+// or installed on the system.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -14,6 +15,10 @@ const SYSTEM_FOLDERS = ["/usr/share/seabios", "/usr/share/qemu", "/usr/share/qem
 
 const UEFI = { CODE: "OVMF_CODE.fd", VARIABLES: "OVMF_VARS.fd" } as const;
 const UEFI_SYSTEM_FOLDERS = ["/usr/share/OVMF"];
+
+/** iPXE's, under the names that distributions give them for QEMU. Each has a loader for a BIOS and a driver for UEFI. */
+const ADAPTER_ROMS = { e1000: "efi-e1000.rom", rtl8139: "efi-rtl8139.rom", virtio: "efi-virtio.rom" } as const;
+const ADAPTER_ROM_SYSTEM_FOLDERS = ["/usr/lib/ipxe/qemu", "/usr/share/ipxe/qemu", "/usr/share/qemu"];
 
 type FirmwareFiles = NonNullable<StartRequest["firmware"]>;
 
@@ -46,6 +51,31 @@ export async function findFirmware(folder: string): Promise<FirmwareFiles> {
     field: "boot.kernel",
     consequence: "The machine was not started.",
     remedy: "Run `npm start` once: it fetches SeaBIOS. Or install your system's package seabios.",
+  });
+}
+
+/** The option ROMs of these models of adapter. @throws AppError as above */
+export async function findAdapterRoms(
+  folder: string,
+  models: ReadonlySet<keyof typeof ADAPTER_ROMS>,
+  systemFolders: readonly string[] = ADAPTER_ROM_SYSTEM_FOLDERS,
+): Promise<NonNullable<StartRequest["adapterRoms"]>> {
+  const roms: NonNullable<StartRequest["adapterRoms"]> = {};
+  for (const model of models) roms[model] = await findAdapterRom([folder, ...systemFolders], ADAPTER_ROMS[model]);
+  return roms;
+}
+
+async function findAdapterRom(folders: readonly string[], name: string): Promise<string> {
+  for (const folder of folders) {
+    const file = path.join(folder, name);
+    if (await areThere(folder, [file])) return file;
+  }
+  throw new AppError("NOT_FOUND", "What boots from the network is not here", {
+    file: path.join(folders[0] ?? "", name),
+    field: "boot.order",
+    consequence: "The machine was not started.",
+    remedy:
+      "Run `npm start` once: it fetches iPXE. Or install your system's package ipxe-qemu, or take the network out of the boot order.",
   });
 }
 

@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { AppError } from "../../../native-core/common/errors.ts";
-import { findFirmware, findUefi } from "./firmware-files.ts";
+import { findAdapterRoms, findFirmware, findUefi } from "./firmware-files.ts";
 
 export const STARTER_PREFIX = "starter:";
 const STARTER_FILES = ["vmlinuz", "initrd.img", "disk-template.qcow2"] as const;
@@ -27,6 +27,11 @@ export class Resources {
   /** UEFI's code and empty variables. @throws AppError */
   uefi(): ReturnType<typeof findUefi> {
     return findUefi(this.#firmwareFolder);
+  }
+
+  /** What boots from the network, for these models of adapter. @throws AppError */
+  adapterRoms(models: Parameters<typeof findAdapterRoms>[1]): ReturnType<typeof findAdapterRoms> {
+    return findAdapterRoms(this.#firmwareFolder, models);
   }
 
   get #firmwareFolder(): string {

@@ -24,8 +24,9 @@ import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import { diskDetached } from "./disks.ts";
 import type { Machine } from "./machine.ts";
+import { firmwareOf, requireBootMenu, withBootMenu } from "./start-firmware.ts";
 import { requireNoTemplate, requireState } from "./states.ts";
-import { ensureVariables, usesUefi } from "./variable-store.ts";
+import { ensureVariables } from "./variable-store.ts";
 
 export type StopMode = "acpi" | "save" | "power-off";
 
@@ -33,9 +34,6 @@ export interface StartOptions {
   /** Firmware waits for the key that opens its boot menu, long enough for people, until the machine is switched off. */
   readonly bootMenu?: boolean;
 }
-
-/** Time to look at the screen and to press a key. */
-const BOOT_MENU_SECONDS = 10;
 
 export class Lifecycle {
   readonly #context: ServiceContext;
@@ -319,8 +317,8 @@ export class Lifecycle {
 
   async #startRequest(machine: Machine, bootMenu: boolean): Promise<StartRequest> {
     const { savedState, origin } = machine.record;
-    const config = bootMenu ? withBootMenu(machine.record.config) : machine.record.config;
     const { resources, store, images } = this.#context;
+    const config = bootMenu ? await withBootMenu(resources, machine.record.config) : machine.record.config;
     await checkBoot(this.#context, config);
     await checkDiscs(config);
     const { kernel, initrd } = config.boot;
@@ -341,7 +339,7 @@ export class Lifecycle {
       folder: machine.paths.folder,
       kernelFile: kernel === null ? null : resources.resolve(kernel, "boot.kernel"),
       initrdFile: initrd === null || kernel === null ? null : resources.resolve(initrd, "boot.initrd"),
-      ...(kernel === null && { firmware: await (usesUefi(config) ? uefiFirmware(resources) : resources.firmware()) }),
+      ...(await firmwareOf(resources, config)),
       disks,
       opticalDrives: config.opticalDrives,
       hubSocket: await this.#hubSocket(config),
@@ -354,26 +352,6 @@ export class Lifecycle {
       startPaused: savedState !== null,
     };
   }
-}
-
-function withBootMenu(config: MachineConfig): MachineConfig {
-  const menuSeconds = Math.max(config.boot.menuSeconds, BOOT_MENU_SECONDS);
-  return { ...config, boot: { ...config.boot, menuSeconds } };
-}
-
-/** The menu is firmware's: a machine that goes on, or starts a kernel directly, has none. */
-function requireBootMenu({ name, state, record }: Machine): void {
-  if (state !== "saved" && record.config.boot.kernel === null) return;
-  const isSaved = state === "saved";
-  throw new AppError("INVALID_STATE", `"${name}" does not start through firmware, which has the boot menu`, {
-    field: isSaved ? "state" : "boot.kernel",
-    consequence: "The machine was not started.",
-    remedy: isSaved ? "Discard the saved state first." : "Take the kernel out of its settings first.",
-  });
-}
-
-async function uefiFirmware(resources: ServiceContext["resources"]): Promise<NonNullable<StartRequest["firmware"]>> {
-  return { kind: "uefi", codeFile: (await resources.uefi()).codeFile };
 }
 
 async function recordOutcome(machine: Machine, outcome: VmOutcome): Promise<void> {

@@ -65,8 +65,8 @@ function newBootDisc({ record }: Machine): string | null {
   const { config, generationId } = record;
   const disc = config.opticalDrives.find(({ file }) => file !== null)?.file ?? null;
   // Before its first start a machine has nothing to lose.
-  if (disc === null || generationId === null || config.boot.kernel !== null || config.boot.order[0] !== "cdrom")
-    return null;
+  const first = config.boot.order.find((kind) => kind !== "network");
+  if (disc === null || generationId === null || config.boot.kernel !== null || first !== "cdrom") return null;
   return currentSnapshot(record)?.config.opticalDrives.some(({ file }) => file === disc) ? null : disc;
 }
 

@@ -1,4 +1,4 @@
-// The boot order: each kind of device once, moved up and down; what is switched off comes last.
+// The boot order: each kind of device once, moved up and down; disks and discs that are switched off come last, the network never.
 import { Button, Switch } from "@blueprintjs/core";
 import { ArrowDownIcon, ArrowUpIcon } from "@blueprintjs/icons";
 import { useController } from "react-hook-form";

@@ -1,6 +1,8 @@
 // A VM process that boots disks and discs through SeaBIOS or UEFI, with the settings a new machine gets: the product without its manager.
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { Resources } from "../../../main/services/host/resources.ts";
+import { firmwareOf } from "../../../main/services/machines/start-firmware.ts";
 import { defaultMachineConfig, type MachineConfig } from "../../../native-core/config/machine-config.ts";
 import type { StartRequest } from "../../../native-core/protocol/engine.ts";
 import { fetchFirmware } from "../../../scripts/setup/firmware.ts";
@@ -9,7 +11,9 @@ import { StarterVm } from "../../support/vm/starter-vm.ts";
 export interface PcVmOptions {
   /** Exists and is empty. */
   readonly folder: string;
-  readonly config?: Partial<MachineConfig>;
+  readonly config?: Omit<Partial<MachineConfig>, "boot">;
+  /** The settings' order where it is left out. */
+  readonly bootOrder?: MachineConfig["boot"]["order"];
   readonly disks?: StartRequest["disks"];
   /** An ISO image. */
   readonly disc?: string;
@@ -20,24 +24,24 @@ export interface PcVmOptions {
 /** Starts it; it has a console on its first serial port. */
 export async function startPcVm({
   folder,
-  config = {},
+  config: changes = {},
+  bootOrder,
   disks = [],
   disc,
   uefi = false,
 }: PcVmOptions): Promise<StarterVm> {
   const firmware = await fetchFirmware();
+  const boot = { firmware: uefi ? "uefi" : "bios", ...(bootOrder && { order: bootOrder }) } as const;
+  const config = { ...defaultMachineConfig("test", boot), memoryMiB: 1024, ...changes };
   for (const name of ["chunks", "logs"]) mkdirSync(join(folder, name));
-  const image = (name: string) => join(firmware, name);
   const nvram = join(folder, "nvram.img");
-  if (uefi) copyFileSync(image("OVMF_VARS.fd"), nvram);
+  if (uefi) copyFileSync(join(firmware, "OVMF_VARS.fd"), nvram);
   return StarterVm.start({
     machineId: "0123456789ab",
-    config: { ...defaultMachineConfig("test"), memoryMiB: 1024, ...config },
+    config,
     ...{ folder, chunkFolder: join(folder, "chunks"), logFolder: join(folder, "logs") },
     ...{ kernelFile: null, initrdFile: null, restoreFrom: null, startPaused: false },
-    firmware: uefi
-      ? { kind: "uefi", codeFile: image("OVMF_CODE.fd") }
-      : { kind: "bios", biosFile: image("bios-256k.bin"), videoBiosFile: image("vgabios-stdvga.bin") },
+    ...(await firmwareOf(new Resources(), config)),
     disks: [
       ...disks,
       ...(uefi ? [{ id: "nvram", file: nvram, format: "raw", readOnly: false, bus: "nvram" } as const] : []),

@@ -1,6 +1,7 @@
 // The names by which firmware knows where disks and drives sit.
 import { describe, expect, it } from "vitest";
 import { type DISK_BUSES, defaultMachineConfig } from "../../../native-core/config/machine-config.ts";
+import { defaultAdapter } from "../../../native-core/config/network-settings.ts";
 import { bootPaths } from "../../../native-core/machine/storage-layout.ts";
 
 const disk = (id: string, bus: (typeof DISK_BUSES)[number], slot?: number) => ({
@@ -51,5 +52,23 @@ describe("Boot paths", () => {
       "/pci@i0cf8/usb@1d/storage@3/*@0/*@0,0",
       "/pci@i0cf8/ide@1/drive@1/disk@0",
     ]);
+  });
+
+  it("name the adapters where the order has the network, and only there", () => {
+    const adapters = [
+      defaultAdapter("nic0", "52:54:00:12:34:56"),
+      { ...defaultAdapter("nic1", "52:54:00:12:34:57"), slot: 21 },
+    ];
+    const paths = (...order: (typeof base)["boot"]["order"]) =>
+      bootPaths({ ...base, boot: { ...base.boot, order }, disks: [disk("a", "virtio")], adapters });
+    const [local, first, second] = [
+      "/pci@i0cf8/scsi@8/disk@0,0",
+      "/pci@i0cf8/ethernet@10/ethernet-phy@0",
+      "/pci@i0cf8/ethernet@15/ethernet-phy@0",
+    ];
+    expect(paths(...base.boot.order)).toEqual([local]);
+    expect(paths("network", "disk")).toEqual([first, second, local]);
+    expect(paths("network")).toEqual([first, second, local]);
+    expect(paths("disk", "network")).toEqual([local, first, second]);
   });
 });
