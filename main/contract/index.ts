@@ -139,10 +139,13 @@ export const contract = {
         }),
       )
       .output(machineDetailsSchema),
-    /** Replaces the configuration; fields that may not change in the present state are refused by name. */
+    /**
+     * Replaces the configuration; fields that may not change in the present state are refused by name. With the `revision` that the old one
+     * was read with, nothing is changed when the machine has changed since.
+     */
     configure: base
       .route({ method: "PUT", path: "/machines/{id}/config" })
-      .input(byMachine.extend({ config: machineConfigSchema }))
+      .input(byMachine.extend({ config: machineConfigSchema, revision: z.int().optional() }))
       .output(machineDetailsSchema.extend({ safetySnapshotId: snapshotIdSchema.nullable() })),
     /** Adds a disk to a machine that is off, or plugs a virtio, SCSI or USB disk into one that runs. */
     addDisk: base

@@ -82,7 +82,7 @@ export function createRouter(app: App) {
       create: os.machines.create.handler(async ({ input }) => details(await createCustom(context, input))),
       configure: os.machines.configure.handler(async ({ input }) => {
         const machine = registry.get(input.id);
-        const safetySnapshotId = await configure(context, machine, input.config);
+        const safetySnapshotId = await configure(context, machine, input.config, input.revision);
         return { ...(await details(machine)), safetySnapshotId };
       }),
       addDisk: os.machines.addDisk.handler(async ({ input }) => {

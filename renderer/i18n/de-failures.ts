@@ -21,6 +21,7 @@ const messages: FailureTexts = {
     "„{1}“ ist verschlüsselt, und ihre Platten stünden dort unverschlüsselt",
   "The disk image can't be read: {}": "Das Plattenabbild ist nicht lesbar: {1}",
   "The passphrase is not right": "Die Passphrase ist falsch",
+  '"{}" was changed by somebody else at the same time': "„{1}“ wurde zugleich von jemand anderem geändert",
   '"{}" starts a kernel of this host directly, which OVF cannot say':
     "„{1}“ startet direkt einen Kernel dieses Rechners; in OVF lässt sich das nicht ausdrücken",
   "{} is not what {} says: it was changed or cut off":
@@ -360,6 +361,7 @@ const remedies: FailureTexts = {
   "Escape special characters with a backslash.": "Schreiben Sie vor Sonderzeichen einen umgekehrten Schrägstrich.",
   "Export the machine again, or copy the file again.":
     "Exportieren Sie die Maschine noch einmal oder kopieren Sie die Datei neu.",
+  "Look at its settings and try again.": "Sehen Sie sich ihre Einstellungen an und versuchen Sie es noch einmal.",
   "Free some space and try again.": "Schaffen Sie Platz und versuchen Sie es noch einmal.",
   "Free some space on that disk and try again.":
     "Schaffen Sie Platz auf dieser Platte und versuchen Sie es noch einmal.",

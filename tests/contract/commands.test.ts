@@ -2,6 +2,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { changeConfig } from "../../main/contract/change-config.ts";
 import { contract } from "../../main/contract/index.ts";
 import { type AppEvent, CONTRACT_VERSION } from "../../main/contract/schemas.ts";
 import type { RpcClient } from "../../main/rpc/client.ts";
@@ -10,6 +11,8 @@ import { isoImage } from "../support/iso-image.ts";
 import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { type Connected, failureOf, TRANSPORTS } from "./transports.ts";
+
+const FORWARD = { protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, guestAddress: "", guestPort: 80 } as const;
 
 describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
   let folder: string;
@@ -398,8 +401,7 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     if (!adapter) throw new Error("a new machine has an adapter");
     const change = (adapters: (typeof config.adapters)[number][]) =>
       client.machines.configure({ id, config: { ...config, adapters } });
-    const forward = (hostPort: number) =>
-      ({ protocol: "tcp", hostAddress: "127.0.0.1", hostPort, guestAddress: "", guestPort: 80 }) as const;
+    const forward = (hostPort: number) => ({ ...FORWARD, hostPort });
     await change([{ ...adapter, network: "internal", networkName: "lab" }]);
     await client.machines.start({ id });
     await change([{ ...adapter, forwards: [forward(8080)] }]);
@@ -419,6 +421,26 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
       expect.objectContaining({ machineName: "Networked", adapterId: "nic0", mac: adapter.mac }),
     );
     await client.machines.stop({ id, how: "power-off" });
+  });
+
+  it("lose none of several changes that are made to one machine at the same time", async () => {
+    const { id, config, revision } = await client.machines.createStarter({ name: "Popular" });
+    const ports = [8081, 8082, 8083, 8084, 8085];
+    const open = (hostPort: number) =>
+      changeConfig(client, id, (now) => ({
+        ...now,
+        adapters: now.adapters.map((adapter) => ({
+          ...adapter,
+          forwards: [...adapter.forwards, { ...FORWARD, hostPort }],
+        })),
+      }));
+    await Promise.all(ports.map(open));
+    const { config: changed } = await client.machines.get({ id });
+    expect(changed.adapters[0]?.forwards.map(({ hostPort }) => hostPort).sort()).toEqual(ports);
+    expect(await failureOf(client.machines.configure({ id, config, revision }))).toMatchObject({
+      ...{ code: "INVALID_STATE", field: "revision", consequence: "Nothing was changed." },
+    });
+    expect((await client.machines.get({ id })).config).toEqual(changed);
   });
 
   it("shares folders with machines in every state, shows what is in them, and never gives them away", async () => {

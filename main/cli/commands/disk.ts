@@ -3,6 +3,7 @@ import path from "node:path";
 import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { PLUGGABLE_BUSES, type PluggableBus } from "../../../native-core/config/machine-config.ts";
+import { changeConfig } from "../../contract/change-config.ts";
 import type { DiskEntry } from "../../contract/schemas.ts";
 import type { RegisterCommand } from "../command.ts";
 import { time } from "../format.ts";
@@ -84,17 +85,18 @@ export const registerDisk: RegisterCommand = (program, run) => {
       run(async (session, name: string, diskId: string, options: { off?: true }) => {
         const client = await session.client();
         const { id, name: known } = await session.machine(name);
-        const { config } = await client.machines.get({ id });
-        if (!config.disks.some((each) => each.id === diskId)) {
-          throw new AppError("NOT_FOUND", `${known} has no disk ${diskId}`, {
-            ...{ field: "diskId", consequence: "Nothing was changed.", remedy: "Look at the machine's disks." },
+        const details = await changeConfig(client, id, (config) => {
+          if (!config.disks.some((each) => each.id === diskId)) {
+            throw new AppError("NOT_FOUND", `${known} has no disk ${diskId}`, {
+              ...{ field: "diskId", consequence: "Nothing was changed.", remedy: "Look at the machine's disks." },
+            });
+          }
+          const disks = config.disks.map((each) => {
+            const { independent: _, ...rest } = each;
+            return each.id !== diskId ? each : options.off ? rest : { ...rest, independent: true };
           });
-        }
-        const disks = config.disks.map((each) => {
-          const { independent: _, ...rest } = each;
-          return each.id !== diskId ? each : options.off ? rest : { ...rest, independent: true };
+          return { ...config, disks };
         });
-        const details = await client.machines.configure({ id, config: { ...config, disks } });
         const what = options.off ? "belongs to snapshots of" : "is left out of snapshots of";
         session.print(details, `The disk ${diskId} ${what} ${known} from now on.`);
       }),

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { ADAPTER_MODELS, type AdapterConfig, defaultAdapter } from "../../../native-core/config/network-settings.ts";
+import { changeConfig } from "../../contract/change-config.ts";
 import type { RegisterCommand, Run } from "../command.ts";
 import { bytes, table } from "../format.ts";
 import {
@@ -40,16 +41,25 @@ async function change(
   options: AdapterOption,
   edit: (adapter: AdapterConfig) => AdapterConfig,
 ): Promise<void> {
+  let edited: AdapterConfig | undefined;
+  await changeAdapters(session, name, (adapters) => {
+    const chosen = pickAdapter(adapters, options);
+    const now = edit(chosen);
+    edited = now;
+    return adapters.map((adapter) => (adapter === chosen ? now : adapter));
+  });
+  session.print(edited, "");
+}
+
+/** `edit` is called again when somebody else changes the machine at the same time. */
+async function changeAdapters(
+  session: Session,
+  name: string,
+  edit: (adapters: readonly AdapterConfig[]) => AdapterConfig[],
+): Promise<void> {
   const client = await session.client();
   const { id } = await session.machine(name);
-  const { config } = await client.machines.get({ id });
-  const chosen = pickAdapter(config.adapters, options);
-  const adapters = config.adapters.map((adapter) => (adapter === chosen ? edit(adapter) : adapter));
-  await client.machines.configure({ id, config: { ...config, adapters } });
-  session.print(
-    adapters.find(({ id: each }) => each === chosen.id),
-    "",
-  );
+  await changeConfig(client, id, (config) => ({ ...config, adapters: edit(config.adapters) }));
 }
 
 export const registerNetwork: RegisterCommand = (program, run) => {
@@ -148,7 +158,7 @@ const ADAPTER_OPTION = ["--adapter <id>", "which adapter, such as nic0; needed w
 function registerChanges(network: Command, run: Run): void {
   network
     .command("add <machine>")
-    .description("give a machine that is off another adapter, on the NAT")
+    .description("give a machine another adapter, on the NAT; also while it runs")
     .option(
       "--model <model>",
       "virtio; e1000 for systems without its driver; rtl8139 for those of before 2002",
@@ -156,25 +166,23 @@ function registerChanges(network: Command, run: Run): void {
     )
     .action(
       run(async (session, name: string, options: { model: string }) => {
-        const client = await session.client();
-        const { id } = await session.machine(name);
-        const { config } = await client.machines.get({ id });
-        const added = { ...freeAdapter(config.adapters), model: oneOf(options.model, ADAPTER_MODELS) };
-        await client.machines.configure({ id, config: { ...config, adapters: [...config.adapters, added] } });
-        session.print(added, added.id);
+        let added: AdapterConfig | undefined;
+        await changeAdapters(session, name, (adapters) => {
+          added = { ...freeAdapter(adapters), model: oneOf(options.model, ADAPTER_MODELS) };
+          return [...adapters, added];
+        });
+        session.print(added, added?.id ?? "");
       }),
     );
   network
     .command("remove <machine> <adapter>")
-    .description("take an adapter out of a machine that is off")
+    .description("take an adapter out of a machine; also while it runs")
     .action(
       run(async (session, name: string, adapter: string) => {
-        const client = await session.client();
-        const { id } = await session.machine(name);
-        const { config } = await client.machines.get({ id });
-        const removed = pickAdapter(config.adapters, { adapter });
-        const adapters = config.adapters.filter((each) => each !== removed);
-        await client.machines.configure({ id, config: { ...config, adapters } });
+        await changeAdapters(session, name, (adapters) => {
+          const removed = pickAdapter(adapters, { adapter });
+          return adapters.filter((each) => each !== removed);
+        });
         session.print({}, "");
       }),
     );

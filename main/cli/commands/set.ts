@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { type SettingField, settingFields, withSetting } from "../../../native-core/config/changes.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
+import { changeConfig } from "../../contract/change-config.ts";
 import type { RegisterCommand } from "../command.ts";
 import { parseMiB } from "../parse.ts";
 
@@ -14,9 +15,7 @@ export const registerSet: RegisterCommand = (program, run) => {
       run(async (session, name: string, assignments: string[]) => {
         const client = await session.client();
         const { id } = await session.machine(name);
-        let { config } = await client.machines.get({ id });
-        for (const assignment of assignments) config = assign(config, assignment);
-        const details = await client.machines.configure({ id, config });
+        const details = await changeConfig(client, id, (config) => assignments.reduce(assign, config));
         session.print(details, "");
       }),
     );

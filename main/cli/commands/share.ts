@@ -2,19 +2,18 @@
 import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { nameForFolder, type SharedFolderConfig } from "../../../native-core/config/shared-folders.ts";
+import { changeConfig } from "../../contract/change-config.ts";
 import type { RegisterCommand } from "../command.ts";
 import { table } from "../format.ts";
 import type { Session } from "../session.ts";
 
 type Folders = readonly SharedFolderConfig[];
 
-async function foldersOf(session: Session, name: string) {
+/** `edit` is called again when somebody else changes the machine at the same time. */
+async function changeFolders(session: Session, name: string, edit: (folders: Folders) => Folders): Promise<void> {
   const client = await session.client();
   const { id } = await session.machine(name);
-  const { config } = await client.machines.get({ id });
-  const change = (sharedFolders: Folders) =>
-    client.machines.configure({ id, config: { ...config, sharedFolders: [...sharedFolders] } });
-  return { folders: config.sharedFolders, change };
+  await changeConfig(client, id, (config) => ({ ...config, sharedFolders: [...edit(config.sharedFolders)] }));
 }
 
 export const registerShare: RegisterCommand = (program, run) => {
@@ -26,12 +25,14 @@ export const registerShare: RegisterCommand = (program, run) => {
     .option("--read-only", "the guest may not change anything in it")
     .action(
       run(async (session, machine: string, folder: string, options: { name?: string; readOnly?: true }) => {
-        const { folders, change } = await foldersOf(session, machine);
         const whole = path.resolve(folder);
-        const name = options.name ?? nameForFolder(whole, folders);
-        const added = { name, path: whole, readOnly: options.readOnly === true };
-        await change([...folders, added]);
-        session.print(added, name);
+        let added: SharedFolderConfig | undefined;
+        await changeFolders(session, machine, (folders) => {
+          const name = options.name ?? nameForFolder(whole, folders);
+          added = { name, path: whole, readOnly: options.readOnly === true };
+          return [...folders, added];
+        });
+        session.print(added, added?.name ?? "");
       }),
     );
   share
@@ -39,16 +40,15 @@ export const registerShare: RegisterCommand = (program, run) => {
     .description("share a folder no longer; files that the guest has open in it fail from then on")
     .action(
       run(async (session, machine: string, name: string) => {
-        const { folders, change } = await foldersOf(session, machine);
-        const rest = folders.filter((folder) => folder.name !== name);
-        if (rest.length === folders.length) {
+        await changeFolders(session, machine, (folders) => {
+          const rest = folders.filter((folder) => folder.name !== name);
+          if (rest.length < folders.length) return rest;
           throw new AppError("NOT_FOUND", `There is no shared folder ${name}`, {
             field: "name",
             consequence: "Nothing was changed.",
             remedy: "`share list` shows the names.",
           });
-        }
-        await change(rest);
+        });
         session.print({}, "");
       }),
     );
@@ -57,7 +57,9 @@ export const registerShare: RegisterCommand = (program, run) => {
     .description("show the folders that a machine shares")
     .action(
       run(async (session, machine: string) => {
-        const { folders } = await foldersOf(session, machine);
+        const client = await session.client();
+        const { config } = await client.machines.get({ id: (await session.machine(machine)).id });
+        const folders = config.sharedFolders;
         const rows = folders.map(({ name, path: folder, readOnly }) => [name, readOnly ? "read-only" : "", folder]);
         session.print(folders, rows.length === 0 ? "" : table([["NAME", "ACCESS", "FOLDER"], ...rows]));
       }),

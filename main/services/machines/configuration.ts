@@ -16,15 +16,25 @@ import { checkBoot, existingImage, validConfig } from "./creation.ts";
 import type { Machine } from "./machine.ts";
 import { isStill, STATE_NAMES } from "./states.ts";
 
-/** Yields the snapshot that the change can be undone with, where the machine wants one and something about its hardware changed. */
-export async function configure(context: ServiceContext, machine: Machine, wanted: unknown): Promise<string | null> {
+/**
+ * Yields the snapshot that the change can be undone with, where the machine wants one and something about its hardware changed. `revision`:
+ * of the record that `wanted` was made from, where changes since are not to be undone by it.
+ */
+export async function configure(
+  context: ServiceContext,
+  machine: Machine,
+  wanted: unknown,
+  revision?: number,
+): Promise<string | null> {
   const config = validConfig(wanted);
   const changes = changedFields(machine.record.config, config);
   const concernsGuest = changes.some((change) => isSubstantialChange(change) || change.path === "sharedFolders");
   // Name and notes change at any time; everything else waits for what the machine is doing.
-  return concernsGuest
-    ? machine.operate(() => applyChanges(context, machine, config))
-    : applyChanges(context, machine, config);
+  const apply = () => {
+    requireNewest(machine, revision);
+    return applyChanges(context, machine, config);
+  };
+  return concernsGuest ? machine.operate(apply) : apply();
 }
 
 async function applyChanges(context: ServiceContext, machine: Machine, asked: MachineConfig): Promise<string | null> {
@@ -69,6 +79,14 @@ async function applyChanges(context: ServiceContext, machine: Machine, asked: Ma
   } finally {
     reservation.dispose();
   }
+}
+
+function requireNewest({ name, record }: Machine, revision = record.revision): void {
+  if (record.revision === revision) return;
+  throw new AppError("INVALID_STATE", `"${name}" was changed by somebody else at the same time`, {
+    ...{ field: "revision", consequence: "Nothing was changed." },
+    remedy: "Look at its settings and try again.",
+  });
 }
 
 /** Adapters may change at any time, but what they are plugged into is part of the machine, and a running one has to be told. */

@@ -1,4 +1,5 @@
 // Carries machine commands out. Failures become notifications with cause and remedy; nothing here throws.
+import { changeConfig } from "../../../main/contract/change-config.ts";
 import type { MachineSummary } from "../../../main/contract/schemas.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { toFailure } from "../../api/failure.ts";
@@ -125,8 +126,7 @@ export const renameMachine = (id: string, name: string): Promise<void> => change
 /** For settings that change at any time and are edited in place. */
 export async function changeSetting(id: string, change: Partial<MachineConfig>): Promise<void> {
   try {
-    const { config } = await client.machines.get({ id });
-    await client.machines.configure({ id, config: { ...config, ...change } });
+    await changeConfig(client, id, (config) => ({ ...config, ...change }));
   } catch (error) {
     notifyFailure(i18n.t("failure.generic"), toFailure(error));
   }

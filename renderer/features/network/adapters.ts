@@ -1,4 +1,5 @@
 // Changes to adapters that the interface makes, and how they are named.
+import { changeConfig } from "../../../main/contract/change-config.ts";
 import { AppError } from "../../../native-core/common/errors.ts";
 import { ADAPTERS_MAX, type AdapterConfig, defaultAdapter } from "../../../native-core/config/network-settings.ts";
 import { toFailure } from "../../api/failure.ts";
@@ -30,9 +31,10 @@ export async function changeAdapter(
   change: Partial<AdapterConfig>,
 ): Promise<void> {
   try {
-    const { config } = await client.machines.get({ id: machineId });
-    const adapters = config.adapters.map((each) => (each.id === adapterId ? { ...each, ...change } : each));
-    await client.machines.configure({ id: machineId, config: { ...config, adapters } });
+    await changeConfig(client, machineId, (config) => ({
+      ...config,
+      adapters: config.adapters.map((each) => (each.id === adapterId ? { ...each, ...change } : each)),
+    }));
   } catch (error) {
     notifyFailure(i18n.t("network.notChanged"), toFailure(error));
   }

@@ -1,6 +1,7 @@
 // State of the settings dialog: the edited document, the page, the filter, disks to add, and what the host refused.
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { type FieldErrors, type FieldPath, useForm, useWatch } from "react-hook-form";
+import { changeConfig } from "../../../main/contract/change-config.ts";
 import type { Failure, MachineDetails } from "../../../main/contract/schemas.ts";
 import { changedFields, type SettingField, settingValue, withSetting } from "../../../native-core/config/changes.ts";
 import { SETTINGS_PAGES, type SettingsPage } from "../../../native-core/config/field.ts";
@@ -93,9 +94,11 @@ export function useSettings(machine: MachineDetails, focusField: string | undefi
   const save = (closing: boolean) => async (config: MachineConfig) => {
     setFailure(null);
     try {
-      const { config: host } = await client.machines.get({ id: machine.id });
-      const merged = withEdits(host, saved, config);
-      const { safetySnapshotId } = await client.machines.configure({ id: machine.id, config: merged });
+      let merged = config;
+      const { safetySnapshotId } = await changeConfig(client, machine.id, (host) => {
+        merged = withEdits(host, saved, config);
+        return merged;
+      });
       for (const [index, disk] of newDisks.entries()) {
         await client.machines.addDisk({ id: machine.id, disk });
         // What is done is not asked for again when a later disk fails.
