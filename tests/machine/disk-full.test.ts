@@ -1,13 +1,12 @@
 // A full disk while a snapshot is written: a clear error, nothing half-made, and the guest goes on. The full disk is a small file
 // system of the test's own, in a mount namespace that ends with the VM process (Linux, unprivileged namespaces).
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { ProcessExit, VmChannel, VmLauncher } from "../../main/supervisor/launcher.ts";
-import { Emitter } from "../../native-core/common/emitter.ts";
 import { temporaryFolder } from "../support/media/qemu-tools.ts";
 import { StarterMachine, StarterVm } from "../support/vm/starter-vm.ts";
+import { launchBy } from "../support/vm/wrapped-launcher.ts";
 
 const folder = temporaryFolder("disk-full");
 afterAll(() => folder.remove());
@@ -21,29 +20,9 @@ const canMount = (() => {
   }
 })();
 
-/** As main's launcher, with a file system of 3 MiB on `mountPoint`. */
-function launchWithSmallDisk(mountPoint: string): VmLauncher {
-  return (module) => {
-    const script = 'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$1" "$2"';
-    const child = spawn("unshare", ["-rm", "sh", "-c", script, mountPoint, process.execPath, module], {
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-      serialization: "advanced",
-    });
-    const messages = new Emitter<unknown>();
-    const exits = new Emitter<ProcessExit>();
-    child.on("message", (message) => messages.fire(message));
-    child.once("close", (code, signal) => exits.fire({ code, signal }));
-    const channel: VmChannel = {
-      pid: child.pid,
-      send: (message) => void child.send(message as object, () => undefined),
-      onMessage: messages.event,
-      onExit: exits.event,
-      stderrTail: () => "",
-      kill: () => void child.kill("SIGKILL"),
-    };
-    return channel;
-  };
-}
+/** With a file system of 3 MiB on `mountPoint`. */
+const launchWithSmallDisk = (mountPoint: string) =>
+  launchBy("unshare", ["-rm", "sh", "-c", 'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"', mountPoint]);
 
 describe.skipIf(!canMount)("a full disk", () => {
   it("fails the snapshot by name, leaves nothing behind, and the guest and its next snapshot are fine", async () => {

@@ -6,11 +6,13 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { VmLauncher } from "../../main/supervisor/launcher.ts";
 import { launchNodeProcess } from "../../main/supervisor/node-launcher.ts";
 import { VmClient } from "../../main/supervisor/vm-client.ts";
-import type { SnapshotResult } from "../../native-core/protocol/engine.ts";
+import type { SnapshotResult, StartRequest } from "../../native-core/protocol/engine.ts";
 import { hasQemuTools, qemuCheck, temporaryFolder } from "../support/media/qemu-tools.ts";
 import { StarterMachine, StarterVm } from "../support/vm/starter-vm.ts";
+import { canTrace, SystemCallRecord } from "../support/vm/system-calls.ts";
 
 const MODULE = fileURLToPath(new URL("../../native-core/host/vm-process.ts", import.meta.url));
 const TIMEOUT_MS = 240_000;
@@ -24,8 +26,8 @@ let firstResult: SnapshotResult;
 let afterSnapshot: string;
 const running: StarterVm[] = [];
 
-async function start(...changes: Parameters<StarterMachine["request"]>): Promise<StarterVm> {
-  const vm = await StarterVm.start(machine.request(...changes));
+async function start(changes: Partial<StartRequest> = {}, launcher?: VmLauncher): Promise<StarterVm> {
+  const vm = await StarterVm.start(machine.request(changes), launcher);
   running.push(vm);
   return vm;
 }
@@ -35,11 +37,12 @@ const overlay = (name: string) => machine.layerOn(machine.disk, name);
 
 let continued = 0;
 async function continueReady(
-  changes: Parameters<StarterMachine["request"]>[0] = {},
+  changes: Partial<StartRequest> = {},
+  launcher?: VmLauncher,
 ): Promise<StarterVm & { disk: string }> {
   const disk = await overlay(`continued-${++continued}.qcow2`);
   const disks = [{ id: "disk0", file: disk, format: "qcow2" as const, readOnly: false }];
-  return Object.assign(await start({ restoreFrom: ready, disks, ...changes }), { disk });
+  return Object.assign(await start({ restoreFrom: ready, disks, ...changes }, launcher), { disk });
 }
 
 beforeAll(async () => {
@@ -219,6 +222,28 @@ describe("a VM process", () => {
       const again = await (await start({ disks })).booted();
       expect(await again.command("cat /root/file")).toBe("synced");
       await again.powerOff();
+    },
+    TIMEOUT_MS,
+  );
+
+  // Needs strace, which sees what the host's kernel was told.
+  it.skipIf(!canTrace)(
+    "has the host put on disk what a guest syncs: first its data, then fdatasync, and only then the guest goes on",
+    async () => {
+      const record = new SystemCallRecord(temporary.file("calls.txt"));
+      const launcher = record.launcher(["pwrite64", "pwritev", "pwritev2", "fdatasync", "fsync"], 1 << 16);
+      const vm = await continueReady({}, launcher);
+      for (const mark of ["flushed-first", "flushed-again"]) {
+        await vm.command(`echo ${mark} > /root/file; sync`);
+        // Nothing is waited for here: the guest got its answer, so all must have happened.
+        const calls = record.read();
+        const write = calls.find(({ text, file }) => file === vm.disk && text.includes(mark));
+        const written = write?.ended ?? Infinity;
+        const sync = calls.find(({ name, file, began }) => name === "fdatasync" && file === vm.disk && began > written);
+        expect(write?.result).toBeGreaterThan(0);
+        expect(sync).toMatchObject({ result: 0, ended: expect.any(Number) });
+      }
+      await vm.powerOff();
     },
     TIMEOUT_MS,
   );
