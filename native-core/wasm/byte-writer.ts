@@ -1,15 +1,24 @@
 // A growing byte buffer with the encodings of the WebAssembly binary format: LEB128, names, vectors.
 
+/** A signed 64-bit value and its halves, the lower one first: all hosts of V8 are little-endian. */
+const HALVES_OF = new BigInt64Array(1);
+const HALVES = new Int32Array(HALVES_OF.buffer);
+
 export class ByteWriter {
-  #bytes = new Uint8Array(256);
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+
+  /** `capacity`: bytes to begin with; there may be more. */
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.#length);
+    return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
   byte(value: number): this {
@@ -51,15 +60,27 @@ export class ByteWriter {
     }
   }
 
-  /** Signed LEB128. */
-  signed(value: bigint): this {
-    if (value === BigInt.asIntN(32, value)) return this.signed32(Number(value));
-    let rest = value;
+  /** Signed LEB128. A number is an integer that is exact as one. */
+  signed(value: bigint | number): this {
+    if (typeof value === "number") {
+      if (value === (value | 0)) return this.signed32(value);
+      return this.#signed64(value >>> 0, Math.floor(value / 2 ** 32));
+    }
+    HALVES_OF[0] = value;
+    const [low, high] = [HALVES[0] as number, HALVES[1] as number];
+    return high === low >> 31 ? this.signed32(low) : this.#signed64(low, high);
+  }
+
+  /** Of two halves, for arithmetic with a bigint is slow. */
+  #signed64(low: number, high: number): this {
+    this.#reserve(10);
+    let [l, h] = [low, high];
     for (;;) {
-      const low = Number(rest & 0x7fn);
-      rest >>= 7n;
-      const done = (rest === 0n && !(low & 0x40)) || (rest === -1n && low & 0x40);
-      this.byte(done ? low : low | 0x80);
+      const bits = l & 0x7f;
+      l = (l >>> 7) | (h << 25);
+      h >>= 7;
+      const done = (h & l) === -1 ? (bits & 0x40) !== 0 : (h | l) === 0 && (bits & 0x40) === 0;
+      this.#bytes[this.#length++] = done ? bits : bits | 0x80;
       if (done) return this;
     }
   }
@@ -86,7 +107,10 @@ export class ByteWriter {
   }
 
   #reserve(count: number): void {
-    if (this.#length + count <= this.#bytes.length) return;
+    if (this.#length + count > this.#bytes.length) this.#grow(count);
+  }
+
+  #grow(count: number): void {
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;

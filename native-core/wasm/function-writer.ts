@@ -1,7 +1,7 @@
 // Writes one function body straight into bytes. A recording writer also keeps its instructions, to be printed (printer.ts).
 import { assert } from "../common/assert.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { OPCODES, type OpcodeName, splitOpcode } from "./opcodes.ts";
+import { OPCODES, type OpcodeName } from "./opcodes.ts";
 import {
   type FunctionReference,
   type FunctionType,
@@ -35,17 +35,17 @@ export interface BranchHint {
   readonly likely: boolean;
 }
 
-/** Of `else`, `end` and other instructions of one byte and of two: looked up for every instruction. */
-const ENCODED: ReadonlyMap<string, { readonly prefix: number | undefined; readonly opcode: number }> = new Map(
-  Object.entries(OPCODES).map(([name, code]) => [name, splitOpcode(code)]),
-);
+const CODES: ReadonlyMap<string, number> = new Map(Object.entries(OPCODES));
+
+/** Most functions are compiled regions: some thousand bytes. */
+const BODY_BYTES = 8192;
 
 export class FunctionWriter {
   readonly name: string;
   readonly type: FunctionType;
   readonly params: readonly Local[];
   readonly #locals: Local[] = [];
-  readonly #body = new ByteWriter();
+  readonly #body = new ByteWriter(BODY_BYTES);
   /** Offsets are those in #body. */
   readonly #hints: BranchHint[] = [];
   readonly #recorded: Instruction[] | undefined;
@@ -90,7 +90,7 @@ export class FunctionWriter {
 
   release(local: Local): void {
     const pool = this.#free.get(local.type);
-    assert(!pool?.includes(local), "a local is released once");
+    if (pool?.includes(local)) throw new Error("a local is released once");
     if (pool) pool.push(local);
     else this.#free.set(local.type, [local]);
   }
@@ -105,11 +105,16 @@ export class FunctionWriter {
 
   /** The opcode; the caller writes what follows it. */
   #begin(name: OpcodeName, likely?: boolean): ByteWriter {
-    const body = this.#body;
+    if (likely !== undefined) this.#hints.push({ offset: this.#body.length, likely });
+    const code = CODES.get(name) as number;
+    if (code <= 0xff) return this.#beginWith(code);
+    return this.#beginWith(code >>> 16).unsigned(code & 0xffff);
+  }
+
+  /** The same with an opcode of one byte: the frequent ones are not looked up. */
+  #beginWith(code: number): ByteWriter {
     this.#count++;
-    if (likely !== undefined) this.#hints.push({ offset: body.length, likely });
-    const { prefix, opcode } = ENCODED.get(name) as { prefix: number | undefined; opcode: number };
-    return prefix === undefined ? body.byte(opcode) : body.byte(prefix).unsigned(opcode);
+    return this.#body.byte(code);
   }
 
   index(name: OpcodeName, first: number, second?: number): void {
@@ -119,26 +124,34 @@ export class FunctionWriter {
   }
 
   get(local: Local): void {
-    this.index("local.get", local.index);
+    this.#withIndex("local.get", OPCODES["local.get"], local.index);
   }
 
   set(local: Local): void {
-    this.index("local.set", local.index);
+    this.#withIndex("local.set", OPCODES["local.set"], local.index);
   }
 
   tee(local: Local): void {
-    this.index("local.tee", local.index);
+    this.#withIndex("local.tee", OPCODES["local.tee"], local.index);
+  }
+
+  #withIndex(name: OpcodeName, code: number, index: number): void {
+    this.#beginWith(code).unsigned(index);
+    this.#recorded?.push({ name, immediate: indices(index) });
   }
 
   i32(value: number): void {
-    this.#begin("i32.const").signed32(value | 0);
+    this.#beginWith(OPCODES["i32.const"]).signed32(value | 0);
     this.#recorded?.push({ name: "i32.const", immediate: { kind: "signed", value: BigInt(value | 0) } });
   }
 
-  i64(value: bigint): void {
-    const signed = BigInt.asIntN(64, value);
-    this.#begin("i64.const").signed(signed);
-    this.#recorded?.push({ name: "i64.const", immediate: { kind: "signed", value: signed } });
+  /** A number has to be an integer that is exact as one. */
+  i64(value: bigint | number): void {
+    this.#beginWith(OPCODES["i64.const"]).signed(value);
+    this.#recorded?.push({
+      name: "i64.const",
+      immediate: { kind: "signed", value: BigInt.asIntN(64, BigInt(value)) },
+    });
   }
 
   f32(value: number): void {
@@ -182,7 +195,7 @@ export class FunctionWriter {
   }
 
   call(callee: FunctionReference): void {
-    this.index("call", callee.index);
+    this.#withIndex("call", OPCODES.call, callee.index);
   }
 
   callIndirect(typeIndex: number, table: number): void {
@@ -202,13 +215,14 @@ export class FunctionWriter {
   }
 
   close(label: Label): void {
-    assert(label.depth === this.#depth, `${this.name}: blocks close in the order they were opened`);
+    if (label.depth !== this.#depth) throw new Error(`${this.name}: blocks close in the order they were opened`);
     this.#depth--;
-    this.emit("end");
+    this.#beginWith(OPCODES.end);
+    this.#recorded?.push({ name: "end", immediate: NONE });
   }
 
   br(label: Label): void {
-    this.index("br", this.#relative(label));
+    this.#withIndex("br", OPCODES.br, this.#relative(label));
   }
 
   brIf(label: Label, likely?: boolean): void {
@@ -226,7 +240,7 @@ export class FunctionWriter {
   }
 
   #relative(label: Label): number {
-    assert(label.depth <= this.#depth, `${this.name}: a branch goes to an open block`);
+    if (label.depth > this.#depth) throw new Error(`${this.name}: a branch goes to an open block`);
     return this.#depth - label.depth;
   }
 

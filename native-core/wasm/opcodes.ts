@@ -422,8 +422,3 @@ export const OPCODES = {
 } as const;
 
 export type OpcodeName = keyof typeof OPCODES;
-
-/** Prefix byte (0xFC, 0xFD) or undefined, and the opcode or sub-opcode after it. */
-export function splitOpcode(code: number): { prefix: number | undefined; opcode: number } {
-  return code > 0xff ? { prefix: code >>> 16, opcode: code & 0xffff } : { prefix: undefined, opcode: code };
-}

@@ -34,7 +34,7 @@ const instantiate = (module: ModuleWriter, imports: WebAssembly.Imports = {}) =>
 describe("LEB128", () => {
   it("encodes unsigned and signed numbers as the specification does", () => {
     const unsigned = (value: number) => [...new ByteWriter().unsigned(value).finish()];
-    const signed = (value: bigint) => [...new ByteWriter().signed(value).finish()];
+    const signed = (value: bigint | number) => [...new ByteWriter().signed(value).finish()];
     expect(unsigned(0)).toEqual([0]);
     expect(unsigned(624485)).toEqual([0xe5, 0x8e, 0x26]);
     expect(unsigned(0xffff_ffff)).toEqual([0xff, 0xff, 0xff, 0xff, 0x0f]);
@@ -42,6 +42,25 @@ describe("LEB128", () => {
     expect(signed(63n)).toEqual([0x3f]);
     expect(signed(64n)).toEqual([0xc0, 0x00]);
     expect(signed(-64n)).toEqual([0x40]);
+  });
+
+  it("encodes a number as the equal bigint, whatever its length", () => {
+    const decoded = (bytes: Uint8Array) =>
+      BigInt.asIntN(
+        64,
+        bytes.reduce((sum, byte, n) => sum | (BigInt(byte & 0x7f) << BigInt(7 * n)), 0n) |
+          ((bytes.at(-1) ?? 0) & 0x40 ? -1n << BigInt(7 * bytes.length) : 0n),
+      );
+    for (let shift = 0n; shift < 64n; shift++) {
+      for (const value of [1n << shift, (1n << shift) - 1n, -1n << shift, ~(1n << shift)].map((n) =>
+        BigInt.asIntN(64, n),
+      )) {
+        const bytes = new ByteWriter().signed(value).finish();
+        expect(decoded(bytes)).toBe(value);
+        expect(bytes.length).toBeLessThanOrEqual(Math.ceil((Number(shift) + 2) / 7));
+        if (Number.isSafeInteger(Number(value))) expect(new ByteWriter().signed(Number(value)).finish()).toEqual(bytes);
+      }
+    }
   });
 });
 
