@@ -7,6 +7,8 @@ export interface ByteChannel {
   onClose: (() => void) | undefined;
   /** Queues bytes, which the caller does not touch again. Never blocks; writing to a closed channel does nothing. */
   write(bytes: Uint8Array): void;
+  /** The same for pieces that belong together: they leave at once and are not joined before. */
+  writeAll(pieces: readonly Uint8Array[]): void;
   /** Closes from this side; `onClose` is not called. */
   close(): void;
   /** Bytes written that have not left yet, as far as the transport knows; 0 if it can't tell. */

@@ -27,6 +27,12 @@ export const SCREEN_FORMAT: PixelFormat = {
   blueShift: 16,
 };
 
+/** Pixels need no conversion, but for what is in the byte that is left over. */
+export function isScreenFormat(format: PixelFormat): boolean {
+  const { depth: _, ...layout } = SCREEN_FORMAT;
+  return Object.entries(layout).every(([key, value]) => format[key as keyof PixelFormat] === value);
+}
+
 /** What a viewer without true colour gets: three bits of red and green, two of blue, through a colour map that is sent to it. */
 const MAPPED_FORMAT: PixelFormat = {
   bitsPerPixel: 8,

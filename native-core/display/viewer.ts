@@ -6,8 +6,8 @@ import type { Rect } from "../devices/display-source.ts";
 import type { ByteChannel } from "./byte-channel.ts";
 import { type ClientMessage, readMessage } from "./client-messages.ts";
 import { type DeflateBlock, ENCODING, type RectEncoder } from "./encodings/encoding.ts";
+import { filmEncoder } from "./encodings/film.ts";
 import { encodeRaw } from "./encodings/raw.ts";
-import { zrleEncoder } from "./encodings/zrle.ts";
 import { Handshake, serverInit } from "./handshake.ts";
 import { type InputSink, POINTER_LEFT, POINTER_MIDDLE, POINTER_RIGHT } from "./input-sink.ts";
 import { ViewerKeyboard } from "./keyboard.ts";
@@ -48,6 +48,8 @@ const BUTTON_BITS: readonly (readonly [rfb: number, button: number])[] = [
 const WHEEL_UP = 8;
 const WHEEL_DOWN = 16;
 
+const rawEncoder: RectEncoder = (...rect) => Promise.resolve(encodeRaw(...rect));
+
 export interface ViewerParts {
   readonly channel: ByteChannel;
   readonly screen: Screen;
@@ -75,7 +77,7 @@ export class Viewer {
   #height = 0;
   #format: PixelFormat = SCREEN_FORMAT;
   #encodings: ReadonlySet<number> = new Set();
-  #encoder: { readonly number: number; readonly encode: RectEncoder } = { number: ENCODING.RAW, encode: encodeRaw };
+  #encode: RectEncoder = rawEncoder;
   readonly #zrle: RectEncoder | undefined;
   /** Rectangles without pixels to send with the next update. */
   #pendingPseudo: Uint8Array[] = [];
@@ -89,7 +91,7 @@ export class Viewer {
 
   constructor(parts: ViewerParts) {
     this.#parts = parts;
-    this.#zrle = parts.deflate && zrleEncoder(parts.deflate);
+    this.#zrle = parts.deflate && filmEncoder(parts.deflate);
     this.#keyboard = new ViewerKeyboard(parts.input);
     parts.channel.onData = (bytes) => this.#receive(bytes);
     parts.channel.onClose = () => this.#leave(undefined);
@@ -168,12 +170,11 @@ export class Viewer {
     this.#requested = false;
     this.#encoding = true;
     // All pixels are read here and now; what is awaited is only their compression.
-    const { number, encode } = this.#encoder;
-    const encoded = areas.map((area) => encode(this.#parts.screen, area, this.#format));
+    const pieces = areas.map((area) => this.#encode(this.#parts.screen, area, this.#format));
     try {
-      const bodies = await Promise.all(encoded);
-      bodies.forEach((body, index) => {
-        parts.push(rectHeader(areas[index] as Rect, number), body);
+      const encoded = await Promise.all(pieces);
+      encoded.forEach(({ encoding, body }, index) => {
+        parts.push(rectHeader(areas[index] as Rect, encoding), body);
       });
     } catch (error) {
       this.#leave(`encoding failed: ${String(error)}`);
@@ -182,7 +183,7 @@ export class Viewer {
     this.#encoding = false;
     if (!this.#open) return;
     const { channel } = this.#parts;
-    channel.write(concat([updateHeader(rects), ...parts]));
+    channel.writeAll([updateHeader(rects), ...parts]);
     if (this.#encodings.has(ENCODING.FENCE)) {
       channel.write(fenceRequest());
       this.#unconfirmed++;
@@ -269,10 +270,7 @@ export class Viewer {
     const preferred = encodings.find(
       (encoding) => encoding === ENCODING.RAW || (encoding === ENCODING.ZRLE && this.#zrle),
     );
-    this.#encoder =
-      preferred === ENCODING.ZRLE && this.#zrle
-        ? { number: ENCODING.ZRLE, encode: this.#zrle }
-        : { number: ENCODING.RAW, encode: encodeRaw };
+    this.#encode = preferred === ENCODING.ZRLE && this.#zrle ? this.#zrle : rawEncoder;
     const appeared = (encoding: number) => this.#encodings.has(encoding) && !before.has(encoding);
     const empty = { x: 0, y: 0, width: 0, height: 0 };
     for (const encoding of [ENCODING.QEMU_EXTENDED_KEY_EVENT, ENCODING.EXTENDED_MOUSE_BUTTONS]) {

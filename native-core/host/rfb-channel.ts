@@ -40,6 +40,11 @@ export function socketChannel(socket: Duplex, first: Uint8Array): ByteChannel {
     write: (bytes) => {
       if (socket.writable) socket.write(bytes);
     },
+    writeAll(pieces) {
+      socket.cork();
+      for (const piece of pieces) channel.write(piece);
+      socket.uncork();
+    },
     close: () => {
       channel.onClose = undefined;
       socket.end();

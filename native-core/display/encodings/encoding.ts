@@ -19,8 +19,14 @@ export const ENCODING = {
   EXTENDED_MOUSE_BUTTONS: -316,
 } as const;
 
+/** What follows a rectangle's header, in the encoding that goes into the header. */
+export interface EncodedRect {
+  readonly encoding: number;
+  readonly body: Uint8Array;
+}
+
 /** Reads the pixels at once; only compression may take its time, so that the picture can go on changing. */
-export type RectEncoder = (image: Image, rect: Rect, format: PixelFormat) => Promise<Uint8Array>;
+export type RectEncoder = (image: Image, rect: Rect, format: PixelFormat) => Promise<EncodedRect>;
 
 /**
  * Raw deflate (RFC 1951) of the input, ended by a sync flush and without a final block, so that results can be strung together into

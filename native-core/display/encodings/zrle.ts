@@ -3,8 +3,9 @@
 // A stream with a shared dictionary would tie compression to one viewer and its order; here every rectangle is deflated on its own and
 // only strung together, which compresses little worse and can run outside the machine's thread.
 import type { Rect } from "../../devices/display-source.ts";
-import { compressedPixelWriter, type PixelWriter, pixelConverter } from "../pixel-format.ts";
-import type { DeflateBlock, RectEncoder } from "./encoding.ts";
+import { compressedPixelWriter, type PixelFormat, type PixelWriter, pixelConverter } from "../pixel-format.ts";
+import type { Image } from "../png.ts";
+import { type DeflateBlock, ENCODING, type EncodedRect } from "./encoding.ts";
 
 const TILE = 64;
 const MAX_PALETTE = 127;
@@ -16,44 +17,38 @@ const PLAIN_RLE = 128;
 /** Header of a zlib stream (RFC 1950): deflate, 32 KiB window, fastest. Goes before the first rectangle only. */
 const ZLIB_HEADER = Uint8Array.of(0x78, 0x01);
 
-/**
- * Photographs and films hardly become smaller, and compressing them takes ten times as long as everything else: once a large rectangle did not
- * pay, as many large ones are stored before one is tried again.
- */
-const STORED_IN_A_ROW = 32;
-const LARGE_BYTES = 64 << 10;
-const WORTH_IT = 0.6;
-
 /** A stored block of deflate (RFC 1951 3.2.4): one byte, as what goes before ends at a byte, then length and its complement. */
 const STORED_HEADER_BYTES = 5;
 const STORED_MAX_BYTES = 0xffff;
 
-/** An encoder for one viewer: the first rectangle it encodes opens the stream, and all must be sent in order. */
-export function zrleEncoder(deflate: DeflateBlock): RectEncoder {
-  let opened = false;
-  let toStore = 0;
-  const compress = async (tiles: Uint8Array): Promise<Uint8Array> => {
-    const isLarge = tiles.length >= LARGE_BYTES;
-    if (isLarge && toStore > 0) {
-      toStore--;
-      return storedBlocks(tiles);
-    }
-    const compressed = await deflate(tiles);
-    if (isLarge && compressed.length > tiles.length * WORTH_IT) toStore = STORED_IN_A_ROW;
-    return compressed;
-  };
-  return async ({ pixels, width }, rect, format) => {
-    const first = !opened;
-    opened = true;
+/** The stream of one viewer. All that is encoded must be sent, in order. */
+export class ZrleStream {
+  readonly #deflate: DeflateBlock;
+  #opened = false;
+
+  constructor(deflate: DeflateBlock) {
+    this.#deflate = deflate;
+  }
+
+  /** `compressed`: false stores the pixels, which is what remains for films where raw pixels are not the viewer's. */
+  async encode({ pixels, width }: Image, rect: Rect, format: PixelFormat, compressed: boolean): Promise<EncodedRect> {
+    const first = !this.#opened;
+    this.#opened = true;
     const tiles = encodeTiles(pixels, width, rect, compressedPixelWriter(format), pixelConverter(format));
-    const compressed = await compress(tiles);
+    const data = compressed ? await this.#deflate(tiles) : storedBlocks(tiles);
     const header = first ? ZLIB_HEADER : new Uint8Array(0);
-    const bytes = new Uint8Array(4 + header.length + compressed.length);
-    new DataView(bytes.buffer).setUint32(0, header.length + compressed.length);
-    bytes.set(header, 4);
-    bytes.set(compressed, 4 + header.length);
-    return bytes;
-  };
+    const body = new Uint8Array(4 + header.length + data.length);
+    new DataView(body.buffer).setUint32(0, header.length + data.length);
+    body.set(header, 4);
+    body.set(data, 4 + header.length);
+    return { encoding: ENCODING.ZRLE, body };
+  }
+
+  /** What part of their size pixels keep when they are compressed; nothing of it gets into the stream. */
+  async trial({ pixels, width }: Image, rect: Rect, format: PixelFormat): Promise<number> {
+    const tiles = encodeTiles(pixels, width, rect, compressedPixelWriter(format), pixelConverter(format));
+    return (await this.#deflate(tiles)).length / tiles.length;
+  }
 }
 
 function storedBlocks(data: Uint8Array): Uint8Array {

@@ -84,6 +84,10 @@ class TestChannel implements ByteChannel {
     this.sent.push(bytes);
   }
 
+  writeAll(pieces: readonly Uint8Array[]): void {
+    this.sent.push(...pieces);
+  }
+
   close(): void {
     this.closed = true;
   }
@@ -254,7 +258,8 @@ export class TestClient {
           let value = 0;
           for (let i = this.bytesPerPixel - 1; i >= 0; i--)
             value = value * 256 + (bytes[at * this.bytesPerPixel + i] ?? 0);
-          this.pixels[(y + Math.floor(at / width)) * this.width + x + (at % width)] = value;
+          // What a format of 24 bits in 32 leaves over means nothing.
+          this.pixels[(y + Math.floor(at / width)) * this.width + x + (at % width)] = value % 2 ** 24;
         }
         return;
       }

@@ -133,26 +133,69 @@ describe("framebuffer updates", () => {
     expect(client.pixels[0]).toBe(4);
   });
 
-  it("are not compressed while they are films, and are again when they are text", async () => {
-    const bench = new ServerBench(320, 200);
-    const all = { x: 0, y: 0, width: 320, height: 200 };
-    bench.source.paint(all, noise);
-    const client = await connected(bench, ENCODING.ZRLE);
-    const frame = async (color: (x: number, y: number) => number) => {
-      bench.source.paint(all, color);
-      const before = bench.compressions;
-      client.requestUpdate();
-      await bench.tick();
-      await client.receive();
+  describe("that are films", () => {
+    const film = (x: number, y: number) => noise(x, y);
+    const text = (x: number, y: number) => ((x ^ y) & 8 ? 0xffffff : 0);
+    /** Neighbours differ, and yet it compresses well. */
+    const stripes = (x: number) => (x & 1 ? 0x123456 : 0x654321);
+
+    async function start(...before: (readonly number[])[]) {
+      const bench = new ServerBench(320, 200);
+      const all = { x: 0, y: 0, width: 320, height: 200 };
+      bench.source.paint(all, film);
+      const client = await connected(bench, ENCODING.ZRLE);
+      for (const message of before) client.send(message);
+      return async (color: (x: number, y: number) => number) => {
+        bench.source.paint(all, color);
+        const compressions = bench.compressions;
+        client.rects.length = 0;
+        client.requestUpdate();
+        await bench.tick();
+        await client.receive();
+        return { client, bench, encoding: client.rects[0]?.encoding, compressions: bench.compressions - compressions };
+      };
+    }
+
+    it("are sent raw, and what is text meanwhile is compressed", async () => {
+      const frame = await start();
+      for (let number = 1; number <= 20; number++) {
+        const { client, bench, ...how } = await frame((x, y) => film(x + number, y));
+        expect(how).toEqual({ encoding: ENCODING.RAW, compressions: 0 });
+        expect(client.pixels).toEqual(visible(bench.source.pixels));
+      }
+      expect(await frame(text)).toMatchObject({ encoding: ENCODING.ZRLE, compressions: 1 });
+      expect(await frame(film)).toMatchObject({ encoding: ENCODING.RAW, compressions: 0 });
+    });
+
+    it("are compressed again once a sample says that it pays", async () => {
+      const frame = await start();
+      let raw = 0;
+      while ((await frame((x) => stripes(x + raw))).encoding === ENCODING.RAW) raw++;
+      expect(raw).toBe(64);
+      const { client, bench } = await frame((x) => stripes(x + raw));
       expect(client.pixels).toEqual(visible(bench.source.pixels));
-      return bench.compressions - before;
-    };
-    expect(bench.compressions).toBe(1);
-    let compressions = 0;
-    for (let number = 1; number <= 34; number++) compressions += await frame((x, y) => noise(x + number, y));
-    expect(compressions).toBe(1);
-    expect(await frame((x, y) => ((x ^ y) & 8 ? 0xffffff : 0))).toBe(1);
-    expect(await frame((x, y) => noise(x, y + 1))).toBe(0);
+    });
+
+    it("stay films when a sample says that it does not", async () => {
+      const frame = await start();
+      let compressions = 0;
+      for (let number = 1; number <= 70; number++) {
+        const how = await frame((x, y) => film(x + number, y));
+        expect(how.encoding).toBe(ENCODING.RAW);
+        compressions += how.compressions;
+      }
+      expect(compressions).toBe(1);
+    });
+
+    it("are stored in the stream for viewers with another pixel format", async () => {
+      const frame = await start([0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0]);
+      const swapped = (pixel: number) => ((pixel & 0xff) << 16) | (pixel & 0xff00) | ((pixel >> 16) & 0xff);
+      for (let number = 1; number <= 3; number++) {
+        const { client, bench, ...how } = await frame((x, y) => film(x + number, y));
+        expect(how).toEqual({ encoding: ENCODING.ZRLE, compressions: 0 });
+        expect(client.pixels).toEqual(visible(bench.source.pixels).map(swapped));
+      }
+    });
   });
 
   it("are equal to the screen for any sequence of paints and pauses", async () => {
