@@ -181,7 +181,7 @@ function addTargets(
   { prepared, fields, next }: CompiledOperation,
   pageOffset: number,
 ): void {
-  if (prepared.changesSystem) return;
+  if (prepared.changesSystem && !prepared.onlyMasks) return;
   const calls = prepared.form.row.mnemonic === "CALL";
   if (calls) targets.set("return", next);
   if (prepared.exits.has("relative")) targets.set(calls ? "call" : "relative", pageOffset + Number(fields.disp));

@@ -13,6 +13,7 @@ import type { CompiledBlock } from "./block-source.ts";
 import { needsGuard, slotOf } from "./discover-region.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
+import type { PreparedForm } from "./prepared-forms.ts";
 import type { Region, RegionNode } from "./region.ts";
 import { type NodeRegisters, registersOfRegion } from "./region-registers.ts";
 import { type JitRuntime, type RegionSetting, RegionWriter } from "./region-writer.ts";
@@ -83,13 +84,13 @@ class RegionLowering {
     for (const operation of block.operations) {
       lowerOperation(writer, operation, (exit, isVoid) => {
         const { prepared, next } = operation;
-        this.#exit(isVoid ? { ...node, successors: NOWHERE } : node, prepared.changesSystem, next, exit);
+        this.#exit(isVoid ? { ...node, successors: NOWHERE } : node, prepared, next, exit);
       });
     }
     if (block.cutAt !== undefined) writer.resume(block.pageOffset, block.cutAt)(writer.f);
   }
 
-  #exit(node: RegionNode, changesSystem: boolean, next: number, exit: Exit): void {
+  #exit(node: RegionNode, { changesSystem, onlyMasks }: PreparedForm, next: number, exit: Exit): void {
     const { block, successors } = node;
     const writer = this.#writer;
     const { f } = writer;
@@ -101,6 +102,7 @@ class RegionLowering {
         const target = exit.to === "next" ? next : relativeTarget(block);
         const slot = slotOf(block, exit.to);
         const kind = successors.has("call") ? "call" : exit.to;
+        if (onlyMasks) writer.leaveIfUnmasked(writer.ripAt(target), instructionCount, slot, pageOffset)(f);
         const successor = successors.get(kind);
         if (successor !== undefined) {
           const guarded = needsGuard(block, (this.#nodes[successor] as RegionNode).block);
@@ -111,7 +113,7 @@ class RegionLowering {
           writer.callFunction(writer.ripAt(target), instructionCount, slot, pageOffset, next, this.#liveAt(back));
           return this.#edge(0, back, next);
         }
-        const outcome = changesSystem ? OUTCOME.checked : OUTCOME.linked;
+        const outcome = changesSystem && !onlyMasks ? OUTCOME.checked : OUTCOME.linked;
         return writer.leaveByLink(outcome, writer.ripAt(target), instructionCount, slot, pageOffset)(f);
       }
       case "indirect": {

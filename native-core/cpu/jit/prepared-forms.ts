@@ -33,8 +33,10 @@ export interface PreparedForm {
   readonly placement: Placement;
   /** How the form may leave its block. */
   readonly exits: ReadonlySet<Exit["to"]>;
-  /** Its exits look for interrupts, so they always leave the region. */
+  /** Its exits look for interrupts, so they always leave the region, unless `onlyMasks`. */
   readonly changesSystem: boolean;
+  /** All that it changes of the system is whether interrupts are taken: where none waits, the region goes on behind it. */
+  readonly onlyMasks: boolean;
   /** A memory write, its own or a helper's, that may void the code being executed. */
   readonly mayVoidCode: boolean;
   /** It may start over: REP. */
@@ -111,6 +113,7 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     placement: placeValues(fragment, { flagOperandUses }),
     exits: new Set(statements.flatMap((statement) => (statement.kind === "exit" ? [statement.exit.to] : []))),
     changesSystem: statements.some((statement) => changes(statement) & PART.system),
+    onlyMasks: changesMasksOnly(statements),
     mayVoidCode: statements.some(isStore) || callsForEffect(form, fragment),
     repeats: statements.some(repeats),
     plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),
@@ -145,6 +148,23 @@ function withoutFlags(body: readonly Statement[]): Statement[] {
         return [statement];
     }
   });
+}
+
+const MASKS: ReadonlySet<StateSlot> = new Set([STATE.systemFlags, STATE.interruptShadow]);
+/** Helpers that change nothing else: virtual interrupts; PAUSE may end the run, which every edge looks for. */
+const MASK_HELPERS: ReadonlySet<string> = new Set(["setVirtualInterrupt", "alignmentFlagSet", "pause"]);
+
+/** With one way on, so that what follows is written once. */
+function changesMasksOnly(statements: readonly Statement[]): boolean {
+  const exits = statements.filter(({ kind }) => kind === "exit");
+  const changing = statements.filter((statement) => (changes(statement) & PART.system) !== 0);
+  return exits.length === 1 && changing.length > 0 && changing.every(changesMasks);
+}
+
+function changesMasks(statement: Statement): boolean {
+  if (statement.kind === "writeState") return MASKS.has(statement.slot);
+  if (statement.kind !== "define" || statement.value.node.op !== "callHelper") return false;
+  return MASK_HELPERS.has(statement.value.node.helper);
 }
 
 const MAX_PLAIN_STORES = 2;

@@ -39,7 +39,7 @@ import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
 import { GPR_OFFSET, PSEUDO_REGISTERS, STATE, VECTOR_OFFSET, VECTOR_STRIDE } from "../../x86/state-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import type { Runtime } from "../interpreter/target.ts";
-import { interruptible, readCell, readSlot, writeSlot } from "../mmu/cells.ts";
+import { interruptible, readCell, readSlot, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, PAGE_SIZE } from "../mmu/memory-layout.ts";
 import type { FlagFunctions } from "./flag-forms.ts";
 import { KnownPages } from "./known-pages.ts";
@@ -272,6 +272,16 @@ export class RegionWriter {
       const { knowledge } = this;
       unlikely(op("i32.eqz", holds), [this.leaveByLink(OUTCOME.linked, rip, 0, slot, blockOffset)])(w);
       this.knowledge = knowledge;
+    };
+  }
+
+  /** Leaves by a link slot to have an interrupt taken, behind an instruction that may have allowed it; else none is held back any more. */
+  leaveIfUnmasked(rip: Code, retired: number, slot: number, blockOffset: number): Code {
+    return (w) => {
+      const { knowledge } = this;
+      unlikely(interruptible, [this.leaveByLink(OUTCOME.checked, rip, retired, slot, blockOffset)])(w);
+      this.knowledge = knowledge;
+      writeSlot32(STATE.interruptShadow, i32(0))(w);
     };
   }
 

@@ -38,13 +38,15 @@ const clearInterrupts: Semantics = (i) => {
 
 /** Interrupts stay inhibited for one more instruction if they were disabled before (SDM 2B, STI). */
 const setInterrupts: Semantics = (i) => {
-  i.if(isBeyondIoPrivilege(i), () => {
-    i.callHelper("setVirtualInterrupt");
-    i.leave({ to: "next" });
-  });
-  const flags = i.readState(STATE.systemFlags);
-  i.if(i.isZero(i.and(flags, i.i64(IF))), () => i.writeState(STATE.interruptShadow, i.i64(1)));
-  i.writeState(STATE.systemFlags, i.or(flags, i.i64(IF)));
+  i.if(
+    isBeyondIoPrivilege(i),
+    () => i.callHelper("setVirtualInterrupt"),
+    () => {
+      const flags = i.readState(STATE.systemFlags);
+      i.if(i.isZero(i.and(flags, i.i64(IF))), () => i.writeState(STATE.interruptShadow, i.i64(1)));
+      i.writeState(STATE.systemFlags, i.or(flags, i.i64(IF)));
+    },
+  );
   i.leave({ to: "next" });
 };
 
