@@ -2,6 +2,7 @@
 // where files come from, and which there are, is the host's to say.
 //
 //   request to port 69 --> options acknowledged, or block 1, from a port of its own --> acknowledgment n --> block n + 1 ...
+import { sameBytes } from "../packets/ethernet.ts";
 
 export const TFTP_PORT = 69;
 
@@ -29,6 +30,7 @@ export interface TftpParts {
 interface Transfer {
   readonly guest: Uint8Array;
   readonly guestPort: number;
+  readonly name: string;
   readonly file: Uint8Array;
   readonly blockBytes: number;
   /** Blocks that the guest has acknowledged. */
@@ -43,7 +45,8 @@ export class TftpServer {
   readonly #parts: TftpParts;
   /** By our port. */
   readonly #transfers = new Map<number, Transfer>();
-  #reading = 0;
+  /** Who waits for a file that is being read: address and port. */
+  readonly #reading = new Set<string>();
   #nextPort = FIRST_PORT;
 
   constructor(parts: TftpParts) {
@@ -90,19 +93,42 @@ export class TftpServer {
     if (opcode !== OPCODE.RRQ) return refuse(ERROR.ILLEGAL, "not a request");
     const [name = "", mode = "", ...rest] = strings(payload.subarray(2));
     if (name === "" || mode.toLowerCase() === "mail") return refuse(ERROR.ILLEGAL, "not a request");
-    if (this.#transfers.size + this.#reading >= MAX_TRANSFERS) return refuse(ERROR.ACCESS, "too many transfers");
-    this.#reading++;
+    const client = `${guest.join(".")}:${guestPort}`;
+    if (this.#reading.has(client) || this.#answersAgain(guest, guestPort, name)) return;
+    if (this.#transfers.size + this.#reading.size >= MAX_TRANSFERS) return refuse(ERROR.ACCESS, "too many transfers");
+    this.#reading.add(client);
     void this.#parts
       .read(name)
       .catch(() => undefined)
       .then((file) => {
-        this.#reading--;
-        if (file) this.#begin(this.#takePort(), guest, guestPort, file, rest);
+        this.#reading.delete(client);
+        if (file) this.#begin(this.#takePort(), { guest, guestPort, name, file }, rest);
         else refuse(ERROR.NOT_FOUND, "there is no such file");
       });
   }
 
-  #begin(port: number, guest: Uint8Array, guestPort: number, file: Uint8Array, options: readonly string[]): void {
+  /**
+   * A client asks again when it had no answer for a while, PXELINUX after a tenth of a second. It gets the same answer from the same port: a
+   * second transfer would confuse it, and take the place of others.
+   */
+  #answersAgain(guest: Uint8Array, guestPort: number, name: string): boolean {
+    for (const [port, transfer] of this.#transfers) {
+      if (transfer.guestPort !== guestPort || !sameBytes(transfer.guest, 0, guest, 0, guest.length)) continue;
+      const isRepeated = transfer.name === name && transfer.done === 0;
+      if (isRepeated) this.#send(port, transfer, transfer.last);
+      // Whoever asks for something else has given up what went before.
+      else this.#transfers.delete(port);
+      return isRepeated;
+    }
+    return false;
+  }
+
+  #begin(
+    port: number,
+    asked: Pick<Transfer, "guest" | "guestPort" | "name" | "file">,
+    options: readonly string[],
+  ): void {
+    const { file } = asked;
     const accepted: string[] = [];
     let blockBytes = DEFAULT_BLOCK_BYTES;
     for (let i = 0; i + 1 < options.length; i += 2) {
@@ -115,9 +141,7 @@ export class TftpServer {
       if (option === "tsize") accepted.push(option, String(file.length));
     }
     const transfer: Transfer = {
-      guest,
-      guestPort,
-      file,
+      ...asked,
       blockBytes,
       done: 0,
       last: new Uint8Array(0),

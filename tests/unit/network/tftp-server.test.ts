@@ -96,6 +96,23 @@ describe("a TFTP server", () => {
     expect(sent.map(({ bytes }) => number(bytes))).toEqual([1, 2]);
   });
 
+  it("has one transfer for a client that asks again, however often, and the same answer", async () => {
+    for (let i = 0; i < 6; i++) receive(TFTP_PORT, [0, 1, ...text("file", "octet")]);
+    await settled();
+    await read("file");
+    expect(asked).toEqual(["file"]);
+    expect(sent.map(({ bytes }) => [opcode(bytes), number(bytes)])).toEqual([
+      [3, 1],
+      [3, 1],
+    ]);
+    expect([new Set(sent.map(({ port }) => port)).size, server.size]).toEqual([1, 1]);
+    expect(fetchAll()).toEqual(file);
+    await read("file");
+    await read("even");
+    expect(server.size).toBe(1);
+    expect(fetchAll()).toHaveLength(1024);
+  });
+
   it("refuses to write, and what is not there, in words", async () => {
     receive(TFTP_PORT, [0, 2, ...text("file", "octet")]);
     await read("missing");
