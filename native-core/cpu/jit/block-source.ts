@@ -13,13 +13,23 @@ import {
 } from "../interpreter/block-layout.ts";
 import type { HandlerTable } from "../interpreter/handler-table.ts";
 import { type PreparedForm, preparedForm } from "./prepared-forms.ts";
+import { effectOf, type RegisterEffect } from "./region-registers.ts";
 
 /** Ways on: by an exit, to the function that a call calls, to where it returns, to where a computed jump is expected to lead. */
 export type TargetKind = "relative" | "next" | "call" | "return" | "jump";
 
+export type OperationFields = Readonly<Record<Exclude<FieldName, "handler" | "imm64">, number>>;
+
+/** As the semantics see it. */
+export function fieldOf(fields: OperationFields, name: FieldName): bigint {
+  if (name === "imm64") return (BigInt(fields.imm) << 32n) | BigInt(fields.disp >>> 0);
+  return name === "handler" ? 0n : BigInt(fields[name]);
+}
+
 export interface CompiledOperation {
   readonly prepared: PreparedForm;
-  readonly fields: Readonly<Record<FieldName, bigint>>;
+  readonly fields: OperationFields;
+  readonly effect: RegisterEffect;
   readonly address: number;
   /** Instructions of the block before this one. */
   readonly retired: number;
@@ -41,6 +51,9 @@ export interface CompiledBlock {
   /** Address of the last operation: link slots are behind it. */
   readonly lastOperation: number;
   readonly targets: ReadonlyMap<TargetKind, number>;
+  /** Whether its link slots have led anywhere yet. */
+  readonly usesTaken: boolean;
+  readonly usesNext: boolean;
   /** The target of the call or jump is computed: `targets` has the one that it had first. */
   readonly isPredicted: boolean;
   readonly isReturn: boolean;
@@ -81,8 +94,8 @@ export class BlockSource {
     for (let n = 0; n < count; n++) {
       const at = address + n * OPERATION_SIZE;
       const fields = this.#fields(at);
-      if (Number(fields.start) !== start) {
-        start = Number(fields.start);
+      if (fields.start !== start) {
+        start = fields.start;
         first = at;
         retired++;
       }
@@ -100,11 +113,12 @@ export class BlockSource {
       operations.push({
         prepared,
         fields,
+        effect: effectOf(prepared, fields),
         address: at,
         first,
         retired,
         at: instruction,
-        next: instruction + Number(fields.length),
+        next: instruction + fields.length,
       });
     }
     if (operations.length === 0) return undefined;
@@ -123,6 +137,8 @@ export class BlockSource {
       instructionCount: view.getUint32(lastOperation + INSTRUCTION_COUNT, true),
       lastOperation,
       targets,
+      usesTaken: view.getInt32(lastOperation + TAKEN_SLOT + LINK_SLOT.block, true) !== 0,
+      usesNext: view.getInt32(lastOperation + NEXT_SLOT + LINK_SLOT.block, true) !== 0,
       isPredicted,
       isReturn: cutAt === undefined && operations.at(-1)?.prepared.form.row.mnemonic === "RET",
       spansPages: (view.getUint16(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.flags, true) & BLOCK_SPANS_PAGES) !== 0,
@@ -141,21 +157,19 @@ export class BlockSource {
     return true;
   }
 
-  #fields(at: number): Record<FieldName, bigint> {
+  #fields(at: number): OperationFields {
     const view = this.#view;
     return {
-      handler: 0n,
-      length: BigInt(view.getUint8(at + 2)),
-      start: BigInt(view.getUint8(at + 3)),
-      reg: BigInt(view.getUint8(at + 4)),
-      rm: BigInt(view.getUint8(at + 5)),
-      index: BigInt(view.getUint8(at + 6)),
-      scale: BigInt(view.getUint8(at + 7)),
-      disp: BigInt(view.getInt32(at + 8, true)),
-      imm: BigInt(view.getInt32(at + 12, true)),
-      imm64: view.getBigInt64(at + 8, true),
-      vvvv: BigInt(view.getUint8(at + 13)),
-      is4: BigInt(view.getUint8(at + 14)),
+      length: view.getUint8(at + 2),
+      start: view.getUint8(at + 3),
+      reg: view.getUint8(at + 4),
+      rm: view.getUint8(at + 5),
+      index: view.getUint8(at + 6),
+      scale: view.getUint8(at + 7),
+      disp: view.getInt32(at + 8, true),
+      imm: view.getInt32(at + 12, true),
+      vvvv: view.getUint8(at + 13),
+      is4: view.getUint8(at + 14),
     };
   }
 }
@@ -167,7 +181,7 @@ function dropDeadFlags(operations: CompiledOperation[]): void {
     const operation = operations[n] as CompiledOperation;
     const { prepared } = operation;
     const quiet = live ? undefined : preparedForm(prepared.form.id, true);
-    if (quiet) operations[n] = { ...operation, prepared: quiet };
+    if (quiet) operations[n] = { ...operation, prepared: quiet, effect: effectOf(quiet, operation.fields) };
     if (prepared.observesFlags) live = true;
     else if (prepared.replacesFlags) live = false;
   }
@@ -184,7 +198,7 @@ function addTargets(
   if (prepared.changesSystem && !prepared.onlyMasks) return;
   const calls = prepared.form.row.mnemonic === "CALL";
   if (calls) targets.set("return", next);
-  if (prepared.exits.has("relative")) targets.set(calls ? "call" : "relative", pageOffset + Number(fields.disp));
+  if (prepared.exits.has("relative")) targets.set(calls ? "call" : "relative", pageOffset + fields.disp);
   if (prepared.exits.has("next")) targets.set("next", next);
   for (const [kind, offset] of targets) if (Math.abs(offset) > MAX_DISTANCE) targets.delete(kind);
 }

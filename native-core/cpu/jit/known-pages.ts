@@ -35,12 +35,12 @@ export interface PageLocals {
 /** Immutable apart from `KnownPages`, which replaces it. */
 interface Knowledge {
   /** By number of general register; absent ones have not been looked at. */
-  readonly registers: ReadonlyMap<number, Address>;
+  readonly registers: readonly (Address | undefined)[];
   /** Most recently used first. */
   readonly pages: readonly KnownPage[];
 }
 
-const NOTHING: Knowledge = { registers: new Map(), pages: [] };
+const NOTHING: Knowledge = { registers: [], pages: [] };
 
 export class KnownPages {
   readonly #f: FunctionWriter;
@@ -69,13 +69,15 @@ export class KnownPages {
 
   /** What a register holds. */
   valueOf(register: number): Address {
-    return this.#now.registers.get(register) ?? this.setRegister(register, undefined);
+    return this.#now.registers[register] ?? this.setRegister(register, undefined);
   }
 
   /** A register has been written: with an address derived from a known one, or with anything. */
   setRegister(register: number, value: Address | undefined): Address {
     const address = value ?? { root: this.#roots++, delta: 0 };
-    this.#now = { ...this.#now, registers: new Map(this.#now.registers).set(register, address) };
+    const registers = this.#now.registers.slice();
+    registers[register] = address;
+    this.#now = { registers, pages: this.#now.pages };
     return address;
   }
 
@@ -109,6 +111,7 @@ export class KnownPages {
   }
 
   #use(page: KnownPage): void {
+    if (this.#now.pages[0] === page) return;
     this.#now = { ...this.#now, pages: [page, ...this.#now.pages.filter((other) => other !== page)] };
   }
 

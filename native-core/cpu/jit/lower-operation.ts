@@ -2,7 +2,7 @@
 import { unreachable } from "../../common/assert.ts";
 import type { Exit, Size, Statement, Value } from "../../ir/nodes.ts";
 import { isRoutine, type PureOpName } from "../../ir/ops.ts";
-import { add32, and64, type Code, choose, copy, fill, i32, i64, seq, unlikely, wrap } from "../../wasm/code.ts";
+import { add32, type Code, choose, copy, fill, i32, seq, unlikely, wrap } from "../../wasm/code.ts";
 import type { Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
@@ -15,7 +15,6 @@ import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memor
 import { type Constant, OperationConstants } from "./operation-constants.ts";
 import { OUTCOME } from "./outcome.ts";
 import { bitsOf, blockedCheck, isArithmetic, raises } from "./prepared-forms.ts";
-import { effectOf } from "./region-registers.ts";
 import type { RegionWriter } from "./region-writer.ts";
 import { VectorValues } from "./vector-values.ts";
 
@@ -39,19 +38,26 @@ const ADDRESS_ARITHMETIC: ReadonlySet<PureOpName> = new Set(["i64.add", "i64.sub
 /** Fixed selectors never look at the operation. */
 const NO_OPERATION: Local = { index: 0, type: "i32" };
 
+interface Host {
+  readonly local: Local;
+  readonly size: number;
+}
+
+const NO_HOSTS: ReadonlyMap<number, Host> = new Map();
+
 class OperationLowering {
   readonly #region: RegionWriter;
   readonly #operation: CompiledOperation;
   readonly #exit: ExitWriter;
   /** By the id of the value. One that is the lowest lane of a vector register has the whole register in a local of type v128. */
-  readonly #locals = new Map<number, Local>();
+  readonly #locals: (Local | undefined)[];
   readonly #constants: OperationConstants;
   readonly #vectors: VectorValues;
   /** Host addresses left by loads for writing, by the id of their linear address. */
-  readonly #hosts = new Map<number, { local: Local; size: number }>();
+  #hosts: ReadonlyMap<number, Host> = NO_HOSTS;
   #hasLoadedForWrite = false;
   /** Addresses by the id of a value that is in a local: registers may have changed since. */
-  readonly #addresses = new Map<number, Address>();
+  readonly #addresses: (Address | undefined)[] = [];
   /** Of an operation that may start over: where it does. */
   #round: Label | undefined;
   /** Branches around the statement being written. */
@@ -65,6 +71,7 @@ class OperationLowering {
     this.#region = region;
     this.#operation = operation;
     this.#exit = exit;
+    this.#locals = new Array(operation.prepared.fragment.valueCount);
     this.#constants = new OperationConstants(operation, region.isFlat, () => region.unblocked);
     this.#vectors = new VectorValues(region, operation, this.#constants, this.#locals, (value) => this.#value(value));
   }
@@ -76,8 +83,12 @@ class OperationLowering {
     else this.#body(prepared.fragment.body, prepared.plainStores);
     if (prepared.mayVoidCode && !prepared.plainStores && !prepared.form.endsBlock)
       unlikely(readCell(CELLS.codeVoided), [this.#toNext()])(f);
-    const hosts = [...this.#hosts.values()].map(({ local }) => local);
-    for (const local of [...this.#locals.values(), ...this.#vectors.variables, ...hosts]) f.release(local);
+    for (let id = 0; id < this.#locals.length; id++) {
+      const local = this.#locals[id];
+      if (local) f.release(local);
+    }
+    this.#vectors.release();
+    for (const { local } of this.#hosts.values()) f.release(local);
   }
 
   // --- statements -----------------------------------------------------------------------------------------------------------
@@ -87,7 +98,7 @@ class OperationLowering {
     const region = this.#region;
     region.pages.forgetAll();
     region.flags.forgetForm();
-    region.dirty |= effectOf(this.#operation).written;
+    region.dirty |= this.#operation.effect.written;
     this.#round = region.f.open("loop");
     this.#branches++;
     this.#body(body);
@@ -101,7 +112,7 @@ class OperationLowering {
     const { at, fields, address, retired } = this.#operation;
     region.retire(1)(region.f);
     region.leaveIfInterrupted(at, retired)(region.f);
-    unlikely(readCell(CELLS.codeVoided), [region.resume(at - Number(fields.start), address)])(region.f);
+    unlikely(readCell(CELLS.codeVoided), [region.resume(at - fields.start, address)])(region.f);
     region.flags.settleForm()(region.f);
     region.f.br(this.#round as Label);
   }
@@ -120,7 +131,8 @@ class OperationLowering {
 
   /** False if the end cannot be reached. `plainStores`: what is behind a store is written twice, once for when it has voided the code. */
   #body(statements: readonly Statement[], plainStores = false): boolean {
-    for (const [n, statement] of statements.entries()) {
+    for (let n = 0; n < statements.length; n++) {
+      const statement = statements[n] as Statement;
       if (plainStores) this.#rest = statements.slice(n + 1);
       this.#statement(statement);
       // Nothing behind an exit is reachable.
@@ -132,7 +144,7 @@ class OperationLowering {
   /** Leaves in front of the next operation. */
   #toNext(): Code {
     const { at, fields, address } = this.#operation;
-    return this.#region.resume(at - Number(fields.start), address + OPERATION_SIZE);
+    return this.#region.resume(at - fields.start, address + OPERATION_SIZE);
   }
 
   /** In the slow path of a plain store: if it has voided this code, ends the operation and leaves. */
@@ -143,20 +155,28 @@ class OperationLowering {
       (w) => {
         const region = this.#region;
         const { knowledge } = region;
-        const [locals, hosts] = [new Map(this.#locals), new Map(this.#hosts)];
+        const locals = this.#locals.slice();
+        const hosts = this.#hosts;
         this.#isVoid = true;
         if (this.#body(rest)) this.#toNext()(w);
         this.#isVoid = false;
-        for (const [id, local] of this.#locals) if (!locals.has(id)) this.#forget(this.#locals, id, local);
-        for (const [id, { local }] of this.#hosts) if (!hosts.has(id)) this.#forget(this.#hosts, id, local);
+        for (let id = 0; id < locals.length; id++) {
+          const local = this.#locals[id];
+          if (!local || locals[id]) continue;
+          this.#locals[id] = undefined;
+          region.f.release(local);
+        }
+        this.#restoreHosts(hosts);
         region.knowledge = knowledge;
       },
     ]);
   }
 
-  #forget(map: Map<number, unknown>, id: number, local: Local): void {
-    map.delete(id);
-    this.#region.f.release(local);
+  /** Those found since are not known any more. */
+  #restoreHosts(hosts: ReadonlyMap<number, Host>): void {
+    if (this.#hosts === hosts) return;
+    for (const [id, { local }] of this.#hosts) if (!hosts.has(id)) this.#region.f.release(local);
+    this.#hosts = hosts;
   }
 
   #statement(statement: Statement): void {
@@ -241,20 +261,17 @@ class OperationLowering {
     if (this.#constants.valueOf(condition) === 0) return;
     const region = this.#region;
     const { at, fields, first } = this.#operation;
-    unlikely(this.#code(condition), [region.resume(at - Number(fields.start), first)])(region.f);
+    unlikely(this.#code(condition), [region.resume(at - fields.start, first)])(region.f);
   }
 
   /** Host addresses known before a branch stay known in it; those found in it are not known behind it. */
   #branch(statements: readonly Statement[], joins: boolean): void {
     this.#branches++;
-    const before = new Set(this.#hosts.keys());
+    const before = this.#hosts;
     this.#body(statements);
     const last = statements.at(-1)?.kind;
     if (joins && last !== "exit" && last !== "raise") this.#region.flags.settleForm()(this.#region.f);
-    for (const [id, { local }] of this.#hosts) {
-      if (before.has(id)) continue;
-      this.#forget(this.#hosts, id, local);
-    }
+    this.#restoreHosts(before);
     this.#branches--;
   }
 
@@ -272,12 +289,12 @@ class OperationLowering {
     }
     if (!placement.hasLocal(value) || this.#constants.valueOf(value) !== undefined) return;
     const address = this.#addressOf(value);
-    if (address) this.#addresses.set(value.id, address);
+    if (address) this.#addresses[value.id] = address;
     const scalar = this.#vectors.scalarOf(value);
     if (scalar) f.get(scalar.local);
     else this.#compute(value);
     const local = f.borrow(scalar ? "v128" : value.type);
-    this.#locals.set(value.id, local);
+    this.#locals[value.id] = local;
     f.set(local);
   }
 
@@ -312,19 +329,21 @@ class OperationLowering {
 
   #readGeneral(register: number, size: Size): void {
     const { f } = this.#region;
-    if (register === PSEUDO_REGISTERS.ZERO) return f.i64(0n);
+    if (register === PSEUDO_REGISTERS.ZERO) return f.i64(0);
     if (register === PSEUDO_REGISTERS.BLOCK_RIP) {
       // Fields are relative to the block's start.
       const { at, fields } = this.#operation;
-      return this.#region.ripAt(at - Number(fields.start))(f);
+      return this.#region.ripAt(at - fields.start)(f);
     }
     if (register === PSEUDO_REGISTERS.ADDRESS) return f.get(this.#region.addressRegister);
     f.get(this.#register(register));
     if (register & 7) {
-      f.i64(8n);
+      f.i64(8);
       f.emit("i64.shr_u");
     }
-    if (size !== 8) and64(() => {}, i64(SIZE_MASKS[size]))(f);
+    if (size === 8) return;
+    f.i64(SIZE_MASKS[size]);
+    f.emit("i64.and");
   }
 
   #register(register: number): Local {
@@ -367,7 +386,7 @@ class OperationLowering {
       f.emit("i64.and");
     }
     if (shift) {
-      f.i64(8n);
+      f.i64(8);
       f.emit("i64.shl");
     }
     if (size !== 4) {
@@ -396,10 +415,14 @@ class OperationLowering {
     return () => this.#value(value);
   }
 
+  #values(values: readonly Value[]): void {
+    for (let n = 0; n < values.length; n++) this.#value(values[n] as Value);
+  }
+
   #value(value: Value): void {
     const scalar = this.#vectors.scalarOf(value);
     if (scalar) return this.#vectors.lowestLane(scalar.local, scalar.size);
-    const local = this.#locals.get(value.id);
+    const local = this.#locals[value.id];
     if (local) return this.#region.f.get(local);
     const constant = this.#constants.valueOf(value);
     if (constant !== undefined) return this.#writeConstant(value.type, constant);
@@ -438,7 +461,7 @@ class OperationLowering {
         return readRegister(NO_OPERATION, node.file, selector, node.size, node.highPart ?? false)(f);
       }
       case "readSegment": {
-        const segment = node.segment === "fieldReg" ? Number(this.#operation.fields.reg) : node.segment;
+        const segment = node.segment === "fieldReg" ? this.#operation.fields.reg : node.segment;
         return readSegment(NO_OPERATION, segment, node.part)(f);
       }
       case "readFlag":
@@ -470,7 +493,7 @@ class OperationLowering {
     const { at, retired } = this.#operation;
     const helper = runtime.helpers.get(name);
     if (!helper) throw new Error(`no helper ${name}`);
-    for (const arg of args) this.#value(arg);
+    this.#values(args);
     if (isArithmetic(name)) {
       f.call(helper);
       return unlikely(exceptionPending, [this.#fault])(f);
@@ -489,7 +512,7 @@ class OperationLowering {
     this.#hasLoadedForWrite ||= forWrite;
     if (forWrite && size !== 16) {
       host = f.borrow("i32");
-      this.#hosts.set(address.id, { local: host, size });
+      this.#hosts = new Map(this.#hosts).set(address.id, { local: host, size });
     }
     writeLoad(this.#region, size, this.#place(address), forWrite, host, this.#fault);
   }
@@ -502,7 +525,7 @@ class OperationLowering {
   /** Undefined unless the value is that of a register and a constant. */
   #addressOf(value: Value): Address | undefined {
     const { node } = value;
-    const known = this.#addresses.get(value.id);
+    const known = this.#addresses[value.id];
     if (known) return known;
     if (node.op === "readRegister" && node.file === "general" && this.#isWholeAddress(node.size)) {
       const register = this.#constants.register(node.selector);
@@ -547,10 +570,10 @@ class OperationLowering {
       case "i64.select":
       case "f32.select":
       case "f64.select":
-        for (const arg of args) this.#value(arg);
+        this.#values(args);
         return f.emit("select");
       default:
-        for (const arg of args) this.#value(arg);
+        this.#values(args);
         if (isRoutine(name)) f.call(runtime.routines[name]);
         else if (immediate) f.lanes(name, immediate);
         else f.emit(name);

@@ -55,30 +55,30 @@ class RegionLowering {
     const node = this.#nodes[index] as RegionNode;
     if (node.isMerge) this.#writer.flags.areUnknown();
     if (node.isMerge || node.isLoop) this.#writer.pages.forgetAll();
-    if (!node.isLoop) return this.#within(node, 0);
+    if (!node.isLoop) return this.#within(node, index, 0);
     this.#writer.flags.forgetForm();
     const label = f.open("loop");
     this.#loops.set(index, label);
-    this.#within(node, 0);
+    this.#within(node, index, 0);
     f.close(label);
   }
 
   /** The node inside the blocks of its merge children, outermost first. */
-  #within(node: RegionNode, depth: number): void {
+  #within(node: RegionNode, index: number, depth: number): void {
     const child = node.mergeChildren[depth];
-    if (child === undefined) return this.#block(node);
+    if (child === undefined) return this.#block(node, index);
     const { f } = this.#writer;
     const label = f.open("block");
     this.#merges.set(child, label);
-    this.#within(node, depth + 1);
+    this.#within(node, index, depth + 1);
     f.close(label);
     this.#tree(child);
   }
 
-  #block(node: RegionNode): void {
+  #block(node: RegionNode, index: number): void {
     const writer = this.#writer;
     const { block } = node;
-    const { dirty, unblocked } = this.#registers[this.#nodes.indexOf(node)] as NodeRegisters;
+    const { dirty, unblocked } = this.#registers[index] as NodeRegisters;
     writer.dirty = dirty;
     writer.unblocked = unblocked;
     for (const operation of block.operations) {
@@ -114,6 +114,9 @@ class RegionLowering {
           return this.#edge(0, back, next);
         }
         const outcome = changesSystem && !onlyMasks ? OUTCOME.checked : OUTCOME.linked;
+        const isUsed = exit.to === "next" ? block.usesNext : block.usesTaken;
+        if (!isUsed && outcome === OUTCOME.linked)
+          return writer.leaveByLinkRarely(target, instructionCount, slot, pageOffset)(f);
         return writer.leaveByLink(outcome, writer.ripAt(target), instructionCount, slot, pageOffset)(f);
       }
       case "indirect": {
@@ -172,7 +175,7 @@ class RegionLowering {
       writer.leave(OUTCOME.indirect, target, 0),
     ])(f);
     const node = this.#nodes[successor] as RegionNode;
-    if (guard) writer.guard(writer.ripAt(target), guard.slot, guard.blockOffset, node.block.address)(f);
+    if (guard) writer.guard(target, guard.slot, guard.blockOffset, node.block.address)(f);
     const label = this.#loops.get(successor) ?? (node.isMerge ? this.#merges.get(successor) : undefined);
     if (label) {
       writer.flags.settleForm()(f);
@@ -183,5 +186,5 @@ class RegionLowering {
 }
 
 function relativeTarget(block: CompiledBlock): number {
-  return block.pageOffset + Number(block.operations.at(-1)?.fields.disp);
+  return block.pageOffset + (block.operations.at(-1)?.fields.disp ?? 0);
 }

@@ -2,7 +2,7 @@
 import type { RegisterSelector, Size, Value, ValueNode } from "../../ir/nodes.ts";
 import { foldPure, type PureOpName } from "../../ir/ops.ts";
 import { PSEUDO_REGISTERS, STATE } from "../../x86/state-layout.ts";
-import type { CompiledOperation } from "./block-source.ts";
+import { type CompiledOperation, fieldOf } from "./block-source.ts";
 import { FLAT_STACK_MASK, flatPart, flatType } from "./flat-segments.ts";
 import { BLOCKED_SLOTS } from "./prepared-forms.ts";
 
@@ -12,25 +12,28 @@ export class OperationConstants {
   readonly #operation: CompiledOperation;
   readonly #isFlat: boolean;
   readonly #unblocked: () => number;
-  readonly #folded = new Map<number, Constant | undefined>();
+  /** By the id of a pure value; null for what was found not to be constant. */
+  readonly #folded: (Constant | null | undefined)[];
 
   /** `isFlat`: of 32-bit code. `unblocked`: BLOCKED_SLOTS known to be zero at the place being written. */
   constructor(operation: CompiledOperation, isFlat: boolean, unblocked: () => number) {
     this.#operation = operation;
     this.#isFlat = isFlat;
     this.#unblocked = unblocked;
+    this.#folded = new Array(operation.prepared.fragment.valueCount);
   }
 
   /** The register that a selector means in this operation. */
   register(selector: RegisterSelector): number {
-    return selector.kind === "fixed" ? selector.register : Number(this.#operation.fields[selector.field]);
+    return selector.kind === "fixed" ? selector.register : this.#operation.fields[selector.field];
   }
 
   /** Undefined where the value depends on the guest's state. */
   valueOf(value: Value): Constant | undefined {
+    if (this.#operation.prepared.mayBeConstant[value.id] === 0) return undefined;
     const { node } = value;
     if (node.op === "const") return node.value;
-    if (node.op === "field") return this.#operation.fields[node.field];
+    if (node.op === "field") return fieldOf(this.#operation.fields, node.field);
     if (node.op === "readRegister") {
       return node.file === "general" && this.register(node.selector) === PSEUDO_REGISTERS.ZERO ? 0n : undefined;
     }
@@ -40,9 +43,10 @@ export class OperationConstants {
     }
     if (node.op === "readState") return this.#unblocked() & (BLOCKED_SLOTS.get(node.slot) ?? 0) ? 0n : undefined;
     if (node.op !== "pure") return undefined;
-    if (this.#folded.has(value.id)) return this.#folded.get(value.id);
+    const known = this.#folded[value.id];
+    if (known !== undefined) return known ?? undefined;
     const constant = this.#foldPure(value, node.name, node.args, node.immediate);
-    this.#folded.set(value.id, constant);
+    this.#folded[value.id] = constant ?? null;
     return constant;
   }
 
@@ -64,7 +68,7 @@ export class OperationConstants {
   }
 
   #segment({ segment }: ValueNode & { op: "readSegment" }): number {
-    return segment === "fieldReg" ? Number(this.#operation.fields.reg) : segment;
+    return segment === "fieldReg" ? this.#operation.fields.reg : segment;
   }
 
   /** Parts of what `isOrdinaryAccess` and its like compute (x86/semantics/address.ts) that hold in flat segments. */

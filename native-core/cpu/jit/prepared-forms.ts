@@ -9,6 +9,7 @@ import type {
   Statement,
   StateSlot,
   Value,
+  ValueNode,
   Variable,
 } from "../../ir/nodes.ts";
 import { mergeDuplicates } from "../../ir/passes/merge-duplicates.ts";
@@ -56,6 +57,8 @@ export interface PreparedForm {
   /** Bits of `Blocked`: what it looks at before it does anything, so that behind it the answer is known; and whether it may change it. */
   readonly checks: number;
   readonly mayBlock: boolean;
+  /** By the id of a value: 0 if it depends on the guest's state in whatever operation of the form. */
+  readonly mayBeConstant: Uint8Array;
   /** Variables that hold the bits of a float: they are floats in compiled code. */
   readonly floats: ReadonlyMap<number, FloatType>;
   /** Helpers it calls, with the number of their operands. */
@@ -123,6 +126,7 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     replacesFlags: fragment.body.some(replacesFlags),
     checks: fragment.body.reduce((bits, statement) => bits | blockedCheck(statement), 0),
     mayBlock: [...helpersOf(fragment).keys()].some((helper) => !isArithmetic(helper)),
+    mayBeConstant: constantsOf(statements, fragment.valueCount),
     floats: floatsOf(statements),
     helpers: helpersOf(fragment),
     flagBranches: new Set(
@@ -252,6 +256,41 @@ function floatsOf(statements: readonly Statement[]): Map<number, FloatType> {
     if (type) floats.set((statement as { variable: Variable }).variable.id, type);
   }
   return floats;
+}
+
+/** Pure operations that one constant operand can be enough for (operation-constants.ts). */
+const ABSORBING: ReadonlySet<string> = new Set(["i64.shl", "i64.and", "i64.lt_u", "i64.le_u"]);
+
+function constantsOf(statements: readonly Statement[], count: number): Uint8Array {
+  const may = new Uint8Array(count);
+  const seen = new Uint8Array(count);
+  const visit = ({ id, node }: Value): boolean => {
+    if (seen[id]) return may[id] !== 0;
+    seen[id] = 1;
+    const operands = operandsOf(node).map(visit);
+    const is = node.op === "pure" && ABSORBING.has(node.name) ? operands.includes(true) : mayBeConstant(node, operands);
+    may[id] = is ? 1 : 0;
+    return is;
+  };
+  for (const statement of statements) valuesOf(statement).forEach(visit);
+  return may;
+}
+
+function mayBeConstant(node: ValueNode, operands: readonly boolean[]): boolean {
+  switch (node.op) {
+    case "const":
+    case "field":
+    case "readState":
+    case "readSegment":
+      return true;
+    case "readRegister":
+      // Where there is no base or index: ModRM.reg always names a register.
+      return node.file === "general" && !(node.selector.kind === "field" && node.selector.field === "reg");
+    case "pure":
+      return !operands.includes(false);
+    default:
+      return false;
+  }
 }
 
 function touchesFlags(body: readonly Statement[]): boolean {

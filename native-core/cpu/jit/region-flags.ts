@@ -55,6 +55,7 @@ export class RegionFlags {
   readonly #f: FunctionWriter;
   readonly #runtime: FlagRuntime;
   readonly #locals: FlagLocals;
+  readonly #operands: FlagOperands;
   readonly #form: Local;
   readonly #stepped: Local;
   knowledge: FlagKnowledge = inMemory;
@@ -62,14 +63,11 @@ export class RegionFlags {
   constructor(f: FunctionWriter, runtime: FlagRuntime) {
     this.#f = f;
     this.#runtime = runtime;
-    this.#locals = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64"), overrides: f.local("i64") };
+    const [a, b, result] = [f.local("i64"), f.local("i64"), f.local("i64")];
+    this.#locals = { a, b, result, overrides: f.local("i64") };
+    this.#operands = { a: get(a), b: get(b), result: get(result) };
     this.#form = f.local("i32");
     this.#stepped = f.local("i64");
-  }
-
-  get #operands(): FlagOperands {
-    const { a, b, result } = this.#locals;
-    return { a: get(a), b: get(b), result: get(result) };
   }
 
   get #steppedOperands(): FlagOperands {
@@ -83,9 +81,9 @@ export class RegionFlags {
   setFlags(operation: FlagOperation, size: Size, a: Code, b: Code, result: Code): void {
     const f = this.#f;
     const locals = this.#locals;
-    const carry = this.#knownFlag("CF");
     const form = flagForm(operation, size);
     const counts = operation === "inc" || operation === "dec";
+    const carry = counts ? this.#knownFlag("CF") : undefined;
     if (counts && !carry) {
       if (this.knowledge.overrides) this.toMemory()(f);
       set(this.#stepped, result)(f);
@@ -212,12 +210,16 @@ export class RegionFlags {
       if (form === DYNAMIC) return;
       const { a, b, result, overrides: overridden } = this.#locals;
       const needsOperands = form !== IN_MEMORY && !needsResultOnly(form);
-      const idle = [
-        ...(needsOperands ? [] : [a, b]),
-        ...(form === IN_MEMORY ? [result] : []),
-        ...(overrides ? [] : [overridden]),
-      ];
-      for (const local of idle) set(local, i64(0))(w);
+      const clear = (local: Local): void => {
+        w.i64(0);
+        w.set(local);
+      };
+      if (!needsOperands) {
+        clear(a);
+        clear(b);
+      }
+      if (form === IN_MEMORY) clear(result);
+      if (!overrides) clear(overridden);
     };
   }
 

@@ -1,7 +1,8 @@
 // Which registers matter where in a region. Registers live in locals: those that differ from memory have to be stored on every
 // way out, and only those that are looked at before they are overwritten have to be loaded on the way in and behind calls. Sets of
 // registers are bits of a number: general registers are 0 to 15, vector registers (their low 128 bits) are 16 to 31.
-import type { CompiledOperation } from "./block-source.ts";
+import type { OperationFields } from "./block-source.ts";
+import type { PreparedForm, RegisterUse } from "./prepared-forms.ts";
 import type { RegionNode } from "./region.ts";
 
 /** Bit of vector register 0. */
@@ -33,7 +34,7 @@ export interface RegisterEffect {
 }
 
 export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters {
-  const effects = nodes.map(({ block }) => block.operations.map(effectOf));
+  const effects = nodes.map(({ block }) => block.operations.map(({ effect }) => effect));
   const blocks = effects.map(sequence);
   const dirty = dirtyAtStart(nodes, blocks);
   const live = liveAtStart(nodes, blocks, dirty);
@@ -49,10 +50,12 @@ export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters
   };
 }
 
-export function effectOf({ prepared, fields }: CompiledOperation): RegisterEffect {
-  let [read, written] = [0, 0];
-  for (const { file, selector, reads, writes } of prepared.registers) {
-    const register = selector.kind === "fixed" ? selector.register : Number(fields[selector.field]);
+export function effectOf({ registers }: PreparedForm, fields: OperationFields): RegisterEffect {
+  let read = 0;
+  let written = 0;
+  for (let n = 0; n < registers.length; n++) {
+    const { file, selector, reads, writes } = registers[n] as RegisterUse;
+    const register = selector.kind === "fixed" ? selector.register : fields[selector.field];
     const number = file === "general" ? register >> 3 : register;
     // Pseudo registers.
     if (number > 15) continue;

@@ -59,6 +59,8 @@ const RETIRED_BITS = 17;
 const placeToLeave = (outcome: number, pageOffset: number, retired: number): Code =>
   i64((((BigInt(pageOffset) << BigInt(RETIRED_BITS)) | BigInt(retired)) << BigInt(OUTCOME_BITS)) | BigInt(outcome));
 
+const NOTHING = seq();
+
 const vectorOffset = (register: number): number => VECTOR_OFFSET + (register - FIRST_VECTOR) * VECTOR_STRIDE;
 
 export interface JitRuntime extends Runtime, FlagFunctions {
@@ -191,7 +193,10 @@ export class RegionWriter {
     writeSlot(STATE.instructionCount, add64(get(this.count), retired))(f);
     const rip = add64(get(this.base), op("i64.shr_s", place, i64(OUTCOME_BITS + RETIRED_BITS)));
     writeSlot(STATE.rip, this.isFlat ? and64(rip, i64(0xffff_ffffn)) : rip)(f);
-    or32(and32(wrap(place), i32((1 << OUTCOME_BITS) - 1)), get(this.#slot))(f);
+    const outcome = and32(wrap(place), i32((1 << OUTCOME_BITS) - 1));
+    set(this.#outcome, or32(outcome, get(this.#slot)))(f);
+    unlikely(eq32(outcome, i32(OUTCOME.linked)), [this.#leaveStored(get(this.#outcome), OUTCOME.linked)])(f);
+    f.get(this.#outcome);
   }
 
   // --- ways out -------------------------------------------------------------------------------------------------------------
@@ -230,6 +235,15 @@ export class RegionWriter {
     );
   }
 
+  /** The same where that has not happened yet: out of line. `target`: offset of what the slot leads to. */
+  leaveByLinkRarely(target: number, retired: number, slot: number, blockOffset: number): Code {
+    return seq(
+      this.#storePage(blockOffset),
+      set(this.#slot, i32(slot << OUTCOME_BITS)),
+      this.leave(OUTCOME.linked, target, retired),
+    );
+  }
+
   /** A return goes to the region that has called, if that is where it goes. Else it is a jump: retpolines return to what they call. */
   leaveByReturn(rip: Code, retired: number): Code {
     return seq(
@@ -262,7 +276,7 @@ export class RegionWriter {
   };
 
   /** Leaves by a link slot unless it leads to the block at `address` now, which is in another page. */
-  guard(rip: Code, slot: number, blockOffset: number, address: number): Code {
+  guard(target: number, slot: number, blockOffset: number, address: number): Code {
     const at = (offset: number): Code => load("i32.load", i32(slot), offset);
     const holds = and32(
       eq32(load("i32.load", at(LINK_SLOT.cell)), at(LINK_SLOT.check)),
@@ -270,7 +284,7 @@ export class RegionWriter {
     );
     return (w) => {
       const { knowledge } = this;
-      unlikely(op("i32.eqz", holds), [this.leaveByLink(OUTCOME.linked, rip, 0, slot, blockOffset)])(w);
+      unlikely(op("i32.eqz", holds), [this.leaveByLinkRarely(target, 0, slot, blockOffset)])(w);
       this.knowledge = knowledge;
     };
   }
@@ -402,6 +416,7 @@ export class RegionWriter {
   }
 
   #storeRegisters(registers: number): Code {
+    if (registers === 0) return NOTHING;
     return this.#eachOf(registers, (local, n) =>
       n < FIRST_VECTOR
         ? store("i64.store", i32(0), get(local), GPR_OFFSET + n * 8)
@@ -420,6 +435,11 @@ export class RegionWriter {
   }
 
   #eachOf(registers: number, code: (local: Local, n: number) => Code): Code {
-    return seq(...this.registers.flatMap((local, n) => (local && registers & (1 << n) ? [code(local, n)] : [])));
+    return (w) => {
+      for (let n = 0; n < this.registers.length; n++) {
+        const local = this.registers[n];
+        if (local && registers & (1 << n)) code(local, n)(w);
+      }
+    };
   }
 }

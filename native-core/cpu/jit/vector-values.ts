@@ -35,16 +35,16 @@ export class VectorValues {
   readonly #operation: CompiledOperation;
   readonly #constants: OperationConstants;
   /** Of values that are in locals, by id; a scalar has one of type v128. */
-  readonly #locals: ReadonlyMap<number, Local>;
+  readonly #locals: readonly (Local | undefined)[];
   readonly #value: (value: Value) => void;
-  readonly #variables = new Map<number, Local>();
+  readonly #variables: (Local | undefined)[] = [];
 
   /** `value` writes a value as what the fragment says it is. */
   constructor(
     region: RegionWriter,
     operation: CompiledOperation,
     constants: OperationConstants,
-    locals: ReadonlyMap<number, Local>,
+    locals: readonly (Local | undefined)[],
     value: (value: Value) => void,
   ) {
     this.#region = region;
@@ -100,9 +100,12 @@ export class VectorValues {
 
   // --- variables ------------------------------------------------------------------------------------------------------------
 
-  /** Locals of all variables, to be released when the operation is done. */
-  get variables(): Iterable<Local> {
-    return this.#variables.values();
+  /** Gives the locals of all variables back: the operation is done. */
+  release(): void {
+    for (let id = 0; id < this.#variables.length; id++) {
+      const local = this.#variables[id];
+      if (local) this.#region.f.release(local);
+    }
   }
 
   getVariable(variable: Variable): void {
@@ -123,10 +126,10 @@ export class VectorValues {
   }
 
   #variable(variable: Variable): Local {
-    let local = this.#variables.get(variable.id);
+    let local = this.#variables[variable.id];
     if (!local) {
       local = this.#region.f.borrow(this.#typeOf(variable) ?? variable.type);
-      this.#variables.set(variable.id, local);
+      this.#variables[variable.id] = local;
     }
     return local;
   }
@@ -157,7 +160,7 @@ export class VectorValues {
   #floatIn(value: Value): FloatType | undefined {
     const scalar = this.scalarOf(value);
     if (scalar) return FLOAT_OF_SIZE[scalar.size];
-    if (this.#locals.has(value.id)) return undefined;
+    if (this.#locals[value.id]) return undefined;
     const { node } = value;
     return node.op === "getVariable" ? this.#typeOf(node.variable) : floatOf(value)?.type;
   }
@@ -167,6 +170,6 @@ export class VectorValues {
     const { size } = node;
     const register = this.#constants.register(node.selector);
     if ((size !== 4 && size !== 8) || register > 15) return undefined;
-    return { local: this.#locals.get(id) ?? this.#vector(register), size };
+    return { local: this.#locals[id] ?? this.#vector(register), size };
   }
 }
