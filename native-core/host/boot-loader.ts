@@ -37,12 +37,12 @@ export async function bootLoader(request: StartRequest): Promise<Firmware> {
       bootMenuMs: Math.round(config.boot.menuSeconds * 1000),
     });
   }
-  const { commandLine } = config.boot;
+  const files = { kernelFile, initrdFile, commandLine: config.boot.commandLine, memoryBytes };
   // A machine that continues needs its kernel when it is reset, if ever: reading it would be a good part of the time until it runs.
-  if (request.restoreFrom !== null) return lateLinuxBoot(kernelFile, initrdFile, commandLine, memoryBytes);
+  if (request.restoreFrom !== null) return linuxBoot(files, undefined);
   const kernel = await bootFile(kernelFile, "boot.kernel");
   const initrd = initrdFile === null ? undefined : await bootFile(initrdFile, "boot.initrd");
-  return new LinuxBoot({ kernel, initrd, commandLine, memoryBytes });
+  return linuxBoot(files, new LinuxBoot({ ...files, kernel, initrd }));
 }
 
 async function adapterRoms(request: StartRequest): Promise<ReadonlyMap<string, BootFile>> {
@@ -52,13 +52,18 @@ async function adapterRoms(request: StartRequest): Promise<ReadonlyMap<string, B
   );
 }
 
-/** Main has looked that the files are there; should they be gone at the reset, the machine ends and says so. */
-function lateLinuxBoot(
-  kernelFile: string,
-  initrdFile: string | null,
-  commandLine: string,
-  memoryBytes: number,
-): Firmware {
+interface LinuxFiles {
+  readonly kernelFile: string;
+  readonly initrdFile: string | null;
+  readonly commandLine: string;
+  readonly memoryBytes: number;
+}
+
+/**
+ * Kernel and RAM disk are in memory until they are in the guest's: 15 MiB and more that nobody wants again before a reset. They are read anew
+ * for that, as they are then. Main has looked that they are there; should they be gone, the machine ends and says so.
+ */
+function linuxBoot({ kernelFile, initrdFile, ...rest }: LinuxFiles, checked: LinuxBoot | undefined): Firmware {
   const read = (file: string, field: string) => {
     try {
       return { file, bytes: new Uint8Array(readFileSync(file)) };
@@ -66,11 +71,18 @@ function lateLinuxBoot(
       throw fileError(error, file, { field, consequence: "The machine was stopped." });
     }
   };
+  let ready = checked;
   return {
     start(target) {
-      const kernel = read(kernelFile, "boot.kernel");
-      const initrd = initrdFile === null ? undefined : read(initrdFile, "boot.initrd");
-      new LinuxBoot({ kernel, initrd, commandLine, memoryBytes }).start(target);
+      const boot =
+        ready ??
+        new LinuxBoot({
+          ...rest,
+          kernel: read(kernelFile, "boot.kernel"),
+          initrd: initrdFile === null ? undefined : read(initrdFile, "boot.initrd"),
+        });
+      ready = undefined;
+      boot.start(target);
     },
   };
 }

@@ -1,13 +1,12 @@
 // A process that waits for a machine rehearses meanwhile: it runs a small machine of its own, saves its state and goes on from it in a second
 // one. V8 compiles functions when they are first called and well only after many calls, so without this a third of the time in which a
 // restored machine comes to its first answer would be spent on compiling the emulator itself.
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { defaultMachineConfig, MEMORY_MIN_MIB } from "../config/machine-config.ts";
 import { LinuxBoot } from "../firmware/linux-boot.ts";
 import { createMachine, type Machine, type ProcessorFactory } from "../machine/machine.ts";
 import type { CoreProcessor } from "../machine/processor.ts";
 import { ENGINE_REQUESTS, engineInboundSchema, startRequestSchema } from "../protocol/engine.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { hostInputs } from "./host-inputs.ts";
 import { NetworkSet } from "./network/network-set.ts";
 import { rehearsalKernel } from "./rehearsal-guest.ts";
@@ -45,9 +44,8 @@ async function play(createProcessor: ProcessorFactory<CoreProcessor>, isWanted: 
 /** The machines' memory; V8 would keep it until a collection that a process at rest has no reason for. */
 async function giveBackMemory(): Promise<void> {
   await new Promise(setImmediate);
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-  setFlagsFromString("--no-expose-gc");
+  // What was compiled is what this was for.
+  collectGarbage("regular");
 }
 
 function* steps(createProcessor: ProcessorFactory<CoreProcessor>): Generator<() => void> {

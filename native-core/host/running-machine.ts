@@ -10,6 +10,7 @@ import type { CoreProcessor } from "../machine/processor.ts";
 import { MachineRunner } from "../machine/runner.ts";
 import type { DataChannel, EngineResult, StartRequest } from "../protocol/engine.ts";
 import { bootLoader } from "./boot-loader.ts";
+import { RestingCollector } from "./collect-garbage.ts";
 import { StateSeal } from "./crypt/sealed.ts";
 import { DataSocket } from "./data-socket.ts";
 import { DiskSet } from "./disk-set.ts";
@@ -166,6 +167,8 @@ export class RunningMachine {
     this.runner = new MachineRunner(this.machine, nodeEventLoop, (event) =>
       power.handle(event, this.runner, performance.now()),
     );
+    const collector = new RestingCollector();
+    this.runner.onRest(() => collector.rest());
     this.plugging = new Plugging({
       ...{ machine: this.machine, disks, detached: events.detached },
       error: (message) => events.error(message),

@@ -33,6 +33,14 @@ const LONGEST_SLEEP_MS = 10_000;
  */
 const COARSE_NS = 5_000_000n;
 const COARSE_EXTRA_MS = 1;
+/** How long a guest is watched before it is said to rest. */
+const WATCH_NS = 3_000_000_000n;
+/** Full slices and inputs in that time of a guest at rest, at most: a busy host stretches slices, and nobody's network is quite silent. */
+const RESTING_EVENTS = 12;
+/** Full slices after which a rest is one: half a second of work. */
+const WORK_SLICES = 125;
+/** A rest is told of when at least this long nothing will happen in the guest. */
+const UNDISTURBED_NS = 50_000_000n;
 
 export class MachineRunner {
   readonly #machine: Machine;
@@ -41,6 +49,14 @@ export class MachineRunner {
   readonly #slices = new Emitter<void>();
   /** After each slice in which the guest ran: for whoever samples where it is. */
   readonly onSlice = this.#slices.event;
+  readonly #rest = new Emitter<void>();
+  /** The guest has worked and has hardly anything to do now; said once after each piece of work. Listeners may take their time. */
+  readonly onRest = this.#rest.event;
+  #watchedSinceNs = 0n;
+  /** Full slices and inputs since then. */
+  #eventsWatched = 0;
+  #fullSlices = 0;
+  #resting = false;
   #running = false;
   #next: Disposable | undefined;
   #sleeping = false;
@@ -82,6 +98,7 @@ export class MachineRunner {
   #wake(): void {
     if (!this.#running || !this.#sleeping) return;
     this.#next?.dispose();
+    this.#eventsWatched++;
     this.#soon();
   }
 
@@ -96,6 +113,8 @@ export class MachineRunner {
     this.#slices.fire();
     switch (slice.state) {
       case "running":
+        this.#eventsWatched++;
+        this.#fullSlices++;
         this.#soon();
         break;
       case "halted":
@@ -115,7 +134,14 @@ export class MachineRunner {
   }
 
   #sleep(deadlineNs: bigint | undefined): void {
-    const restNs = deadlineNs === undefined ? undefined : deadlineNs - this.#machine.clock.nowNs();
+    const nowNs = this.#machine.clock.nowNs();
+    const restNs = deadlineNs === undefined ? undefined : deadlineNs - nowNs;
+    if (this.#rests(nowNs) && (restNs === undefined || restNs >= UNDISTURBED_NS)) {
+      this.#fullSlices = 0;
+      this.#rest.fire();
+      this.#soon();
+      return;
+    }
     if (restNs !== undefined && restNs < SPIN_NS) {
       this.#soon();
       return;
@@ -127,6 +153,16 @@ export class MachineRunner {
       this.#sleeping = false;
       this.#slice();
     });
+  }
+
+  /** Whether there is a rest to tell of. */
+  #rests(nowNs: bigint): boolean {
+    if (nowNs - this.#watchedSinceNs >= WATCH_NS) {
+      this.#resting = this.#eventsWatched <= RESTING_EVENTS;
+      this.#watchedSinceNs = nowNs;
+      this.#eventsWatched = 0;
+    }
+    return this.#resting && this.#fullSlices >= WORK_SLICES;
   }
 }
 

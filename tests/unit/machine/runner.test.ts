@@ -145,4 +145,54 @@ describe("The runner", () => {
     loop.turn();
     expect([events, runner.running]).toEqual([["reset"], true]);
   });
+
+  describe("tells of a rest", () => {
+    let rests: number;
+
+    beforeEach(() => {
+      rests = 0;
+      runner.onRest(() => rests++);
+      runner.resume();
+    });
+
+    /** Keeps the guest busy for so long and lets it halt for most of a minute. */
+    function work(ms: number) {
+      const endNs = loop.nowNs + BigInt(ms) * 1_000_000n;
+      vcpu.step = () => {
+        loop.nowNs += 1000n;
+        return loop.nowNs < endNs ? "next" : "halted";
+      };
+      machine.post({ kind: "serial", port: 0, bytes: Uint8Array.of(0x61) });
+      while (loop.nowNs < endNs + 50_000_000_000n) loop.turn();
+    }
+
+    it("once after each piece of work", () => {
+      work(700);
+      expect(rests).toBe(1);
+      work(700);
+      expect(rests).toBe(2);
+    });
+
+    it("not after next to no work, unless it adds up", () => {
+      work(400);
+      expect(rests).toBe(0);
+      work(400);
+      expect(rests).toBe(1);
+    });
+
+    it("not while inputs keep arriving", () => {
+      work(0);
+      const endNs = loop.nowNs + 5_000_000_000n;
+      vcpu.step = () => {
+        loop.nowNs += 1000n;
+        return loop.nowNs % 100_000_000n < 20_000_000n ? "next" : "halted";
+      };
+      while (loop.nowNs < endNs) {
+        machine.post({ kind: "serial", port: 0, bytes: Uint8Array.of(0x61) });
+        loop.turn();
+        if (loop.nowNs % 100_000_000n >= 20_000_000n) loop.nowNs += 80_000_000n;
+      }
+      expect(rests).toBe(0);
+    });
+  });
 });
