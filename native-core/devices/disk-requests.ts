@@ -43,6 +43,8 @@ export interface DiskRequestsParts {
   readonly deliver: (apply: () => void) => void;
   /** Told about every failed request, so that the user learns why the guest saw an I/O error. */
   readonly onError?: ((request: string, error: unknown) => void) | undefined;
+  /** Says that host work began, where the driver polls for its end instead of waiting for an interrupt; the result is called then. */
+  readonly awaitHost?: (() => (() => void) | undefined) | undefined;
   /** Whether no vCPU has anything to do. */
   readonly isIdle?: (() => boolean) | undefined;
   /** Requests wait in the guest's queues while this much data is being moved. */
@@ -85,6 +87,7 @@ export class DiskRequests {
   /** `done` is called now or, through `deliver`, later; never after a reset. */
   submit(request: DiskRequest, done: (succeeded: boolean) => void): void {
     if (this.#readNow(request)) return done(true);
+    const arrived = this.#parts.awaitHost?.();
     const epoch = this.#epoch;
     const bytes = request.kind === "read" || request.kind === "write" ? request.length : 0;
     this.#inFlight++;
@@ -102,6 +105,7 @@ export class DiskRequests {
           this.#largeReadsNow = this.#parts.isIdle?.() ? LARGE_READS_NOW : 0;
         }
         this.#parts.deliver(() => {
+          arrived?.();
           const cutOff = epoch !== this.#epoch;
           if (request.kind === "read") request.memory.finish(cutOff);
           if (cutOff) {

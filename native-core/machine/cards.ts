@@ -215,7 +215,7 @@ export class StandardCards {
       ...disks.map((disk) => scsiDisk(disk, slotOf(disks, disk, DISK_SLOTS))),
       ...drives.map(({ number, cdRom, ...rest }) => ({ ...rest, target: FIRST_DRIVE_TARGET + number, medium: cdRom })),
     ];
-    return virtioCard(SCSI_SLOT, "virtio-scsi0", ({ deliver }) => (this.scsi = new VirtioScsi(parts, deliver)));
+    return virtioCard(SCSI_SLOT, "virtio-scsi0", (host) => (this.scsi = new VirtioScsi(parts, host)));
   }
 
   #display(
@@ -252,7 +252,7 @@ export function diskCard({ backend, id, onError }: DiskPart, slot: number): PciC
   return virtioCard(
     slot,
     diskDevice(id),
-    ({ deliver, isIdle }) => new VirtioBlk({ backend, serial: id, deliver, isIdle, onError }),
+    ({ deliver, isIdle, awaitHost }) => new VirtioBlk({ backend, serial: id, deliver, isIdle, awaitHost, onError }),
   );
 }
 

@@ -47,6 +47,8 @@ import type { UsbPorts } from "./usb-ports.ts";
 
 /** The longest slice while a guest without interrupts, such as firmware, polls for what the host is doing. */
 const AWAITING_SLICE_NS = 200_000n;
+/** And the most instructions: what was fast before, such as copying, says nothing about how fast firmware polls. */
+const AWAITING_INSTRUCTIONS = 10_000;
 /** 1: one vCPU, in `cpu`. */
 const MACHINE_STATE_VERSION = 2;
 
@@ -334,7 +336,7 @@ export class Machine {
       if (nowNs >= endNs) return { state: "running", nextDeadlineNs: undefined };
       const nextNs = this.#earliest(endNs);
       const before = this.#scheduler.retired;
-      const exit = this.#scheduler.run(this.#budget.instructions(nextNs - nowNs));
+      const exit = this.#scheduler.run(this.#instructions(nextNs - nowNs));
       if (exit === "shutdown") return { state: "shutdown", nextDeadlineNs: undefined };
       if (exit === "halted") {
         if (!this.#canSleep()) continue;
@@ -491,6 +493,11 @@ export class Machine {
     return () => {
       this.#awaited--;
     };
+  }
+
+  #instructions(ns: bigint): number {
+    const wanted = this.#budget.instructions(ns);
+    return this.#awaited > 0 && !this.#instructionTime ? Math.min(wanted, AWAITING_INSTRUCTIONS) : wanted;
   }
 
   #requestPower(request: "reset" | "poweroff"): void {

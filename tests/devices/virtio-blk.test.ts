@@ -7,7 +7,11 @@ import {
   VIRTIO_BLK_F_RO,
 } from "../../native-core/devices/virtio/blk/config.ts";
 import { VirtioBlk } from "../../native-core/devices/virtio/blk/virtio-blk.ts";
-import { DEVICE_STATUS, VIRTIO_F_VERSION_1 } from "../../native-core/devices/virtio/constants.ts";
+import {
+  DEVICE_STATUS,
+  VIRTIO_F_VERSION_1,
+  VIRTQ_AVAIL_F_NO_INTERRUPT,
+} from "../../native-core/devices/virtio/constants.ts";
 import { TestDisk } from "../support/test-disk.ts";
 import { DEVICE_CONFIG, DriverQueue, NOTIFY, TestMemory, VirtioBench } from "./virtio-support.ts";
 
@@ -59,6 +63,26 @@ async function request(
 }
 
 describe("virtio-blk requests (5.2.6)", () => {
+  it.each([
+    ["says that the host works while a driver polls (2.7.7)", VIRTQ_AVAIL_F_NO_INTERRUPT, [1, 0]],
+    ["leaves a driver alone that waits for an interrupt", 0, [0, 0]],
+  ])("%s", async (_title, flags, expected) => {
+    let awaited = 0;
+    const awaitHost = () => {
+      awaited++;
+      return () => void awaited--;
+    };
+    const b = new VirtioBench((deliver) => new VirtioBlk({ backend: new TestDisk(), serial: "", deliver, awaitHost }));
+    b.negotiate(FLUSH_FEATURES);
+    const queue = new DriverQueue(b, 0, 64).setUp();
+    b.driverOk();
+    b.memory.writeU16(queue.driver, flags);
+    const done = request(b, queue, 4, 0, undefined);
+    const during = awaited;
+    await done;
+    expect([during, awaited]).toEqual(expected);
+  });
+
   it("writes, flushes and reads back", async () => {
     const disk = new TestDisk();
     const { b, queue } = start(disk);

@@ -27,7 +27,7 @@ function bench(disk: TestDisk, drive?: ScsiCdRom, memory?: TestMemory): { b: Vir
   let scsi!: VirtioScsi;
   const b = new VirtioBench((deliver) => {
     const disks = [{ id: "disk0", target: 0, medium: disk }];
-    scsi = new VirtioScsi([...disks, ...(drive ? [{ id: "cd0", target: DRIVE, medium: drive }] : [])], deliver);
+    scsi = new VirtioScsi([...disks, ...(drive ? [{ id: "cd0", target: DRIVE, medium: drive }] : [])], { deliver });
     return scsi;
   }, memory);
   return { b, scsi };

@@ -172,13 +172,19 @@ export class Virtqueue {
     }
   }
 
+  /** Whether the driver looks at the used ring again and again instead of asking for interrupts, as firmware does. */
+  get isPolled(): boolean {
+    if (!this.setup.enabled || this.#host.eventIndex) return false;
+    return (this.#host.memory.readU16(this.#driver) & VIRTQ_AVAIL_F_NO_INTERRUPT) !== 0;
+  }
+
   /** Whether the driver wants an interrupt for what was returned since the last call (virtio 1.2 2.7.7, 2.7.10). */
   takeSignal(): boolean {
     if (!this.setup.enabled || this.#nextUsed === this.#signalledUsed) return false;
     const { memory } = this.#host;
     const before = this.#signalledUsed;
     this.#signalledUsed = this.#nextUsed;
-    if (!this.#host.eventIndex) return (memory.readU16(this.#driver) & VIRTQ_AVAIL_F_NO_INTERRUPT) === 0;
+    if (!this.#host.eventIndex) return !this.isPolled;
     const usedEvent = memory.readU16(this.#driver + 4 + 2 * this.setup.size);
     return ((this.#nextUsed - usedEvent - 1) & 0xffff) < ((this.#nextUsed - before) & 0xffff);
   }

@@ -30,6 +30,8 @@ export interface VirtioBlkOptions {
   readonly serial: string;
   /** Brings a completion into the machine at a moment the machine chooses (machine/inputs.ts). */
   readonly deliver: (apply: () => void) => void;
+  /** Host work began that firmware polls for: the host gets its turn soon until the result is called. */
+  readonly awaitHost?: (() => () => void) | undefined;
   /** Whether no vCPU has anything to do. */
   readonly isIdle?: (() => boolean) | undefined;
   readonly geometry?: Partial<BlockGeometry>;
@@ -61,6 +63,7 @@ export class VirtioBlk implements VirtioModel<VirtioBlkState> {
     this.#backend = backend;
     this.#requests = new DiskRequests({
       ...{ backend, deliver: options.deliver, isIdle: options.isIdle, onError: options.onError },
+      awaitHost: () => (this.#services.queues[0]?.isPolled ? options.awaitHost?.() : undefined),
       maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
       progressed: () => this.#serve(),
     });

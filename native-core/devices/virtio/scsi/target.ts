@@ -16,6 +16,8 @@ export interface ScsiPart {
 
 interface TargetServices {
   readonly deliver: (apply: () => void) => void;
+  /** Says that host work began, where the driver polls for its end; the result is called then. */
+  readonly awaitHost: () => (() => void) | undefined;
   readonly progressed: () => void;
 }
 
@@ -30,14 +32,14 @@ export class ScsiTarget {
   readonly #disk: BlockBackend;
   readonly #cdRom: ScsiCdRom | undefined;
 
-  constructor({ id, target, medium, onError }: ScsiPart, { deliver, progressed }: TargetServices) {
+  constructor({ id, target, medium, onError }: ScsiPart, services: TargetServices) {
     this.id = id;
     this.number = target;
     const isDrive = "execute" in medium;
     this.#cdRom = isDrive ? medium : undefined;
     this.#disk = isDrive ? discIn(medium) : medium;
     const backend = this.#disk;
-    this.requests = new DiskRequests({ backend, deliver, onError, maxBytesInFlight: MAX_BYTES_IN_FLIGHT, progressed });
+    this.requests = new DiskRequests({ ...services, backend, onError, maxBytesInFlight: MAX_BYTES_IN_FLIGHT });
   }
 
   /** What a command of at least 16 bytes comes to. */

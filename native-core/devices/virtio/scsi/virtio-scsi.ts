@@ -63,6 +63,13 @@ interface Answer {
   readonly dataBytes?: number;
 }
 
+export interface ScsiHost {
+  /** Brings a completion into the machine at a moment the machine chooses (machine/inputs.ts). */
+  readonly deliver: (apply: () => void) => void;
+  /** Host work began that firmware polls for: the host gets its turn soon until the result is called. */
+  readonly awaitHost?: () => () => void;
+}
+
 export class VirtioScsi implements VirtioModel<VirtioScsiState> {
   readonly deviceId = DEVICE_ID.SCSI;
   readonly pciClass = 0x0100;
@@ -70,7 +77,7 @@ export class VirtioScsi implements VirtioModel<VirtioScsiState> {
   readonly queueSizes = [SIDE_QUEUE_SIZE, SIDE_QUEUE_SIZE, REQUEST_QUEUE_SIZE];
   readonly configLength = CONFIG_LENGTH;
   readonly stateSchema = scsiStateSchema;
-  readonly #deliver: (apply: () => void) => void;
+  readonly #host: ScsiHost;
   readonly #config = scsiConfig();
   readonly #configView = new DataView(this.#config.buffer);
   readonly #targets = new Map<number, ScsiTarget>();
@@ -81,8 +88,8 @@ export class VirtioScsi implements VirtioModel<VirtioScsiState> {
   #eventsMissed = false;
   #services!: VirtioTransportServices;
 
-  constructor(parts: readonly ScsiPart[], deliver: (apply: () => void) => void) {
-    this.#deliver = deliver;
+  constructor(parts: readonly ScsiPart[], host: ScsiHost) {
+    this.#host = host;
     for (const part of parts) this.#add(part);
   }
 
@@ -208,10 +215,12 @@ export class VirtioScsi implements VirtioModel<VirtioScsiState> {
 
   #add(part: ScsiPart): void {
     assert(this.isFree(part.target), `target ${part.target} is free`);
-    this.#targets.set(
-      part.target,
-      new ScsiTarget(part, { deliver: this.#deliver, progressed: () => this.#progressed() }),
-    );
+    const target = new ScsiTarget(part, {
+      deliver: this.#host.deliver,
+      awaitHost: () => (this.#services.queues[QUEUE.REQUEST]?.isPolled ? this.#host.awaitHost?.() : undefined),
+      progressed: () => this.#progressed(),
+    });
+    this.#targets.set(part.target, target);
   }
 
   // Requests
