@@ -15,6 +15,23 @@ export interface DisplaySize {
   readonly height: number;
 }
 
+/** What a pointer looks like: another look is another object. */
+export interface CursorShape {
+  readonly width: number;
+  readonly height: number;
+  /** Line by line as in `render`, but with an alpha that the colours are multiplied by. */
+  readonly pixels: Uint32Array;
+  readonly hotX: number;
+  readonly hotY: number;
+}
+
+/** A pointer with its hot spot at `x`, `y` of the picture. */
+export interface DisplayCursor {
+  readonly shape: CursorShape;
+  readonly x: number;
+  readonly y: number;
+}
+
 export interface DisplaySource {
   /** Size of the picture now; the guest may change it at any time. */
   size(): DisplaySize;
@@ -25,4 +42,6 @@ export interface DisplaySource {
    * It holds what the last call left in it, unless `everything` is set: then all of it is drawn anew.
    */
   render(pixels: Uint32Array, everything: boolean): Rect[];
+  /** The pointer that the adapter shows over its picture, which `render` leaves out; undefined when there is none, or the guest draws it itself. */
+  readonly cursor?: DisplayCursor | undefined;
 }

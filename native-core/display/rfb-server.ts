@@ -4,6 +4,7 @@
 // while nobody looks. Time and channels come from the host; nothing here waits.
 import type { DisplaySource } from "../devices/display-source.ts";
 import type { ByteChannel } from "./byte-channel.ts";
+import { withCursor } from "./cursor.ts";
 import type { DeflateBlock } from "./encodings/encoding.ts";
 import type { InputSink } from "./input-sink.ts";
 import type { Image } from "./png.ts";
@@ -69,10 +70,10 @@ export class RfbServer {
     this.#viewers.add(viewer);
   }
 
-  /** The picture as it is now, for screenshots. The pixels are the server's own: encode or copy them at once. */
+  /** The picture as it is now, with the pointer, for screenshots. The pixels may be the server's own: encode or copy them at once. */
   capture(): Image {
     this.#refresh();
-    return this.#screen;
+    return withCursor(this.#screen, this.#screen.cursor);
   }
 
   dispose(): void {
@@ -113,6 +114,6 @@ export class RfbServer {
     const change = this.#screen.refresh();
     const changed = change.resized || change.damage.length > 0 || change.scroll !== undefined;
     if (changed) for (const viewer of this.#viewers) viewer.note(change);
-    return changed;
+    return changed || change.cursorMoved;
   }
 }

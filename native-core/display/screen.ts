@@ -1,5 +1,6 @@
 // The picture all viewers share: pulls the display source into one buffer and tells what changed.
-import type { DisplaySource, Rect } from "../devices/display-source.ts";
+import type { DisplayCursor, DisplaySource, Rect } from "../devices/display-source.ts";
+import { isSameCursor } from "./cursor.ts";
 import { type Scroll, ScrollDetector } from "./scroll-detector.ts";
 
 /** What one refresh brought. */
@@ -9,6 +10,8 @@ export interface ScreenChange {
   /** Lines that moved up or down; `damage` is what is new besides. */
   readonly scroll: Scroll | undefined;
   readonly damage: readonly Rect[];
+  /** The pointer has another place or look. It is not part of the picture. */
+  readonly cursorMoved: boolean;
 }
 
 export class Screen {
@@ -17,6 +20,7 @@ export class Screen {
   width = 0;
   height = 0;
   pixels = new Uint32Array(0);
+  cursor: DisplayCursor | undefined;
 
   constructor(source: DisplaySource) {
     this.#source = source;
@@ -32,6 +36,9 @@ export class Screen {
     }
     const damage = this.#source.render(this.pixels, resized);
     const scroll = this.#scrolls.update(this, damage, resized);
-    return { resized, scroll, damage: scroll ? scroll.rest : damage };
+    const { cursor } = this.#source;
+    const cursorMoved = !isSameCursor(cursor, this.cursor);
+    this.cursor = cursor;
+    return { resized, scroll, damage: scroll ? scroll.rest : damage, cursorMoved };
   }
 }

@@ -2,9 +2,11 @@
 // channel is full or the viewer has not answered, changes only mark squares of its grid, and the next update sends their last state.
 
 import { DirtyGrid } from "../devices/dirty-grid.ts";
-import type { Rect } from "../devices/display-source.ts";
+import type { CursorShape, DisplayCursor, Rect } from "../devices/display-source.ts";
 import type { ByteChannel } from "./byte-channel.ts";
 import { type ClientMessage, readMessage } from "./client-messages.ts";
+import { cursorArea, isSameCursor, readWithCursor } from "./cursor.ts";
+import { cursorEncoding, cursorRect, isSendable } from "./encodings/cursor-shape.ts";
 import { type DeflateBlock, ENCODING, type RectEncoder } from "./encodings/encoding.ts";
 import { filmEncoder } from "./encodings/film.ts";
 import { encodeRaw } from "./encodings/raw.ts";
@@ -27,6 +29,7 @@ import {
   singleScreen,
   updateHeader,
 } from "./server-messages.ts";
+import { ViewerPointer } from "./viewer-pointer.ts";
 
 /** More than this waiting in the channel, and the viewer gets nothing new. */
 const MAX_BUFFERED_BYTES = 1 << 20;
@@ -88,6 +91,11 @@ export class Viewer {
   #unconfirmed = 0;
   #sentLeds = -1;
   #pointer: { x: number; y: number; buttons: number } | undefined;
+  readonly #follower = new ViewerPointer();
+  /** The pointer that the viewer draws himself, as far as he was told. */
+  #sentShape: CursorShape | undefined;
+  /** The pointer in the picture that the viewer has. */
+  #drawn: DisplayCursor | undefined;
 
   constructor(parts: ViewerParts) {
     this.#parts = parts;
@@ -137,6 +145,9 @@ export class Viewer {
         this.#encodings.has(ENCODING.COPY_RECT) && !this.#pendingScroll && !this.#dirty.touches(...source);
       if (copyable && source[1] <= this.#height && this.#parts.screen.width === this.#width) {
         this.#pendingScroll = scroll;
+        // A pointer in the viewer's picture is copied too.
+        this.#redrawCursor(this.#drawn);
+        this.#redrawCursor(this.#drawn, scroll.top - scroll.from);
       } else {
         this.#dirty.add({ x: 0, y: scroll.top, width: this.#width, height: scroll.height });
       }
@@ -154,6 +165,7 @@ export class Viewer {
         concat([rectHeader({ x: 0, y: 0, width: 0, height: 0 }, ENCODING.QEMU_LED_STATE), Uint8Array.of(leds)]),
       );
     }
+    this.#placeCursor();
     if (this.#pendingPseudo.length === 0 && !this.#pendingScroll && this.#dirty.isEmpty) return;
 
     const parts = this.#pendingPseudo;
@@ -170,7 +182,10 @@ export class Viewer {
     this.#requested = false;
     this.#encoding = true;
     // All pixels are read here and now; what is awaited is only their compression.
-    const pieces = areas.map((area) => this.#encode(this.#parts.screen, area, this.#format));
+    const { screen } = this.#parts;
+    const pieces = readWithCursor(screen, this.#drawn, () =>
+      areas.map((area) => this.#encode(screen, area, this.#format)),
+    );
     try {
       const encoded = await Promise.all(pieces);
       encoded.forEach(({ encoding, body }, index) => {
@@ -189,6 +204,28 @@ export class Viewer {
       this.#unconfirmed++;
     }
     this.#parts.wanted();
+  }
+
+  /** Leaves the guest's pointer to the viewer as long as his own is at its place, or has it drawn into the picture. */
+  #placeCursor(): void {
+    const { cursor } = this.#parts.screen;
+    const follows = this.#follower.follows(cursor);
+    const shape = follows && cursor && isSendable(cursor.shape) ? cursor.shape : undefined;
+    const encoding = cursorEncoding(this.#encodings);
+    if (encoding !== undefined && shape !== this.#sentShape) {
+      this.#pendingPseudo.push(concat(cursorRect(shape, encoding, this.#format)));
+    }
+    this.#sentShape = encoding === undefined ? undefined : shape;
+    const drawn = this.#sentShape ? undefined : cursor;
+    if (isSameCursor(drawn, this.#drawn)) return;
+    this.#redrawCursor(this.#drawn);
+    this.#redrawCursor(drawn);
+    this.#drawn = drawn;
+  }
+
+  #redrawCursor(cursor: DisplayCursor | undefined, down = 0): void {
+    const area = cursor && cursorArea(cursor, this.#parts.screen, down);
+    if (area) this.#dirty.add(area);
   }
 
   #initialize(): Uint8Array {
@@ -317,6 +354,7 @@ export class Viewer {
   #movePointer(x: number, y: number, mask: number): void {
     const before = this.#pointer ?? { x, y, buttons: 0 };
     this.#pointer = { x, y, buttons: mask };
+    this.#follower.moved({ x, y });
     let buttons = 0;
     for (const [rfb, button] of BUTTON_BITS) if (mask & rfb) buttons |= button;
     // The wheel is a button that is pressed and released for every detent.

@@ -190,24 +190,26 @@ describe("virtio-gpu (5.7)", () => {
     expect(g.picture[0]).toBe(expected);
   });
 
-  it("draws the pointer over the picture and takes it along when it moves", () => {
+  it("has a pointer beside the picture, with its place, look and hot spot", () => {
     g.makeFrame(1, 128, 128);
     g.show(1, 0, 0, 128, 128);
-    const at = 64 * 32 * 4;
+    const before = g.picture;
+    expect(g.gpu.scanout.cursor).toBeUndefined();
     expect(g.send(GPU_CMD.RESOURCE_CREATE_2D, [2, BGRA, 64, 64])).toBe(GPU_RESP.OK_NODATA);
     g.send(GPU_CMD.RESOURCE_ATTACH_BACKING, [2, 1, FRAME, 0, 64 * 64 * 4, 0]);
     g.memory.writeU32(FRAME, 0xffff_0000);
-    g.memory.writeU32(FRAME + at, 0x8000_0080);
+    g.memory.writeU32(FRAME + 64 * 32 * 4, 0x8000_0080);
     g.transfer(2, 0, 0, 64, 64, 0);
-    g.send(GPU_CMD.UPDATE_CURSOR, [0, 12, 10, 0, 2, 2, 0, 0]);
-    const pixels = g.picture;
-    expect([pixels[10 * 128 + 10], pixels[42 * 128 + 10]]).toEqual([0xff00_00ff, 0xff80_0000]);
+    g.send(GPU_CMD.UPDATE_CURSOR, [0, 12, 10, 0, 2, 2, 1, 0]);
+    const first = g.gpu.scanout.cursor;
+    expect(first).toMatchObject({ x: 12, y: 10, shape: { width: 64, height: 64, hotX: 2, hotY: 1 } });
+    expect([first?.shape.pixels[0], first?.shape.pixels[64 * 32]]).toEqual([0xff00_00ff, 0x8080_0000]);
     g.send(GPU_CMD.MOVE_CURSOR, [0, 62, 60, 0, 0, 0, 0, 0]);
-    const rects = g.gpu.scanout.render(pixels, false);
-    expect([pixels[10 * 128 + 10], pixels[60 * 128 + 60]]).toEqual([0xff00_0000, 0xff00_00ff]);
-    expect(rects.every(({ x, y, width, height }) => x + width <= 128 && y + height <= 128)).toBe(true);
+    expect(g.gpu.scanout.cursor).toEqual({ shape: first?.shape, x: 62, y: 60 });
+    expect(g.gpu.scanout.cursor?.shape).toBe(first?.shape);
+    expect(g.picture).toEqual(before);
     g.send(GPU_CMD.UPDATE_CURSOR, [0, 62, 60, 0, 0, 0, 0, 0]);
-    expect(g.picture[60 * 128 + 60]).toBe(0xff00_0000);
+    expect(g.gpu.scanout.cursor).toBeUndefined();
   });
 
   it("answers fences with the command that they belong to", () => {

@@ -1,6 +1,7 @@
-// Records the guest's screen as WebM, from the canvas it is drawn on; nothing leaves this window but the file the user gets.
+// Records the guest's screen as WebM, with the pointer; nothing leaves this window but the file the user gets.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { download } from "../../ui/download.ts";
+import { recordedPicture } from "./recorded-picture.ts";
 
 const FRAMES_PER_SECOND = 15;
 const TYPE = "video/webm";
@@ -15,11 +16,13 @@ export function useRecording(fileName: string) {
   const start = useCallback(
     (canvas: HTMLCanvasElement) => {
       const chunks: Blob[] = [];
-      const made = new MediaRecorder(canvas.captureStream(FRAMES_PER_SECOND), { mimeType: TYPE });
+      const picture = recordedPicture(canvas, FRAMES_PER_SECOND);
+      const made = new MediaRecorder(picture.canvas.captureStream(FRAMES_PER_SECOND), { mimeType: TYPE });
       made.ondataavailable = ({ data }) => chunks.push(data);
       made.onstop = () => {
         recorder.current = null;
         setRecording(false);
+        picture.stop();
         for (const track of made.stream.getTracks()) track.stop();
         const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
         download(`${fileName} ${stamp}.webm`, new Blob(chunks, { type: TYPE }));

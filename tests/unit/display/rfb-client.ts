@@ -2,7 +2,7 @@
 // Pixels of ZRLE are decoded by noVNC's own decoder, so that the server is proved against the viewer the app uses.
 
 import { constants, deflateRawSync } from "node:zlib";
-import type { DisplaySize, DisplaySource, Rect } from "../../../native-core/devices/display-source.ts";
+import type { DisplayCursor, DisplaySize, DisplaySource, Rect } from "../../../native-core/devices/display-source.ts";
 import type { ByteChannel } from "../../../native-core/display/byte-channel.ts";
 import type { InputSink, PointerState } from "../../../native-core/display/input-sink.ts";
 import { RfbServer } from "../../../native-core/display/rfb-server.ts";
@@ -30,6 +30,7 @@ export class TestSource implements DisplaySource {
   height: number;
   pixels: Uint32Array;
   renders = 0;
+  cursor: DisplayCursor | undefined;
   #damage: Rect[] = [];
 
   constructor(width: number, height: number) {
@@ -167,6 +168,8 @@ export class TestClient {
   readonly rects: ReceivedRect[] = [];
   readonly otherMessages: number[] = [];
   fences = 0;
+  /** The pointer that this viewer shall draw: size, hot spot, and what describes it. Undefined: none was ever sent. */
+  cursor: { width: number; height: number; hotX: number; hotY: number; body: Uint8Array } | undefined;
   leds = -1;
   #buffer = new Uint8Array(0);
   #zrle: Decoder | undefined;
@@ -297,6 +300,13 @@ export class TestClient {
         const screens = this.#buffer[0] ?? 0;
         this.#take(4 + 16 * screens);
         this.#resize(width, height);
+        return;
+      }
+      case -239:
+      case 0x574d_5664: {
+        const vmware = rect.encoding !== -239;
+        const bytes = vmware ? 2 + width * height * 4 : (width * this.bytesPerPixel + Math.ceil(width / 8)) * height;
+        this.cursor = { width, height, hotX: x, hotY: y, body: this.#take(bytes) };
         return;
       }
       case -223:

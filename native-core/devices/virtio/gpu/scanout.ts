@@ -1,6 +1,6 @@
-// What a virtio-gpu shows: a rectangle of a resource with the pointer drawn over it, as a DisplaySource.
+// What a virtio-gpu shows: a rectangle of a resource, and a pointer over it, as a DisplaySource.
 import { DirtyGrid } from "../../dirty-grid.ts";
-import type { DisplaySize, DisplaySource, Rect } from "../../display-source.ts";
+import type { CursorShape, DisplayCursor, DisplaySize, DisplaySource, Rect } from "../../display-source.ts";
 import type { PixelLayout } from "./protocol.ts";
 import type { Resource } from "./resource.ts";
 
@@ -9,18 +9,11 @@ export const CURSOR_SIDE = 64;
 const OPAQUE = 0xff00_0000;
 const MAX_RECT_PIXELS = 1 << 20;
 
-interface Cursor {
-  /** R, G, B, A bytes, colours not multiplied by alpha yet. */
-  readonly image: Uint32Array;
-  readonly hotX: number;
-  readonly hotY: number;
-}
-
 export class Scanout implements DisplaySource {
   #resource: Resource | undefined;
   #view: Rect = { x: 0, y: 0, width: 0, height: 0 };
   readonly #dirty = new DirtyGrid();
-  #cursor: Cursor | undefined;
+  #cursor: CursorShape | undefined;
   #cursorX = 0;
   #cursorY = 0;
   /** The guest has shown something since the last reset; before that its VGA is seen. */
@@ -36,6 +29,10 @@ export class Scanout implements DisplaySource {
 
   size(): DisplaySize {
     return this.#view;
+  }
+
+  get cursor(): DisplayCursor | undefined {
+    return this.#cursor && this.#resource && { shape: this.#cursor, x: this.#cursorX, y: this.#cursorY };
   }
 
   reset(): void {
@@ -72,27 +69,23 @@ export class Scanout implements DisplaySource {
 
   /** Undefined hides it. The resource is CURSOR_SIDE pixels wide and high. */
   setCursor(resource: Resource | undefined, hotX: number, hotY: number): void {
-    this.#noteCursor();
-    this.#cursor = resource && { image: converted(resource.pixels, resource.layout), hotX, hotY };
-    this.#noteCursor();
+    this.#cursor = resource && shape(converted(resource.pixels, resource.layout), hotX, hotY);
   }
 
   moveCursor(x: number, y: number): void {
-    this.#noteCursor();
     this.#cursorX = x;
     this.#cursorY = y;
-    this.#noteCursor();
   }
 
   saveCursor() {
-    const { image, hotX, hotY } = this.#cursor ?? { image: undefined, hotX: 0, hotY: 0 };
-    const bytes = image ? new Uint8Array(image.buffer).slice() : null;
-    return { x: this.#cursorX, y: this.#cursorY, hotX, hotY, image: bytes };
+    const { pixels, hotX, hotY } = this.#cursor ?? { pixels: undefined, hotX: 0, hotY: 0 };
+    const image = pixels ? new Uint8Array(pixels.buffer).slice() : null;
+    return { x: this.#cursorX, y: this.#cursorY, hotX, hotY, image };
   }
 
   restoreCursor(state: ReturnType<Scanout["saveCursor"]>): void {
     const { image, hotX, hotY } = state;
-    this.#cursor = image ? { image: new Uint32Array(image.slice().buffer), hotX, hotY } : undefined;
+    this.#cursor = image ? shape(new Uint32Array(image.slice().buffer), hotX, hotY) : undefined;
     this.#cursorX = state.x;
     this.#cursorY = state.y;
   }
@@ -108,10 +101,7 @@ export class Scanout implements DisplaySource {
     if (pixels.length < width * height) return [];
     if (everything) this.#dirty.addAll();
     const rects = this.#dirty.take(MAX_RECT_PIXELS);
-    for (const rect of rects) {
-      this.#draw(pixels, rect);
-      this.#drawCursor(pixels, rect);
-    }
+    for (const rect of rects) this.#draw(pixels, rect);
     return rects;
   }
 
@@ -141,35 +131,13 @@ export class Scanout implements DisplaySource {
       }
     }
   }
-
-  #drawCursor(pixels: Uint32Array, rect: Rect): void {
-    const cursor = this.#cursor;
-    if (!cursor || !this.#resource) return;
-    const originX = this.#cursorX - cursor.hotX;
-    const originY = this.#cursorY - cursor.hotY;
-    const right = Math.min(rect.x + rect.width, originX + CURSOR_SIDE);
-    const bottom = Math.min(rect.y + rect.height, originY + CURSOR_SIDE);
-    for (let y = Math.max(rect.y, originY); y < bottom; y++) {
-      for (let x = Math.max(rect.x, originX); x < right; x++) {
-        const above = cursor.image[(y - originY) * CURSOR_SIDE + (x - originX)] ?? 0;
-        const at = y * this.#view.width + x;
-        pixels[at] = blend(above, pixels[at] ?? 0);
-      }
-    }
-  }
-
-  /** Where the pointer is now has to be drawn. */
-  #noteCursor(): void {
-    const cursor = this.#cursor;
-    if (!cursor) return;
-    const left = Math.max(0, this.#cursorX - cursor.hotX);
-    const top = Math.max(0, this.#cursorY - cursor.hotY);
-    const width = Math.min(this.#view.width, this.#cursorX - cursor.hotX + CURSOR_SIDE) - left;
-    const height = Math.min(this.#view.height, this.#cursorY - cursor.hotY + CURSOR_SIDE) - top;
-    if (width > 0 && height > 0) this.#dirty.add({ x: left, y: top, width, height });
-  }
 }
 
+function shape(pixels: Uint32Array, hotX: number, hotY: number): CursorShape {
+  return { width: CURSOR_SIDE, height: CURSOR_SIDE, pixels, hotX, hotY };
+}
+
+/** Guests multiply the pointer's colours by its alpha themselves (DRM's cursor planes). */
 function converted(pixels: Uint32Array, { red, green, blue, alpha }: PixelLayout): Uint32Array {
   return pixels.map(
     (pixel) =>
@@ -178,12 +146,4 @@ function converted(pixels: Uint32Array, { red, green, blue, alpha }: PixelLayout
       (((pixel >>> blue) & 0xff) << 16) |
       ((alpha === undefined ? 0xff : (pixel >>> alpha) & 0xff) << 24),
   );
-}
-
-/** Guests multiply the pointer's colours by its alpha themselves (DRM's cursor planes). */
-function blend(above: number, below: number): number {
-  const rest = 255 - (above >>> 24);
-  const channel = (shift: number) =>
-    Math.min(255, ((above >>> shift) & 0xff) + Math.round((((below >>> shift) & 0xff) * rest) / 255)) << shift;
-  return (OPAQUE | channel(0) | channel(8) | channel(16)) >>> 0;
 }

@@ -4,7 +4,7 @@
 //   BAR 0 video memory   BAR 1 MSI-X   BAR 2 VGA registers   BAR 4 virtio registers
 import { z } from "zod";
 import type { Device } from "../../device.ts";
-import type { DisplaySize, DisplaySource, Rect } from "../../display-source.ts";
+import type { DisplayCursor, DisplaySize, DisplaySource, Rect } from "../../display-source.ts";
 import { PciFunction } from "../../pci/pci-function.ts";
 import { Vga, type VgaOptions, type VgaState } from "../../vga/vga.ts";
 import { DEVICE_ID } from "../constants.ts";
@@ -84,6 +84,10 @@ class EitherPicture implements DisplaySource {
 
   size(): DisplaySize {
     return this.#shown.size();
+  }
+
+  get cursor(): DisplayCursor | undefined {
+    return this.#shown.cursor;
   }
 
   render(pixels: Uint32Array, everything: boolean): Rect[] {
