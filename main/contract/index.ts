@@ -129,6 +129,11 @@ export const contract = {
           iso: z.string().min(1).max(4096).nullable().default(null),
           osType: machineConfigSchema.shape.osType.default("linux"),
           firmware: machineConfigSchema.shape.boot.shape.firmware,
+          /**
+           * From the network, when its disks have nothing to boot: this file of the host, which the NAT offers with all that is in its folder;
+           * "" is what others on its network offer.
+           */
+          networkBoot: z.string().max(4096).nullable().default(null),
           chipset: machineConfigSchema.shape.chipset,
           /** What its disks hang on. */
           diskBus: z.enum(DISK_BUSES).default("virtio"),

@@ -248,6 +248,7 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["start", "one", "--boot-menu"], 5, "does not start through firmware"],
     [["media", "convert", "nowhere.vdi", "new.qcow2"], 3, "nowhere.vdi"],
     [["create", "x", "--kernel", "starter/initrd.img"], 6, "not a Linux kernel"],
+    [["create", "x", "--network-boot", "nowhere.0"], 3, "nowhere.0"],
     [["set", "one", "memoryMiB=1"], 6, "at least 64 MiB"],
     [["set", "one", "turbo=yes"], 6, "no setting"],
     [["create", "x"], 2, "what to boot"],

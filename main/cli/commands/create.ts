@@ -1,4 +1,4 @@
-// terrarium create NAME --starter | --iso FILE | --kernel FILE | --disk FILE ...
+// terrarium create NAME --starter | --iso FILE | --network-boot [FILE] | --kernel FILE | --disk FILE ...
 import path from "node:path";
 import { Option } from "commander";
 import { AppError } from "../../../native-core/common/errors.ts";
@@ -14,6 +14,7 @@ interface Options {
   readonly starter?: true;
   readonly iso?: string;
   readonly uefi?: true;
+  readonly networkBoot?: string | true;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly cmdline?: string;
@@ -42,6 +43,10 @@ export const registerCreate: RegisterCommand = (program, run) => {
     .option("--starter", "Starter Linux with its own disk")
     .option("--iso <file>", "boot from this disc; settings that are not given are guessed from it")
     .option("--uefi", "start through UEFI instead of a BIOS")
+    .option(
+      "--network-boot [file]",
+      "boot from the network what is on no disk: this file, offered with its folder, or what others offer",
+    )
     .option("--kernel <file>", "Linux kernel (bzImage)")
     .option("--initrd <file>", "initial RAM disk")
     .option("--cmdline <text>", "parameters for the kernel")
@@ -120,6 +125,9 @@ async function requestOf(session: Session, name: string, options: Options, hardw
       firmware: guess.firmware,
     }),
     ...(release && { memoryMiB: release.memoryMiB }),
+    ...(options.networkBoot !== undefined && {
+      networkBoot: options.networkBoot === true ? "" : path.resolve(options.networkBoot),
+    }),
     ...(options.uefi && { firmware: "uefi" as const }),
     ...(options.chipset && { chipset: options.chipset }),
     ...(options.diskBus && { diskBus: options.diskBus }),
@@ -141,7 +149,10 @@ async function releaseOf(session: Session, releaseId: string) {
 function refuseContradiction(options: Options): void {
   if (!options.starter) return;
   const field = (
-    ["iso", "uefi", "kernel", "initrd", "cmdline", "disk", "release", "user", "chipset", "diskBus", "adapter"] as const
+    [
+      ...(["iso", "uefi", "networkBoot", "kernel", "initrd", "cmdline", "disk", "release", "user"] as const),
+      ...(["chipset", "diskBus", "adapter"] as const),
+    ] as const
   ).find((each) => options[each] !== undefined);
   if (field === undefined) return;
   const option = field.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`);
@@ -156,7 +167,8 @@ function append(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
 }
 
-function requireBootable({ iso, kernel, initrd, cmdline, disk, release, user }: Options): void {
+function requireBootable(options: Options): void {
+  const { iso, kernel, initrd, cmdline, disk, release, user, networkBoot } = options;
   const refuse = (message: string, field: string, remedy: string): never => {
     throw new AppError("INVALID_ARGUMENT", message, { field, consequence: "Nothing was made.", remedy });
   };
@@ -167,10 +179,10 @@ function requireBootable({ iso, kernel, initrd, cmdline, disk, release, user }: 
   if (kernel === undefined && (initrd !== undefined || (cmdline !== undefined && user === undefined))) {
     refuse("--initrd and --cmdline belong to a kernel", "kernel", "Give --kernel FILE as well.");
   }
-  if (iso !== undefined || kernel !== undefined || disk !== undefined || release !== undefined) return;
+  if ([iso, kernel, disk, release, networkBoot].some((each) => each !== undefined)) return;
   refuse(
     "Say what to boot",
     "kernel",
-    "Use --starter for Starter Linux, --iso FILE for a disc, --release ID to download one, --disk FILE for an installed disk, or --kernel FILE.",
+    "Use --starter for Starter Linux, --iso FILE for a disc, --release ID to download one, --disk FILE for an installed disk, --network-boot, or --kernel FILE.",
   );
 }

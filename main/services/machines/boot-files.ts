@@ -46,6 +46,11 @@ export async function checkInitrd(file: string, field = "boot.initrd"): Promise<
   });
 }
 
+/** A file that is there to be read by the NAT. @throws AppError as above */
+export async function checkNetworkFile(file: string, field = "networkBoot"): Promise<void> {
+  await readStart(file, field);
+}
+
 async function readStart(file: string, field: string): Promise<{ header: Buffer; sizeBytes: number }> {
   try {
     const found = await stat(file);

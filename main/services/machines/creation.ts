@@ -29,7 +29,7 @@ import { newId } from "../ids.ts";
 import { checkDiscs } from "../media/discs.ts";
 import { newAdapters } from "../network/adapters.ts";
 import { unattendedKindOf, writeUnattended } from "../unattended/install.ts";
-import { checkInitrd, checkKernel } from "./boot-files.ts";
+import { checkInitrd, checkKernel, checkNetworkFile } from "./boot-files.ts";
 import { Machine, UNCONFIRMED } from "./machine.ts";
 
 export type NewDisk = z.infer<typeof newDiskSchema>;
@@ -52,6 +52,8 @@ export interface CustomMachine {
   readonly iso?: string | null;
   readonly osType?: MachineConfig["osType"];
   readonly firmware?: MachineConfig["boot"]["firmware"];
+  /** Boots from the network, too: a file of the host that its NAT offers, or "" for what others on its network offer. */
+  readonly networkBoot?: string | null;
   readonly chipset?: MachineConfig["chipset"];
   /** What its disks hang on. */
   readonly diskBus?: (typeof DISK_BUSES)[number];
@@ -96,10 +98,14 @@ export async function createStarter(
 
 export async function createCustom(context: ServiceContext, options: CustomMachine): Promise<Machine> {
   const { initrd, commandLine, iso = null, osType = "linux", firmware = "bios", unattended: answers } = options;
-  const { kernel, chipset = "i440fx", diskBus = "virtio", adapterModel = "virtio" } = options;
+  const { kernel, chipset = "i440fx", diskBus = "virtio", adapterModel = "virtio", networkBoot = null } = options;
+  const offered = networkBoot ? await bootOffer(context, networkBoot) : {};
   const config = validConfig({
-    ...defaultMachineConfig(options.name, { kernel, initrd, commandLine, firmware }),
-    adapters: newAdapters().map((adapter) => ({ ...adapter, model: adapterModel })),
+    ...defaultMachineConfig(options.name, {
+      ...{ kernel, initrd, commandLine, firmware },
+      ...(networkBoot !== null && { order: ["disk", "cdrom", "network"] }),
+    }),
+    adapters: newAdapters().map((adapter) => ({ ...adapter, ...offered, model: adapterModel })),
     chipset,
     opticalDrives: iso !== null || kernel === null ? [{ id: "cd0", file: iso }] : [],
     osType,
@@ -121,6 +127,12 @@ export async function createCustom(context: ServiceContext, options: CustomMachi
     const wanted = { answers, kind, iso, firmware, commandLine };
     return { disks, config: await writeUnattended(paths.folder, final.folder, config, wanted) };
   });
+}
+
+async function bootOffer(context: ServiceContext, reference: string): Promise<Partial<AdapterConfig>> {
+  const file = context.resources.resolve(reference, "networkBoot");
+  await checkNetworkFile(file);
+  return { bootFolder: path.dirname(file), bootFile: path.basename(file) };
 }
 
 /** The boot files of a configuration: there, readable and of the right kind. */

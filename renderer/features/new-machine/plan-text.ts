@@ -1,14 +1,14 @@
 // What will happen, in one sentence.
 import { i18n } from "../../i18n/index.ts";
 import { formatMiB } from "../../ui/format.ts";
-import { asksNothing, hostNameFor, type NewMachineForm, usesReadyDisk } from "./schema.ts";
+import { asksNothing, bootFileOf, hostNameFor, type NewMachineForm, usesReadyDisk } from "./schema.ts";
 
 const fileName = (file: string): string => file.split(/[\\/]/).at(-1) ?? file;
 
 function sourceText(form: NewMachineForm): string {
-  const files = { download: form.releaseFile, disc: form.iso, disk: form.diskFile, kernel: form.kernel };
-  const file = fileName(files[form.source]);
+  const file = fileName(bootFileOf(form));
   const name = form.name.trim() || i18n.t("create.plan.unnamed");
+  if (form.source === "network" && !file) return i18n.t("create.plan.networkOnly", { name });
   return file ? i18n.t(`create.plan.${form.source}`, { name, file }) : i18n.t("create.plan.nothing", { name });
 }
 

@@ -5,7 +5,15 @@ import { useHost } from "../../app/use-host.ts";
 import { Row } from "../../ui/box.tsx";
 import { formatBytes, formatMiB } from "../../ui/format.ts";
 import { planOf } from "./plan-text.ts";
-import { asksNothing, DISK_KINDS, hostNameFor, type NewMachineForm, SOURCES, usesReadyDisk } from "./schema.ts";
+import {
+  asksNothing,
+  bootFileOf,
+  DISK_KINDS,
+  hostNameFor,
+  type NewMachineForm,
+  SOURCES,
+  usesReadyDisk,
+} from "./schema.ts";
 
 function useForm(): NewMachineForm {
   const { control } = useFormContext<NewMachineForm>();
@@ -27,13 +35,12 @@ export function Summary() {
   const source = SOURCES.find((known) => known === form.source) ?? "disc";
   const kind = DISK_KINDS.find((known) => known === form.diskKind) ?? "none";
   const host = useHost();
-  const files = { download: form.releaseFile, disc: form.iso, disk: form.diskFile, kernel: form.kernel };
   const how = asksNothing(form) && !usesReadyDisk(form) ? "unattended" : usesReadyDisk(form) ? "copy" : form.source;
   return (
     <dl className="new-machine-summary selectable">
       <Row label={t("create.name")}>{form.name}</Row>
       <Row label={t("create.source")}>
-        {t(`create.sources.${source}`)} <span className="mono">{files[source]}</span>
+        {t(`create.sources.${source}`)} <span className="mono">{bootFileOf(form)}</span>
       </Row>
       <Row label={t("create.memory")}>{formatMiB(form.memoryMiB)}</Row>
       <Row label={t("create.processors")}>{form.cpuCount}</Row>

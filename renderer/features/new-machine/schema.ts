@@ -13,8 +13,8 @@ import {
 import { ADAPTER_MODELS } from "../../../native-core/config/network-settings.ts";
 import { i18n } from "../../i18n/index.ts";
 
-/** What it boots from: a system of the catalogue, a disc, what is on its disk already, or a kernel directly. */
-export const SOURCES = ["download", "disc", "disk", "kernel"] as const;
+/** What it boots from: a system of the catalogue, a disc, what is on its disk already, the network, or a kernel directly. */
+export const SOURCES = ["download", "disc", "disk", "network", "kernel"] as const;
 export const DISK_KINDS = ["create", "existing", "none"] as const;
 
 const DISK_MAX_MIB = 2 * 1024 * 1024;
@@ -46,6 +46,8 @@ export const newMachineSchema = z
     unattendedKind: z.string(),
     unattended: z.boolean(),
     ...ANSWER_FIELDS,
+    /** "" is what others on its network offer. */
+    networkBoot: z.string().trim(),
     kernel: z.string().trim(),
     initrd: z.string().trim(),
     commandLine: machineConfigSchema.shape.boot.shape.commandLine,
@@ -100,6 +102,7 @@ export const NEW_MACHINE_DEFAULTS: NewMachineForm = {
   locale: "en_US",
   timeZone: "UTC",
   keyboard: "us",
+  networkBoot: "",
   kernel: "",
   initrd: "",
   commandLine: "console=ttyS0 console=tty0 root=/dev/vda",
@@ -137,6 +140,11 @@ function answersOf(form: NewMachineForm) {
 export const usesReadyDisk = ({ source, releaseKind }: NewMachineForm): boolean =>
   source === "download" && releaseKind === "disk";
 
+/** The file of the host that it boots from; "" while none is chosen. */
+export function bootFileOf({ source, releaseFile, iso, diskFile, networkBoot, kernel }: NewMachineForm): string {
+  return { download: releaseFile, disc: iso, disk: diskFile, network: networkBoot, kernel }[source];
+}
+
 function isoOf(form: NewMachineForm): string | null {
   if (form.source === "disc") return form.iso;
   return form.source === "download" && form.releaseKind === "disc" ? form.releaseFile : null;
@@ -165,6 +173,7 @@ export function createRequest(form: NewMachineForm) {
     iso: isoOf(form),
     disks: disksOf(form),
     firmware: form.firmware,
+    networkBoot: source === "network" ? form.networkBoot : null,
     chipset: form.chipset,
     diskBus: form.diskBus,
     adapterModel: form.adapterModel,
@@ -215,6 +224,7 @@ export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof NewMachineForm)[
     "unattendedKind",
     "iso",
     "firmware",
+    "networkBoot",
     "kernel",
     "initrd",
     "commandLine",

@@ -118,6 +118,21 @@ export function SystemStep() {
       />
       {source === "download" && <DownloadField />}
       {source === "disc" && <DiscField />}
+      {source === "network" && (
+        <FormField
+          name="networkBoot"
+          label={t("create.networkBoot")}
+          help={t("create.networkBootHint")}
+          render={(props, field) => (
+            <FileField
+              control={props}
+              value={field.value}
+              placeholder={t("common.optional")}
+              onChange={field.onChange}
+            />
+          )}
+        />
+      )}
       {source === "kernel" && <KernelFields />}
       {source === "disk" && (
         <FormField

@@ -52,6 +52,22 @@ function expectNothingMade(): void {
   expect(app.context.registry.list()).toEqual([]);
 }
 
+describe("a machine that boots from the network", () => {
+  it("asks it after its disks, and its NAT offers the file with its folder, if there is one", async () => {
+    const script = await file("boot.ipxe", "#!ipxe");
+    const offering = await custom({ kernel: null, initrd: null, networkBoot: script });
+    expect(offering.record.config).toMatchObject({
+      boot: { kernel: null, order: ["disk", "cdrom", "network"] },
+      adapters: [{ network: "nat", bootFolder: folder, bootFile: "boot.ipxe" }],
+    });
+    const asking = await custom({ name: "other", kernel: null, initrd: null, networkBoot: "" });
+    expect(asking.record.config).toMatchObject({
+      boot: { order: ["disk", "cdrom", "network"] },
+      adapters: [{ bootFolder: "", bootFile: "" }],
+    });
+  });
+});
+
 describe("a machine that can't be made", () => {
   afterEach(() => expectNothingMade());
 
@@ -81,6 +97,13 @@ describe("a machine that can't be made", () => {
   it("for a relative path asks for the whole one", async () => {
     await expect(custom({ kernel: "vmlinuz" })).rejects.toMatchObject({
       details: { field: "boot.kernel", remedy: expect.stringContaining("whole") },
+    });
+  });
+
+  it("for a file to boot from the network that is not there names it", async () => {
+    await expect(custom({ kernel: null, networkBoot: path.join(folder, "nowhere") })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      details: { file: path.join(folder, "nowhere"), field: "networkBoot" },
     });
   });
 

@@ -119,6 +119,15 @@ describe("the form of a new machine", () => {
     expect(createRequest({ ...both, source: "disc" })).toMatchObject({ iso: "/d.iso", kernel: null, commandLine: "" });
   });
 
+  test("a machine boots from the network with a file of this computer, or with none", () => {
+    const offered: NewMachineForm = { ...filled, source: "network", networkBoot: "/tftp/boot.ipxe" };
+    expect(mistakes({ ...offered, networkBoot: "" })).toBeUndefined();
+    expect(createRequest(offered)).toMatchObject({ networkBoot: "/tftp/boot.ipxe", kernel: null, iso: null });
+    expect(createRequest({ ...offered, source: "kernel" }).networkBoot).toBeNull();
+    expect(planOf(offered)).toContain("Box boots boot.ipxe from the network.");
+    expect(planOf({ ...offered, networkBoot: "" })).toContain("Box boots what its network offers.");
+  });
+
   test("a system that takes answers is set up with them, and they are checked only where they are used", () => {
     const disc: NewMachineForm = { ...filled, source: "disc", iso: "/debian.iso", unattendedKind: "preseed" };
     expect(createRequest(disc).unattended).toBeNull();
