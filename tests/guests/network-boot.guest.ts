@@ -98,22 +98,52 @@ describe("A machine without disks", () => {
   );
 
   it.each([
-    ["virtio", undefined],
-    ["virtio", ["network"]],
-    ["e1000", ["network"]],
-    ["rtl8139", ["network"]],
+    ["virtio", "i440fx", undefined],
+    ["virtio", "q35", ["network"]],
+    ["e1000", "i440fx", ["network"]],
+    ["rtl8139", "q35", ["network"]],
   ] as const)(
-    "boots a program by UEFI through a %s adapter, with the order %j",
-    async (model, order) => {
+    "boots a program by UEFI through a %s adapter on the %s board, with the order %j",
+    async (model, chipset, order) => {
       const program = await packageFile("memtest86+", "boot/memtest86+x64.efi");
       const machine = await start(
         { "boot.efi": program },
-        { model, uefi: true, ...(order && { bootOrder: [...order] }) },
+        { model, config: { chipset }, uefi: true, ...(order && { bootOrder: [...order] }) },
       );
-      await machine.expect(/Start PXE over IPv4[^]*NBP filename is boot\.efi/, WAIT_MS);
-      await machine.expect(/NBP file downloaded successfully/, WAIT_MS);
+      // UEFI's own driver and loader, or those of the option ROM.
+      await machine.expect(model === "virtio" ? /NBP filename is boot\.efi/ : /Filename: boot\.efi/, WAIT_MS);
+      await machine.expect(/NBP file downloaded successfully|boot\.efi\.\.\. ok/, WAIT_MS);
+      await machine.powerOff();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "goes on to its disk when the network, first in its order, does not answer",
+    async () => {
+      const disk = join(temporary.path, "disk.img");
+      writeFileSync(disk, bootSector("ON DISK\r\n"));
+      const machine = await start(
+        {},
+        {
+          bootOrder: ["network", "disk"],
+          disks: [{ id: "disk0", file: disk, format: "raw", readOnly: true }],
+          config: { adapters: [{ ...defaultAdapter("nic0", "52:54:00:12:34:56"), network: "none" }] },
+        },
+      );
+      await machine.expect(/ON DISK/, WAIT_MS);
       await machine.powerOff();
     },
     TIMEOUT_MS,
   );
 });
+
+/** A disk whose boot sector prints `text` on the first serial port and halts. */
+function bootSector(text: string): Uint8Array {
+  const disk = new Uint8Array(1 << 20);
+  // mov dx, 3f8h; { mov al, character; out dx, al } ...; cli; hlt
+  const print = [...text].flatMap((character) => [0xb0, character.charCodeAt(0), 0xee]);
+  disk.set([0xba, 0xf8, 0x03, ...print, 0xfa, 0xf4]);
+  disk.set([0x55, 0xaa], 510);
+  return disk;
+}
