@@ -36,8 +36,10 @@ export class AdapterSlot {
   #hub: HubClient | undefined;
   #capture: CaptureFile | undefined;
   #replug: NodeJS.Timeout | undefined;
-  /** What is not as configured: forwards that could not be opened. */
-  problems: string[] = [];
+  /** Forwards that could not be opened. */
+  #forwardProblems: string[] = [];
+  /** Why the last capture ended by itself. */
+  #captureProblem: string | undefined;
 
   constructor(config: AdapterConfig, parts: SlotParts) {
     this.#config = config;
@@ -89,8 +91,11 @@ export class AdapterSlot {
   async startCapture(file: string): Promise<void> {
     await this.stopCapture();
     const capture = await CaptureFile.create(file, this.id, (problem) => {
+      if (problem === undefined || this.#capture !== capture) return;
+      this.#capture = undefined;
       this.#link.capture = undefined;
-      if (problem !== undefined) this.#parts.warn(`${this.id}: the capture ${file} ended: ${problem}`);
+      this.#captureProblem = `The capture ended: ${problem}`;
+      this.#parts.warn(`${this.id}: ${this.#captureProblem}`);
     });
     this.#capture = capture;
     this.#link.capture = (frame, direction) => capture.add(frame, direction);
@@ -98,6 +103,7 @@ export class AdapterSlot {
 
   async stopCapture(): Promise<void> {
     this.#link.capture = undefined;
+    this.#captureProblem = undefined;
     const capture = this.#capture;
     this.#capture = undefined;
     await capture?.close();
@@ -115,7 +121,7 @@ export class AdapterSlot {
         hostName,
       })),
       capture: capture ? { file: capture.file, bytes: capture.writtenBytes, frames: capture.frames } : null,
-      problems: this.problems,
+      problems: [...this.#forwardProblems, ...(this.#captureProblem === undefined ? [] : [this.#captureProblem])],
     };
   }
 
@@ -178,7 +184,7 @@ export class AdapterSlot {
     const failures = (await this.#nat.forward(config.forwards.map(portForward))).map(({ error }) =>
       error instanceof Error ? error : new Error(String(error)),
     );
-    this.problems = failures.map(({ message }) => message);
+    this.#forwardProblems = failures.map(({ message }) => message);
     return failures;
   }
 

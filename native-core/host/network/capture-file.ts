@@ -26,7 +26,7 @@ export class CaptureFile {
     this.file = file;
     this.#stream = stream;
     this.#ended = ended;
-    stream.on("error", (error) => this.#end(error.message));
+    stream.on("error", (error) => this.#end(fileError(error, file).message));
   }
 
   /** `file` must not exist. `ended` is called once, when no more is written, with the reason if it was not `close`. */
@@ -52,7 +52,7 @@ export class CaptureFile {
     }
     this.frames++;
     this.#write(pcapngPacket(withChecksum(frame).bytes, direction, this.#epochNs + process.hrtime.bigint()));
-    if (this.writtenBytes > MAX_BYTES) this.#end(`it reached its limit of ${MAX_BYTES / 2 ** 30} GiB`);
+    if (this.writtenBytes > MAX_BYTES) this.#end(`${this.file} reached its limit of ${MAX_BYTES / 2 ** 30} GiB`);
   }
 
   async close(): Promise<void> {
