@@ -22,13 +22,14 @@ const REASONS: readonly ExitReason[] = ["fault", "linked", "checked", "indirect"
 /** `cells`: memory 0. */
 export function readCounters(cells: DataView, jit: JitStatistics | undefined): CoreCounters {
   const at = (address: number): number => Number(cells.getBigUint64(address, true));
+  const exits = (outcome: number): number => at(COUNTERS.exits + outcome * 8);
   return {
     tlbMisses: at(COUNTERS.tlbMisses),
     compiledInstructions: at(COUNTERS.compiledInstructions),
-    exits: Object.fromEntries(REASONS.map((reason) => [reason, at(COUNTERS.exits + OUTCOME[reason] * 8)])) as Record<
-      ExitReason,
-      number
-    >,
+    exits: {
+      ...(Object.fromEntries(REASONS.map((reason) => [reason, exits(OUTCOME[reason])])) as Record<ExitReason, number>),
+      indirect: exits(OUTCOME.indirect) + exits(OUTCOME.elsewhere),
+    },
     jit: jit && { ...jit },
   };
 }

@@ -192,6 +192,8 @@ export function writeDispatch(
     op("i32.xor", load("i32.load", counter, BLOCK_HEADER.counter), i32(-1))(w);
     w.callIndirect(module.typeIndex(REGION_TYPE), regions.table);
   })(f);
+  // It may have left with another privilege.
+  setArea(f);
   settleIfKept(regions.settleFlags)(f);
   addToCell64(COUNTERS.compiledInstructions, sub64(readSlot(STATE.instructionCount), get(count)))(f);
   set(target, load("i64.load", exitCounter(outcome), COUNTERS.exits))(f);
@@ -211,7 +213,9 @@ export function writeDispatch(
   // The region has counted its instructions: the tails find a zero where a block has its number.
   set(pc, i32(NO_BLOCK))(f);
   get(outcome)(f);
-  f.brTable([dispatch, fault, linked, checked, indirect, state, repeat]);
+  // In the place of `repeat`: jit/outcome.ts.
+  const elsewhere = indirect;
+  f.brTable([dispatch, fault, linked, checked, indirect, state, elsewhere]);
 
   f.close(outlined);
   set(outcome, (w) => {

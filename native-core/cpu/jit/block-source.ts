@@ -195,6 +195,7 @@ function addTargets(
   { prepared, fields, next }: CompiledOperation,
   pageOffset: number,
 ): void {
+  if (prepared.callsSystem) targets.set("return", next);
   if (prepared.changesSystem && !prepared.onlyMasks) return;
   const calls = prepared.form.row.mnemonic === "CALL";
   if (calls) targets.set("return", next);

@@ -45,6 +45,9 @@ const COVERED_FACTOR = 4;
 /** The same for a block whose region was refused at its entry: programs whose segments are not flat seldom make them so. */
 const REFUSED_FACTOR = 64;
 
+/** Share of the threshold: executions of a block that waits for its batch to fill after which it waits no longer. */
+const PATIENCE = 1 / 8;
+
 /** Runs of the processor after which a batch is compiled though it is not full. */
 const MAX_RUNS_WAITED = 20;
 
@@ -127,9 +130,11 @@ export class Jit {
    */
   hot(address: number): void {
     if (this.#compiled.has(address)) return this.#uninstall(address, this.#options.threshold * REFUSED_FACTOR);
+    if (this.#queue.includes(address)) return this.#compileQueue();
     if (this.#isCovered(address)) return;
     this.#queue.push(address);
     if (this.#queue.length >= this.#options.batch) this.#compileQueue();
+    else this.#setCounter(address, Math.ceil(this.#options.threshold * PATIENCE));
   }
 
   /** A run of the processor begins: compiles what has been waiting for a batch to fill for a while. */
@@ -151,6 +156,8 @@ export class Jit {
     // Functions before the places in them that calls return to: one region then covers both.
     const queue = this.#queue.sort((a, b) => this.#hostOf(a) - this.#hostOf(b));
     this.#queue = [];
+    // Nobody counts them any more, whatever becomes of them.
+    for (const address of queue) if (!this.#compiled.has(address)) this.#setCounter(address, 0);
     const candidates = queue.flatMap((address) => this.#candidate(address) ?? []);
     if (candidates.length > 0) this.#compile(candidates);
   }
@@ -174,9 +181,12 @@ export class Jit {
   #isCovered(address: number): boolean {
     if (!this.#covered.delete(address)) return false;
     this.#counted.add(address);
-    const counter = address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter;
-    this.#view.setInt32(counter, this.#options.threshold * COVERED_FACTOR, true);
+    this.#setCounter(address, this.#options.threshold * COVERED_FACTOR);
     return true;
+  }
+
+  #setCounter(address: number, executions: number): void {
+    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, executions, true);
   }
 
   #hostOf(address: number): number {
@@ -270,7 +280,7 @@ export class Jit {
     this.#compiled.set(address, compiled);
     this.statistics.aliveBytes += bytes;
     this.#source.originalHandlers.set(address, this.#view.getUint16(address, true));
-    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, ~index, true);
+    this.#setCounter(address, ~index);
     this.#view.setUint16(address, enterHandler(this.#handlers), true);
   }
 
@@ -288,7 +298,7 @@ export class Jit {
     const compiled = this.#compiled.get(address);
     if (!compiled) return;
     this.#view.setUint16(address, this.#source.originalHandlers.get(address) ?? this.#handlers.resync, true);
-    this.#view.setInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, executions, true);
+    this.#setCounter(address, executions);
     this.#forget(address, compiled);
   }
 

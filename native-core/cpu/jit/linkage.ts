@@ -6,7 +6,7 @@ import type { Runtime } from "../interpreter/target.ts";
 import { importMemories } from "../mmu/imports.ts";
 import type { Routines } from "../routines/routines.ts";
 import { defineFlagFunctions } from "./flag-forms.ts";
-import { defineFollow } from "./follow.ts";
+import { defineCallSystem, defineFollow } from "./follow.ts";
 import type { JitRuntime } from "./region-writer.ts";
 
 /** Regions that can be alive at once. */
@@ -36,6 +36,7 @@ const ARITHMETIC = {
   patchFlags: ["i32", "i64"],
   stepFlags: ["i32", "i64"],
   follow: ["i32", "i32", "i64", "->i32"],
+  callSystem: ["i32", "i64", "->i32"],
 } as const;
 
 export interface RegionExports {
@@ -50,11 +51,8 @@ const exportName = (name: string): string => `jit.${name}`;
 export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: number): RegionExports {
   const flags = defineFlagFunctions(module);
   const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
-  const functions = {
-    ...runtime,
-    ...flags,
-    follow: defineFollow(module, table, module.typeIndex(REGION_TYPE), area),
-  };
+  const follow = defineFollow(module, table, module.typeIndex(REGION_TYPE), area);
+  const functions = { ...runtime, ...flags, follow, callSystem: defineCallSystem(module, follow, area) };
   for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
     module.export(exportName(name), runtime.access[name]);
   for (const name of Object.keys(ARITHMETIC) as (keyof typeof ARITHMETIC)[])

@@ -28,12 +28,14 @@ class RegionLowering {
   readonly #writer: RegionWriter;
   readonly #nodes: readonly RegionNode[];
   readonly #registers: readonly NodeRegisters[];
+  readonly #user: boolean;
   readonly #loops = new Map<number, Label>();
   readonly #merges = new Map<number, Label>();
 
   constructor(f: FunctionWriter, runtime: JitRuntime, setting: RegionSetting, { nodes }: Region) {
     const entry = nodes[0] as RegionNode;
     this.#nodes = nodes;
+    this.#user = setting.user;
     const registers = registersOfRegion(nodes);
     this.#registers = registers.nodes;
     this.#writer = new RegionWriter(f, runtime, setting, registers, entry.block.pageOffset);
@@ -90,7 +92,8 @@ class RegionLowering {
     if (block.cutAt !== undefined) writer.resume(block.pageOffset, block.cutAt)(writer.f);
   }
 
-  #exit(node: RegionNode, { changesSystem, onlyMasks }: PreparedForm, next: number, exit: Exit): void {
+  #exit(node: RegionNode, prepared: PreparedForm, next: number, exit: Exit): void {
+    const { changesSystem, onlyMasks, callsSystem } = prepared;
     const { block, successors } = node;
     const writer = this.#writer;
     const { f } = writer;
@@ -132,7 +135,11 @@ class RegionLowering {
         return f.release(target);
       }
       case "state":
-        return writer.leaveUsually(OUTCOME.state, readSlot(STATE.rip), instructionCount)(f);
+        if (!this.#user) return writer.leaveToState(instructionCount)(f);
+        if (!callsSystem || back === undefined)
+          return writer.leaveUsually(OUTCOME.state, readSlot(STATE.rip), instructionCount)(f);
+        writer.callSystem(instructionCount, next, this.#liveAt(back));
+        return this.#edge(0, back, next);
       default:
         throw new Error(`the JIT does not compile an exit to ${exit.to}`);
     }

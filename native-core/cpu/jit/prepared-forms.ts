@@ -38,6 +38,8 @@ export interface PreparedForm {
   readonly changesSystem: boolean;
   /** All that it changes of the system is whether interrupts are taken: where none waits, the region goes on behind it. */
   readonly onlyMasks: boolean;
+  /** SYSCALL: the system comes back behind it. */
+  readonly callsSystem: boolean;
   /** A memory write, its own or a helper's, that may void the code being executed. */
   readonly mayVoidCode: boolean;
   /** It may start over: REP. */
@@ -117,6 +119,7 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     exits: new Set(statements.flatMap((statement) => (statement.kind === "exit" ? [statement.exit.to] : []))),
     changesSystem: statements.some((statement) => changes(statement) & PART.system),
     onlyMasks: changesMasksOnly(statements),
+    callsSystem: form.row.mnemonic === "SYSCALL" && form.info.mode === "64",
     mayVoidCode: statements.some(isStore) || callsForEffect(form, fragment),
     repeats: statements.some(repeats),
     plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),

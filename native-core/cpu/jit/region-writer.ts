@@ -43,7 +43,7 @@ import { interruptible, readCell, readSlot, writeSlot, writeSlot32 } from "../mm
 import { AREA, CELLS, PAGE_SIZE } from "../mmu/memory-layout.ts";
 import type { FlagFunctions } from "./flag-forms.ts";
 import { KnownPages } from "./known-pages.ts";
-import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS } from "./outcome.ts";
+import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS, SYSTEM_CALLER } from "./outcome.ts";
 import { type FlagKnowledge, RegionFlags } from "./region-flags.ts";
 import { FIRST_VECTOR, type RegionRegisters } from "./region-registers.ts";
 
@@ -65,6 +65,7 @@ const vectorOffset = (register: number): number => VECTOR_OFFSET + (register - F
 
 export interface JitRuntime extends Runtime, FlagFunctions {
   readonly follow: FunctionReference;
+  readonly callSystem: FunctionReference;
   /** Index of REGION_TYPE in the module. */
   readonly regionType: number;
 }
@@ -253,6 +254,16 @@ export class RegionWriter {
     );
   }
 
+  /** The system goes where STATE.rip says: back to the user's region that waits behind SYSCALL, if that is where it is. */
+  leaveToState(retired: number): Code {
+    const rip = readSlot(STATE.rip);
+    return seq(
+      this.#storeForLeaving(rip, retired),
+      when(eq64(op("i64.xor", rip, i64(SYSTEM_CALLER)), get(this.#expected)), [i32(OUTCOME.indirect), op("return")]),
+      this.#leaveStored(i32(OUTCOME.state), OUTCOME.state),
+    );
+  }
+
   #storeForLeaving(rip: Code, retired: number): Code {
     return seq(
       writeSlot(STATE.rip, rip),
@@ -328,11 +339,28 @@ export class RegionWriter {
       eq64(readSlot(STATE.rip), this.ripAt(returnOffset)),
     );
     unlikely(op("i32.eqz", returned), [get(this.#outcome), op("return")])(f);
+    this.#takeOver(live);
+  }
+
+  /** All state is in memory, left there by whoever ran meanwhile. */
+  #takeOver(live: number): void {
+    const { f } = this;
     set(this.count, readSlot(STATE.instructionCount))(f);
     this.reload(live)(f);
     this.flags.areInMemory();
     this.dirty = 0;
     this.pages.forgetAll();
+  }
+
+  /** Lets the system run from STATE.rip on until it returns to `returnOffset`, as callFunction does with a function. */
+  callSystem(retired: number, returnOffset: number, live: number): void {
+    const { f } = this;
+    this.#storeForLeaving(readSlot(STATE.rip), retired)(f);
+    unlikely(this.#tooDeep, [i32(OUTCOME.state), op("return")])(f);
+    const depth = add32(get(this.#depth), i32(1));
+    set(this.#outcome, call(this.runtime.callSystem, depth, this.ripAt(returnOffset)))(f);
+    unlikely(ne32(get(this.#outcome), i32(OUTCOME.indirect)), [get(this.#outcome), op("return")])(f);
+    this.#takeOver(live);
   }
 
   get #tooDeep(): Code {

@@ -149,8 +149,12 @@ function fastSyscalls(i: InstructionBuilder): Value[] {
 }
 
 const systemCall: Semantics = (i) => {
-  if (i.form.mode === "64") {
-    i.if(allZero(i, fastSyscalls(i)), () => {
+  const slowly = (): void => {
+    i.callHelper("systemCall", [i.nextRip()]);
+  };
+  if (i.form.mode !== "64") slowly();
+  else {
+    const quickly = (): void => {
       const flags = i.readFlags();
       const kept = i.and(flags, i.not(i.or(i.readState(STATE.fmask), i.i64(RF))));
       const selector = i.and(i.shrU(i.readState(STATE.star), i.i64(32)), i.i64(0xfffc));
@@ -163,10 +167,11 @@ const systemCall: Semantics = (i) => {
       // A single step ends with the instruction unless that masked it.
       const steps = i.and(i.shrU(kept, i.i64(TF_POSITION)), i.i64(1));
       i.writeState(STATE.trapInhibited, i.xor(steps, i.i64(1)));
-      leaveTo(i, i.readState(STATE.lstar));
-    });
+      i.writeState(STATE.rip, i.readState(STATE.lstar));
+    };
+    i.if(allZero(i, fastSyscalls(i)), quickly, slowly);
   }
-  i.callHelper("systemCall", [i.nextRip()]);
+  // One way on, which compiled code takes as a call.
   i.leave({ to: "state" });
 };
 
