@@ -1,6 +1,6 @@
 // Debian's installer from its netboot packages, booted from a disc through isolinux, told what to do by our own preseed file: it finds
-// network, mirror and disk, and partitions. Everything comes through the NAT. Where the host's mirror has no installer components (`.udeb`),
-// the test says so and ends as skipped once the installer has asked for them.
+// network, mirror and disk, partitions the disk, makes the file systems and mounts them. Everything comes through the NAT, from a mirror
+// that has what the host's mirror may lack (support/installer-mirror.ts).
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -12,6 +12,9 @@ import { qemuImg, temporaryFolder } from "../support/media/qemu-tools.ts";
 import { packageFile } from "../support/pc-guest.ts";
 import type { StarterVm } from "../support/vm/starter-vm.ts";
 import { debianMirror, type Mirror } from "./support/debian-mirror.ts";
+import type { Architecture } from "./support/debian-suite.ts";
+import { installerMirror } from "./support/installer-mirror.ts";
+import { type Frontend, type InstallerRelease, installerRelease } from "./support/installer-release.ts";
 import { startPcVm } from "./support/pc-vm.ts";
 import { GuestScreen, type Picture } from "./support/screen.ts";
 
@@ -20,18 +23,20 @@ const WAIT_MS = 1_200_000;
 const PICTURES = "out/pictures/guests";
 const SYSLINUX = "usr/lib/syslinux/modules/bios";
 const DISK_MIB = 4096;
+const SECTOR = 512;
 
-type Architecture = "amd64" | "i386";
-type Frontend = "text" | "gtk";
-
-const WORDS = `d-i preseed/early_command string echo MACHINE $(uname -m). > /dev/ttyS0
-d-i partman/early_command string echo PARTITIONING > /dev/ttyS0
+const TOLD = "/lib/partman/finish.d/99told";
+/** Words on the serial port: which machine it is, when the installer comes to partitioning, and what is mounted when it is done. */
+const WORDS = `d-i debian-installer/allow_unauthenticated boolean true
+d-i preseed/early_command string echo MACHINE $(uname -m). > /dev/ttyS0
+d-i partman/early_command string echo PARTITIONING > /dev/ttyS0; \
+ echo 'echo MOUNTED $(grep " /target " /proc/mounts). > /dev/ttyS0' > ${TOLD}; chmod +x ${TOLD}
 `;
 
 /** What the installer's own kernel says it runs on. */
 const MACHINE: Record<Architecture, string> = { amd64: "x86_64", i386: "i686" };
 
-/** Our answers, and words on the serial port: which machine it is, and when the installer comes to partitioning. */
+/** Our answers as an initial RAM disk of their own. */
 function answers(mirror: Mirror): Uint8Array {
   const own = preseed({
     ...{ user: "ada", fullName: "Ada", password: "lovelace", hostName: "installed" },
@@ -40,10 +45,7 @@ function answers(mirror: Mirror): Uint8Array {
   return cpioArchive([file("preseed.cfg", Buffer.from(`${own}${WORDS}`))]);
 }
 
-async function installerDisc(architecture: Architecture, frontend: Frontend, overlay: Uint8Array): Promise<Uint8Array> {
-  const name = `debian-installer-12-netboot-${architecture}`;
-  const folder = `usr/lib/debian-installer/images/12/${architecture}/${frontend}/debian-installer/${architecture}`;
-  const initrd = await packageFile(name, `${folder}/initrd.gz`);
+async function installerDisc({ kernel, initrd }: InstallerRelease, overlay: Uint8Array): Promise<Uint8Array> {
   const configuration = [
     "DEFAULT install",
     "LABEL install",
@@ -58,10 +60,31 @@ async function installerDisc(architecture: Architecture, frontend: Frontend, ove
       ["ISOLINUX/ISOLINUX.BIN", await packageFile("isolinux", "usr/lib/ISOLINUX/isolinux.bin")],
       ["ISOLINUX/LDLINUX.C32", await packageFile("syslinux-common", `${SYSLINUX}/ldlinux.c32`)],
       ["ISOLINUX/ISOLINUX.CFG", Buffer.from(`${configuration}\n`)],
-      ["LINUX", await packageFile(name, `${folder}/linux`)],
+      ["LINUX", kernel],
       ["INITRD.GZ", Buffer.concat([initrd, new Uint8Array(-initrd.length & 3), overlay])],
     ]),
   });
+}
+
+/** The first partition of an image's table, and the magic number of the ext4 file system in it. Sizes in sectors of 512 bytes. */
+async function firstPartition(disk: string, folder: string) {
+  const raw = join(folder, "disk.raw");
+  await qemuImg("convert", "-O", "raw", disk, raw);
+  const image = await open(raw);
+  try {
+    const read = async (offset: number) =>
+      Buffer.from((await image.read(new Uint8Array(SECTOR), 0, SECTOR, offset)).buffer);
+    const table = await read(0);
+    const start = table.readUInt32LE(446 + 8);
+    // The superblock is 1024 bytes into the file system, its magic number 0x38 bytes into that.
+    const superblock = await read(start * SECTOR + 1024);
+    return {
+      ...{ signature: table.readUInt16LE(510), kind: table[446 + 4], sectors: table.readUInt32LE(446 + 12) },
+      fileSystem: superblock.readUInt16LE(0x38),
+    };
+  } finally {
+    await image.close();
+  }
 }
 
 /** Whether the picture has as many colours as a drawn interface has and text has not. */
@@ -78,11 +101,12 @@ describe("Debian's installer", () => {
     ["gtk", "i386"],
   ];
   it.for(variants)(
-    "(%s, %s) partitions the disk and starts to install on it",
+    "(%s, %s) partitions the disk, and makes and mounts its file system",
     { timeout: TIMEOUT_MS },
-    async ([frontend, architecture], { skip }) => {
+    async ([frontend, architecture]) => {
       const folder = temporaryFolder("installer");
-      const mirror = await debianMirror();
+      const release = await installerRelease(architecture, frontend);
+      const mirror = await debianMirror(await installerMirror(release));
       let vm: StarterVm | undefined;
       end = async () => {
         await vm?.kill();
@@ -90,7 +114,7 @@ describe("Debian's installer", () => {
         folder.remove();
       };
       const disc = join(folder.path, "installer.iso");
-      await writeFile(disc, await installerDisc(architecture, frontend, answers(mirror)));
+      await writeFile(disc, await installerDisc(release, answers(mirror)));
       const disk = join(folder.path, "disk0.qcow2");
       await qemuImg("create", "-q", "-f", "qcow2", disk, `${DISK_MIB}M`);
       const adapter = { ...defaultAdapter("nic0", "52:54:00:12:34:56"), reach: [`host:${mirror.port}`] };
@@ -103,25 +127,18 @@ describe("Debian's installer", () => {
       const { groups } = await vm.expect(/MACHINE (\S+)\./, WAIT_MS);
       expect(groups[0]).toBe(MACHINE[architecture]);
       const screen = await GuestScreen.open(vm.client, vm.request.dataSocket);
-      const lacking = await Promise.race([
-        vm.expect(/PARTITIONING/, WAIT_MS).then(() => undefined),
-        mirror.waitForMissing(/\.udeb$/, WAIT_MS),
-      ]);
+      await vm.expect(/PARTITIONING/, WAIT_MS);
       await screen.keep(`${PICTURES}/installer-${frontend}-${architecture}.png`);
       if (frontend === "gtk") expect(isDrawn(await screen.picture())).toBe(true);
+      const mounted = await vm.expect(/MOUNTED (\S+) \/target (\S+) /, WAIT_MS);
+      expect(mounted.groups).toEqual(["/dev/vda1", "ext4"]);
       screen.close();
-      if (lacking !== undefined) skip(`the host's mirror lacks ${lacking}`);
       // What follows partitioning: the base system is fetched onto the new file system.
-      await mirror.waitFor(/pool\/main\/b\/base-files\/base-files_.*\.deb/, WAIT_MS);
+      if (architecture === "amd64") await mirror.waitFor(/pool\/main\/b\/base-files\/base-files_.*\.deb/, WAIT_MS);
       await vm.powerOff();
-      const raw = join(folder.path, "disk.raw");
-      await qemuImg("convert", "-O", "raw", disk, raw);
-      const image = await open(raw);
-      const { buffer } = await image.read(new Uint8Array(512), 0, 512, 0);
-      await image.close();
-      // The first partition is Linux's, and large.
-      expect([buffer[510], buffer[511], buffer[446 + 4]]).toEqual([0x55, 0xaa, 0x83]);
-      expect(new DataView(buffer.buffer).getUint32(446 + 12, true)).toBeGreaterThan((DISK_MIB * 2048) / 2);
+      const partition = await firstPartition(disk, folder.path);
+      expect(partition).toMatchObject({ signature: 0xaa55, kind: 0x83, fileSystem: 0xef53 });
+      expect(partition.sectors).toBeGreaterThan((DISK_MIB * 2048) / 2);
     },
   );
 });
