@@ -639,11 +639,11 @@ export const en = {
     osType: "Operating system",
     source: "Boots from",
     sources: {
-      download: "A download",
-      disc: "A disc (ISO)",
-      disk: "A disk image",
-      network: "The network",
-      kernel: "A Linux kernel",
+      download: "Download",
+      disc: "Disc (ISO)",
+      disk: "Disk image",
+      network: "Network",
+      kernel: "Linux kernel",
     },
     sourceHelp: {
       download: "A system from its publisher, checked when it has arrived.",

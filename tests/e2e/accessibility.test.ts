@@ -94,14 +94,14 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await dialog.getByRole("button", { name: "Next" }).click();
     await dialog.getByText("Choose an ISO image.").waitFor();
     await expectAccessible(page);
-    await dialog.getByText("A download", { exact: true }).click();
+    await dialog.getByRole("radio", { name: "Download" }).click();
     await dialog.getByRole("combobox", { name: "Download" }).selectOption("Debian stable, network installer");
     await dialog.getByText("All on one page").click();
     await dialog.getByText("Set up without questions").click();
     await dialog.getByRole("spinbutton", { name: "Memory" }).waitFor();
     await expectAccessible(page);
     await dialog.getByText("All on one page").click();
-    await dialog.getByText("A disc (ISO)").click();
+    await dialog.getByRole("radio", { name: "Disc (ISO)" }).click();
     await dialog.getByRole("button", { name: "Browse…" }).first().click();
     const picker = page.getByRole("dialog", { name: "Choose a file on the host" });
     await picker.getByRole("list", { name: "Files and folders" }).waitFor();

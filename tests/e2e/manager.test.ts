@@ -404,7 +404,7 @@ describe("new machines and removal", () => {
     await page.getByRole("button", { name: "New", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "New machine" });
     await dialog.getByText("All on one page").click();
-    await dialog.getByText("A Linux kernel").click();
+    await dialog.getByRole("radio", { name: "Linux kernel" }).click();
     await dialog.getByRole("button", { name: "Create", exact: true }).last().click();
     await dialog.getByText("Choose a kernel file.").waitFor();
     await dialog.getByRole("textbox", { name: "Name" }).fill("Mine");
@@ -421,6 +421,10 @@ describe("new machines and removal", () => {
     await writeFile(iso, Buffer.alloc(64 * 2048));
     await page.getByRole("button", { name: "New", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "New machine" });
+    await dialog.getByRole("radio", { name: "Network" }).click();
+    await dialog.getByRole("textbox", { name: "Boot file" }).waitFor();
+    await dialog.getByRole("status").filter({ hasText: "the machine boots what its network offers." }).waitFor();
+    await dialog.getByRole("radio", { name: "Disc (ISO)" }).click();
     await dialog.getByRole("button", { name: "Next" }).click();
     await dialog.getByText("Choose an ISO image.").waitFor();
     await dialog.getByRole("textbox", { name: "ISO image" }).fill(iso);
@@ -432,7 +436,7 @@ describe("new machines and removal", () => {
     await dialog.getByRole("button", { name: "Next" }).click();
     await dialog.getByText("None", { exact: true }).click();
     await dialog.getByRole("button", { name: "Next" }).click();
-    await dialog.getByRole("group", { name: "Summary" }).getByText("A disc (ISO)").waitFor();
+    await dialog.getByRole("group", { name: "Summary" }).getByText("Disc (ISO)").waitFor();
     await dialog.getByText("Start after creating").click();
     await dialog.getByRole("button", { name: "Create", exact: true }).last().click();
     await dialog.waitFor({ state: "detached" });

@@ -92,7 +92,7 @@ test("a file held over the window is told what will happen, and a browser how to
 
 test("what can't be downloaded says why and what to do instead", async () => {
   await app.page.getByRole("button", { name: "New", exact: true }).click();
-  await dialog().getByText("A download", { exact: true }).click();
+  await dialog().getByRole("radio", { name: "Download" }).click();
   await next();
   await dialog().getByText("Choose a system to download.").waitFor();
   await dialog().getByRole("combobox", { name: "Download" }).selectOption("Debian 13, network installer");
