@@ -20,6 +20,17 @@ appUnderTest({
 
 const settings = () => page.getByRole("dialog", { name: `Settings of ${NAME}` });
 
+const openTool = () => page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Network" }).click();
+
+test("the Network tool shows the address that a machine was given, its traffic and what the firewall stopped", async () => {
+  await openTool();
+  const row = page.getByRole("region", { name: "NAT" }).getByRole("row", { name: new RegExp(NAME) });
+  await row.getByRole("cell", { name: "10.0.2.15", exact: true }).waitFor();
+  const cells = await row.getByRole("cell").allInnerTexts();
+  for (const shown of [/^48\sKiB$/, /^6\sKiB$/, /^7$/]) expect(cells).toContainEqual(expect.stringMatching(shown));
+  await machineRow(page, NAME).click();
+});
+
 test("Details show what an adapter is plugged into, and lead to its settings", async () => {
   await showPane(page, "Details");
   await page.getByRole("region", { name: "Network" }).getByRole("button", { name: "NAT" }).click();
@@ -71,7 +82,7 @@ test("a running machine is given an adapter with a limit, and relieved of it", a
 });
 
 test("the Network tool shows who is plugged in where, and pulls cables", async () => {
-  await page.getByRole("navigation", { name: "Tools" }).getByRole("button", { name: "Network" }).click();
+  await openTool();
   const network = page.getByRole("region", { name: "Host-only network “office”" });
   await network.getByRole("row", { name: new RegExp(NAME) }).waitFor();
   const cable = network.getByRole("checkbox", { name: `Cable of nic0 of ${NAME}` });
@@ -80,6 +91,20 @@ test("the Network tool shows who is plugged in where, and pulls cables", async (
   await expect.poll(() => cable.isChecked()).toBe(false);
   await network.getByRole("button", { name: `Capture nic0 of ${NAME}` }).click();
   await page.getByText("Capturing packets").first().waitFor();
+  const stop = network.getByRole("button", { name: `Stop capturing nic0 of ${NAME}` });
+  expect(await stop.innerText()).toMatch(/^2\sKiB$/);
+  expect(await stop.getAttribute("title")).toMatch(/capture-nic0-.*\.pcapng$/);
+  await stop.click();
+  await network.getByRole("button", { name: `Capture nic0 of ${NAME}` }).waitFor();
+});
+
+test("a forward that could not be opened is marked, with the reason", async () => {
+  await page.getByRole("button", { name: `Change nic0 of ${NAME}` }).click();
+  const dialog = settings();
+  await dialog.getByRole("button", { name: "More" }).click();
+  await dialog.getByRole("spinbutton", { name: "Port on this computer" }).fill("1");
+  await dialog.getByRole("button", { name: "OK" }).click();
+  await page.getByTitle("The tcp port 1 can't be opened").waitFor();
 });
 
 test("is usable without a mouse and for screen readers", async () => {

@@ -14,6 +14,7 @@ import {
   type SnapshotResult,
   type StopReason,
 } from "../../../native-core/protocol/engine.ts";
+import type { AdapterStatus } from "../../../native-core/protocol/network.ts";
 import { layOverlays, pullLayer } from "../../support/vm/fake-disks.ts";
 import { serveRfb } from "./scripted-rfb.ts";
 import { TextScreen } from "./text-screen.ts";
@@ -27,6 +28,9 @@ const screen = new TextScreen();
 const consoles = new Set<Socket>();
 let request: EngineArgument<"start"> | null = null;
 let guest: GuestState = { files: {}, scrollback: "" };
+let adapters: EngineArgument<"configureNetwork">["adapters"] = [];
+/** Files by adapter. */
+const captures = new Map<string, string>();
 let line = "";
 let commands = 0;
 
@@ -102,11 +106,25 @@ async function saveTo(folder: string): Promise<SnapshotResult> {
   return { pauseMs: 12, writtenBytes: 3_400_000, newPages: 830, totalPages: 9120, thumbnailPng };
 }
 
+/** Of an adapter that has carried a little; a forward of port 1 can't be had. */
+function adapterStatus({ id, mac, network, forwards }: (typeof adapters)[number]): AdapterStatus {
+  const file = captures.get(id);
+  return {
+    id,
+    isPlugged: true,
+    counters: { receivedBytes: 48 << 10, receivedFrames: 60, sentBytes: 6 << 10, sentFrames: 40, deniedFrames: 7 },
+    leases: network === "nat" ? [{ address: "10.0.2.15", mac, hostName: "starter" }] : [],
+    capture: file === undefined ? null : { file, bytes: 2048, frames: 20 },
+    problems: forwards.some(({ hostPort }) => hostPort === 1) ? ["The tcp port 1 can't be opened"] : [],
+  };
+}
+
 type Handlers = { [N in EngineRequestName]: (argument: EngineArgument<N>) => unknown };
 
 const handlers: Handlers = {
   async start(argument) {
     request = argument;
+    adapters = argument.config.adapters;
     createServer(serveData).listen(argument.dataSocket);
     runState("starting");
     if (argument.restoreFrom) {
@@ -133,10 +151,17 @@ const handlers: Handlers = {
   detachDisk: () => ({ detached: true }),
   mergeStep: (argument) => pullLayer(request, argument),
   reopenLayers: () => null,
-  configureNetwork: () => null,
+  configureNetwork(argument) {
+    adapters = argument.adapters;
+    return null;
+  },
   shareFolders: () => null,
-  networkStatus: () => [],
-  capture: () => null,
+  networkStatus: () => adapters.map(adapterStatus),
+  capture({ adapterId, file }) {
+    if (file === null) captures.delete(adapterId);
+    else captures.set(adapterId, file);
+    return null;
+  },
   pause: () => (runState("paused"), null),
   resume: () => (runState("running"), null),
   reset() {
