@@ -13,9 +13,10 @@ export async function cpuMs(pids: readonly number[]): Promise<number> {
   return ticks.reduce((total, value) => total + value, 0) * TICK_MS;
 }
 
-/** Resident memory of the largest of the processes. */
-export async function residentMiB(pids: readonly number[]): Promise<number> {
-  const sizes = await each(pids, "status", (status) => Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+/** Resident memory of the largest of the processes: all of it, or pages of files, which are those of programs and shared by all that run them. */
+export async function residentMiB(pids: readonly number[], field: "VmRSS" | "RssFile" = "VmRSS"): Promise<number> {
+  const size = new RegExp(`${field}:\\s+(\\d+)`);
+  const sizes = await each(pids, "status", (status) => Number(size.exec(status)?.[1] ?? 0) / 1024);
   return Math.max(...sizes);
 }
 

@@ -10,6 +10,9 @@ import type { Participant } from "./rounds.ts";
 const MEMORY_MIB = 256;
 const MEMORY_BYTES = MEMORY_MIB * 2 ** 20;
 
+/** Until a guest that has done its work rests: its own late work is over then, and so is what its host does when it sees that. */
+export const REST_MS = 8_000;
+
 export interface Everybody {
   readonly participants: readonly Participant[];
   /** The program that the guests have as well, for the host itself. */

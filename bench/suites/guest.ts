@@ -4,11 +4,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { benchInit, WORKLOADS, workloadScript } from "../guests/workloads.ts";
 import { type Marks, type RunningGuest, untilDone } from "../peers/peer.ts";
 import { TERRARIUM } from "../peers/terrarium.ts";
 import { geometricMean, median, type Report, type ReportRow, rowOf } from "../table.ts";
-import { everybody, MEMORY_ABOVE_GUEST, memoryAboveGuest } from "./everybody.ts";
+import { everybody, MEMORY_ABOVE_GUEST, memoryAboveGuest, REST_MS } from "./everybody.ts";
 import { inRounds } from "./rounds.ts";
 
 const COMMAND_LINE = "console=ttyS0 quiet panic=-1";
@@ -19,11 +20,12 @@ export async function guestSuite(rounds: number, progress: (text: string) => voi
   const measure = async (guest: RunningGuest): Promise<Marks> => {
     const marks = await untilDone(guest);
     const { name } = guest.peer;
+    await sleep(REST_MS);
     memory.set(name, [...(memory.get(name) ?? []), await memoryAboveGuest(guest)]);
     return marks;
   };
   const { results, versions, missing } = await inRounds(rounds, participants, progress, measure, () => native(busybox));
-  const memoryRow = rowOf(`${MEMORY_ABOVE_GUEST}, afterwards`, "MiB", memory, (above) => above);
+  const memoryRow = rowOf(`${MEMORY_ABOVE_GUEST}, at rest afterwards`, "MiB", memory, (above) => above);
   return { suite: "guest", versions, missing, rounds, rows: [...rows(results), memoryRow], notes: summary(results) };
 }
 

@@ -3,13 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningGuest } from "../peers/peer.ts";
 import { cpuMs, residentMiB, waits } from "../process-figures.ts";
 import { type Report, rowOf } from "../table.ts";
-import { everybody, MEMORY_ABOVE_GUEST, memoryAboveGuest } from "./everybody.ts";
+import { everybody, MEMORY_ABOVE_GUEST, memoryAboveGuest, REST_MS } from "./everybody.ts";
 import { inRounds } from "./rounds.ts";
 
 const WINDOW_MS = 20_000;
-/** The guest's own late boot work is over by then. */
-const SETTLE_MS = 5_000;
-
 const INIT = `#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 echo "MARK idle"
@@ -21,11 +18,12 @@ interface IdleSample {
   readonly waitsPerSecond: number;
   readonly residentMiB: number;
   readonly aboveGuestMiB: number;
+  readonly programMiB: number;
 }
 
 async function watchIdle(guest: RunningGuest): Promise<IdleSample> {
   await guest.waitFor("idle", 120_000);
-  await sleep(SETTLE_MS);
+  await sleep(REST_MS);
   const pids = await guest.processes();
   const before = { cpu: await cpuMs(pids), waits: await waits(pids) };
   await sleep(WINDOW_MS);
@@ -34,6 +32,7 @@ async function watchIdle(guest: RunningGuest): Promise<IdleSample> {
     waitsPerSecond: ((await waits(pids)) - before.waits) * (1000 / WINDOW_MS),
     residentMiB: await residentMiB(pids),
     aboveGuestMiB: await memoryAboveGuest(guest),
+    programMiB: await residentMiB(pids, "RssFile"),
   };
 }
 
@@ -50,6 +49,12 @@ export async function idleSuite(rounds: number, progress: (text: string) => void
       rowOf("threads that wake up", "/s", results, ({ waitsPerSecond }) => waitsPerSecond),
       rowOf("resident memory of the largest process, 256 MB guest", "MiB", results, (sample) => sample.residentMiB),
       rowOf(MEMORY_ABOVE_GUEST, "MiB", results, ({ aboveGuestMiB }) => aboveGuestMiB),
+      rowOf(
+        "of that the program's files, one copy for all its processes",
+        "MiB",
+        results,
+        (sample) => sample.programMiB,
+      ),
     ],
     notes: ["How often threads wake up does not depend on what else the host does, as processor time does a little."],
   };
