@@ -52,11 +52,27 @@ export function bodiesOf(statement: Statement): readonly (readonly Statement[])[
 }
 
 /** Every statement, outer ones before those nested in them. */
-export function* allStatements(body: readonly Statement[]): Generator<Statement> {
-  for (const statement of body) {
-    yield statement;
-    for (const nested of bodiesOf(statement)) yield* allStatements(nested);
-  }
+export function allStatements(body: readonly Statement[]): Statement[] {
+  const all: Statement[] = [];
+  const collect = (statements: readonly Statement[]): void => {
+    for (const statement of statements) {
+      all.push(statement);
+      for (const nested of bodiesOf(statement)) collect(nested);
+    }
+  };
+  collect(body);
+  return all;
+}
+
+/** Whether a predicate holds for one of the values or for anything that they are computed from. */
+export function someValue(values: readonly Value[], holds: (node: ValueNode) => boolean): boolean {
+  const seen = new Set<Value>();
+  const visit = (value: Value): boolean => {
+    if (seen.has(value)) return false;
+    seen.add(value);
+    return holds(value.node) || operandsOf(value.node).some(visit);
+  };
+  return values.some(visit);
 }
 
 /** Whether a value must be computed even if nobody uses it: it may fault, or act outside. */

@@ -140,7 +140,7 @@ function inlineHandler({ form, fragment, variant, fused = false }: Handler): Inl
 function variantsOf(form: Form, fragment: Fragment): readonly Variant[] {
   return hotVariants(
     form,
-    [...allStatements(fragment.body)].some(({ kind }) => kind === "setFlags"),
+    allStatements(fragment.body).some(({ kind }) => kind === "setFlags"),
   );
 }
 

@@ -4,7 +4,7 @@ import { allStatements, operandsOf, operandsOfStatement } from "../../ir/walk.ts
 import { FORM_TRAIT } from "./handler-table.ts";
 
 export function traitsOf(fragment: Fragment): number {
-  const statements = [...allStatements(fragment.body)];
+  const statements = allStatements(fragment.body);
   if (statements.some(mayLeave) || statements.some(observes)) return FORM_TRAIT.observesFlags;
   return fragment.body.some(replaces) ? FORM_TRAIT.replacesFlags : 0;
 }

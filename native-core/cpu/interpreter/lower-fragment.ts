@@ -70,7 +70,7 @@ class Lowering {
     this.#target = target;
     this.#variant = variant;
     this.#legacy = legacy;
-    this.#changesSystem = [...allStatements(fragment.body)].some((statement) => changes(statement) & PART.system);
+    this.#changesSystem = allStatements(fragment.body).some((statement) => changes(statement) & PART.system);
     this.#placement = placeValues(fragment, { flagOperandUses: ({ operation }) => flags.flagOperandUses(operation) });
   }
 

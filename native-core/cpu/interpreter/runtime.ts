@@ -13,7 +13,7 @@ import type { Runtime } from "./target.ts";
 export function importHelpers(module: ModuleWriter, fragments: Iterable<Fragment>): Map<string, FunctionReference> {
   const arity = new Map<string, number>();
   for (const fragment of fragments) {
-    for (const [name, count] of helperCalls(fragment)) {
+    for (const [name, count] of helpersOf(fragment)) {
       const known = arity.get(name);
       if (known !== undefined && known !== count)
         throw new Error(`helper ${name} is called with ${known} and ${count} operands`);
@@ -31,10 +31,7 @@ export function importHelpers(module: ModuleWriter, fragments: Iterable<Fragment
 
 /** Helpers that a fragment calls, with the number of their operands. */
 export function helpersOf(fragment: Fragment): Map<string, number> {
-  return new Map(helperCalls(fragment));
-}
-
-function* helperCalls(fragment: Fragment): Generator<[string, number]> {
+  const helpers = new Map<string, number>();
   const pending: Value[] = [];
   for (const statement of allStatements(fragment.body)) {
     if (statement.kind === "define") pending.push(statement.value);
@@ -44,9 +41,10 @@ function* helperCalls(fragment: Fragment): Generator<[string, number]> {
   for (let value = pending.pop(); value; value = pending.pop()) {
     if (seen.has(value.id)) continue;
     seen.add(value.id);
-    if (value.node.op === "callHelper") yield [value.node.helper, value.node.args.length];
+    if (value.node.op === "callHelper") helpers.set(value.node.helper, value.node.args.length);
     pending.push(...operandsOf(value.node));
   }
+  return helpers;
 }
 
 export function declareRuntime(

@@ -14,7 +14,7 @@ import type {
 } from "../../ir/nodes.ts";
 import { mergeDuplicates } from "../../ir/passes/merge-duplicates.ts";
 import { type Placement, placeValues } from "../../ir/passes/place-values.ts";
-import { allStatements, bodiesOf, operandsOf, operandsOfStatement } from "../../ir/walk.ts";
+import { allStatements, bodiesOf, operandsOf, operandsOfStatement, someValue } from "../../ir/walk.ts";
 import { FORMS, type Form, fragmentOf } from "../../x86/forms.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { helpersOf } from "../interpreter/runtime.ts";
@@ -110,8 +110,9 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
   const original = fragmentOf(form);
   const body = quiet ? withoutFlags(original.body) : original.body;
   const { fragment, checks } = withoutSegmentHelpers(mergeDuplicates({ ...original, body }));
-  if (isUnsupported([...allStatements(fragment.body)])) return undefined;
-  const statements = [...allStatements(fragment.body)];
+  const statements = allStatements(fragment.body);
+  if (isUnsupported(statements)) return undefined;
+  const helpers = helpersOf(fragment);
   return {
     form,
     fragment,
@@ -125,13 +126,14 @@ function prepare(form: Form, quiet: boolean): PreparedForm | undefined {
     plainStores: hasPlainStores(fragment.body, statements) && !callsForEffect(form, fragment),
     registers: registersOf(fragment.body, statements),
     segmentChecks: checks,
-    observesFlags: checks.size > 0 || statements.some(mayLeave) || statements.flatMap(valuesOf).some(observesFlags),
+    observesFlags:
+      checks.size > 0 || statements.some(mayLeave) || someValue(statements.flatMap(valuesOf), observesFlags),
     replacesFlags: fragment.body.some(replacesFlags),
     checks: fragment.body.reduce((bits, statement) => bits | blockedCheck(statement), 0),
-    mayBlock: [...helpersOf(fragment).keys()].some((helper) => !isArithmetic(helper)),
+    mayBlock: [...helpers.keys()].some((helper) => !isArithmetic(helper)),
     mayBeConstant: constantsOf(statements, fragment.valueCount),
     floats: floatsOf(statements),
-    helpers: helpersOf(fragment),
+    helpers,
     flagBranches: new Set(
       statements.filter((statement) => statement.kind === "if" && bodiesOf(statement).some(touchesFlags)),
     ),
@@ -187,7 +189,7 @@ function mayLeave({ kind }: Statement): boolean {
   return kind === "store" || kind === "raise" || kind === "exit";
 }
 
-function observesFlags({ node }: Value): boolean {
+function observesFlags(node: ValueNode): boolean {
   switch (node.op) {
     case "readFlag":
     case "condition":
@@ -197,7 +199,7 @@ function observesFlags({ node }: Value): boolean {
     case "callHelper":
       return true;
     default:
-      return operandsOf(node).some(observesFlags);
+      return false;
   }
 }
 
@@ -225,7 +227,7 @@ function callsForEffect(form: Form, fragment: Fragment): boolean {
   const calls = ({ kind, value }: Statement & { value?: Value }): boolean =>
     kind === "define" && value?.node.op === "callHelper" && !isArithmetic(value.node.helper);
   if (fragment.body.some(calls)) return true;
-  return (form.cold || form.row.mnemonic === "ENTER") && [...allStatements(fragment.body)].some(calls);
+  return (form.cold || form.row.mnemonic === "ENTER") && allStatements(fragment.body).some(calls);
 }
 
 export type FloatType = "f32" | "f64";
@@ -297,30 +299,35 @@ function mayBeConstant(node: ValueNode, operands: readonly boolean[]): boolean {
 }
 
 function touchesFlags(body: readonly Statement[]): boolean {
-  return [...allStatements(body)].some((statement) => {
-    const { kind } = statement;
-    if (kind === "setFlags" || kind === "writeFlag" || kind === "writeArithmeticFlags") return true;
-    return valuesOf(statement).some(readsFlags);
-  });
+  const statements = allStatements(body);
+  const writes = ({ kind }: Statement): boolean =>
+    kind === "setFlags" || kind === "writeFlag" || kind === "writeArithmeticFlags";
+  return statements.some(writes) || someValue(statements.flatMap(valuesOf), readsFlags);
 }
 
 function valuesOf(statement: Statement): readonly Value[] {
   return statement.kind === "define" ? [statement.value] : operandsOfStatement(statement);
 }
 
-function readsFlags({ node }: Value): boolean {
+function readsFlags(node: ValueNode): boolean {
   if (node.op === "readFlag" || node.op === "condition" || node.op === "readFlags") return true;
-  if (node.op === "callHelper") return !isArithmetic(node.helper);
-  return operandsOf(node).some(readsFlags);
+  return node.op === "callHelper" && !isArithmetic(node.helper);
 }
+
+const nameOf = (selector: RegisterSelector): string | number =>
+  selector.kind === "fixed" ? selector.register : selector.field;
 
 function registersOf(body: readonly Statement[], statements: readonly Statement[]): RegisterUse[] {
   const uses = new Map<string, RegisterUse>();
   const note = (file: RegisterFile, selector: RegisterSelector, reads: boolean, writes: boolean): void => {
     if (file === "general" || file === "vector")
-      uses.set(`${file} ${JSON.stringify(selector)} ${reads} ${writes}`, { file, selector, reads, writes });
+      uses.set(`${file} ${nameOf(selector)} ${reads} ${writes}`, { file, selector, reads, writes });
   };
-  const visit = ({ node }: Value): void => {
+  const seen = new Set<Value>();
+  const visit = (value: Value): void => {
+    if (seen.has(value)) return;
+    seen.add(value);
+    const { node } = value;
     if (node.op === "readRegister" && !node.highPart) note(node.file, node.selector, true, false);
     for (const operand of operandsOf(node)) visit(operand);
   };

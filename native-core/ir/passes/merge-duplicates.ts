@@ -135,14 +135,15 @@ class Merger {
   /** Equal keys mean equal values; undefined for what must not be merged. */
   #key(value: Value, node: ValueNode): string | undefined {
     if (hasEffect(node) || node.op === "getVariable") return undefined;
-    const epochs = this.#epochs.filter((_, bit) => dependsOn(node) & (1 << bit)).join();
     switch (node.op) {
       case "const":
         return `const ${value.type} ${Object.is(node.value, -0) ? "-0" : node.value}`;
       case "pure":
         return `${node.name} ${node.args.map((arg) => arg.id).join()} ${node.immediate?.join() ?? ""}`;
-      default:
-        return `${JSON.stringify(node)} ${epochs}`;
+      default: {
+        const parts = dependsOn(node);
+        return `${JSON.stringify(node)} ${this.#epochs.filter((_, bit) => parts & (1 << bit)).join()}`;
+      }
     }
   }
 }
