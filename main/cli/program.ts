@@ -155,8 +155,15 @@ function wantsJson(): boolean {
   return process.argv.includes("--json");
 }
 
+/** Whoever reads the answer, such as `head`, may have seen enough before its end: that is no failure. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT_OK);
+}
+
 /** Carries out the command in process.argv; yields the exit code. */
 export async function runCommandLine(): Promise<number> {
+  process.stdout.on("error", endWithReader);
   try {
     await createProgram().parseAsync();
     return EXIT_OK;
