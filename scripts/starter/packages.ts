@@ -85,7 +85,22 @@ async function foreignLists(architecture: string): Promise<string> {
 }
 
 async function refreshForeignLists(architecture: string): Promise<void> {
-  const folder = foreignFolder(architecture);
+  const file = await aptConfiguration(foreignFolder(architecture), architecture);
+  note(`fetching package lists for ${architecture}`);
+  // One index that fails leaves the others, which may be enough.
+  const env = { ...process.env, APT_CONFIG: file };
+  await run("apt-get", ["update", "-q"], { env, maxBuffer: 1 << 26 }).catch(() => undefined);
+}
+
+/**
+ * Writes the configuration file (for APT_CONFIG) of an apt whose lists and downloads are in this folder, for one architecture. Needs no
+ * root. Package sources are the system's own unless settings say otherwise.
+ */
+export async function aptConfiguration(
+  folder: string,
+  architecture: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
   for (const part of ["lists/partial", "archives/partial"]) await mkdir(join(folder, part), { recursive: true });
   const settings = {
     "APT::Architecture": architecture,
@@ -96,6 +111,7 @@ async function refreshForeignLists(architecture: string): Promise<void> {
     "Dir::State::lists": join(folder, "lists"),
     "Dir::State::status": "/dev/null",
     "Dir::Cache": folder,
+    ...more,
   };
   const file = join(folder, "apt.conf");
   await writeFile(
@@ -104,8 +120,5 @@ async function refreshForeignLists(architecture: string): Promise<void> {
       .map(([name, value]) => `${name} "${value}";\n`)
       .join(""),
   );
-  note(`fetching package lists for ${architecture}`);
-  // One index that fails leaves the others, which may be enough.
-  const env = { ...process.env, APT_CONFIG: file };
-  await run("apt-get", ["update", "-q"], { env, maxBuffer: 1 << 26 }).catch(() => undefined);
+  return file;
 }

@@ -5,6 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { aptConfiguration } from "../../../scripts/starter/packages.ts";
 import { hostMirror } from "./debian-mirror.ts";
 
 const run = promisify(execFile);
@@ -24,11 +25,10 @@ export class DebianSuite {
     this.#folder = join(CACHE, `apt-${codename}-${architecture}`);
   }
 
-  /** Fetches the package lists the first time. */
+  /** With package lists as they are today: a mirror forgets what was replaced. */
   static async open(codename: string, architecture: Architecture): Promise<DebianSuite> {
     const suite = new DebianSuite(codename, architecture);
-    const lists = await readdir(join(suite.#folder, "lists")).catch(() => []);
-    if (!lists.some((name) => name.includes("_Packages"))) await suite.#fetchLists();
+    await suite.#refreshLists();
     return suite;
   }
 
@@ -39,7 +39,7 @@ export class DebianSuite {
 
   /** A package as it is, fetched once. Yields its file. */
   async archive(name: string): Promise<string> {
-    const [file] = await this.#fetched("archives", name, (folder) => this.#apt("apt-get", ["download", name], folder));
+    const [file] = await this.#fetched("packages", name, (folder) => this.#apt("apt-get", ["download", name], folder));
     if (file === undefined) throw new Error(`'apt-get download ${name}' left no package behind`);
     return file;
   }
@@ -80,27 +80,16 @@ export class DebianSuite {
     return contents();
   }
 
-  async #fetchLists(): Promise<void> {
-    for (const part of ["lists/partial", "cache/archives/partial", "none"])
-      await mkdir(join(this.#folder, part), { recursive: true });
+  async #refreshLists(): Promise<void> {
     const mirror = await hostMirror();
     const kinds = [`deb [arch=${this.architecture} signed-by=${KEYS}]`, `deb-src [signed-by=${KEYS}]`];
     const [binaries, sources] = kinds.map((kind) => `${kind} ${mirror} ${this.codename} main`);
-    await writeFile(join(this.#folder, "sources.list"), `${binaries} main/debian-installer\n${sources}\n`);
-    const settings = {
-      "APT::Architecture": this.architecture,
-      "APT::Architectures": this.architecture,
-      "APT::Sandbox::User": "root",
-      "Acquire::Languages": "none",
-      "Dir::Etc::sourcelist": join(this.#folder, "sources.list"),
-      "Dir::Etc::sourceparts": join(this.#folder, "none"),
-      "Dir::State": this.#folder,
-      "Dir::State::lists": join(this.#folder, "lists"),
-      "Dir::State::status": "/dev/null",
-      "Dir::Cache": join(this.#folder, "cache"),
-    };
-    const lines = Object.entries(settings).map(([name, value]) => `${name} "${value}";\n`);
-    await writeFile(join(this.#folder, "apt.conf"), lines.join(""));
+    const list = join(this.#folder, "sources.list");
+    await aptConfiguration(this.#folder, this.architecture, {
+      "Dir::Etc::sourcelist": list,
+      "Dir::Etc::sourceparts": "/dev/null",
+    });
+    await writeFile(list, `${binaries} main/debian-installer\n${sources}\n`);
     await this.#apt("apt-get", ["update", "-q"]);
   }
 
