@@ -13,6 +13,7 @@ import { ADAPTER_MODELS } from "../../native-core/config/network-settings.ts";
 import { vmProfileSchema } from "../../native-core/protocol/engine.ts";
 import { adapterStatusSchema } from "../../native-core/protocol/network.ts";
 import { catalogueViewSchema, downloadEntrySchema } from "./catalogue.ts";
+import { HANDED_PIECE_BYTES } from "./handed.ts";
 import {
   appEventSchema,
   backupProblemSchema,
@@ -83,6 +84,9 @@ const filePlace = z.object({
   partition: z.coerce.number().int().min(0).optional(),
   path: z.string().min(1).max(4096),
 });
+
+const uploadSchema = z.string().regex(/^[\w-]{8,64}$/, "letters, digits, - and _");
+const pieceSchema = z.base64().max(Math.ceil(HANDED_PIECE_BYTES / 3) * 4);
 
 export const contract = {
   host: {
@@ -450,6 +454,20 @@ export const contract = {
       )
       /** `changed` false: the guest uses the disc and was asked to let it go. */
       .output(z.object({ changed: z.boolean() })),
+    /**
+     * Takes the next piece of a file that the guest is to get; `upload` is the caller's own name for all that belongs together. What is not handed
+     * over within two minutes is forgotten.
+     */
+    stageFile: base
+      .route({ method: "POST", path: "/machines/{id}/handed/pieces" })
+      .input(byMachine.extend({ upload: uploadSchema, name: z.string().min(1).max(255), base64: pieceSchema }))
+      .output(z.object({ bytes: z.number() })),
+    /** Makes a disc of the files and puts it into the first empty drive, or instead of the disc in the first one. */
+    handFiles: base
+      .route({ method: "POST", path: "/machines/{id}/handed" })
+      .input(byMachine.extend({ upload: uploadSchema }))
+      /** `changed` false: the guest uses the disc that is in the drive and was asked to let it go. */
+      .output(z.object({ changed: z.boolean(), driveId: z.string(), file: z.string() })),
     /** A new qcow2 image of a disk image in any known format: qcow2, raw, VDI, VMDK, VHD, VHDX. Runs as a task. */
     convert: base
       .route({ method: "POST", path: "/media/convert" })

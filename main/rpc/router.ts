@@ -39,6 +39,7 @@ import { sendText, waitForOutput } from "../services/machines/serial.ts";
 import { convertImage } from "../services/media/convert.ts";
 import { changeDisc } from "../services/media/discs.ts";
 import { describeMedium } from "../services/media/guess.ts";
+import { handStaged, stageFile } from "../services/media/handed.ts";
 import { capture, listNetworks, networkStatus } from "../services/network/networks.ts";
 import { searchConsoles } from "../services/search/console-search.ts";
 import { listSharedFolder, readSharedFile } from "../services/shared-folders/shared-folders.ts";
@@ -268,6 +269,10 @@ export function createRouter(app: App) {
       changeDisc: os.media.changeDisc.handler(async ({ input }) => ({
         changed: await changeDisc(registry.get(input.id), { ...input, driveId: input.driveId }),
       })),
+      stageFile: os.media.stageFile.handler(({ input }) =>
+        stageFile(registry.get(input.id), input.upload, input.name, Buffer.from(input.base64, "base64")),
+      ),
+      handFiles: os.media.handFiles.handler(({ input }) => handStaged(registry.get(input.id), input.upload)),
       convert: os.media.convert.handler(({ input }) => convertImage(context, input.source, input.target)),
       describe: os.media.describe.handler(({ input }) => describeMedium(input.file)),
     },

@@ -11,6 +11,7 @@ const EncryptionDialog = lazy(() => import("../features/encryption/encryption-di
 const ExportDialog = lazy(() => import("../features/backup/export-dialog.tsx"));
 const VerifyDialog = lazy(() => import("../features/integrity/verify-dialog.tsx"));
 const ImportDialog = lazy(() => import("../features/backup/import-dialog.tsx"));
+const HandFilesDialog = lazy(() => import("../features/media/hand-files-dialog.tsx"));
 const ConvertDialog = lazy(() => import("../features/media/convert-dialog.tsx"));
 const StartAskedDialog = lazy(() => import("../features/machines/start-asked-dialog.tsx"));
 const GrowDialog = lazy(() => import("../features/backup/grow-dialog.tsx"));
@@ -38,6 +39,8 @@ function OpenDialog() {
       return <ImportDialog file={dialog.file} onClose={closeDialog} />;
     case "convert":
       return <ConvertDialog onClose={closeDialog} />;
+    case "hand-files":
+      return <HandFilesDialog machineId={dialog.machineId} files={dialog.files} onClose={closeDialog} />;
     case "start-asked":
       return <StartAskedDialog machineId={dialog.machineId} onClose={closeDialog} />;
     case "grow":

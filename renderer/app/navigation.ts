@@ -19,6 +19,7 @@ export type DialogRequest =
   | { readonly kind: "verify"; readonly machineId: string }
   | { readonly kind: "import"; readonly file?: string }
   | { readonly kind: "convert" }
+  | { readonly kind: "hand-files"; readonly machineId: string; readonly files: readonly File[] }
   | { readonly kind: "start-asked"; readonly machineId: string }
   | { readonly kind: "grow"; readonly machineId: string; readonly diskId: string }
   | { readonly kind: "close"; readonly machineId: string }

@@ -75,7 +75,8 @@ const messages: FailureTexts = {
   "The disk quota is used up: {}": "Das Plattenkontingent ist aufgebraucht: {1}",
   "The engine has no power button": "Die Engine hat keinen Einschaltknopf",
   "The engine's answer to {} is not valid": "Die Antwort der Engine auf {1} ist ungültig",
-  "The file is too large for a disc: {}": "Die Datei ist zu groß für ein Medium: {1}",
+  "A disc takes {} files with {} MiB": "Auf ein Medium passen {1} Dateien mit {2} MiB",
+  "The files did not arrive, or were forgotten": "Die Dateien sind nicht angekommen oder wurden vergessen",
   "The file system is damaged or not understood: {}": "Das Dateisystem ist beschädigt oder unverständlich: {1}",
   "The file system reported {}: {}": "Das Dateisystem meldete {1}: {2}",
   "The file would be too large: {}": "Die Datei würde zu groß: {1}",
@@ -426,7 +427,9 @@ const remedies: FailureTexts = {
     "Starten Sie einmal mit `npm start`: Das holt OVMF. Oder installieren Sie das Paket ovmf Ihres Systems, oder wählen Sie BIOS.",
   "Run `npm start` once: it fetches SeaBIOS. Or install your system's package seabios.":
     "Starten Sie einmal mit `npm start`: Das holt SeaBIOS. Oder installieren Sie das Paket seabios Ihres Systems.",
-  "Save it to this computer instead.": "Sichern Sie sie stattdessen auf diesem Rechner.",
+  "Send them again.": "Senden Sie sie noch einmal.",
+  "Pack many files into an archive, or share a folder.":
+    "Packen Sie viele in ein Archiv, oder teilen Sie einen Ordner.",
   "Set it back to what it was, or discard the saved state.":
     "Stellen Sie es zurück, oder verwerfen Sie den gesicherten Zustand.",
   "Set its format to {}.": "Stellen Sie sein Format auf {1}.",

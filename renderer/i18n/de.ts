@@ -979,9 +979,24 @@ export const de = {
     force: "Trotzdem entnehmen",
     drop: "Lassen Sie ein Medium oder Plattenabbild los, um daraus eine Maschine zu machen, oder eine Maschine in einer Datei, um sie zu importieren. Was geschieht, sehen Sie vorher.",
     dropRunning:
-      "Lassen Sie ein Medium los, um es in das Laufwerk von {{name}} zu legen, oder ein Plattenabbild oder eine Maschine, um eine neue zu machen.",
+      "Lassen Sie ein Medium los, um es in das Laufwerk von {{name}} zu legen, oder ein Plattenabbild oder eine Maschine, um eine neue zu machen. Andere Dateien, die auf ihrem Bildschirm landen, sind für den Gast.",
     noPath: "Ein Browser verrät nicht, wo eine Datei liegt",
     noPathBody: "Wählen Sie sie mit „Neu“ oder mit der Schaltfläche neben dem Laufwerk.",
+  },
+  handFiles: {
+    title: "{{name}} Dateien geben",
+    action: "Dem Gast geben",
+    help: "Sie werden ein Medium in Laufwerk {{drive}}. Der Gast kopiert sie von dort; danach kann das Medium heraus.",
+    instead:
+      "Sie werden ein Medium in Laufwerk {{drive}}, anstelle dessen, was jetzt darin liegt. Der Gast kopiert sie von dort.",
+    noDrive:
+      "Die Maschine hat kein optisches Laufwerk. Geben Sie ihr in den Einstellungen eins, wenn sie aus ist, oder teilen Sie einen Ordner.",
+    tooMuch:
+      "Höchstens {{number}} Dateien mit {{size}} passen. Packen Sie viele in ein Archiv, oder teilen Sie einen Ordner.",
+    folder: "Ein Ordner lässt sich dem Gast nicht geben. Packen Sie ihn in ein Archiv, oder teilen Sie ihn.",
+    progress: "Gesendete Dateien",
+    done: "Die Dateien sind auf einem Medium in Laufwerk {{drive}}",
+    doneBody: "Der Gast kopiert sie von dort.",
   },
   sharedFolders: {
     none: "Mit dem Gast ist kein Ordner dieses Computers gemeinsam.",

@@ -971,9 +971,23 @@ export const en = {
     keptBody: "It was asked to let the disc go. Taking it out anyway may confuse the guest.",
     force: "Take it out anyway",
     drop: "Drop a disc or a disk image to make a machine of it, or a machine in a file to import it. You will see what happens before it does.",
-    dropRunning: "Drop a disc to put it into the drive of {{name}}, or a disk image or machine to make a new one.",
+    dropRunning:
+      "Drop a disc to put it into the drive of {{name}}, or a disk image or machine to make a new one. Other files dropped on its screen are for the guest.",
     noPath: "A browser does not tell where a file is",
     noPathBody: "Choose it with New, or with the button beside the drive.",
+  },
+  handFiles: {
+    title: "Give files to {{name}}",
+    action: "Give to Guest",
+    help: "They become a disc in drive {{drive}}. The guest copies them from there; eject the disc when it is done.",
+    instead:
+      "They become a disc in drive {{drive}}, in place of the disc that is in it now. The guest copies them from there.",
+    noDrive: "The machine has no optical drive. Add one in the storage settings while it is off, or share a folder.",
+    tooMuch: "At most {{number}} files with {{size}} fit. Pack many into an archive, or share a folder.",
+    folder: "A folder can't be given to the guest. Pack it into an archive, or share it.",
+    progress: "Files sent",
+    done: "The files are on a disc in drive {{drive}}",
+    doneBody: "The guest copies them from there.",
   },
   sharedFolders: {
     none: "No folder of this computer is shared with the guest.",

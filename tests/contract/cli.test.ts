@@ -247,6 +247,9 @@ describe("the command line", { timeout: 60_000 }, () => {
     [["pause", "one"], 5, "is powered off"],
     [["start", "one", "--boot-menu"], 5, "does not start through firmware"],
     [["media", "convert", "nowhere.vdi", "new.qcow2"], 3, "nowhere.vdi"],
+    [["media", "give", "one", "nowhere.txt"], 3, "nowhere.txt"],
+    [["media", "give", "one", "starter"], 6, "is not a file"],
+    [["media", "give", "one", "starter/initrd.img"], 3, "no optical drive"],
     [["create", "x", "--kernel", "starter/initrd.img"], 6, "not a Linux kernel"],
     [["create", "x", "--network-boot", "nowhere.0"], 3, "nowhere.0"],
     [["set", "one", "memoryMiB=1"], 6, "at least 64 MiB"],
@@ -276,6 +279,18 @@ describe("the command line", { timeout: 60_000 }, () => {
       stderr: "",
     });
     expect(readFileSync(file).subarray(0, 4).toString("latin1")).toBe("QFI\u00fb");
+  });
+
+  it("gives a guest files on a disc", async () => {
+    await terrarium("create", "with-drive", "--starter");
+    await terrarium("set", "with-drive", 'opticalDrives=[{"id":"cd0","file":null}]');
+    await writeFile(path.join(folder, "notes.txt"), "x".repeat(300_000));
+    const { stdout } = await terrarium("media", "give", "with-drive", "notes.txt", "starter/initrd.img", "--json");
+    const { file } = JSON.parse(stdout) as { file: string };
+    expect(JSON.parse(stdout)).toEqual({ changed: true, driveId: "cd0", file });
+    expect(readFileSync(file).includes("x".repeat(300_000))).toBe(true);
+    expect(await terrarium("media", "eject", "with-drive")).toMatchObject({ code: 0 });
+    await terrarium("delete", "with-drive");
   });
 
   it("explains failures as JSON when asked to", async () => {

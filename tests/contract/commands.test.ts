@@ -1,5 +1,5 @@
 // Every command of the contract, on both transports.
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { changeConfig } from "../../main/contract/change-config.ts";
@@ -7,7 +7,9 @@ import { contract } from "../../main/contract/index.ts";
 import { type AppEvent, CONTRACT_VERSION } from "../../main/contract/schemas.ts";
 import type { RpcClient } from "../../main/rpc/client.ts";
 import type { App } from "../../main/services/app.ts";
+import { findInIso } from "../../native-core/media/iso-files.ts";
 import { isoImage } from "../support/iso-image.ts";
+import { MemoryImageFile } from "../support/media/memory-image-file.ts";
 import { kernelBytes, makeStarter, openTestApp, temporaryFolder } from "../support/test-app.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { type Connected, failureOf, TRANSPORTS } from "./transports.ts";
@@ -374,6 +376,51 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
       field: "target",
     });
     expect(await failureOf(client.media.changeDisc({ id, file: "/nowhere.iso" }))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("gives a guest files on a disc, in the first empty drive, and no more than fit", async () => {
+    const { id } = await client.machines.createStarter({});
+    const { config } = await client.machines.get({ id });
+    const upload = "a-new-upload";
+    const base64 = Buffer.from("hello").toString("base64");
+    expect(await failureOf(client.media.stageFile({ id, upload, name: "a", base64 }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "opticalDrives",
+    });
+    const opticalDrives = ["cd0", "cd1"].map((drive) => ({ id: drive, file: null }));
+    await client.machines.configure({ id, config: { ...config, opticalDrives } });
+    expect(await failureOf(client.media.handFiles({ id, upload }))).toMatchObject({
+      code: "NOT_FOUND",
+      field: "upload",
+    });
+
+    expect(await client.media.stageFile({ id, upload, name: "notes.txt", base64 })).toEqual({ bytes: 5 });
+    await client.media.stageFile({ id, upload, name: "notes.txt", base64 });
+    await client.media.stageFile({ id, upload, name: "NOTES.TXT", base64: "" });
+    await client.media.stageFile({ id, upload, name: "../\u00fcber.md", base64 });
+    const first = await client.media.handFiles({ id, upload });
+    expect(first).toMatchObject({ changed: true, driveId: "cd0" });
+    const disc = await readFile(first.file);
+    const textOf = async (name: string) => {
+      const place = await findInIso(new MemoryImageFile(disc), name);
+      return place && disc.toString("utf8", place.offset, place.offset + place.size);
+    };
+    expect(await textOf("notes.txt")).toBe("hellohello");
+    expect(await textOf("2-notes.txt")).toBe("");
+    expect(await textOf("_ber.md")).toBe("hello");
+
+    for (let number = 0; number < 12; number++) {
+      await client.media.stageFile({ id, upload, name: `${"long ".repeat(20)}${number}`, base64 });
+    }
+    expect(await client.media.handFiles({ id, upload })).toMatchObject({ changed: true, driveId: "cd1" });
+    const full = (await client.machines.get({ id })).config.opticalDrives.map(({ file }) => file);
+    expect(new Set(full).size).toBe(2);
+
+    const many = Array.from({ length: 13 }, (_, number) => `file-${number}`);
+    const stage = (name: string) => client.media.stageFile({ id, upload, name, base64 });
+    for (const name of many.slice(1)) await stage(name);
+    expect(await failureOf(stage("file-0"))).toMatchObject({ code: "UNSUPPORTED", field: "files" });
+    expect(await failureOf(client.media.handFiles({ id, upload }))).toMatchObject({ code: "NOT_FOUND" });
   });
 
   it("lists what can be downloaded and what was, and refuses what is not there", async () => {

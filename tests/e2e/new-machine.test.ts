@@ -1,12 +1,12 @@
 // New machines from the catalogue: downloaded from a web server on the loopback, set up without questions, and their files in Media.
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FileServer } from "../support/file-server.ts";
 import { isoImage } from "../support/iso-image.ts";
 import { kernelBytes } from "../support/test-app.ts";
-import { machineRow, showPane, waitForState } from "./support/actions.ts";
+import { machineCommand, machineRow, showPane, stopMachine, waitForState } from "./support/actions.ts";
 import { appUnderTest } from "./support/app-under-test.ts";
 import { expectAccessible } from "./support/axe.ts";
 
@@ -136,24 +136,71 @@ test("a download is checked, and its machine is set up with the answers that wer
   await waitForState(app.page, "Debian", "Powered Off");
 });
 
-test("the disc is ejected and put back in the Storage box", async () => {
-  await showPane(app.page, "Details");
-  const storage = app.page.getByRole("region", { name: "Storage" });
-  const eject = storage.getByRole("button", { name: "Eject the disc from cd0" });
-  const disc = await storage.getByText(NAME).getAttribute("title");
-  await eject.click();
-  await storage.getByText("No disc").waitFor();
-  expect(await eject.isDisabled()).toBe(true);
-  await storage.getByRole("button", { name: "Insert a disc into cd0" }).click();
+const storage = () => app.page.getByRole("region", { name: "Storage" });
+
+async function insertDisc(file: string): Promise<void> {
+  await storage().getByRole("button", { name: "Insert a disc into cd0" }).click();
   const picker = app.page.getByRole("dialog", { name: "Choose a file on the host" });
   const chosen = picker.getByRole("textbox", { name: "Folder" });
   // What is typed before the first folder is shown gets mixed up with it.
   await expect.poll(() => chosen.inputValue()).not.toBe("");
-  await chosen.fill(path.dirname(disc ?? ""));
+  await chosen.fill(path.dirname(file));
   await app.page.keyboard.press("Enter");
-  await picker.getByRole("button", { name: NAME }).click();
+  await picker.getByRole("button", { name: path.basename(file) }).click();
   await picker.getByRole("button", { name: "Choose", exact: true }).click();
-  await storage.getByText(NAME).waitFor();
+  await storage().getByText(path.basename(file)).waitFor();
+}
+
+test("the disc is ejected and put back in the Storage box", async () => {
+  await showPane(app.page, "Details");
+  const eject = storage().getByRole("button", { name: "Eject the disc from cd0" });
+  const disc = await storage().getByText(NAME).getAttribute("title");
+  await eject.click();
+  await storage().getByText("No disc").waitFor();
+  expect(await eject.isDisabled()).toBe(true);
+  await insertDisc(disc ?? "");
+});
+
+test("files dropped on a running machine's screen are given to its guest on a disc, which is ejected again", async () => {
+  const disc = (await storage().getByText(NAME).getAttribute("title")) ?? "";
+  await machineCommand(app.page, "Start").click();
+  await waitForState(app.page, "Debian", "Running");
+  await showPane(app.page, "Display");
+  await app.page.getByRole("application").waitFor();
+  const drop = (files: readonly (readonly [name: string, bytes: number])[]) =>
+    app.page.getByRole("application").evaluate((screen, all) => {
+      const data = new DataTransfer();
+      for (const [name, bytes] of all) data.items.add(new File([new Uint8Array(bytes)], name));
+      screen.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    }, files);
+  const question = app.page.getByRole("dialog", { name: "Give files to Debian" });
+  const give = question.getByRole("button", { name: "Give to Guest" });
+
+  await drop(Array.from({ length: 13 }, (_, number) => [`file-${number}`, 1] as const));
+  await question.getByRole("alert").filter({ hasText: "At most 12 files" }).waitFor();
+  expect(await give.isDisabled()).toBe(true);
+  await app.page.keyboard.press("Escape");
+  await question.waitFor({ state: "detached" });
+
+  await drop([
+    ["notes.txt", 600_000],
+    ["empty.log", 0],
+  ]);
+  await question.getByText("in place of the disc that is in it now").waitFor();
+  await expectAccessible(app.page);
+  await give.click();
+  await question.waitFor({ state: "detached" });
+  await app.page.getByText("The files are on a disc in drive cd0").first().waitFor();
+  await showPane(app.page, "Details");
+  const handed = await storage().locator('[title*="/handed/"]').getAttribute("title");
+  const content = await readFile(handed ?? "");
+  expect(content.includes("NOTES.TXT;1")).toBe(true);
+  expect(content.length).toBeGreaterThan(600_000);
+  await app.page.getByRole("region", { name: "Notifications" }).getByRole("button", { name: "Eject the disc" }).click();
+  await storage().getByText("No disc").waitFor();
+  await insertDisc(disc);
+  await stopMachine(app.page, /^Power Off/);
+  await waitForState(app.page, "Debian", "Powered Off");
 });
 
 test("firmware's boot menu is offered where a machine starts, and refused in words where it starts without firmware", async () => {

@@ -1,26 +1,19 @@
 // Files of a snapshot, read from its disk layers without help of the guest: folders to browse, contents to save, and single files on a disc
 // that the running guest gets, which is the way back into it without a guest agent.
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { AppError, isAppError } from "../../../native-core/common/errors.ts";
 import type { FileNode, FileSystem } from "../../../native-core/media/file-systems/file-system.ts";
 import { fileSystemsOf } from "../../../native-core/media/file-systems/open.ts";
-import { seedDisc } from "../../../native-core/media/seed-disc.ts";
+import { HANDED_MAX_BYTES } from "../../contract/handed.ts";
 import type { SnapshotFolder } from "../../contract/schemas.ts";
-import { writeFileAtomic } from "../../store/atomic-file.ts";
-import { withIoFailures } from "../../store/io-error.ts";
 import type { SnapshotRecord } from "../../store/machine-record.ts";
 import type { ServiceContext } from "../context.ts";
-import { newId } from "../ids.ts";
 import type { Machine } from "../machines/machine.ts";
-import { changeDisc } from "../media/discs.ts";
+import { type Handed, handToDrive, tooMuch } from "../media/handed.ts";
 import { momentOf, withImage } from "./diff.ts";
 
 /** One answer to a request for a part of a file. */
 const PIECE_BYTES = 1 << 20;
-/** A disc is made in memory. */
-const DISC_MAX_BYTES = 256 << 20;
-const DISC_NAME_MAX = 60;
 /** Walking a file system takes a while, and a snapshot never changes. */
 const TREES_KEPT = 4;
 
@@ -170,7 +163,7 @@ export async function handToGuest(
   machine: Machine,
   snapshot: SnapshotRecord,
   place: FilePlace,
-): Promise<{ changed: boolean; file: string }> {
+): Promise<Handed> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for (let offset: number | null = 0; offset !== null; ) {
@@ -184,26 +177,8 @@ export async function handToGuest(
     const content = Buffer.from(piece.base64, "base64");
     pieces.push(content);
     bytes += content.length;
-    if (bytes > DISC_MAX_BYTES) throw tooLarge(place.path);
+    if (bytes > HANDED_MAX_BYTES) throw tooMuch();
     offset = piece.nextOffset;
   }
-  // Discs take plain names of limited length.
-  const name = path.posix
-    .basename(place.path)
-    .replaceAll(/[^\w.+-]/g, "_")
-    .slice(-DISC_NAME_MAX);
-  const file = path.join(machine.paths.folder, "handed", `${newId()}.iso`);
-  await withIoFailures(file, { consequence: "Nothing was changed." }, async () => {
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(file, seedDisc("RESTORED", new Map([[name, Buffer.concat(pieces)]])));
-  });
-  return { changed: await changeDisc(machine, { driveId: undefined, file, force: false }), file };
-}
-
-function tooLarge(file: string): AppError {
-  return new AppError("UNSUPPORTED", `The file is too large for a disc: ${file}`, {
-    field: "path",
-    consequence: "Nothing was changed.",
-    remedy: "Save it to this computer instead.",
-  });
+  return handToDrive(machine, "RESTORED", new Map([[place.path, Buffer.concat(pieces)]]));
 }

@@ -100,6 +100,7 @@ export default function DisplayPane({ machine, menus }: Props) {
         data-mode={mode}
         data-crisp={isCrisp(factor, pixelRatio) || undefined}
         data-captures-keyboard=""
+        data-screen-of={live ? machine.id : undefined}
         data-focused={screen.focused || undefined}
       >
         <div ref={target} className="display-target" hidden={!live} style={sized ?? undefined} />

@@ -1,17 +1,18 @@
 // A file dropped on the window: a disc goes into the drive of the selected machine while that runs; a disc or the image of a disk opens New
-// with what was guessed of it, so that one sees what will happen; a machine in a file or a folder is imported.
+// with what was guessed of it, so that one sees what will happen; a machine in a file or a folder is imported. Other files that are dropped on the
+// screen of a running machine are for its guest.
 import { useEffect } from "react";
 import { toFailure } from "../../api/failure.ts";
 import { client } from "../../api/index.ts";
 import { createStore } from "../../api/store.ts";
-import { selectedMachineId } from "../../app/navigation.ts";
+import { openDialog, selectedMachineId } from "../../app/navigation.ts";
 import { i18n } from "../../i18n/index.ts";
 import { platform } from "../../platform/index.ts";
 import { adoptMachine } from "../machines/adopt.ts";
 import { isLive } from "../machines/rules.ts";
 import { notify, notifyFailure } from "../notifications/model.ts";
 import { changeDisc } from "./change-disc.ts";
-import { type DroppedKind, dropKind } from "./drop-kind.ts";
+import { type DroppedKind, dropKind, isForGuest } from "./drop-kind.ts";
 import { offerDisc, offerDisk } from "./offer-file.ts";
 
 /** While files are dragged over the window. */
@@ -35,10 +36,18 @@ async function importMachine(file: string): Promise<void> {
 
 function drop(event: DragEvent): void {
   filesOver.set(false);
-  const [file] = event.dataTransfer?.files ?? [];
+  const files = [...(event.dataTransfer?.files ?? [])];
+  const [file] = files;
   if (!hasFiles(event) || !file) return;
   event.preventDefault();
-  const isFolder = event.dataTransfer?.items[0]?.webkitGetAsEntry()?.isDirectory ?? false;
+  const folders = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry()?.isDirectory ?? false);
+  const isFolder = folders[0] ?? false;
+  const machineId = screenUnder(event);
+  if (machineId !== undefined && !(isFolder && files.length === 1) && isForGuest(files.map(({ name }) => name))) {
+    if (folders.includes(true)) notify({ kind: "info", title: i18n.t("handFiles.folder") });
+    else openDialog({ kind: "hand-files", machineId, files });
+    return;
+  }
   const path = platform.pathOf(file);
   if (path === null) {
     notify({ kind: "info", title: i18n.t("discs.noPath"), detail: i18n.t("discs.noPathBody") });
@@ -47,6 +56,12 @@ function drop(event: DragEvent): void {
   take(path, dropKind(file.name, isFolder)).catch((error: unknown) => {
     notifyFailure(i18n.t("failure.generic"), toFailure(error));
   });
+}
+
+/** The running machine whose screen is under the pointer. */
+function screenUnder({ target }: DragEvent): string | undefined {
+  const screen = target instanceof Element ? target.closest<HTMLElement>("[data-screen-of]") : null;
+  return screen?.dataset["screenOf"];
 }
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;

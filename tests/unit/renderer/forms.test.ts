@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { MediumFacts } from "../../../main/contract/schemas.ts";
 import { SETTINGS_PAGES } from "../../../native-core/config/field.ts";
 import { defaultMachineConfig, machineConfigSchema } from "../../../native-core/config/machine-config.ts";
-import { dropKind, imageName } from "../../../renderer/features/media/drop-kind.ts";
+import { dropKind, imageName, isForGuest } from "../../../renderer/features/media/drop-kind.ts";
 import { planOf } from "../../../renderer/features/new-machine/plan-text.ts";
 import {
   createRequest,
@@ -94,6 +94,11 @@ test("a dropped file is taken for what its name says", () => {
   expect(dropKind("some folder", true)).toBe("machine");
   expect([dropKind("old.vmdk", false), dropKind("debian.iso", false)]).toEqual(["disk", "disc"]);
   expect(imageName("C:\\disks\\old.vhdx")).toBe("old");
+});
+
+test("files dropped on a screen are for the guest, unless one is a disc, a disk or a machine", () => {
+  expect([["notes.txt"], ["a.tar.gz"], ["debian.iso", "notes.txt"]].map(isForGuest)).toEqual([true, true, true]);
+  expect([["debian.ISO"], ["disk.qcow2"], ["a.ova"], []].map(isForGuest)).toEqual([false, false, false, false]);
 });
 
 describe("the form of a new machine", () => {
