@@ -62,7 +62,13 @@ export const BOXES: readonly Box[] = [
   { path: "main/contract", uses: [...NEUTRAL_CORE, "native-core/config", "native-core/protocol"] },
   {
     path: "main/store",
-    uses: [...NEUTRAL_CORE, "native-core/config", "native-core/host/crypt/machine-key.ts", "main/contract"],
+    uses: [
+      ...NEUTRAL_CORE,
+      "native-core/config",
+      "native-core/host/crypt/machine-key.ts",
+      "native-core/host/process-life.ts",
+      "main/contract",
+    ],
     packages: ["node:", "better-sqlite3", "kysely"],
   },
   {
@@ -77,6 +83,7 @@ export const BOXES: readonly Box[] = [
       "native-core/host/crypt/sealed.ts",
       "native-core/host/node-image-file.ts",
       "native-core/host/media-host.ts",
+      "native-core/host/process-life.ts",
       "native-core/host/shared-folders/browse.ts",
       "native-core/host/state/collect-garbage.ts",
       "native-core/host/state/compact-packs.ts",

@@ -19,10 +19,18 @@ export function failureOf(error: unknown): Failure {
  */
 export function explained(error: unknown, defaults: AppErrorDetails): unknown {
   if (!isAppError(error)) return error;
+  // What was cancelled needs no remedy, and the parts know less well what became of the whole.
+  if (error.code === "CANCELLED")
+    return new AppError(error.code, error.message, consequenceOf(defaults, error.details));
   const { field } = error.details;
   const keepsField = defaults.field === undefined || field?.startsWith(defaults.field) === true;
   const details = { ...defaults, ...error.details, ...(!keepsField && { field: defaults.field }) };
   return new AppError(error.code, error.message, details, { cause: error });
+}
+
+function consequenceOf(...details: readonly AppErrorDetails[]): AppErrorDetails {
+  const consequence = details.map((each) => each.consequence).find((each) => each !== undefined);
+  return consequence === undefined ? {} : { consequence };
 }
 
 export function cancelled(what: string): AppError {

@@ -1,9 +1,9 @@
 // VM processes of a host that was killed: they notice, flush their disks and end by themselves, but that takes a moment in which they may
 // still finish a layer or a state. Reconciliation waits for them, or it would judge by files that are about to change.
 // They are found by the locks they hold on images (native-core/host/file-lock.ts).
-import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { isAlive } from "../../native-core/host/process-life.ts";
 import type { DataFolder } from "./data-folder.ts";
 
 const POLL_MS = 20;
@@ -13,7 +13,7 @@ const WAIT_MAX_MS = 15_000;
 /** Settles when no process writes to an image of the data folder any more; false when one still does. */
 export async function formerProcessesEnded(data: DataFolder, waitMaxMs = WAIT_MAX_MS): Promise<boolean> {
   const deadline = Date.now() + waitMaxMs;
-  while ((await writers(data)).some(isAlive)) {
+  while ((await writers(data)).some(({ pid, startTime }) => pid !== process.pid && isAlive(pid, startTime))) {
     if (Date.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
@@ -35,23 +35,4 @@ async function writers(data: DataFolder): Promise<Writer[]> {
     }
   }
   return found;
-}
-
-function isAlive({ pid, startTime }: Writer): boolean {
-  if (pid === process.pid) return false;
-  if (process.platform === "linux") {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return fields[0] !== "Z" && fields[19] === startTime;
-    } catch {
-      return false;
-    }
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
 }

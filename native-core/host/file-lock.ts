@@ -8,11 +8,11 @@
 //
 // Kinds and what they exclude:  r read (w)   m merge: changes the file but not what it reads as (w, m)   w write (r, m, w)
 import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AppError } from "../common/errors.ts";
 import { fileError } from "./file-error.ts";
+import { isAlive, startTime } from "./process-life.ts";
 
 export type LockKind = "r" | "m" | "w";
 
@@ -92,29 +92,4 @@ async function findRival(image: string, own: string, kind: LockKind): Promise<nu
     else if (CONFLICTS[kind].includes(held)) return Number(pid);
   }
   return undefined;
-}
-
-function isAlive(pid: number, started: string): boolean {
-  const actual = startTime(pid);
-  if (actual !== undefined) return actual === started;
-  if (process.platform === "linux") return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
-
-/** When a process started, in clock ticks since boot; undefined when there is no such process or no such file system. */
-function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // Fields after the command name, which may hold spaces and brackets: 3rd is the state, 22nd the start time.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // A zombie holds nothing any more.
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }

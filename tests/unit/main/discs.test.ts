@@ -281,7 +281,9 @@ describe.skipIf(!hasQemuTools)("a disk of another product", () => {
     const cancel = () => {
       for (const { id } of app.context.tasks.list()) app.context.tasks.cancel(id);
     };
-    await expect(convert(target, cancel)).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(convert(target, cancel)).rejects.toMatchObject({
+      ...{ code: "CANCELLED", details: { consequence: "No image was made." } },
+    });
     expect(readdirSync(folder).filter((name) => /^\.|converted/.test(name))).toEqual([]);
     await expect(convert(target, () => writeFile(target, "somebody's"))).rejects.toMatchObject({
       ...{ code: "ALREADY_EXISTS", details: { file: target, field: "target", consequence: "No image was made." } },
