@@ -141,8 +141,8 @@ describe("A machine without disks", () => {
 /** A disk whose boot sector prints `text` on the first serial port and halts. */
 function bootSector(text: string): Uint8Array {
   const disk = new Uint8Array(1 << 20);
-  // mov dx, 3f8h; { mov al, character; out dx, al } ...; cli; hlt
-  const print = [...text].flatMap((character) => [0xb0, character.charCodeAt(0), 0xee]);
+  // mov dx, 3f8h; { mov al, byte; out dx, al } ...; cli; hlt
+  const print = Array.from(Buffer.from(text, "latin1"), (byte) => [0xb0, byte, 0xee]).flat();
   disk.set([0xba, 0xf8, 0x03, ...print, 0xfa, 0xf4]);
   disk.set([0x55, 0xaa], 510);
   return disk;
