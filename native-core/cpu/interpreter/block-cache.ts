@@ -34,6 +34,13 @@ interface Block {
   readonly context: number;
 }
 
+interface Page {
+  /** All with bytes in the page. */
+  readonly blocks: Block[];
+  /** Addresses of those that are found by where they begin in it (startIn): keys are small integers, which maps are fast with. */
+  readonly starts: Map<number, number>;
+}
+
 /** In a context: 64-bit code, and 32-bit code. */
 export const CODE_MODE_64 = 8;
 const CODE_MODE_32 = 4;
@@ -61,9 +68,8 @@ export class BlockCache {
   readonly #view: DataView;
   readonly #flags: Uint8Array;
   readonly #handlers: HandlerTable;
-  readonly #blocks = new Map<number, number>();
   readonly #crossing = new Map<number, { readonly address: number; readonly secondHost: number }>();
-  readonly #pages = new Map<number, Block[]>();
+  readonly #pages = new Map<number, Page>();
   readonly #end: number;
   #next: number = OPERATION_CACHE.address;
   /** Blocks of RAM that are alive, by address. */
@@ -94,12 +100,14 @@ export class BlockCache {
 
   /** Blocks that are alive. */
   get size(): number {
-    return this.#blocks.size;
+    let size = 0;
+    for (const { starts } of this.#pages.values()) size += starts.size;
+    return size;
   }
 
   /** A block translated before, or 0. `host` is the address of its first byte. */
   find(host: number, context: number): number {
-    return this.#blocks.get(key(host, context)) ?? 0;
+    return this.#pages.get(host >>> PAGE_SHIFT)?.starts.get(startIn(host, context)) ?? 0;
   }
 
   /** Where a block that is alive comes from. */
@@ -126,14 +134,14 @@ export class BlockCache {
     if (host !== undefined) {
       const entry: Block = { address, host, context };
       const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
-      this.#register(entry, host, firstLength);
+      const page = this.#register(entry, host, firstLength);
       if (secondHost !== undefined) {
         this.#register(entry, secondHost, block.length - firstLength);
         this.#crossing.set(key(host, context), { address, secondHost });
       }
       this.#places.set(address, entry);
       if (findable) {
-        this.#blocks.set(key(host, context), address);
+        page.starts.set(startIn(host, context), address);
         if ((context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
           this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.hotThreshold;
       }
@@ -143,12 +151,12 @@ export class BlockCache {
 
   /** Voids all blocks with bytes in a page; a block that runs now is left before its next operation. */
   invalidatePage(hostPage: number): void {
-    const blocks = this.#pages.get(hostPage);
+    const page = this.#pages.get(hostPage);
     this.#pages.delete(hostPage);
     this.#flags[hostPage] = (this.#flags[hostPage] ?? 0) & ~PAGE_FLAG.code;
-    this.#setCodeMap(hostPage, 0n);
-    if (!blocks) return;
-    for (const block of blocks) this.#void(block);
+    this.#clearCodeMap(hostPage);
+    if (!page) return;
+    for (const block of page.blocks) this.#void(block);
     this.#words[CELLS.codeVoided >> 2] = 1;
     this.#unlink();
   }
@@ -156,17 +164,21 @@ export class BlockCache {
   /** As invalidatePage, if any of the bytes is code. */
   invalidateBytes(host: number, length: number): void {
     const page = host >>> PAGE_SHIFT;
-    if (this.#codeMap(page) & granules(host & 0xfff, length)) this.invalidatePage(page);
+    const first = granuleOf(host & 0xfff);
+    const last = granuleOf((host & 0xfff) + length - 1);
+    const map = codeMapOf(page);
+    const low = (this.#words[map] ?? 0) & bits(first, last);
+    const high = (this.#words[map + 1] ?? 0) & bits(first - 32, last - 32);
+    if (low | high) this.invalidatePage(page);
   }
 
   /** Voids everything and starts over. */
   flush(): void {
     for (const page of this.#pages.keys()) {
       this.#flags[page] = (this.#flags[page] ?? 0) & ~PAGE_FLAG.code;
-      this.#setCodeMap(page, 0n);
+      this.#clearCodeMap(page);
     }
     this.#pages.clear();
-    this.#blocks.clear();
     this.#crossing.clear();
     this.#places.clear();
     this.onVoid();
@@ -202,7 +214,9 @@ export class BlockCache {
       if (trait & FORM_TRAIT.observesFlags) live = true;
       else if (trait & FORM_TRAIT.replacesFlags) live = false;
       const word = at + n * 4;
-      const number = this.#fused(operation, operations[n + 1]) ?? numbers[handler * 4 + variant] ?? handler;
+      // Only a branch is fused with what is in front of it, and it is the last operation.
+      const fused = n === count - 2 ? this.#fused(operation, operations[n + 1]) : undefined;
+      const number = fused ?? numbers[handler * 4 + variant] ?? handler;
       words[word] = number | (operation.length << 16) | (operation.start << 24);
       words[word + 1] = operation.reg | (operation.rm << 8) | (operation.index << 16) | (operation.scale << 24);
       words[word + 2] = operation.disp;
@@ -248,7 +262,8 @@ export class BlockCache {
     this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = 0;
     this.#places.delete(address);
     this.onVoid(address);
-    if (this.#blocks.get(key(host, context)) === address) this.#blocks.delete(key(host, context));
+    const starts = this.#pages.get(host >>> PAGE_SHIFT)?.starts;
+    if (starts?.get(startIn(host, context)) === address) starts.delete(startIn(host, context));
     if (this.#crossing.get(key(host, context))?.address === address) this.#crossing.delete(key(host, context));
     const index = Math.imul(host, BLOCK_HASH.multiplier) >>> BLOCK_HASH.shift;
     const hash = (BLOCK_HASH.address + index * BLOCK_HASH.entrySize) >> 2;
@@ -260,17 +275,22 @@ export class BlockCache {
 
   // --- pages ------------------------------------------------------------------------------------------------------------------
 
-  #register(block: Block, host: number, length: number): void {
-    const page = host >>> PAGE_SHIFT;
-    let blocks = this.#pages.get(page);
-    if (!blocks) {
-      blocks = [];
-      this.#pages.set(page, blocks);
-      this.#flags[page] = (this.#flags[page] ?? 0) | PAGE_FLAG.code;
-      this.#dropWriteEntries(page);
+  #register(block: Block, host: number, length: number): Page {
+    const number = host >>> PAGE_SHIFT;
+    let page = this.#pages.get(number);
+    if (!page) {
+      page = { blocks: [], starts: new Map() };
+      this.#pages.set(number, page);
+      this.#flags[number] = (this.#flags[number] ?? 0) | PAGE_FLAG.code;
+      this.#dropWriteEntries(number);
     }
-    blocks.push(block);
-    this.#setCodeMap(page, this.#codeMap(page) | granules(host & 0xfff, length));
+    page.blocks.push(block);
+    const first = granuleOf(host & 0xfff);
+    const last = granuleOf((host & 0xfff) + length - 1);
+    const map = codeMapOf(number);
+    this.#words[map] = (this.#words[map] ?? 0) | bits(first, last);
+    this.#words[map + 1] = (this.#words[map + 1] ?? 0) | bits(first - 32, last - 32);
+    return page;
   }
 
   /** Write TLB entries of a page that now holds code: its stores must take the slow path. Other vCPUs follow before they run. */
@@ -300,12 +320,9 @@ export class BlockCache {
     }
   }
 
-  #codeMap(page: number): bigint {
-    return this.#view.getBigUint64(CODE_MAP.address + page * CODE_MAP.entrySize, true);
-  }
-
-  #setCodeMap(page: number, map: bigint): void {
-    this.#view.setBigUint64(CODE_MAP.address + page * CODE_MAP.entrySize, map, true);
+  #clearCodeMap(page: number): void {
+    this.#words[codeMapOf(page)] = 0;
+    this.#words[codeMapOf(page) + 1] = 0;
   }
 }
 
@@ -317,9 +334,19 @@ function key(host: number, context: number): number {
   return (host >>> 0) * 64 + context;
 }
 
-/** Bits of the code map for `length` bytes at an offset in a page. */
-function granules(offset: number, length: number): bigint {
-  const first = BigInt(offset >>> CODE_MAP.granuleShift);
-  const last = BigInt((offset + length - 1) >>> CODE_MAP.granuleShift);
-  return (2n << last) - (1n << first);
+/** Where a block begins in its page, and in which context. */
+const startIn = (host: number, context: number): number => ((host & 0xfff) << 6) | context;
+
+/** Index of a page's code map: 64 bits, one for each granule, the first word has the lower ones. */
+const codeMapOf = (page: number): number => (CODE_MAP.address + page * CODE_MAP.entrySize) >> 2;
+
+const granuleOf = (offset: number): number => offset >>> CODE_MAP.granuleShift;
+
+/** The bits `first` to `last` of a word; neither need be in it. */
+function bits(first: number, last: number): number {
+  return below(last + 1) & ~below(first);
+}
+
+function below(bit: number): number {
+  return bit >= 32 ? -1 : bit <= 0 ? 0 : (1 << bit) - 1;
 }
