@@ -148,6 +148,26 @@ describe("the screen's tools", () => {
     await page.getByRole("group", { name: "Devices" }).waitFor();
   });
 
+  test("Resize gives the guest the pane's size, also when the window changes; Fit leaves it the one it has", async () => {
+    const pane = page.locator(".display-target");
+    const followed = async () => {
+      const { width, height } = (await pane.boundingBox()) ?? { width: 0, height: 0 };
+      await page.getByText(`${Math.floor(width)} × ${Math.floor(height)}`, { exact: true }).waitFor();
+      return { width: Math.floor(width), height: Math.floor(height) };
+    };
+    await bar().getByRole("radio", { name: "Resize" }).click();
+    const before = await followed();
+    const window = page.viewportSize() ?? { width: 0, height: 0 };
+    await page.setViewportSize({ width: window.width + 120, height: window.height + 80 });
+    await expect.poll(async () => (await pane.boundingBox())?.height).toBeGreaterThan(before.height);
+    const after = await followed();
+    await bar().getByRole("radio", { name: "Fit" }).click();
+    await page.setViewportSize(window);
+    await page.getByText(`${after.width} × ${after.height}`, { exact: true }).waitFor();
+    await page.reload();
+    await page.getByText("640 × 400").waitFor();
+  });
+
   test("another Host key takes over at once", async () => {
     await page.keyboard.press("ControlRight");
     await page.getByText("Click the screen to type").waitFor();

@@ -1,9 +1,16 @@
-// The least of an RFB 3.8 server (RFC 6143): no authentication, raw rectangles in the client's 32-bit format, keys.
+// The least of an RFB 3.8 server (RFC 6143): no authentication, raw rectangles in the client's 32-bit format, keys, and a frame buffer that
+// gets the size that the client asks for (the text stays in its corner).
 import type { Socket } from "node:net";
+import { ENCODING } from "../../../native-core/display/encodings/encoding.ts";
+import { rectHeader, singleScreen, updateHeader } from "../../../native-core/display/server-messages.ts";
 import { HEIGHT, type TextScreen, WIDTH } from "./text-screen.ts";
 
 const CHECK_MS = 40;
 const MESSAGE_BYTES: Readonly<Record<number, number>> = { 0: 20, 3: 10, 4: 8, 5: 6 };
+const SET_ENCODINGS = 2;
+const SET_DESKTOP_SIZE = 251;
+/** Why a size is told: the server says so, or this client asked for it. */
+const REASON = { SERVER: 0, CLIENT: 1 } as const;
 
 function serverInit(): Buffer {
   const name = Buffer.from("scripted guest");
@@ -26,6 +33,19 @@ function update(screen: TextScreen): Buffer {
   return Buffer.concat([head, Buffer.from(pixels.buffer)]);
 }
 
+/** Of a message of the client that is there at least so far; undefined when its length is not. */
+function messageBytes(input: Buffer): number | undefined {
+  const type = input[0] ?? 0;
+  if (type === SET_ENCODINGS) return input.length < 4 ? undefined : 4 + 4 * input.readUInt16BE(2);
+  if (type === SET_DESKTOP_SIZE) return input.length < 8 ? undefined : 8 + 16 * input.readUInt8(6);
+  return MESSAGE_BYTES[type] ?? 4;
+}
+
+function desktopSize(width: number, height: number, reason: number): Buffer {
+  const header = rectHeader({ x: reason, y: 0, width, height }, ENCODING.EXTENDED_DESKTOP_SIZE);
+  return Buffer.concat([updateHeader(1), header, singleScreen(width, height)]);
+}
+
 export function serveRfb(socket: Socket, screen: TextScreen, onKey: (text: string) => void): void {
   let input = Buffer.alloc(0);
   let phase: "version" | "security" | "init" | "normal" = "version";
@@ -45,6 +65,12 @@ export function serveRfb(socket: Socket, screen: TextScreen, onKey: (text: strin
     if (bytes[0] === 3) {
       wanted = true;
       if (bytes[1] === 0) sent = 0;
+      answer();
+    } else if (bytes[0] === SET_ENCODINGS) {
+      socket.write(desktopSize(WIDTH, HEIGHT, REASON.SERVER));
+    } else if (bytes[0] === SET_DESKTOP_SIZE) {
+      socket.write(desktopSize(bytes.readUInt16BE(2), bytes.readUInt16BE(4), REASON.CLIENT));
+      sent = 0;
       answer();
     } else if (bytes[0] === 4 && bytes[1] === 1) {
       const keysym = bytes.readUInt32BE(4);
@@ -74,9 +100,8 @@ export function serveRfb(socket: Socket, screen: TextScreen, onKey: (text: strin
       socket.write(serverInit());
       phase = "normal";
     } else if (phase === "normal" && input.length >= 1) {
-      const type = input[0] ?? 0;
-      const length = type === 2 && input.length >= 4 ? 4 + 4 * input.readUInt16BE(2) : (MESSAGE_BYTES[type] ?? 4);
-      if (input.length < length) return false;
+      const length = messageBytes(input);
+      if (length === undefined || input.length < length) return false;
       message(take(length));
     } else return false;
     return true;
