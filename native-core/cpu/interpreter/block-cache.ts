@@ -1,6 +1,7 @@
 // The operation cache seen from TypeScript: writes decoded blocks into memory 0, knows which pages they come from, voids them when the
 // bytes change, and empties itself when it is full.
 import type { DecodedBlock } from "../../x86/decoder/decode-block.ts";
+import { MAX_INSTRUCTION_LENGTH } from "../../x86/decoder/instruction-decoder.ts";
 import { OPERATION_SIZE, type Operation } from "../../x86/operation.ts";
 import type { CoreInstance } from "../core-instance.ts";
 import {
@@ -117,6 +118,8 @@ export class BlockCache {
 
   /** A block translated before that spans two pages, and where its second page was; the caller checks that it is still there. */
   findCrossing(host: number, context: number): { readonly address: number; readonly secondHost: number } | undefined {
+    // It is a single instruction, so it begins near the end of its page: most are not looked up at all.
+    if ((host & 0xfff) < (1 << PAGE_SHIFT) - 2 * MAX_INSTRUCTION_LENGTH) return undefined;
     return this.#crossing.get(key(host, context));
   }
 
