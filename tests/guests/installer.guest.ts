@@ -18,8 +18,8 @@ import { type Frontend, type InstallerRelease, installerRelease } from "./suppor
 import { startPcVm } from "./support/pc-vm.ts";
 import { GuestScreen, type Picture } from "./support/screen.ts";
 
-const TIMEOUT_MS = 2_400_000;
-const WAIT_MS = 1_200_000;
+const TIMEOUT_MS = 4_800_000;
+const WAIT_MS = 2_400_000;
 const PICTURES = "out/pictures/guests";
 const SYSLINUX = "usr/lib/syslinux/modules/bios";
 const DISK_MIB = 4096;
