@@ -17,7 +17,7 @@ const GCC_VERSION = "12";
 /** The release whose scripts are taken: the first after bookworm. */
 const SCRIPTS_CODENAME = "trixie";
 const SCRIPTS = [
-  ...["disk-detect", "partman-partitioning", "partman-target", "partman-auto"],
+  ...["disk-detect", "partman-partitioning", "partman-target"],
   ...["partman-basicfilesystems", "partman-basicmethods", "partman-ext3"],
 ];
 
@@ -71,6 +71,8 @@ export async function i386Components(suite: DebianSuite): Promise<Udeb[]> {
   const made = [await buildUdeb({ name: "libparted2-udeb", architecture: suite.architecture, fields, files })];
   for (const name of SCRIPTS) made.push(await relabelledUdeb(await scripts.archive(name), suite.architecture));
 
+  made.push(await relabelledUdeb(await scripts.archive("partman-auto"), suite.architecture, await recipes(scripts)));
+
   const system = await mkdtemp(join(tmpdir(), "terrarium-i386-"));
   try {
     for (const name of [...TO_COMPILE, ...LIBRARIES])
@@ -85,6 +87,12 @@ export async function i386Components(suite: DebianSuite): Promise<Udeb[]> {
     await rm(system, { recursive: true, force: true });
   }
   return made;
+}
+
+/** How to divide a disk is in a folder that is named after the architecture. */
+async function recipes(scripts: DebianSuite): Promise<Map<string, string>> {
+  const files = await filesOf([await scripts.unpacked("partman-auto")], /\/recipes-amd64\//);
+  return new Map([...files].map(([path, file]) => [path.replace("recipes-amd64", "recipes-i386"), file]));
 }
 
 /** `system` has headers and libraries of i386 where an installed system has them. */

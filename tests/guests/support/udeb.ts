@@ -39,7 +39,7 @@ export async function buildUdeb({ name, architecture, fields = {}, files }: Udeb
 }
 
 /**
- * The same package for another architecture, with some of its files replaced: most of the installer is scripts, in packages that are made
+ * The same package for another architecture, with files replaced or added: most of the installer is scripts, in packages that are made
  * for each architecture.
  */
 export async function relabelledUdeb(
@@ -51,7 +51,7 @@ export async function relabelledUdeb(
   try {
     const root = join(folder, "root");
     await run("dpkg-deb", ["-R", archive, root]);
-    for (const [path, from] of replaced) await cp(from, join(root, path));
+    for (const [path, from] of replaced) await cp(from, join(root, path), { recursive: true });
     const control = await readFile(join(root, "DEBIAN/control"), "utf8");
     return await packUdeb(root, control.replace(/^Architecture: .*$/m, `Architecture: ${architecture}`));
   } finally {
