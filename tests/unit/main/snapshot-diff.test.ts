@@ -111,7 +111,7 @@ describe.skipIf(!hasTools)("the difference of snapshots", () => {
     expect((await list("/etc/")).entries.map(({ name }) => name)).toContain("old");
     await expect(list("/nowhere")).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "path" } });
     const hand = () => handToGuest(app.context, machine, first, { path: "/etc/old" });
-    await expect(hand()).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "driveId" } });
+    await expect(hand()).rejects.toMatchObject({ code: "NOT_FOUND", details: { field: "opticalDrives" } });
     await configure(app.context, machine, { ...machine.record.config, opticalDrives: [{ id: "cd0", file: null }] });
     const { changed, file } = await hand();
     expect(changed).toBe(true);
