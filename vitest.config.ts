@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const EXCLUDED = ["**/node_modules/**", "out/**"];
@@ -8,7 +9,17 @@ export default defineConfig({
     // The first test of a file that needs the interpreter generates it: a second, or ten on a busy host.
     testTimeout: 20_000,
     projects: [
-      { extends: true, test: { name: "parts", include: ["tests/**/*.test.ts"], exclude: [...EXCLUDED, INTERFACE] } },
+      {
+        extends: true,
+        test: {
+          name: "parts",
+          include: ["tests/**/*.test.ts"],
+          exclude: [...EXCLUDED, INTERFACE],
+          // Vitest leaves a processor to itself, which is half of a machine with two.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 2 },
+        },
+      },
       {
         extends: true,
         test: {
@@ -16,6 +27,9 @@ export default defineConfig({
           include: [INTERFACE],
           exclude: EXCLUDED,
           globalSetup: "tests/e2e/support/renderer-build.ts",
+          // A browser, a host and its machines keep two processors busy, and people's patience is measured.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
