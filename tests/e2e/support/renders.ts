@@ -34,6 +34,8 @@ export async function watchRenders(page: Page, selector: string): Promise<void> 
       },
     });
   }, selector);
+  // The app rewrites its address while it starts, which would abort a reload that is under way.
+  await page.locator(selector).waitFor();
   await page.reload();
 }
 
