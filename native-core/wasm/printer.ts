@@ -14,7 +14,7 @@ export function printFunction(f: FunctionWriter): string {
   return `${lines.join("\n")}\n`;
 }
 
-function printImmediate(immediate: Immediate): string {
+export function printImmediate(immediate: Immediate): string {
   switch (immediate.kind) {
     case "none":
       return "";
