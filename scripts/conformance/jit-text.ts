@@ -17,7 +17,7 @@ import { FORMS, type Form } from "../../native-core/x86/forms.ts";
 import { PSEUDO_REGISTERS } from "../../native-core/x86/state-layout.ts";
 
 /** Longer ones are summed up. */
-const LONGEST = 60;
+const LONGEST = 50;
 
 const ALL_REGISTERS = -1;
 const LENGTH = 4;
