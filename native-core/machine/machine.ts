@@ -3,9 +3,7 @@
 //   const machine = createMachine(parts);
 //   machine.powerOn();  machine.resume();
 //   for (;;) { const slice = machine.runSlice(5_000_000n); ... sleep until slice.nextDeadlineNs or an input when halted }
-import { z } from "zod";
 import { assert } from "../common/assert.ts";
-import { AppError } from "../common/errors.ts";
 import type { Platform } from "../cpu/context.ts";
 import type { CpuModelName } from "../cpu/cpuid/models.ts";
 import { VCPUS_MAX } from "../cpu/mmu/memory-layout.ts";
@@ -16,7 +14,6 @@ import type { GuestMemory, Inputs } from "../devices/device.ts";
 import type { DisplaySource } from "../devices/display-source.ts";
 import { floppyGeometry } from "../devices/floppy/geometry.ts";
 import type { Lapic } from "../devices/lapic/lapic.ts";
-import { timeNs } from "../devices/state-schema.ts";
 import type { ByteSink } from "../devices/uart/uart.ts";
 import { VRAM_DEFAULT_BYTES } from "../devices/vga/vga.ts";
 import { type Vram, VramAperture } from "../devices/vga/vram.ts";
@@ -38,9 +35,15 @@ import {
   scsiDisk,
 } from "./cards.ts";
 import { MachineClock } from "./clock.ts";
-import { type CpuSavedState, cpuSavedStateSchema, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
+import { type CpuSavedState, restoreCpu, saveCpu } from "./cpu-saved-state.ts";
 import { Hands } from "./hands.ts";
 import { deterministicInputs, type InputEvent, InputQueue } from "./inputs.ts";
+import {
+  checkDeviceState,
+  checkMachineState,
+  MACHINE_STATE_VERSION,
+  type MachineState,
+} from "./machine-saved-state.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { VcpuScheduler } from "./scheduler.ts";
 import type { UsbPorts } from "./usb-ports.ts";
@@ -49,8 +52,6 @@ import type { UsbPorts } from "./usb-ports.ts";
 const AWAITING_SLICE_NS = 200_000n;
 /** And the most instructions: what was fast before, such as copying, says nothing about how fast firmware polls. */
 const AWAITING_INSTRUCTIONS = 10_000;
-/** 1: one vCPU, in `cpu`. */
-const MACHINE_STATE_VERSION = 2;
 
 /** What the processor and its memory must provide; made by cpu/ (see ProcessorFactory). */
 export interface Processor {
@@ -105,23 +106,6 @@ export interface Slice {
   /** While halted: virtual time at which the machine wants to run again by itself. */
   nextDeadlineNs: bigint | undefined;
 }
-
-const deviceStateSchema = z.strictObject({ version: z.int().min(1), state: z.unknown() });
-const machineStateSchema = z.strictObject({
-  version: z.literal(MACHINE_STATE_VERSION),
-  memoryBytes: z.int(),
-  nowNs: timeNs,
-  /** In order of vCPUs. */
-  cpus: z.array(cpuSavedStateSchema).min(1).max(VCPUS_MAX),
-  /** Whose turn it is. */
-  turn: z
-    .int()
-    .min(0)
-    .max(VCPUS_MAX - 1),
-  devices: z.record(z.string().max(64), deviceStateSchema),
-});
-/** Everything but the contents of RAM, which are saved page by page (GuestMemory). Plain data. */
-export type MachineState = z.infer<typeof machineStateSchema>;
 
 export class Machine {
   readonly clock: MachineClock;
@@ -374,8 +358,8 @@ export class Machine {
    * afterwards. Throws AppError INVALID_FILE or VERSION_MISMATCH naming the field; nothing has changed then.
    */
   restore(untrusted: unknown): void {
-    const state = this.#check(untrusted);
-    const checked = this.board.devices.map((device) => [device, this.#checkDevice(state, device.name)] as const);
+    const state = checkMachineState(untrusted, { memoryBytes: this.memoryBytes, processors: this.vcpus.length });
+    const checked = this.board.devices.map((device) => [device, checkDeviceState(state, device)] as const);
     this.pause();
     this.#request = undefined;
     for (const [index, vcpu] of this.vcpus.entries()) restoreCpu(vcpu.state, state.cpus[index] as CpuSavedState);
@@ -516,76 +500,8 @@ export class Machine {
     const deadlineNs = this.clock.nextDeadlineNs;
     return deadlineNs === undefined || deadlineNs > this.clock.nowNs();
   }
-
-  #check(untrusted: unknown): MachineState {
-    const version = (untrusted as { version?: unknown } | null | undefined)?.version;
-    if (typeof version === "number" && version > MACHINE_STATE_VERSION) {
-      throw new AppError(
-        "VERSION_MISMATCH",
-        `the saved state has version ${version}, this program knows up to ${MACHINE_STATE_VERSION}`,
-        {
-          field: "version",
-          remedy: "Open it with the newer version of Terrarium that made it.",
-        },
-      );
-    }
-    const parsed = machineStateSchema.safeParse(version === 1 ? withManyCpus(untrusted as object) : untrusted);
-    if (!parsed.success) throw invalidState("", parsed.error);
-    if (parsed.data.cpus.length !== this.vcpus.length || parsed.data.turn >= this.vcpus.length) {
-      throw new AppError("INVALID_FILE", "the saved state belongs to a machine with another number of processors", {
-        field: "cpus",
-        remedy: "Set the machine's processors back to the number it had when the state was saved.",
-      });
-    }
-    if (parsed.data.memoryBytes !== this.memoryBytes) {
-      throw new AppError("INVALID_FILE", "the saved state belongs to a machine with another memory size", {
-        field: "memoryBytes",
-        remedy: "Set the machine's memory back to the size it had when the state was saved.",
-      });
-    }
-    return parsed.data;
-  }
-
-  /** Undefined: the state is from before there was the device. */
-  #checkDevice(state: MachineState, name: string): unknown {
-    const device = this.board.devices.find((candidate) => candidate.name === name);
-    const saved = Object.hasOwn(state.devices, name) ? state.devices[name] : undefined;
-    assert(device, "device is on the board");
-    if (!saved) {
-      if (device.missingInOldStates) return undefined;
-      throw new AppError("INVALID_FILE", `the saved state has no device ${name}`, {
-        field: `devices.${name}`,
-        remedy: "Give the machine the devices it had when the state was saved.",
-      });
-    }
-    if (saved.version > device.stateVersion) {
-      throw new AppError("VERSION_MISMATCH", `device ${name} was saved by a newer version of Terrarium`, {
-        field: `devices.${name}.version`,
-        remedy: "Open it with the version that made it.",
-      });
-    }
-    const parsed = device.stateSchema.safeParse(saved.state);
-    if (!parsed.success) throw invalidState(`devices.${name}.state`, parsed.error);
-    return parsed.data;
-  }
-}
-
-/** Version 1 of a saved state as version 2. */
-function withManyCpus(state: object): object {
-  const { cpu, ...rest } = state as { cpu?: unknown };
-  return { ...rest, version: MACHINE_STATE_VERSION, cpus: [cpu], turn: 0 };
 }
 
 export function createMachine(parts: MachineParts): Machine {
   return new Machine(parts);
-}
-
-function invalidState(prefix: string, error: z.ZodError): AppError {
-  const issue = error.issues[0];
-  const path = [prefix, ...(issue?.path ?? []).map(String)].filter((part) => part !== "").join(".");
-  return new AppError("INVALID_FILE", `the saved state is damaged: ${path}: ${issue?.message ?? "invalid"}`, {
-    field: path,
-    consequence: "The machine was not changed.",
-    remedy: "Restore an older snapshot, or start the machine afresh.",
-  });
 }
