@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import type { AccessSize, Device, VirtualClock } from "../device.ts";
 import { BROADCAST_32, type InterruptBus, type InterruptReceiver, type LapicWindow } from "./interrupt-bus.ts";
+import { InterruptQueue } from "./interrupt-queue.ts";
 import { type LapicState, lapicStateSchema } from "./lapic-state.ts";
 import { isReadableX2apic, LVT_OFFSETS, LVT_WRITABLE, X2APIC_WRITABLE } from "./register-access.ts";
 import {
@@ -22,7 +23,6 @@ import {
   SVR_ENABLE,
 } from "./registers.ts";
 import { LapicTimer } from "./timer.ts";
-import { VectorSet } from "./vector-set.ts";
 
 const LOWEST_VECTOR = 16;
 const RESET_APIC_BASE = 0xfee00800n;
@@ -56,9 +56,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   readonly stateSchema: z.ZodType<LapicState> = lapicStateSchema;
   readonly #parts: LapicParts;
   readonly #timer: LapicTimer;
-  readonly #irr = new VectorSet();
-  readonly #isr = new VectorSet();
-  readonly #tmr = new VectorSet();
+  readonly #queue = new InterruptQueue();
   readonly #lvt = new Map<number, number>();
   readonly #mmio: LapicWindow = {
     read: (offset, size) => this.#read(offset, size),
@@ -66,7 +64,6 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   };
   #apicBase: bigint;
   #id: number;
-  #tpr = 0;
   #ldr = 0;
   #dfr = 0xffffffff;
   #svr = 0xff;
@@ -102,8 +99,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   acknowledge(): number | undefined {
     const vector = this.#deliverable();
     if (vector >= 0) {
-      this.#irr.remove(vector);
-      this.#isr.add(vector);
+      this.#queue.take(vector);
       return vector;
     }
     if (!this.#hasExtInt) return undefined;
@@ -117,7 +113,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
 
   /** CR8: bits 7..4 of the task priority. */
   get taskPriority(): number {
-    return this.#tpr >>> 4;
+    return this.#queue.taskPriority >>> 4;
   }
 
   set taskPriority(value: number) {
@@ -187,7 +183,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   }
 
   get arbitrationPriority(): number | undefined {
-    return this.#hardwareEnabled && this.#softwareEnabled ? this.#processorPriority() : undefined;
+    return this.#hardwareEnabled && this.#softwareEnabled ? this.#queue.processorPriority : undefined;
   }
 
   /** Only the architectural place is decoded: elsewhere the window could cover RAM, which no guest wants. */
@@ -247,7 +243,6 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
     return {
       apicBase: this.#apicBase,
       id: this.#id,
-      tpr: this.#tpr,
       ldr: this.#ldr,
       dfr: this.#dfr,
       svr: this.#svr,
@@ -256,9 +251,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
       icrLow: this.#icrLow,
       icrHigh: this.#icrHigh,
       lvt: LVT_OFFSETS.map((offset) => this.#lvtEntry(offset)),
-      irr: [...this.#irr.words],
-      isr: [...this.#isr.words],
-      tmr: [...this.#tmr.words],
+      ...this.#queue.save(),
       extInt: this.#extInt,
       extIntMessage: this.#extIntMessage,
       timer: this.#timer.save(),
@@ -269,7 +262,6 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   restore(state: LapicState): void {
     this.#apicBase = state.apicBase;
     this.#id = state.id & 0xff;
-    this.#tpr = state.tpr;
     this.#ldr = (state.ldr & 0xff000000) >>> 0;
     this.#dfr = (state.dfr | 0x0fffffff) >>> 0;
     this.#svr = state.svr & 0x1ff;
@@ -280,9 +272,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
     for (const [index, offset] of LVT_OFFSETS.entries()) {
       this.#lvt.set(offset, (state.lvt[index] ?? LVT.MASKED) & (LVT_WRITABLE.get(offset) ?? 0));
     }
-    this.#irr.words.set(state.irr);
-    this.#isr.words.set(state.isr);
-    this.#tmr.words.set(state.tmr);
+    this.#queue.restore(state);
     this.#extInt = state.extInt;
     this.#extIntMessage = state.extIntMessage;
     this.#timer.restore(state.timer, this.#lvtEntry(LAPIC.LVT_TIMER), state.deadlineNs);
@@ -301,10 +291,7 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   }
 
   #readRegister(offset: number): number {
-    if (offset >= LAPIC.ISR && offset < LAPIC.ESR) {
-      const set = offset < LAPIC.TMR ? this.#isr : offset < LAPIC.IRR ? this.#tmr : this.#irr;
-      return set.words[(offset >>> 4) & 7] ?? 0;
-    }
+    if (offset >= LAPIC.ISR && offset < LAPIC.ESR) return this.#queue.read(offset);
     if (LVT_WRITABLE.has(offset)) return this.#lvtEntry(offset);
     switch (offset) {
       case LAPIC.ID:
@@ -312,10 +299,10 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
       case LAPIC.VERSION:
         return LAPIC_VERSION;
       case LAPIC.TPR:
-        return this.#tpr;
+        return this.#queue.taskPriority;
       case LAPIC.APR:
       case LAPIC.PPR:
-        return this.#processorPriority();
+        return this.#queue.processorPriority;
       case LAPIC.LDR:
         return this.#logicalId;
       case LAPIC.DFR:
@@ -450,7 +437,6 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
   }
 
   #resetRegisters(): void {
-    this.#tpr = 0;
     this.#ldr = 0;
     this.#dfr = 0xffffffff;
     this.#svr = 0xff;
@@ -459,29 +445,18 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
     this.#icrLow = 0;
     this.#icrHigh = 0;
     for (const offset of LVT_OFFSETS) this.#lvt.set(offset, LVT.MASKED);
-    this.#irr.clear();
-    this.#isr.clear();
-    this.#tmr.clear();
+    this.#queue.clear();
     this.#extIntMessage = false;
     this.#timer.reset();
   }
 
-  // Priorities (SDM 3A 11.8.3).
-
-  #processorPriority(): number {
-    const inService = Math.max(0, this.#isr.highest());
-    return this.#tpr >>> 4 >= inService >>> 4 ? this.#tpr : inService & 0xf0;
-  }
-
-  /** Highest waiting vector whose class is above the processor's priority class; -1 when there is none. */
+  /** The vector that goes to the processor next; -1 when there is none. */
   #deliverable(): number {
-    if (!this.#hardwareEnabled || !this.#softwareEnabled) return -1;
-    const vector = this.#irr.highest();
-    return vector >= 0 && vector >>> 4 > this.#processorPriority() >>> 4 ? vector : -1;
+    return this.#hardwareEnabled && this.#softwareEnabled ? this.#queue.deliverable : -1;
   }
 
   #setTpr(value: number): void {
-    this.#tpr = value;
+    this.#queue.taskPriority = value;
     this.#changed();
   }
 
@@ -491,17 +466,14 @@ export class Lapic implements Device<LapicState>, InterruptReceiver {
       this.#error(ESR.RECEIVE_ILLEGAL_VECTOR);
       return;
     }
-    if (levelTriggered) this.#tmr.add(vector);
-    else this.#tmr.remove(vector);
-    this.#irr.add(vector);
+    this.#queue.add(vector, levelTriggered);
     this.#changed();
   }
 
   #endOfInterrupt(): void {
-    const vector = this.#isr.highest();
-    if (vector < 0) return;
-    this.#isr.remove(vector);
-    if (this.#tmr.has(vector)) this.#parts.broadcastEoi(vector);
+    const ended = this.#queue.end();
+    if (!ended) return;
+    if (ended.levelTriggered) this.#parts.broadcastEoi(ended.vector);
     this.#changed();
   }
 
