@@ -1,5 +1,6 @@
 // ext2, ext3 and ext4 (Linux, Documentation/filesystems/ext4): superblock, group descriptors, inodes, extents or block maps, directories.
-// The journal is not replayed: what the guest had not checkpointed yet is seen as it is on the disk.
+// What is only in the journal yet is read from there (jbd2.ts). What Linux does behind that when it mounts, removing deleted files that were
+// still open, changes nothing that has a name.
 import {
   type BlockSource,
   CachedSource,
@@ -11,17 +12,21 @@ import {
   type NodeKind,
   noSuchFile,
 } from "./file-system.ts";
+import { type JournalPlace, type JournalRun, withJournal } from "./jbd2.ts";
 
 const SUPERBLOCK = 1024;
 const MAGIC = 0xef53;
 const ROOT_INODE = 2;
-const INCOMPATIBLE = { extents: 0x40, wide: 0x80, metaGroups: 0x10, inlineData: 0x8000 } as const;
+const COMPATIBLE_JOURNAL = 0x4;
+const INCOMPATIBLE = { recover: 0x4, extents: 0x40, wide: 0x80, metaGroups: 0x10, inlineData: 0x8000 } as const;
 /** Compression, journal device, meta groups, encryption: not read. */
 const NOT_READ = 0x1 | 0x8 | INCOMPATIBLE.metaGroups | 0x10000;
 const INODE_FLAG = { extents: 0x80000, inlineData: 0x10000000 } as const;
 const EXTENT_MAGIC = 0xf30a;
 const KINDS: Readonly<Record<number, NodeKind>> = { 0x4: "folder", 0x8: "file", 0xa: "link" };
 const READ_BYTES = 1 << 20;
+/** The most that mke2fs makes. */
+const JOURNAL_MAX_BLOCKS = 10_240_000;
 
 interface Inode {
   readonly number: number;
@@ -50,7 +55,14 @@ export async function openExt4(source: BlockSource): Promise<FileSystem | undefi
   const cache = new CachedSource(source);
   const view = await cache.view(SUPERBLOCK, 1024);
   if (view.getUint16(56, true) !== MAGIC) return undefined;
-  return new Ext4(cache, view);
+  const written = new Ext4(cache, view);
+  const journal = await written.unreplayedJournal();
+  const current = journal ? await withJournal(source, journal) : source;
+  if (current === source) return written;
+  const replayed = new CachedSource(current);
+  const superblock = await replayed.view(SUPERBLOCK, 1024);
+  if (superblock.getUint16(56, true) !== MAGIC) throw damagedFileSystem("superblock in its journal");
+  return new Ext4(replayed, superblock);
 }
 
 class Ext4 implements FileSystem {
@@ -65,6 +77,8 @@ class Ext4 implements FileSystem {
   readonly #blockCount: number;
   readonly #descriptors: number;
   readonly #descriptorSize: number;
+  /** Of the journal when it has to be replayed; 0 when that is on another disk. */
+  readonly #journalInode: number | undefined;
 
   constructor(source: CachedSource, superblock: DataView) {
     this.#source = source;
@@ -85,6 +99,30 @@ class Ext4 implements FileSystem {
       throw damagedFileSystem("inode size");
     }
     this.label = text(superblock, 120, 16);
+    const needsRecovery = (u32(92) & COMPATIBLE_JOURNAL) !== 0 && (incompatible & INCOMPATIBLE.recover) !== 0;
+    this.#journalInode = needsRecovery ? u32(224) : undefined;
+  }
+
+  /** Undefined after a clean unmount, or without a journal. @throws AppError INVALID_FILE */
+  async unreplayedJournal(): Promise<JournalPlace | undefined> {
+    if (this.#journalInode === undefined) return undefined;
+    if (this.#journalInode === 0) throw damagedFileSystem("its journal is on another disk, and not replayed yet");
+    const inode = await this.#inode(this.#journalInode);
+    if (KINDS[inode.mode >> 12] !== "file") throw damagedFileSystem("its journal is no file");
+    const blocks = Math.min(Math.floor(inode.sizeBytes / this.#blockSize), JOURNAL_MAX_BLOCKS);
+    const runs: JournalRun[] = [];
+    let end = 0;
+    for await (const { first, blocks: count, start } of this.#runs(inode)) {
+      if (first < end) throw damagedFileSystem("its journal has blocks out of order");
+      if (first >= blocks) break;
+      end = Math.min(first + count, blocks);
+      const last = runs.at(-1);
+      const goesOn =
+        last?.start !== undefined && start === last.start + last.blocks && first === last.first + last.blocks;
+      if (goesOn) runs[runs.length - 1] = { ...last, blocks: end - last.first };
+      else runs.push({ first, blocks: end - first, start });
+    }
+    return { blockSize: this.#blockSize, runs };
   }
 
   async *list(): AsyncIterable<FileNode> {
@@ -181,7 +219,7 @@ class Ext4 implements FileSystem {
     }
     const size = this.#blockSize;
     let done = 0;
-    for await (const run of flags & INODE_FLAG.extents ? this.#extents(map, 0) : this.#blockMap(map, sizeBytes)) {
+    for await (const run of this.#runs(inode)) {
       if (run.first * size < done) throw damagedFileSystem(`inode ${inode.number} has blocks out of order`);
       const end = Math.min((run.first + run.blocks) * size, sizeBytes);
       yield* zeroes(Math.min(run.first * size, sizeBytes) - done);
@@ -194,6 +232,10 @@ class Ext4 implements FileSystem {
       }
     }
     yield* zeroes(sizeBytes - done);
+  }
+
+  #runs({ flags, map, sizeBytes }: Inode): AsyncIterable<Run> {
+    return flags & INODE_FLAG.extents ? this.#extents(map, 0) : this.#blockMap(map, sizeBytes);
   }
 
   async *#extents(node: DataView, level: number): AsyncIterable<Run> {
