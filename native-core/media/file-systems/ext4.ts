@@ -235,10 +235,11 @@ class Ext4 implements FileSystem {
   }
 
   #runs({ flags, map, sizeBytes }: Inode): AsyncIterable<Run> {
-    return flags & INODE_FLAG.extents ? this.#extents(map, 0) : this.#blockMap(map, sizeBytes);
+    return flags & INODE_FLAG.extents ? this.#extents(map, 0, new Set()) : this.#blockMap(map, sizeBytes);
   }
 
-  async *#extents(node: DataView, level: number): AsyncIterable<Run> {
+  /** `seen`: the blocks that the tree has already, for one that comes back to itself. */
+  async *#extents(node: DataView, level: number, seen: Set<number>): AsyncIterable<Run> {
     if (node.getUint16(0, true) !== EXTENT_MAGIC || level > 5) throw damagedFileSystem("extent tree");
     const count = Math.min(node.getUint16(2, true), Math.floor(node.byteLength / 12) - 1);
     const depth = node.getUint16(6, true);
@@ -247,7 +248,9 @@ class Ext4 implements FileSystem {
       const first = node.getUint32(at, true);
       if (depth > 0) {
         const block = node.getUint32(at + 4, true) + node.getUint16(at + 8, true) * 2 ** 32;
-        yield* this.#extents(await this.#source.view(block * this.#blockSize, this.#blockSize), level + 1);
+        if (seen.has(block)) throw damagedFileSystem("extent tree");
+        seen.add(block);
+        yield* this.#extents(await this.#source.view(block * this.#blockSize, this.#blockSize), level + 1, seen);
         continue;
       }
       const length = node.getUint16(at + 4, true);

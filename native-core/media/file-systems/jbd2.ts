@@ -48,7 +48,7 @@ interface LoggedBlock {
 /** `source` as if its journal had been replayed. @throws AppError INVALID_FILE for a journal with which Linux would not mount */
 export async function withJournal(source: BlockSource, place: JournalPlace): Promise<BlockSource> {
   const log = new Log(source, place);
-  const format = journalFormat(await log.view(0), place.blockSize, log.blocks);
+  const format = journalFormat(await log.viewOf(log.placeOf(0)), place.blockSize, log.blocks);
   const blocks = format.start === 0 ? new Map<number, LoggedBlock>() : await committedBlocks(log, format);
   return blocks.size === 0 ? source : new ReplayedSource(source, log, format, blocks);
 }
@@ -68,15 +68,12 @@ class Log {
     this.blocks = last ? last.first + last.blocks : 0;
   }
 
-  async view(block: number): Promise<DataView> {
-    return this.viewOf(this.placeOf(block));
-  }
-
-  /** By the file system's number. */
+  /** By the file system's number, as all `at`. */
   async viewOf(at: number): Promise<DataView> {
     return this.#source.view(at * this.blockSize, this.blockSize);
   }
 
+  /** @throws AppError where there is none */
   placeOf(block: number): number {
     let [low, high] = [0, this.#runs.length];
     while (low < high) {
@@ -91,24 +88,45 @@ class Log {
   }
 }
 
+/** Goes through the log block by block, once round at most. */
+class Walk {
+  readonly #log: Log;
+  readonly #format: JournalFormat;
+  #at: number;
+  #walked = 0;
+
+  constructor(log: Log, format: JournalFormat) {
+    this.#log = log;
+    this.#format = format;
+    this.#at = format.start;
+  }
+
+  get isOver(): boolean {
+    return this.#walked >= this.#format.end - this.#format.first;
+  }
+
+  /** Where the next one is, in blocks of the file system. @throws AppError */
+  next(): number {
+    const place = this.#log.placeOf(this.#at);
+    const { first, end } = this.#format;
+    this.#at = this.#at + 1 === end ? first : this.#at + 1;
+    this.#walked += 1;
+    if (this.#walked * this.#log.blockSize > LOG_MAX_BYTES) throw damagedJournal("it is longer than is read");
+    return place;
+  }
+}
+
 async function committedBlocks(log: Log, format: JournalFormat): Promise<Map<number, LoggedBlock>> {
-  const { first, end, checksums } = format;
+  const { checksums } = format;
+  const walk = new Walk(log, format);
   const committed = new Map<number, LoggedBlock>();
+  /** Since which transaction. */
   const revoked = new Map<number, number>();
-  const length = end - first;
-  let [at, walked, transaction, entries] = [format.start, 0, 0, 0];
-  let { sequence } = format;
+  let [transaction, sequence] = [0, format.sequence];
   let blocks: [number, LoggedBlock][] = [];
   let revocations: number[] = [];
-  const next = (): number => {
-    const block = at;
-    at = at + 1 === end ? first : at + 1;
-    walked += 1;
-    if (walked * log.blockSize > LOG_MAX_BYTES) throw damagedJournal("it is longer than is read");
-    return block;
-  };
-  while (walked < length) {
-    const record = await log.view(next());
+  while (!walk.isOver) {
+    const record = await log.viewOf(walk.next());
     const kind = recordKind(record, sequence);
     if (kind === undefined) break;
     if (kind === "commit") {
@@ -125,12 +143,12 @@ async function committedBlocks(log: Log, format: JournalFormat): Promise<Map<num
     else {
       if (checksums.version === 1) checksums.include(record);
       for (const { block, isEscaped, checksum } of tagsOf(record, format)) {
-        const place = log.placeOf(next());
-        if (checksums.version === 1) checksums.include(await log.viewOf(place));
-        blocks.push([block, { at: place, isEscaped, checksum, sequence, transaction }]);
+        const at = walk.next();
+        if (checksums.version === 1) checksums.include(await log.viewOf(at));
+        blocks.push([block, { at, isEscaped, checksum, sequence, transaction }]);
       }
     }
-    entries = committed.size + revoked.size + blocks.length + revocations.length;
+    const entries = committed.size + revoked.size + blocks.length + revocations.length;
     if (entries > ENTRIES_MAX) throw damagedJournal("it has more blocks than are read");
   }
   for (const [block, since] of revoked) {

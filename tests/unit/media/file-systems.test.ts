@@ -8,6 +8,7 @@ import { isAppError } from "../../../native-core/common/errors.ts";
 import { compareFileSystems, fileSystemsOf } from "../../../native-core/media/file-systems/open.ts";
 import { partitionsOf } from "../../../native-core/media/file-systems/partitions.ts";
 import { contentsOf, onlyFileSystem, pathsOf, sourceOf } from "../../support/media/file-systems.ts";
+import { JournalledImage } from "../../support/media/journal.ts";
 import { temporaryFolder } from "../../support/media/qemu-tools.ts";
 
 const folder = temporaryFolder("file-systems");
@@ -91,6 +92,22 @@ describe.skipIf(!hasTools)("the difference of two file systems", () => {
 });
 
 describe.skipIf(!hasTools)("a damaged ext4", () => {
+  it("with an extent tree that has a part twice is refused, whose parts could be read for ever", async () => {
+    const { data, file } = JournalledImage.make(folder);
+    const bytes = readFileSync(file);
+    const [first = 0] = data;
+    let root = 0;
+    do root = bytes.indexOf("0af3", root + 1, "hex");
+    while (bytes.readUInt32LE(root + 20) !== first);
+    const node = bytes.subarray(first * 1024, (first + 1) * 1024).fill(0);
+    node.writeUInt16LE(0xf30a, 0);
+    bytes.fill(0, root + 12, root + 60).set([2, 0, 4, 0, 1, 0], root + 2);
+    for (const entry of [0, 1]) bytes.writeUInt32LE(first, root + 12 + 12 * entry + 4);
+    await expect(contentsOf(await onlyFileSystem(bytes), "/data")).rejects.toMatchObject({
+      message: expect.stringMatching(/extent tree/),
+    });
+  });
+
   it("is read as far as it goes or refused, never more", async () => {
     const { image } = makeExt4();
     const original = readFileSync(image);
