@@ -95,8 +95,22 @@ export function flagOperandUses(operation: FlagOperation): readonly [number, num
 /** Carries out of each bit of x + y = sum (with or without carry in), moved to the top of the word. */
 function carries(x: Code, y: Code, sum: Code, size: Size): Code {
   const vector = or64(and64(x, y), and64(or64(x, y), xor64(sum, i64(-1))));
-  return size === 8 ? vector : shl64(vector, shiftOf(size));
+  return toTop(vector, size);
 }
+
+const toTop = (vector: Code, size: Size): Code => (size === 8 ? vector : shl64(vector, shiftOf(size)));
+
+function write(vector: Code, value: Code, size: Size): Code {
+  return seq(
+    writeSlot(STATE.flagCarry, vector),
+    writeSlot(STATE.flagResult, signExtend(value, size)),
+    writeSlot32(STATE.flagAux, i32(67 - size * 8)),
+  );
+}
+
+/** Flags of a sum or difference whose carries or borrows out of each bit are known. */
+export const setFlagsFromCarries = (size: Size, carries: Code, value: Code): Code =>
+  write(toTop(carries, size), value, size);
 
 /** Operand codes are evaluated as often as flagOperandUses says. `scratch` keeps an i64. */
 export function setFlags(
@@ -107,12 +121,7 @@ export function setFlags(
   value: Code,
   scratch: { set(value: Code): Code; readonly get: Code },
 ): Code {
-  const lazy = (vector: Code): Code =>
-    seq(
-      writeSlot(STATE.flagCarry, vector),
-      writeSlot(STATE.flagResult, signExtend(value, size)),
-      writeSlot32(STATE.flagAux, i32(67 - size * 8)),
-    );
+  const lazy = (vector: Code): Code => write(vector, value, size);
   switch (operation) {
     case "logic":
       return seq(

@@ -1,8 +1,18 @@
-// Flags inside a region: the last operation that set them, with its operands and result in locals. Nothing is computed until somebody
-// asks. A form is a number: 0 when memory holds the flags, else operation and size; it is known while code is made, except where paths
-// meet, where a local holds it.
+// Flags inside a region: the last operation that set them, with two words in locals that say all there is to know. Nothing is computed
+// until somebody asks. A form is a number: 0 when memory holds the flags, else operation and size; it is known while code is made, except
+// where paths meet, where a local holds it.
 //
-// Memory holds them in one of two ways: as the state's three words, or, between regions, as form, operands and result in cells. Most
+//               left     right
+//   compare     a        b          of which the result is computed when wanted: CMP
+//   add, sub    result   b          a likewise
+//   adc, sbb    result   carries or borrows out of each bit
+//   logic       result
+//   shift       result   CF in bit 0, OF in bit 1
+//   inc, dec    result   CF
+//
+// Each word is alive from where the flags are set to the last way out on which somebody may ask for them, so there are two and not three.
+//
+// Memory holds them in one of two ways: as the state's three words, or, between regions, as form and words in cells. Most
 // flags die in the next region, so it is `settleFlags` that computes the words, when somebody wants to see them: a condition, a helper,
 // or the dispatcher, for the interpreter knows the words only.
 import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
@@ -42,29 +52,39 @@ export const IN_MEMORY = 0;
 /** Not known while code is made. */
 export const DYNAMIC = -1;
 
-const OPERATIONS: readonly FlagOperation[] = ["add", "adc", "sub", "sbb", "logic", "shift", "inc", "dec"];
+/** `compare`: a subtraction whose result nobody keeps. */
+export type FormOperation = FlagOperation | "compare";
+
+const OPERATIONS: readonly FormOperation[] = ["add", "adc", "sub", "sbb", "logic", "shift", "inc", "dec", "compare"];
 const SIZES: readonly Size[] = [1, 2, 4, 8];
 const FORMS = 1 + OPERATIONS.length * SIZES.length;
 
-export function flagForm(operation: FlagOperation, size: Size): number {
+export function flagForm(operation: FormOperation, size: Size): number {
   return 1 + OPERATIONS.indexOf(operation) * 4 + SIZES.indexOf(size);
 }
 
 interface Known {
-  readonly operation: FlagOperation;
+  readonly operation: FormOperation;
   readonly size: Size;
 }
 
 function known(form: number): Known {
-  return { operation: OPERATIONS[(form - 1) >> 2] as FlagOperation, size: SIZES[(form - 1) & 3] as Size };
+  return { operation: OPERATIONS[(form - 1) >> 2] as FormOperation, size: SIZES[(form - 1) & 3] as Size };
 }
 
-/** Where the operands are: a, b (the old CF for inc and dec), result, zero-extended; overrides: bits 0, 1, 2 are CF, OF, PF. */
+/** Where the words are, zero-extended; overrides: bits 0, 1, 2 are CF, OF, PF. */
 export interface FlagLocals {
-  readonly a: Local;
-  readonly b: Local;
-  readonly result: Local;
+  readonly left: Local;
+  readonly right: Local;
   readonly overrides: Local;
+}
+
+/** The same, as expressions. */
+export interface FlagWords {
+  readonly left: Code;
+  readonly right: Code;
+  /** Of `sub`, where it is at hand: a. */
+  readonly minuend?: Code;
 }
 
 /** Flags that an instruction has changed alone, added to the form: they are in `overrides`, whatever the form says. */
@@ -110,12 +130,11 @@ export function defineFlagFunctions(module: ModuleWriter): FlagFunctions {
 function defineSettleFlags(module: ModuleWriter): FunctionReference {
   const reference = module.declare("settleFlags", []);
   const f = module.define(reference);
-  const locals = { a: f.local("i64"), b: f.local("i64"), result: f.local("i64"), overrides: f.local("i64") };
+  const locals = { left: f.local("i64"), right: f.local("i64"), overrides: f.local("i64") };
   const form = f.local("i32");
   const scratch = f.local("i64");
-  set(locals.a, readCell64(CELLS.flagA))(f);
-  set(locals.b, readCell64(CELLS.flagB))(f);
-  set(locals.result, readCell64(CELLS.flagValue))(f);
+  set(locals.left, readCell64(CELLS.flagLeft))(f);
+  set(locals.right, readCell64(CELLS.flagRight))(f);
   set(form, readCell(CELLS.flagForm))(f);
   writeCell(CELLS.flagForm, i32(IN_MEMORY))(f);
   const end = f.open("block");
@@ -146,8 +165,7 @@ function defineStepFlags(module: ModuleWriter, settle: FunctionReference): Funct
   settleIfKept(settle)(f);
   byForm(f, form, (n) => {
     if (!isStep(n)) return op("unreachable");
-    const { operation, size } = known(n);
-    return seq(lazy.setFlags(operation, size, steppedFrom(n, get(result)), i64(1), get(result), kept), ret());
+    return seq(setStepFlags(n, get(result), kept), ret());
   });
   return reference;
 }
@@ -173,19 +191,23 @@ function storeOverrides(form: Local, overrides: Local): Code {
   );
 }
 
+const counts = (operation: FormOperation): operation is "inc" | "dec" => operation === "inc" || operation === "dec";
+
 /** INC and DEC, of which the result says all but CF. */
-export function isStep(form: number): boolean {
-  return form > 0 && (known(form).operation === "inc" || known(form).operation === "dec");
-}
+export const isStep = (form: number): boolean => form > 0 && counts(known(form).operation);
 
-/** The operand that INC or DEC made `result` from. */
-export function steppedFrom(form: number, result: Code): Code {
+type Scratch = Parameters<typeof lazy.setFlags>[5];
+
+function setStepFlags(form: number, result: Code, scratch: Scratch): Code {
   const { operation, size } = known(form);
-  const operand = op(operation === "inc" ? "i64.sub" : "i64.add", result, i64(1));
-  return size === 8 ? operand : and64(operand, i64((1n << BigInt(size * 8)) - 1n));
+  const { a } = operandsOf(form, { left: result, right: i64(0) });
+  return lazy.setFlags(operation as FlagOperation, size, a, i64(1), result, scratch);
 }
 
-export const needsResultOnly = (form: number): boolean => known(form & (OVERRIDE.CF - 1)).operation === "logic";
+const masked = (value: Code, size: Size): Code =>
+  size === 8 ? value : and64(value, i64((1n << BigInt(size * 8)) - 1n));
+
+export const needsLeftOnly = (form: number): boolean => known(form & (OVERRIDE.CF - 1)).operation === "logic";
 
 /** Settles the flags if they are in cells. */
 export const settleIfKept = (settle: FunctionReference): Code => when(readCell(CELLS.flagForm), [call(settle)]);
@@ -193,26 +215,25 @@ export const settleIfKept = (settle: FunctionReference): Code => when(readCell(C
 /** The flag words have been written: what the cells say is void. */
 export const forgetKept: Code = writeCell(CELLS.flagForm, i32(IN_MEMORY));
 
-/** Writes form (with overrides, and not IN_MEMORY apart from them), operands and result to the cells. */
-export function keepFlags(form: number, { a, b, result, overrides }: FlagLocals): Code {
+/** Writes form (with overrides, and not IN_MEMORY apart from them) and words to the cells. */
+export function keepFlags(form: number, { left, right, overrides }: FlagLocals): Code {
   return seq(
     writeCell(CELLS.flagForm, i32(form)),
-    needsResultOnly(form) ? seq() : seq(writeCell64(CELLS.flagA, get(a)), writeCell64(CELLS.flagB, get(b))),
-    writeCell64(CELLS.flagValue, get(result)),
+    writeCell64(CELLS.flagLeft, get(left)),
+    needsLeftOnly(form) ? seq() : writeCell64(CELLS.flagRight, get(right)),
     form < OVERRIDE.CF ? seq() : writeCell64(CELLS.flagOverrides, get(overrides)),
   );
 }
 
 /** The same for a form that a local holds, which may be IN_MEMORY. */
-export function keepDynamicFlags(form: Local, { a, b, result, overrides }: FlagLocals, patch: FunctionReference): Code {
+export function keepDynamicFlags(form: Local, { left, right, overrides }: FlagLocals, patch: FunctionReference): Code {
   return when(get(form), [
     when(
       and32(get(form), i32(OVERRIDE.CF - 1)),
       [
         writeCell(CELLS.flagForm, get(form)),
-        writeCell64(CELLS.flagA, get(a)),
-        writeCell64(CELLS.flagB, get(b)),
-        writeCell64(CELLS.flagValue, get(result)),
+        writeCell64(CELLS.flagLeft, get(left)),
+        writeCell64(CELLS.flagRight, get(right)),
         writeCell64(CELLS.flagOverrides, get(overrides)),
       ],
       [call(patch, get(form), get(overrides))],
@@ -221,12 +242,14 @@ export function keepDynamicFlags(form: Local, { a, b, result, overrides }: FlagL
 }
 
 /** Writes what a form known while code is made says into the state. `scratch` is an i64. */
-function storeKnownFlags(form: number, locals: FlagLocals, scratch: Local): Code {
+function storeKnownFlags(form: number, { left, right }: FlagLocals, scratch: Local): Code {
   const { operation, size } = known(form);
   const kept = { set: (value: Code) => set(scratch, value), get: get(scratch) };
-  const counts = operation === "inc" || operation === "dec";
-  const code = lazy.setFlags(operation, size, get(locals.a), counts ? i64(1) : get(locals.b), get(locals.result), kept);
-  return counts ? seq(writeSlot(STATE.flagCarry, shl64(get(locals.b), 63)), code) : code;
+  if (operation === "adc" || operation === "sbb") return lazy.setFlagsFromCarries(size, get(right), get(left));
+  if (counts(operation))
+    return seq(writeSlot(STATE.flagCarry, shl64(get(right), 63)), setStepFlags(form, get(left), kept));
+  const { a, b, result } = operandsOf(form, { left: get(left), right: get(right) });
+  return lazy.setFlags(operation === "compare" ? "sub" : operation, size, a, b, result, kept);
 }
 
 const xor64 = (a: Code, b: Code): Code => op("i64.xor", a, b);
@@ -239,16 +262,54 @@ function signExtended(value: Code, size: Size): Code {
 
 const topBit = (value: Code, size: Size): Code => test64(value, 1n << BigInt(size * 8 - 1));
 
-/** Operands and result, as expressions. */
-export interface FlagOperands {
+interface Operands {
   readonly a: Code;
   readonly b: Code;
   readonly result: Code;
 }
 
-/** i32 0 or 1, without overrides; undefined for flags that are easier had from memory. */
-export function knownFlag(form: number, { a, b, result }: FlagOperands, flag: FlagName): Code | undefined {
+/** What the operation was given and what it made of it; of adc and sbb only the result, of inc and dec b is CF. */
+function operandsOf(form: number, { left, right, minuend }: FlagWords): Operands {
   const { operation, size } = known(form);
+  switch (operation) {
+    case "compare":
+      return { a: left, b: right, result: masked(op("i64.sub", left, right), size) };
+    case "add":
+      return { a: masked(op("i64.sub", left, right), size), b: right, result: left };
+    case "sub":
+      return { a: minuend ?? masked(op("i64.add", left, right), size), b: right, result: left };
+    case "shift":
+      return { a: and64(right, i64(1)), b: shrU64(right, 1), result: left };
+    case "inc":
+    case "dec":
+      return { a: masked(op(operation === "inc" ? "i64.sub" : "i64.add", left, i64(1)), size), b: right, result: left };
+    default:
+      return { a: left, b: right, result: left };
+  }
+}
+
+/** The words that an operation leaves; codes with more than one use are in locals. */
+export function wordsOf(operation: FormOperation, a: Code, b: Code, result: Code): FlagWords {
+  switch (operation) {
+    case "compare":
+      return { left: a, right: b };
+    case "sub":
+      return { left: result, right: b, minuend: a };
+    case "adc":
+      return { left: result, right: carryVector(a, b, result) };
+    case "sbb":
+      return { left: result, right: carryVector(result, b, a) };
+    case "shift":
+      return { left: result, right: or64(a, shl64(b, 1)) };
+    default:
+      return { left: result, right: b };
+  }
+}
+
+/** i32 0 or 1, without overrides; undefined for flags that are easier had from memory. */
+export function knownFlag(form: number, words: FlagWords, flag: FlagName): Code | undefined {
+  const { size } = known(form);
+  const { result } = operandsOf(form, words);
   switch (flag) {
     case "ZF":
       return op("i64.eqz", result);
@@ -257,28 +318,30 @@ export function knownFlag(form: number, { a, b, result }: FlagOperands, flag: Fl
     case "PF":
       return and32(op("i32.xor", op("i32.popcnt", and32(wrap(result), i32(0xff))), i32(1)), i32(1));
     case "CF":
-      return carry(operation, size, a, b, result);
+      return carry(form, words);
     case "OF":
-      return overflow(operation, size, a, b, result);
+      return overflow(form, words);
     default:
       return undefined;
   }
 }
 
-function carry(operation: FlagOperation, size: Size, a: Code, b: Code, result: Code): Code {
+function carry(form: number, words: FlagWords): Code {
+  const { operation, size } = known(form);
+  const { a, b, result } = operandsOf(form, words);
   switch (operation) {
     case "add":
-      return op("i64.lt_u", result, a);
+      return op("i64.lt_u", result, b);
     case "sub":
+    case "compare":
       return op("i64.lt_u", a, b);
     case "adc":
-      return topBit(carryVector(a, b, result), size);
     case "sbb":
-      return topBit(carryVector(result, b, a), size);
+      return topBit(words.right, size);
     case "logic":
       return i32(0);
     case "shift":
-      return wrap(and64(a, i64(1)));
+      return wrap(a);
     default:
       return wrap(b);
   }
@@ -289,18 +352,22 @@ function carryVector(x: Code, y: Code, sum: Code): Code {
   return or64(and64(x, y), and64(or64(x, y), xor64(sum, i64(-1))));
 }
 
-function overflow(operation: FlagOperation, size: Size, a: Code, b: Code, result: Code): Code {
+function overflow(form: number, words: FlagWords): Code {
+  const { operation, size } = known(form);
+  const { a, b, result } = operandsOf(form, words);
   switch (operation) {
     case "add":
-    case "adc":
       return topBit(and64(xor64(a, result), xor64(b, result)), size);
     case "sub":
-    case "sbb":
+    case "compare":
       return topBit(and64(xor64(a, b), xor64(a, result)), size);
+    case "adc":
+    case "sbb":
+      return topBit(xor64(words.right, shl64(words.right, 1)), size);
     case "logic":
       return i32(0);
     case "shift":
-      return wrap(and64(b, i64(1)));
+      return wrap(b);
     case "inc":
       return op("i64.eq", result, i64(1n << BigInt(size * 8 - 1)));
     default:
@@ -309,8 +376,8 @@ function overflow(operation: FlagOperation, size: Size, a: Code, b: Code, result
 }
 
 /** i32 0 or 1: a condition on flags of a known form. */
-export function knownCondition(form: number, operands: FlagOperands, code: ConditionCode): Code {
-  const pair = knownPair(form, operands, code >> 1);
+export function knownCondition(form: number, words: FlagWords, code: ConditionCode): Code {
+  const pair = knownPair(form, words, code >> 1);
   return code & 1 ? not32(pair) : pair;
 }
 
@@ -331,12 +398,12 @@ export function conditionOf(flag: (name: FlagName) => Code, code: ConditionCode)
   return code & 1 ? not32(pair) : pair;
 }
 
-function knownPair(form: number, operands: FlagOperands, pair: number): Code {
+function knownPair(form: number, words: FlagWords, pair: number): Code {
   const { operation, size } = known(form);
-  const { a, b, result } = operands;
-  const flag = (name: FlagName): Code => knownFlag(form, operands, name) as Code;
+  const { a, b, result } = operandsOf(form, words);
+  const flag = (name: FlagName): Code => knownFlag(form, words, name) as Code;
   const signed = signExtended(result, size);
-  const compares = operation === "sub";
+  const compares = operation === "compare" || (operation === "sub" && words.minuend !== undefined);
   const tests = operation === "logic";
   const less = (): Code => {
     if (compares) return op("i64.lt_s", signExtended(a, size), signExtended(b, size));

@@ -299,7 +299,9 @@ class OperationLowering {
   }
 
   #setFlags({ operation, size, a, b, result }: Statement & { kind: "setFlags" }): void {
-    this.#region.flags.setFlags(operation, size, this.#code(a), this.#code(b), this.#code(result));
+    const kept = this.#operation.prepared.placement.hasLocal(result);
+    const form = operation === "sub" && !kept ? "compare" : operation;
+    this.#region.flags.setFlags(form, size, this.#code(a), this.#code(b), this.#code(result));
   }
 
   /** The value first: if a load for writing is part of it, the host address it found serves the store. */

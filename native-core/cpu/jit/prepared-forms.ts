@@ -216,10 +216,11 @@ const repeats = (statement: Statement): boolean =>
 const isUnsupported = (statements: readonly Statement[]): boolean =>
   statements.some(repeats) && statements.some((statement) => (changes(statement) & PART.system) !== 0);
 
-/** Each operand of a flag update is kept in a local, once. */
+/** How often the words of a flag update (flag-forms.ts) look at its operands. */
 function flagOperandUses({ operation }: Statement & { kind: "setFlags" }): readonly [number, number, number] {
-  if (operation === "logic") return [0, 0, 1];
-  return operation === "inc" || operation === "dec" ? [1, 0, 1] : [1, 1, 1];
+  if (operation === "logic" || operation === "inc" || operation === "dec") return [0, 0, 1];
+  if (operation === "adc" || operation === "sbb") return [2, 2, 3];
+  return operation === "add" ? [0, 1, 1] : [1, 1, 1];
 }
 
 /** Helpers that a frequent form calls in a branch only are arithmetic; all others may write memory. */

@@ -3,7 +3,7 @@
 //   form       of the operation that has set them (flag-forms.ts), DYNAMIC where paths have met, IN_MEMORY
 //   overrides  flags that were written one by one since: BT, ROL, COMISD
 //   step       INC or DEC behind flags whose CF would be dear to find out: both stay as they are until somebody asks
-import type { ConditionCode, FlagName, FlagOperation, Size } from "../../ir/nodes.ts";
+import type { ConditionCode, FlagName, Size } from "../../ir/nodes.ts";
 import { type Code, call, extendU, get, i32, i64, op, seq, set } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { Local } from "../../wasm/types.ts";
@@ -12,7 +12,8 @@ import {
   DYNAMIC,
   type FlagFunctions,
   type FlagLocals,
-  type FlagOperands,
+  type FlagWords,
+  type FormOperation,
   flagForm,
   forgetKept,
   IN_MEMORY,
@@ -23,12 +24,12 @@ import {
   knownFlag,
   memoryCondition,
   memoryFlag,
-  needsResultOnly,
+  needsLeftOnly,
   OVERRIDE,
   overriddenFlag,
   overrideFlag,
   settleIfKept,
-  steppedFrom,
+  wordsOf,
   writeMemoryFlag,
 } from "./flag-forms.ts";
 
@@ -55,7 +56,8 @@ export class RegionFlags {
   readonly #f: FunctionWriter;
   readonly #runtime: FlagRuntime;
   readonly #locals: FlagLocals;
-  readonly #operands: FlagOperands;
+  readonly #words: FlagWords;
+  readonly #minuend: Local;
   readonly #form: Local;
   readonly #stepped: Local;
   knowledge: FlagKnowledge = inMemory;
@@ -63,24 +65,24 @@ export class RegionFlags {
   constructor(f: FunctionWriter, runtime: FlagRuntime) {
     this.#f = f;
     this.#runtime = runtime;
-    const [a, b, result] = [f.local("i64"), f.local("i64"), f.local("i64")];
-    this.#locals = { a, b, result, overrides: f.local("i64") };
-    this.#operands = { a: get(a), b: get(b), result: get(result) };
+    const [left, right, minuend] = [f.local("i64"), f.local("i64"), f.local("i64")];
+    this.#locals = { left, right, overrides: f.local("i64") };
+    this.#minuend = minuend;
+    this.#words = { left: get(left), right: get(right), minuend: get(minuend) };
     this.#form = f.local("i32");
     this.#stepped = f.local("i64");
   }
 
-  get #steppedOperands(): FlagOperands {
-    const result = get(this.#stepped);
-    return { a: steppedFrom(this.knowledge.step, result), b: i64(0), result };
+  get #steppedWords(): FlagWords {
+    return { left: get(this.#stepped), right: i64(0) };
   }
 
   // --- writing --------------------------------------------------------------------------------------------------------------
 
   /** Operands zero-extended; all are evaluated before any is kept: they may read the flags that are there now. */
-  setFlags(operation: FlagOperation, size: Size, a: Code, b: Code, result: Code): void {
+  setFlags(operation: FormOperation, size: Size, a: Code, b: Code, result: Code): void {
     const f = this.#f;
-    const locals = this.#locals;
+    const { left, right } = this.#locals;
     const form = flagForm(operation, size);
     const counts = operation === "inc" || operation === "dec";
     const carry = counts ? this.#knownFlag("CF") : undefined;
@@ -90,16 +92,12 @@ export class RegionFlags {
       this.knowledge = { ...this.knowledge, step: form };
       return;
     }
-    if (operation === "logic") set(locals.result, result)(f);
-    else {
-      a(f);
-      if (counts) extendU(carry as Code)(f);
-      else b(f);
-      result(f);
-      f.set(locals.result);
-      f.set(locals.b);
-      f.set(locals.a);
-    }
+    const words = wordsOf(operation, a, carry ? extendU(carry) : b, result);
+    words.left(f);
+    if (!needsLeftOnly(form)) words.right(f);
+    if (words.minuend) set(this.#minuend, words.minuend)(f);
+    if (!needsLeftOnly(form)) f.set(right);
+    f.set(left);
     this.knowledge = { form, overrides: 0, step: 0 };
   }
 
@@ -145,8 +143,8 @@ export class RegionFlags {
   /** i32 0 or 1. */
   condition(code: ConditionCode): Code {
     const { form, overrides, step } = this.knowledge;
-    if (step && !readsCarry(code)) return knownCondition(step, this.#steppedOperands, code);
-    if (!step && form > 0 && overrides === 0) return knownCondition(form, this.#operands, code);
+    if (step && !readsCarry(code)) return knownCondition(step, this.#steppedWords, code);
+    if (!step && form > 0 && overrides === 0) return knownCondition(form, this.#words, code);
     let isKnown = true;
     const flag = (name: FlagName): Code => {
       const known = this.#knownFlag(name);
@@ -159,9 +157,9 @@ export class RegionFlags {
 
   #knownFlag(flag: FlagName): Code | undefined {
     const { form, overrides, step } = this.knowledge;
-    if (step) return flag === "CF" ? undefined : knownFlag(step, this.#steppedOperands, flag);
+    if (step) return flag === "CF" ? undefined : knownFlag(step, this.#steppedWords, flag);
     if (isOverridable(flag) && (overrides & OVERRIDE[flag]) !== 0) return overriddenFlag(this.#locals.overrides, flag);
-    return form > 0 ? knownFlag(form, this.#operands, flag) : undefined;
+    return form > 0 ? knownFlag(form, this.#words, flag) : undefined;
   }
 
   // --- where they are -------------------------------------------------------------------------------------------------------
@@ -208,17 +206,13 @@ export class RegionFlags {
       const { form, overrides } = this.knowledge;
       this.knowledge = knowledge;
       if (form === DYNAMIC) return;
-      const { a, b, result, overrides: overridden } = this.#locals;
-      const needsOperands = form !== IN_MEMORY && !needsResultOnly(form);
+      const { left, right, overrides: overridden } = this.#locals;
       const clear = (local: Local): void => {
         w.i64(0);
         w.set(local);
       };
-      if (!needsOperands) {
-        clear(a);
-        clear(b);
-      }
-      if (form === IN_MEMORY) clear(result);
+      if (form === IN_MEMORY) clear(left);
+      if (form === IN_MEMORY || needsLeftOnly(form)) clear(right);
       if (!overrides) clear(overridden);
     };
   }

@@ -76,11 +76,10 @@ export const CELLS = {
   blockSpansPages: CONTEXT_SIZE + 0x40,
   /** Set when translated code was voided: compiled code that may have voided itself looks here. */
   codeVoided: CONTEXT_SIZE + 0x44,
-  /** Flags that compiled code has left as an operation with its operands (cpu/jit/flag-forms.ts): form, or 0; u64 a, b, result, overrides. */
+  /** Flags that compiled code has left as what says all about them (cpu/jit/flag-forms.ts): form, or 0; u64 left, right, overrides. */
   flagForm: CONTEXT_SIZE + 0x48,
-  flagA: CONTEXT_SIZE + 0x50,
-  flagB: CONTEXT_SIZE + 0x58,
-  flagValue: CONTEXT_SIZE + 0x60,
+  flagLeft: CONTEXT_SIZE + 0x50,
+  flagRight: CONTEXT_SIZE + 0x58,
   flagOverrides: CONTEXT_SIZE + 0x68,
 } as const;
 
