@@ -43,17 +43,36 @@ export async function overheadMiB(
   return most;
 }
 
-/** How often threads of the processes have begun to wait so far. */
-export async function waits(pids: readonly number[]): Promise<number> {
-  let total = 0;
+/** A thread since its start: processor time, and how often it has begun to wait. */
+export interface ThreadFigures {
+  readonly pid: number;
+  readonly name: string;
+  readonly cpuMs: number;
+  readonly waits: number;
+}
+
+/** All threads of processes, by a key that no other thread has. To the nanosecond, where `cpuMs` counts ticks. */
+export async function threads(pids: readonly number[]): Promise<ReadonlyMap<string, ThreadFigures>> {
+  const found = new Map<string, ThreadFigures>();
   for (const pid of pids) {
-    const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-    const counts = await Promise.all(
-      threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/status`, "utf8").catch(() => "")),
-    );
-    for (const text of counts) total += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+    for (const thread of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+      const read = (file: string) => readFile(`/proc/${pid}/task/${thread}/${file}`, "utf8").catch(() => "");
+      const [status, schedstat] = await Promise.all([read("status"), read("schedstat")]);
+      found.set(`${pid}/${thread}`, {
+        pid,
+        name: /^Name:\s+(.*)/m.exec(status)?.[1] ?? "?",
+        cpuMs: Number.parseInt(schedstat, 10) / 1e6,
+        waits: Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0),
+      });
+    }
   }
-  return total;
+  return found;
+}
+
+/** The process that holds a machine: the largest one. */
+export async function largestOf(pids: readonly number[]): Promise<number> {
+  const sizes = await Promise.all(pids.map(async (pid) => ({ pid, size: await residentMiB([pid]) })));
+  return sizes.reduce((largest, one) => (one.size > largest.size ? one : largest)).pid;
 }
 
 async function mappings(pid: number): Promise<[start: number, end: number][]> {

@@ -1,4 +1,5 @@
-// `npm run bench -- SUITE [--rounds N] [--json FILE]`: side-by-side measurements against the peers. Benchmarks are never tests.
+// `npm run bench -- SUITE [--rounds N] [--json FILE] [--verbose]`: side-by-side measurements against the peers. Benchmarks are never tests.
+// `--verbose`: suite idle says which threads it is.
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { buildAll } from "../scripts/setup/build.ts";
@@ -14,15 +15,15 @@ import { netSuite } from "./suites/net.ts";
 import { snapshotSuite } from "./suites/snapshot.ts";
 import { markdown, type Report } from "./table.ts";
 
-type Suite = (rounds: number, progress: (text: string) => void) => Promise<Report>;
+type Suite = (rounds: number, progress: (text: string) => void, verbose: boolean) => Promise<Report>;
 
 /** Suites that drive the interface are beside its tests, whose helpers they share; from here they are only run. */
 function interfaceSuite(name: string): Suite {
-  return async (rounds, progress) => {
+  return async (rounds, progress, verbose) => {
     const { suite } = (await import(new URL(`../tests/e2e/bench/${name}.ts`, import.meta.url).href)) as {
       suite: Suite;
     };
-    return suite(rounds, progress);
+    return suite(rounds, progress, verbose);
   };
 }
 
@@ -42,7 +43,11 @@ const SUITES: Record<string, Suite> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "3" }, json: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "3" },
+    json: { type: "string" },
+    verbose: { type: "boolean", default: false },
+  },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(SUITES);
 const unknown = names.filter((name) => !SUITES[name]);
@@ -55,7 +60,8 @@ await requireTools(BENCH_TOOLS).catch((error: Error) => process.stderr.write(`${
 await buildAll();
 const reports: Report[] = [];
 for (const name of names) {
-  const report = await SUITES[name]?.(Number(values.rounds), (text) => process.stderr.write(`  ${name}: ${text}\n`));
+  const progress = (text: string) => void process.stderr.write(`  ${name}: ${text}\n`);
+  const report = await SUITES[name]?.(Number(values.rounds), progress, values.verbose);
   if (!report) continue;
   reports.push(report);
   process.stdout.write(`\n${markdown(report)}\n`);
