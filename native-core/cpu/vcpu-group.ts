@@ -86,6 +86,7 @@ export class VcpuGroup implements CpuContext {
         invalidateCodePage: (page) => this.blocks.invalidatePage(page),
         translateBlock: () => this.#translateBlock(),
         hotBlock: (address) => this.jit?.hot(address),
+        targetsMissed: (profile) => this.jit?.targetsMissed(profile),
       },
       helpers,
     );

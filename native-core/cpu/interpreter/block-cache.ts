@@ -26,6 +26,7 @@ import {
   TRAILER_SIZE,
 } from "./block-layout.ts";
 import { FORM_TRAIT, type HandlerTable, pairKey, readHandlerTable, VARIANT } from "./handler-table.ts";
+import { PROFILE, PROFILED_TARGETS, profileSize } from "./target-profile.ts";
 
 interface Block {
   /** Address of the first operation. */
@@ -128,12 +129,14 @@ export class BlockCache {
    * such a block is not found again by its address. Both addresses are undefined for code outside RAM.
    */
   add(block: DecodedBlock, host: number | undefined, context: number, secondHost: number | undefined): number {
-    const bytes = BLOCK_HEADER_SIZE + block.operations.length * OPERATION_SIZE + TRAILER_SIZE;
-    if (this.#next + bytes > this.#end) this.flush();
+    const size = BLOCK_HEADER_SIZE + block.operations.length * OPERATION_SIZE + TRAILER_SIZE;
+    const profileBytes = this.#profileBytes(block, context);
+    if (this.#next + size + profileBytes > this.#end) this.flush();
     const address = this.#next + BLOCK_HEADER_SIZE;
-    this.#next += bytes;
+    this.#next += size + profileBytes;
     const findable = host !== undefined && !block.crossesPage;
     this.#write(block, address, findable ? 0 : BLOCK_SPANS_PAGES);
+    if (profileBytes > 0) this.#startProfile(address, profileBytes);
     if (host !== undefined) {
       const entry: Block = { address, host, context };
       const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
@@ -150,6 +153,15 @@ export class BlockCache {
       }
     }
     return address;
+  }
+
+  /** Makes a link slot that belongs to no block and lasts as long as the blocks that are alive now; 0 if there is no room. */
+  addLinkSlot(): number {
+    if (this.#next + OPERATION_SIZE > this.#end) return 0;
+    const slot = this.#next;
+    this.#next += OPERATION_SIZE;
+    this.#voidSlot(slot >> 2);
+    return slot;
   }
 
   /** Voids all blocks with bytes in a page; a block that runs now is left before its next operation. */
@@ -230,6 +242,23 @@ export class BlockCache {
     words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
   }
 
+  /** Of the profile of where a block leads: only what may be compiled has one. */
+  #profileBytes({ operations }: DecodedBlock, context: number): number {
+    if (this.hotThreshold === 0 || (context & (CODE_MODE_64 | CODE_MODE_32)) === 0) return 0;
+    const traits = this.#handlers.traits[operations.at(-1)?.handler ?? 0] ?? 0;
+    if (traits & FORM_TRAIT.computedJump) return profileSize(PROFILED_TARGETS.jump);
+    return traits & FORM_TRAIT.computedCall ? profileSize(PROFILED_TARGETS.call) : 0;
+  }
+
+  /** Behind the trailer of the block at `address`. */
+  #startProfile(address: number, bytes: number): void {
+    const profile = this.#next - bytes;
+    this.#words.fill(0, profile >> 2, this.#next >> 2);
+    this.#words[(profile + PROFILE.size) >> 2] = bytes - PROFILE.entries;
+    const size = this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.size) >> 2] ?? 0;
+    this.#words[(address + size - TRAILER_SIZE + LINK_SLOT.block) >> 2] = profile;
+  }
+
   /** An entry of zeros would be valid for RIP 0, which only entry 0 is asked for, while address 0 of memory 0, which is RAX, is 0. */
   #voidFirstHashEntries(): void {
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
@@ -250,11 +279,14 @@ export class BlockCache {
 
   /** Both slots compare the zero cell with 1, which never holds. `at`: index of the trailer's first word. */
   #voidSlots(at: number): void {
-    for (const slot of [at, at + LINK_SLOT.size / 4]) {
-      this.#words[slot] = 0;
-      this.#words[slot + LINK_SLOT.cell / 4] = CELLS.zero;
-      this.#words[slot + LINK_SLOT.check / 4] = 1;
-    }
+    this.#voidSlot(at);
+    this.#voidSlot(at + LINK_SLOT.size / 4);
+  }
+
+  #voidSlot(at: number): void {
+    this.#words[at] = 0;
+    this.#words[at + LINK_SLOT.cell / 4] = CELLS.zero;
+    this.#words[at + LINK_SLOT.check / 4] = 1;
   }
 
   #void({ address, host, context }: Block): void {

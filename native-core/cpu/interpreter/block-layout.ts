@@ -6,8 +6,8 @@
 //     n  trailer: two link slots (taken, next) and the number of instructions
 //
 // A link slot leads straight to the next block while the cell it names has the value it holds; CELLS.zero and 0 for ever.
-// A block with a computed target notes the first one it had: the block in the taken slot, which compiled code links when it expects that
-// target, and the target's distance from the block, an i64, in place of the next slot.
+// A block that ends in a computed jump or call needs no link slots: its taken slot names its profile (target-profile.ts), which is behind
+// the trailer.
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 
 export const BLOCK_HEADER_SIZE = 16;

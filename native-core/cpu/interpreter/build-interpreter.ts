@@ -26,6 +26,7 @@ import { lowerFragment } from "./lower-fragment.ts";
 import { OUTCOME } from "./outcome.ts";
 import { declareRuntime, importHelpers } from "./runtime.ts";
 import type { LoweringTarget, Runtime, Variant } from "./target.ts";
+import { defineNoteTarget } from "./target-profile.ts";
 
 /** Handlers of more instructions than this become functions of their own. */
 const MAX_INLINE_INSTRUCTIONS = 140;
@@ -105,6 +106,7 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
   handlers.forEach((handler, number) => {
     if (!inline[number]) module.elements(table, number, [defineOutlined(module, handler, number, runtime, globals)]);
   });
+  const noteTarget = defineNoteTarget(module, host.targetsMissed);
   const run = module.declare("run", [], ["i32"]);
   const resync = handlers.length;
   writeDispatch(
@@ -115,9 +117,10 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     globals,
     [...handlers.map((handler, number) => (inline[number] ? inlineHandler(handler) : undefined)), undefined],
     resync,
-    { ...exportForRegions(module, runtime, globals.area), hotBlock: host.hotBlock },
+    { ...exportForRegions(module, runtime, globals.area, noteTarget), hotBlock: host.hotBlock, noteTarget },
   );
-  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, fragments.map(traitsOf), pairs, resync));
+  const traits = FORMS.map((form, id) => traitsOf(form, fragments[id] as Fragment));
+  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, traits, pairs, resync));
   const exported: Record<string, FunctionReference> = {
     run,
     translate: tlb.translate,

@@ -51,18 +51,12 @@ import { REGION_TYPE } from "../jit/linkage.ts";
 import { NO_RETURN } from "../jit/outcome.ts";
 import { addToCell64, interruptible, readSlot, readSlot32, writeCell, writeSlot, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, COUNTERS, RIP_HASH } from "../mmu/memory-layout.ts";
-import {
-  BLOCK_HEADER,
-  BLOCK_HEADER_SIZE,
-  INSTRUCTION_COUNT,
-  LINK_SLOT,
-  NEXT_SLOT,
-  TAKEN_SLOT,
-} from "./block-layout.ts";
-import { BLOCK_RIP, type BlockFunctions, privilegeArea, readBlockRip, ripHashOffset } from "./blocks.ts";
+import { BLOCK_HEADER, BLOCK_HEADER_SIZE, INSTRUCTION_COUNT, LINK_SLOT } from "./block-layout.ts";
+import { BLOCK_RIP, type BlockFunctions, privilegeArea, ripHashOffset } from "./blocks.ts";
 import { enterHandler } from "./handler-table.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { LoweringTarget, Runtime } from "./target.ts";
+import { profileOf, profileTarget } from "./target-profile.ts";
 
 /** Where the instructions of a block have been counted already: a last operation with a zero where others have their number. */
 const NO_BLOCK = CELLS.zero - INSTRUCTION_COUNT;
@@ -83,11 +77,12 @@ export interface InlineHandler {
   readonly write: (target: LoweringTarget) => void;
 }
 
-/** How compiled regions are found and asked for (cpu/jit). */
+/** How compiled regions are found and asked for (cpu/jit), and what they expect of computed jumps (target-profile.ts). */
 export interface RegionLinkage {
   readonly table: number;
   readonly settleFlags: FunctionReference;
   readonly hotBlock: FunctionReference;
+  readonly noteTarget: FunctionReference;
 }
 
 const exitCounter = (outcome: Local): Code => shl32(and32(get(outcome), i32(7)), 3);
@@ -270,7 +265,10 @@ export function writeDispatch(
   set(from, get(pc))(f);
 
   f.close(probe);
-  writeProbe(f, blocks, target, area, slot, pc, recordTarget(from, target, pc));
+  const isJump = and32(op("i32.ne", get(from), i32(NO_BLOCK)), op("i32.ne", tee(slot, profileOf(get(from))), i32(0)));
+  writeProbe(f, blocks, target, area, slot, pc, [
+    when(isJump, [profileTarget(regions.noteTarget, slot, outcome, pc, target)]),
+  ]);
   setBlockRip(f);
   countEntry(f);
   f.br(dispatch);
@@ -295,20 +293,6 @@ export function writeDispatch(
   ret(i32(RUN_RESULT.exception))(f);
   f.close(dispatch);
   op("unreachable")(f);
-}
-
-/**
- * The first block that a computed jump leads to, for regions to expect: in the block's first link slot, the way there in the second. Only
- * of 64-bit code, which alone is compiled: a conditional branch of 16-bit code has a computed target and needs its second slot besides.
- */
-function recordTarget(from: Local, target: Local, found: Local): Code {
-  const recorded = load("i32.load", get(from), TAKEN_SLOT + LINK_SLOT.block);
-  return unlikely(and32(op("i32.ne", get(from), i32(NO_BLOCK)), not32(recorded)), [
-    when(eq32(readSlot32(STATE.codeMode), i32(8)), [
-      store("i32.store", get(from), get(found), TAKEN_SLOT + LINK_SLOT.block),
-      store("i64.store", get(from), sub64(get(target), readBlockRip), NEXT_SLOT),
-    ]),
-  ]);
 }
 
 function writeHandlers(
@@ -347,7 +331,7 @@ function writeProbe(
   area: Local,
   entry: Local,
   pc: Local,
-  found: Code,
+  found: readonly Code[],
 ): void {
   const at = (offset: number): number => AREA.ripHash + offset;
   set(entry, add32(get(area), ripHashOffset(get(target), get(target))))(f);
@@ -359,7 +343,7 @@ function writeProbe(
         load("i32.load", get(entry), at(RIP_HASH.check)),
       ),
     ),
-    [set(pc, load("i32.load", get(entry), at(RIP_HASH.block))), found],
+    [set(pc, load("i32.load", get(entry), at(RIP_HASH.block))), ...found],
     [unlikely(op("i32.eqz", tee(pc, call(blocks.lookUp, get(target)))), [ret(i32(RUN_RESULT.exception))])],
     true,
   )(f);

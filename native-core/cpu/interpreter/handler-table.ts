@@ -11,12 +11,15 @@ export const HANDLER_TABLE = { address: 0x6000, maxBytes: 0xa000 } as const;
 /** Bits of a variant's number. */
 export const VARIANT = { quiet: 1, simple: 2 } as const;
 
-/** What a form means to the flags of operations before it. */
+/** What a form means to the flags of operations before it, and how it ends. */
 export const FORM_TRAIT = {
   /** Reads them, or may leave the block with them. */
   observesFlags: 1,
   /** Replaces all six, whatever they were. */
   replacesFlags: 2,
+  /** Ends in a jump or call to a computed target, which is worth noting (target-profile.ts). */
+  computedJump: 4,
+  computedCall: 8,
 } as const;
 
 /** Two forms in a row that have a handler of their own. */

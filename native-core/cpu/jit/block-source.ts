@@ -12,11 +12,16 @@ import {
   TRAILER_SIZE,
 } from "../interpreter/block-layout.ts";
 import type { HandlerTable } from "../interpreter/handler-table.ts";
+import { PAGE_SIZE } from "../mmu/memory-layout.ts";
+import { type ComputedTargets, computedTargets, MAX_DISTANCE } from "./computed-targets.ts";
 import { type PreparedForm, preparedForm } from "./prepared-forms.ts";
 import { effectOf, type RegisterEffect } from "./region-registers.ts";
 
+/** Where a computed jump is expected to lead, the most frequent target first. */
+export type JumpKind = `jump ${number}`;
+
 /** Ways on: by an exit, to the function that a call calls, to where it returns, to where a computed jump is expected to lead. */
-export type TargetKind = "relative" | "next" | "call" | "return" | "jump";
+export type TargetKind = "relative" | "next" | "call" | "return" | JumpKind;
 
 export type OperationFields = Readonly<Record<Exclude<FieldName, "handler" | "imm64">, number>>;
 
@@ -54,8 +59,8 @@ export interface CompiledBlock {
   /** Whether its link slots have led anywhere yet. */
   readonly usesTaken: boolean;
   readonly usesNext: boolean;
-  /** The target of the call or jump is computed: `targets` has the one that it had first. */
-  readonly isPredicted: boolean;
+  /** The target of the call or jump at its end is computed: `targets` has those that are expected, of a call only the first. */
+  readonly computed: ComputedTargets | undefined;
   readonly isReturn: boolean;
   /** Its only instruction crosses a page end: whoever leads to it has to look at a link, even in its own page. */
   readonly spansPages: boolean;
@@ -124,10 +129,11 @@ export class BlockSource {
     if (operations.length === 0) return undefined;
     dropDeadFlags(operations);
     const targets = new Map<TargetKind, number>();
-    let isPredicted = false;
+    let computed: ComputedTargets | undefined;
     if (cutAt === undefined) {
-      addTargets(targets, operations.at(-1) as CompiledOperation, pageOffset);
-      isPredicted = this.#addPrediction(targets, operations.at(-1) as CompiledOperation, pageOffset);
+      const last = operations.at(-1) as CompiledOperation;
+      addTargets(targets, last, pageOffset);
+      computed = this.#addComputed(targets, last, pageOffset);
     }
     return {
       address,
@@ -139,22 +145,28 @@ export class BlockSource {
       targets,
       usesTaken: view.getInt32(lastOperation + TAKEN_SLOT + LINK_SLOT.block, true) !== 0,
       usesNext: view.getInt32(lastOperation + NEXT_SLOT + LINK_SLOT.block, true) !== 0,
-      isPredicted,
+      computed,
       isReturn: cutAt === undefined && operations.at(-1)?.prepared.form.row.mnemonic === "RET",
       spansPages: (view.getUint16(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.flags, true) & BLOCK_SPANS_PAGES) !== 0,
     };
   }
 
-  /** Where a computed jump or call went first (interpreter/block-layout.ts). */
-  #addPrediction(targets: Map<TargetKind, number>, last: CompiledOperation, pageOffset: number): boolean {
-    const { exits, changesSystem, form } = last.prepared;
-    const { mnemonic } = form.row;
-    if (!exits.has("indirect") || changesSystem || mnemonic === "RET") return false;
-    if (this.#view.getInt32(last.address + TAKEN_SLOT + LINK_SLOT.block, true) === 0) return false;
-    const offset = pageOffset + Number(this.#view.getBigInt64(last.address + NEXT_SLOT, true));
-    if (Math.abs(offset) > MAX_DISTANCE) return false;
-    targets.set(mnemonic === "CALL" ? "call" : "jump", offset);
-    return true;
+  /** Where a computed jump or call has led (interpreter/target-profile.ts). */
+  #addComputed(
+    targets: Map<TargetKind, number>,
+    last: CompiledOperation,
+    pageOffset: number,
+  ): ComputedTargets | undefined {
+    const profile = this.#view.getInt32(last.address + TAKEN_SLOT + LINK_SLOT.block, true);
+    const { mnemonic } = last.prepared.form.row;
+    const isCall = mnemonic === "CALL";
+    if (profile === 0 || !last.prepared.exits.has("indirect") || (mnemonic !== "JMP" && !isCall)) return undefined;
+    const computed = computedTargets(this.#view, profile, isCall, pageOffset & -PAGE_SIZE);
+    for (const [n, { offset }] of computed.expected.entries()) {
+      if (!isCall) targets.set(`jump ${n}`, offset);
+      else if (n === 0) targets.set("call", offset);
+    }
+    return computed;
   }
 
   #fields(at: number): OperationFields {
@@ -186,9 +198,6 @@ function dropDeadFlags(operations: CompiledOperation[]): void {
     else if (prepared.replacesFlags) live = false;
   }
 }
-
-/** Beyond that an offset in the region is no longer a small number. */
-const MAX_DISTANCE = 1 << 30;
 
 function addTargets(
   targets: Map<TargetKind, number>,

@@ -1,5 +1,5 @@
-// What goes into a region: blocks that lead to each other by direct branches, over page ends too, and, in place of calls, the small
-// functions that are called there.
+// What goes into a region: blocks that lead to each other by direct branches, over page ends too, or by computed jumps as their profiles
+// say, and, in place of calls, the small functions that are called there.
 //
 // A _site_ is a block in a frame: the body of an inlined function is there once for each call of it. The linear distance of two sites is
 // fixed, whatever page they are in; that the bytes there are still the block's is checked on every edge into another page, by the same
@@ -40,8 +40,8 @@ export interface BlockFinder {
   inPage(from: CompiledBlock, offset: number): CompiledBlock | undefined;
   /** The block that a link slot leads to now, which is at `offset`. */
   linked(slot: number, offset: number): CompiledBlock | undefined;
-  /** The block that a computed jump with this slot led to. */
-  recorded(slot: number, offset: number): CompiledBlock | undefined;
+  /** The block at `address`, which a computed jump led to, if it may be that at `offset`. */
+  recorded(address: number, offset: number): CompiledBlock | undefined;
 }
 
 /** Address of the link slot of a direct exit. */
@@ -127,9 +127,9 @@ class Discovery {
     const near = isSamePage(offset, block.pageOffset) && !block.spansPages;
     const found = near ? this.#find.inPage(block, offset) : undefined;
     if (found || kind === "return") return found;
-    const slot = slotOf(block, kind);
-    if (block.isPredicted) return near ? undefined : this.#find.recorded(slot, offset);
-    const linked = this.#find.linked(slot, offset);
+    const recorded = block.computed?.expected.find((target) => target.offset === offset);
+    if (recorded) return near ? undefined : this.#find.recorded(recorded.block, offset);
+    const linked = this.#find.linked(slotOf(block, kind), offset);
     return near && !linked?.spansPages ? undefined : linked;
   }
 

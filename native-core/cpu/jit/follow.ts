@@ -1,4 +1,5 @@
-// From one region to the next without the dispatcher: a region that ends in a direct exit or an indirect jump tail-calls `follow`.
+// From one region to the next without the dispatcher: a region that ends in a direct exit or an indirect jump tail-calls `follow`. A jump
+// may come with its profile (interpreter/target-profile.ts): it leads elsewhere than compiled code expects.
 import {
   add32,
   and32,
@@ -29,17 +30,25 @@ import type { FunctionReference, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { BLOCK_HEADER, BLOCK_HEADER_SIZE, LINK_SLOT } from "../interpreter/block-layout.ts";
 import { BLOCK_RIP, privilegeArea, ripHashOffset } from "../interpreter/blocks.ts";
+import { profileTarget } from "../interpreter/target-profile.ts";
 import { interruptible, readCell, readSlot, readSlot32, writeSlot32 } from "../mmu/cells.ts";
 import { AREA, CELLS, RIP_HASH } from "../mmu/memory-layout.ts";
 import { OUTCOME, OUTCOME_BITS, SYSTEM_CALLER } from "./outcome.ts";
 
 /** Defines (outcome: i32, depth: i32, expected: i64) -> i32 (the latter two as a region's): runs what the outcome leads to if it is compiled; else yields an outcome for the dispatcher. */
-export function defineFollow(module: ModuleWriter, table: number, regionType: number, area: number): FunctionReference {
+export function defineFollow(
+  module: ModuleWriter,
+  table: number,
+  regionType: number,
+  area: number,
+  noteTarget: FunctionReference,
+): FunctionReference {
   const reference = module.declare("follow", ["i32", "i32", "i64"], ["i32"]);
   const f = module.define(reference);
   const [outcome, depth, expected] = f.params as [Local, Local, Local];
   const slot = f.local("i32");
   const counter = f.local("i32");
+  const profile = f.local("i32");
   const rip = f.local("i64");
   const isJump = op("i32.eqz", and32(get(outcome), i32((1 << OUTCOME_BITS) - 1)));
   const giveUp = [ret(get(outcome))];
@@ -51,6 +60,7 @@ export function defineFollow(module: ModuleWriter, table: number, regionType: nu
   when(
     isJump,
     [
+      set(profile, shrU32(get(outcome), OUTCOME_BITS)),
       set(outcome, i32(OUTCOME.indirect)),
       set(
         slot,
@@ -67,6 +77,7 @@ export function defineFollow(module: ModuleWriter, table: number, regionType: nu
         giveUp,
       ),
       unlikely(op("i32.eqz", tee(slot, load("i32.load", get(slot), AREA.ripHash + RIP_HASH.block))), giveUp),
+      when(get(profile), [profileTarget(noteTarget, profile, counter, slot, rip)]),
     ],
     [
       set(slot, shrU32(get(outcome), OUTCOME_BITS)),

@@ -12,6 +12,7 @@ import { enterHandler, type HandlerTable, readHandlerTable } from "../interprete
 import { CONTEXT_USER, PAGE_SIZE } from "../mmu/memory-layout.ts";
 import { BlockSource, type CompiledBlock } from "./block-source.ts";
 import { type BlockFinder, isSamePage } from "./discover-region.ts";
+import { ExpectedTargets } from "./expected-targets.ts";
 import { importForRegions, MAX_REGIONS, REGION_TYPE } from "./linkage.ts";
 import { lowerRegion } from "./lower-region.ts";
 import { discoverRegion, type Region } from "./region.ts";
@@ -96,6 +97,7 @@ export class Jit {
   readonly #view: DataView;
   readonly #handlers: HandlerTable;
   readonly #source: BlockSource;
+  readonly #targets: ExpectedTargets;
   readonly #maxBytes: number;
   #queue: number[] = [];
   #runsWaited = 0;
@@ -120,6 +122,7 @@ export class Jit {
     this.#view = new DataView(core.memory.buffer);
     this.#handlers = readHandlerTable(core.memory.buffer);
     this.#source = new BlockSource(core.memory.buffer, this.#handlers);
+    this.#targets = new ExpectedTargets(core.memory.buffer, blocks, options.threshold);
     blocks.hotThreshold = options.threshold;
     blocks.onVoid = (address) => this.#drop(address);
   }
@@ -135,6 +138,14 @@ export class Jit {
     this.#queue.push(address);
     if (this.#queue.length >= this.#options.batch) this.#compileQueue();
     else this.#setCounter(address, Math.ceil(this.#options.threshold * PATIENCE));
+  }
+
+  /** A computed jump or call has led elsewhere than its regions expect for a while: called by compiled code that waits for the answer. */
+  targetsMissed(profile: number): void {
+    for (const entry of this.#targets.toRenew(profile)) {
+      this.#covered.delete(entry);
+      this.#uninstall(entry, 1);
+    }
   }
 
   /** A run of the processor begins: compiles what has been waiting for a batch to fill for a while. */
@@ -213,8 +224,7 @@ export class Jit {
         const address = word(slot + LINK_SLOT.block);
         return this.#blocks.placeOf(address) && read(address, offset);
       },
-      recorded: (slot, offset) => {
-        const address = this.#view.getInt32(slot + LINK_SLOT.block, true);
+      recorded: (address, offset) => {
         const place = this.#blocks.placeOf(address);
         return place && ((place.host ^ offset) & (PAGE_SIZE - 1)) === 0 ? read(address, offset) : undefined;
       },
@@ -236,6 +246,7 @@ export class Jit {
     const module = new ModuleWriter();
     const runtime = importForRegions(module, helpersOf(candidates));
     const installed: { address: number; index: number }[] = [];
+    const linkTo = (profile: number, distance: number): number => this.#targets.linkTo(profile, distance);
     for (const { address, user, isFlat, region } of candidates) {
       const index = this.#free.pop() ?? this.#next++;
       if (index >= MAX_REGIONS) break;
@@ -244,7 +255,7 @@ export class Jit {
         REGION_TYPE.params,
         REGION_TYPE.results,
       );
-      lowerRegion(module.define(reference), runtime, { user, isFlat, shared: this.#shared }, region);
+      lowerRegion(module.define(reference), runtime, { user, isFlat, shared: this.#shared, linkTo }, region);
       module.elements(0, index, [reference]);
       installed.push({ address, index });
       statistics.regions++;
@@ -261,7 +272,10 @@ export class Jit {
     });
     const share = Math.ceil(bytes.length / installed.length);
     for (const { address, index } of installed) this.#install(address, { index, bytes: share });
-    for (const candidate of candidates) this.#noteGuests(candidate);
+    for (const candidate of candidates) {
+      this.#noteGuests(candidate);
+      this.#targets.note(candidate.address, candidate.region);
+    }
     if (statistics.aliveBytes > this.#maxBytes) this.#evict();
   }
 
@@ -304,6 +318,7 @@ export class Jit {
 
   /** The block is void, or all are (undefined). */
   #drop(address: number | undefined): void {
+    this.#targets.drop(address);
     if (address === undefined) {
       for (const compiled of this.#compiled.values()) this.#release(compiled);
       this.#compiled.clear();

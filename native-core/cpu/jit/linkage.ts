@@ -48,10 +48,15 @@ export interface RegionExports {
 const exportName = (name: string): string => `jit.${name}`;
 
 /** In the interpreter's module: declares what only regions use, exports all; yields what the dispatcher needs. `area`: the global with the address of the privilege area in use. */
-export function exportForRegions(module: ModuleWriter, runtime: Runtime, area: number): RegionExports {
+export function exportForRegions(
+  module: ModuleWriter,
+  runtime: Runtime,
+  area: number,
+  noteTarget: FunctionReference,
+): RegionExports {
   const flags = defineFlagFunctions(module);
   const table = module.table({ minimum: MAX_REGIONS, maximum: MAX_REGIONS });
-  const follow = defineFollow(module, table, module.typeIndex(REGION_TYPE), area);
+  const follow = defineFollow(module, table, module.typeIndex(REGION_TYPE), area, noteTarget);
   const functions = { ...runtime, ...flags, follow, callSystem: defineCallSystem(module, follow, area) };
   for (const name of Object.keys(ACCESS) as (keyof typeof ACCESS)[])
     module.export(exportName(name), runtime.access[name]);

@@ -6,17 +6,32 @@
 import type { Exit } from "../../ir/nodes.ts";
 import { type Code, get, ne64, op, unlikely } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
-import type { Label } from "../../wasm/types.ts";
+import type { Label, Local } from "../../wasm/types.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { readSlot } from "../mmu/cells.ts";
 import type { CompiledBlock } from "./block-source.ts";
+import type { ComputedTargets } from "./computed-targets.ts";
 import { needsGuard, slotOf } from "./discover-region.ts";
 import { lowerOperation } from "./lower-operation.ts";
 import { OUTCOME } from "./outcome.ts";
 import type { PreparedForm } from "./prepared-forms.ts";
 import type { Region, RegionNode } from "./region.ts";
 import { type NodeRegisters, registersOfRegion } from "./region-registers.ts";
-import { type JitRuntime, type RegionSetting, RegionWriter } from "./region-writer.ts";
+import { type ComputedLink, type JitRuntime, type RegionSetting, RegionWriter } from "./region-writer.ts";
+import { writeTargetSwitch } from "./target-switch.ts";
+
+interface Guard {
+  readonly slot: number;
+  readonly blockOffset: number;
+}
+
+/** Where a computed jump may lead in the region. */
+interface Way {
+  readonly offset: number;
+  readonly share: number;
+  readonly successor: number;
+  readonly guard?: Guard;
+}
 
 const NOWHERE: RegionNode["successors"] = new Map();
 
@@ -28,14 +43,14 @@ class RegionLowering {
   readonly #writer: RegionWriter;
   readonly #nodes: readonly RegionNode[];
   readonly #registers: readonly NodeRegisters[];
-  readonly #user: boolean;
+  readonly #setting: RegionSetting;
   readonly #loops = new Map<number, Label>();
   readonly #merges = new Map<number, Label>();
 
   constructor(f: FunctionWriter, runtime: JitRuntime, setting: RegionSetting, { nodes }: Region) {
     const entry = nodes[0] as RegionNode;
     this.#nodes = nodes;
-    this.#user = setting.user;
+    this.#setting = setting;
     const registers = registersOfRegion(nodes);
     this.#registers = registers.nodes;
     this.#writer = new RegionWriter(f, runtime, setting, registers, entry.block.pageOffset);
@@ -125,17 +140,13 @@ class RegionLowering {
       case "indirect": {
         const target = f.borrow("i64");
         f.set(target);
-        const predicted = block.isPredicted ? (successors.get("call") ?? successors.get("jump")) : undefined;
-        if (predicted !== undefined) this.#predicted(block, get(target), predicted);
-        else if (back !== undefined) {
-          writer.callFunction(get(target), instructionCount, 0, pageOffset, next, this.#liveAt(back));
-          this.#edge(0, back, next);
-        } else if (block.isReturn && !changesSystem) this.#return(node, get(target));
+        if (block.computed) this.#computed(node, block.computed, target, next);
+        else if (block.isReturn && !changesSystem) this.#return(node, get(target));
         else writer.leaveUsually(changesSystem ? OUTCOME.indirect : OUTCOME.jump, get(target), instructionCount)(f);
         return f.release(target);
       }
       case "state":
-        if (!this.#user) return writer.leaveToState(instructionCount)(f);
+        if (!this.#setting.user) return writer.leaveToState(instructionCount)(f);
         if (!callsSystem || back === undefined)
           return writer.leaveUsually(OUTCOME.state, readSlot(STATE.rip), instructionCount)(f);
         writer.callSystem(instructionCount, next, this.#liveAt(back));
@@ -145,18 +156,53 @@ class RegionLowering {
     }
   }
 
-  /** A computed jump goes on in the region if it leads where it did when the region was made. */
-  #predicted(block: CompiledBlock, target: Code, successor: number): void {
+  /** A computed jump or call goes on in the region if it leads where it is expected to. */
+  #computed(node: RegionNode, computed: ComputedTargets, target: Local, next: number): void {
     const writer = this.#writer;
-    const { f, knowledge } = writer;
-    const to = (this.#nodes[successor] as RegionNode).block;
-    const { pageOffset } = to;
-    unlikely(ne64(target, writer.ripAt(pageOffset)), [
-      writer.leaveUsually(OUTCOME.jump, target, block.instructionCount),
-    ])(f);
-    writer.knowledge = knowledge;
-    const guard = { slot: slotOf(block, "jump"), blockOffset: block.pageOffset };
-    this.#edge(block.instructionCount, successor, pageOffset, needsGuard(block, to) ? guard : undefined);
+    const { f } = writer;
+    const { block, successors } = node;
+    const { instructionCount, pageOffset } = block;
+    const ways = this.#waysOf(node, computed);
+    const back = successors.get("return");
+    const [only] = ways;
+    if (only && ways.length === 1 && back === undefined) {
+      const leave = writer.leaveByComputed(get(target), instructionCount, computed.profile, pageOffset);
+      const { knowledge } = writer;
+      unlikely(ne64(get(target), writer.ripAt(only.offset)), [leave])(f);
+      writer.knowledge = knowledge;
+      return this.#edge(instructionCount, only.successor, only.offset, only.guard);
+    }
+    let retired = instructionCount;
+    if (only) {
+      this.#step(retired, writer.leaveUsually(OUTCOME.indirect, get(target), 0));
+      retired = 0;
+      const switched = ways.map((way) => ({ ...way, go: () => this.#go(way.successor, way.offset, way.guard) }));
+      writeTargetSwitch(writer, target, switched);
+    }
+    if (back === undefined) return writer.leaveByComputed(get(target), retired, computed.profile, pageOffset)(f);
+    const links = this.#linksOf(computed, ways);
+    writer.callComputed(target, retired, { ...computed, links }, pageOffset, next, this.#liveAt(back));
+    this.#edge(0, back, next);
+  }
+
+  /** Where it leads in the region. */
+  #waysOf({ block, successors }: RegionNode, { profile, expected }: ComputedTargets): readonly Way[] {
+    return expected.flatMap(({ offset, distance, share }, n): Way[] => {
+      const successor = successors.get(`jump ${n}`) ?? (n === 0 ? successors.get("call") : undefined);
+      if (successor === undefined) return [];
+      if (!needsGuard(block, (this.#nodes[successor] as RegionNode).block)) return [{ offset, share, successor }];
+      const slot = this.#setting.linkTo(profile, distance);
+      return slot === 0 ? [] : [{ offset, share, successor, guard: { slot, blockOffset: block.pageOffset } }];
+    });
+  }
+
+  /** Functions that are called by their links: expected ones that are not inlined. */
+  #linksOf({ profile, expected }: ComputedTargets, inlined: readonly Way[]): readonly ComputedLink[] {
+    return expected.flatMap(({ offset, distance }) => {
+      if (inlined.some((way) => way.offset === offset)) return [];
+      const slot = this.#setting.linkTo(profile, distance);
+      return slot === 0 ? [] : [{ offset, slot }];
+    });
   }
 
   /** A return of an inlined function goes on behind its call, if that is where it goes. */
@@ -173,14 +219,24 @@ class RegionLowering {
   }
 
   /** To a node of the region, after `retired` instructions. `target`: its offset. `guard`: the slot that must lead there. */
-  #edge(retired: number, successor: number, target: number, guard?: { slot: number; blockOffset: number }): void {
+  #edge(retired: number, successor: number, target: number, guard?: Guard): void {
     const writer = this.#writer;
-    const { f } = writer;
-    const { knowledge } = writer;
+    this.#step(retired, writer.leave(OUTCOME.indirect, target, 0));
+    this.#go(successor, target, guard);
+  }
+
+  /** A block ends: counts its instructions, and leaves if the deadline has come. */
+  #step(retired: number, leave: Code): void {
+    const writer = this.#writer;
+    const { f, knowledge } = writer;
     writer.retire(retired)(f);
-    unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [
-      writer.leave(OUTCOME.indirect, target, 0),
-    ])(f);
+    unlikely(op("i64.ge_u", get(writer.count), readSlot(STATE.instructionDeadline)), [leave])(f);
+    writer.knowledge = knowledge;
+  }
+
+  #go(successor: number, target: number, guard?: Guard): void {
+    const writer = this.#writer;
+    const { f, knowledge } = writer;
     const node = this.#nodes[successor] as RegionNode;
     if (guard) writer.guard(target, guard.slot, guard.blockOffset, node.block.address)(f);
     const label = this.#loops.get(successor) ?? (node.isMerge ? this.#merges.get(successor) : undefined);

@@ -76,6 +76,14 @@ export interface RegionSetting {
   readonly isFlat: boolean;
   /** Several vCPUs will run the region. */
   readonly shared: boolean;
+  /** A link slot for where a computed jump may lead, by its profile and the distance there; 0 if there is none to be had. */
+  linkTo(profile: number, distance: number): number;
+}
+
+/** A function that a computed call may lead to, and the link slot by which it is called. */
+export interface ComputedLink {
+  readonly offset: number;
+  readonly slot: number;
 }
 
 export interface Knowledge {
@@ -245,6 +253,15 @@ export class RegionWriter {
     );
   }
 
+  /** By a computed jump that leads elsewhere than expected: its profile, if it has one, is to know. */
+  leaveByComputed(rip: Code, retired: number, profile: number, blockOffset: number): Code {
+    return seq(
+      this.#storeForLeaving(rip, retired),
+      this.#storePage(blockOffset),
+      this.#leaveStored(i32(OUTCOME.jump | (profile << OUTCOME_BITS)), OUTCOME.jump),
+    );
+  }
+
   /** A return goes to the region that has called, if that is where it goes. Else it is a jump: retpolines return to what they call. */
   leaveByReturn(rip: Code, retired: number): Code {
     return seq(
@@ -316,9 +333,9 @@ export class RegionWriter {
   }
 
   /**
-   * Calls the guest function at `rip`: that behind a link slot of the block at `blockOffset`, or, with slot 0, wherever it is. What
-   * follows is written for the case that it has returned to `returnOffset`, with all state in memory, of which it loads the registers
-   * `live`; else the region ends with the callee's outcome.
+   * Calls the guest function at `rip` by a link slot of the block at `blockOffset`. What follows is written for the case that it has
+   * returned to `returnOffset`, with all state in memory, of which it loads the registers `live`; else the region ends with the callee's
+   * outcome.
    */
   callFunction(
     rip: Code,
@@ -328,12 +345,44 @@ export class RegionWriter {
     returnOffset: number,
     live: number,
   ): void {
+    this.#beforeCall(retired);
+    this.#callLinked(rip, this.ripAt(returnOffset), slot, blockOffset);
+    this.#afterCall(returnOffset, live);
+  }
+
+  /** The same with the function at `target`: by its link if it is among `links`, else by the RIP hash. */
+  callComputed(
+    target: Local,
+    retired: number,
+    { profile, links }: { profile: number; links: readonly ComputedLink[] },
+    blockOffset: number,
+    returnOffset: number,
+    live: number,
+  ): void {
     const { f } = this;
-    this.retire(retired)(f);
-    seq(this.storeCount(), this.#storeDirty(), this.flags.toMemory())(f);
     const expected = this.ripAt(returnOffset);
-    if (slot === 0) this.#callIndirect(rip, expected);
-    else this.#callLinked(rip, expected, slot, blockOffset);
+    this.#beforeCall(retired);
+    block((called) => [
+      ...links.map(({ offset, slot }) =>
+        when(eq64(get(target), this.ripAt(offset)), [
+          () => this.#callLinked(get(target), expected, slot, blockOffset),
+          br(called),
+        ]),
+      ),
+      this.#storePage(blockOffset),
+      () => this.#callIndirect(get(target), expected, profile),
+    ])(f);
+    this.#afterCall(returnOffset, live);
+  }
+
+  #beforeCall(retired: number): void {
+    this.retire(retired)(this.f);
+    seq(this.storeCount(), this.#storeDirty(), this.flags.toMemory())(this.f);
+  }
+
+  /** The region ends unless the function has returned to `returnOffset`. */
+  #afterCall(returnOffset: number, live: number): void {
+    const { f } = this;
     const returned = and32(
       and32(eq32(get(this.#outcome), i32(OUTCOME.indirect)), op("i32.eqz", readCell(CELLS.codeVoided))),
       eq64(readSlot(STATE.rip), this.ripAt(returnOffset)),
@@ -367,11 +416,19 @@ export class RegionWriter {
     return op("i32.ge_u", get(this.#depth), i32(MAX_DEPTH));
   }
 
-  #callIndirect(rip: Code, expected: Code): void {
+  #callIndirect(rip: Code, expected: Code, profile: number): void {
     const { f } = this;
     writeSlot(STATE.rip, rip)(f);
     unlikely(this.#tooDeep, [i32(OUTCOME.indirect), op("return")])(f);
-    set(this.#outcome, call(this.runtime.follow, i32(OUTCOME.jump), add32(get(this.#depth), i32(1)), expected))(f);
+    set(
+      this.#outcome,
+      call(
+        this.runtime.follow,
+        i32(OUTCOME.jump | (profile << OUTCOME_BITS)),
+        add32(get(this.#depth), i32(1)),
+        expected,
+      ),
+    )(f);
   }
 
   /** In line, so that each call has an indirect branch of its own for the host's predictor. */

@@ -3,6 +3,7 @@
 // Nodes are in reverse postorder, node 0 is the entry. An edge that goes backwards to a node which does not dominate its source makes
 // the graph irreducible; such edges are cut: they leave the region and come back through the dispatcher.
 import type { CompiledBlock } from "./block-source.ts";
+import { isAlways } from "./computed-targets.ts";
 import { type BlockFinder, discoverSites, type EdgeKind, type RegionLimits, type Site } from "./discover-region.ts";
 
 export interface RegionNode {
@@ -24,9 +25,7 @@ export interface Region {
 export function discoverRegion(entry: CompiledBlock, find: BlockFinder, limits: RegionLimits): Region {
   const order = reversePostorder(discoverSites(entry, find, limits));
   const index = new Map(order.map((site, n) => [site, n]));
-  const edges = order.map(
-    ({ edges }) => new Map([...reachable(edges)].map(([kind, to]) => [kind, index.get(to) as number])),
-  );
+  const edges = order.map((site) => new Map([...reachable(site)].map(([kind, to]) => [kind, index.get(to) as number])));
   const first = dominators(edges);
   for (const [from, successors] of edges.entries()) {
     for (const [kind, to] of successors) if (to <= from && !dominates(first, to, from)) successors.delete(kind);
@@ -34,9 +33,9 @@ export function discoverRegion(entry: CompiledBlock, find: BlockFinder, limits: 
   return { nodes: structure(order, edges) };
 }
 
-/** Where a call is inlined, only the function's returns lead to what is behind it. */
-function reachable(edges: ReadonlyMap<EdgeKind, Site>): ReadonlyMap<EdgeKind, Site> {
-  if (!edges.has("call")) return edges;
+/** Where a call is inlined, only the function's returns lead to what is behind it, unless it sometimes calls another one. */
+function reachable({ edges, block }: Site): ReadonlyMap<EdgeKind, Site> {
+  if (!edges.has("call") || (block.computed && !isAlways(block.computed))) return edges;
   return new Map([...edges].filter(([kind]) => kind !== "return"));
 }
 
@@ -45,7 +44,7 @@ function reversePostorder(entry: Site): Site[] {
   const seen = new Set<Site>();
   const visit = (site: Site): void => {
     seen.add(site);
-    for (const target of reachable(site.edges).values()) if (!seen.has(target)) visit(target);
+    for (const target of reachable(site).values()) if (!seen.has(target)) visit(target);
     order.push(site);
   };
   visit(entry);

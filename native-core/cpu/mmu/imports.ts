@@ -23,6 +23,8 @@ export interface CoreHost {
   translateBlock(): number;
   /** The counter of a block has run out (cpu/interpreter/block-layout.ts). */
   hotBlock(block: number): void;
+  /** Compiled code has been led elsewhere than it expects for a while (cpu/interpreter/target-profile.ts). */
+  targetsMissed(profile: number): void;
 }
 
 export type HostFunctions = Readonly<Record<keyof CoreHost, FunctionReference>>;
@@ -42,5 +44,6 @@ export function importHost(module: ModuleWriter): HostFunctions {
     invalidateCodePage: module.importFunction("host", "invalidateCodePage", ["i32"]),
     translateBlock: module.importFunction("host", "translateBlock", [], ["i32"]),
     hotBlock: module.importFunction("host", "hotBlock", ["i32"]),
+    targetsMissed: module.importFunction("host", "targetsMissed", ["i32"]),
   };
 }

@@ -1,53 +1,28 @@
 // Regions over several pages: functions of another page become part of the region that calls them, and must stop being so when that page
 // changes, is mapped anew, or returns elsewhere.
 import { describe, expect, it } from "vitest";
-import { STATE } from "../../../../native-core/x86/state-layout.ts";
+import {
+  DEC_RCX,
+  finish,
+  HLT,
+  INC_RAX,
+  INC_RDX,
+  int32,
+  mapEachPage,
+  RET,
+  start,
+  WARM,
+} from "../../../support/cpu/hot-program.ts";
 import { Lockstep } from "../../../support/cpu/lockstep.ts";
-import { CODE, DATA, STACK } from "../../../support/cpu/long-mode.ts";
+import { CODE, DATA } from "../../../support/cpu/long-mode.ts";
 
-const HLT = 0xf4;
 const FUNCTION = CODE + 0x1000;
 const OTHER = CODE + 0x2000;
-const PAGE_DIRECTORY = 0x3000;
-const PAGE_TABLE = 0x8000;
-/** Blocks run some times before they are compiled, so that what they lead to is known. */
-const WARM = { threshold: 8, batch: 1 };
-
-const int32 = (value: number): number[] => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
-const int64 = (value: number): number[] => [...int32(value), 0, 0, 0, 0];
-
-const INC_RAX = [0x48, 0xff, 0xc0];
-const INC_RDX = [0x48, 0xff, 0xc2];
-const DEC_RCX = [0x48, 0xff, 0xc9];
-const RET = 0xc3;
 
 /** loop: call FUNCTION; body; dec rcx; jnz loop; hlt */
 function loop(body: readonly number[]): number[] {
   const code = [0xe8, ...int32(FUNCTION - CODE - 5), ...body, ...DEC_RCX];
   return [...code, 0x75, (-code.length - 2) & 255, HLT];
-}
-
-function start(lockstep: Lockstep, registers: Readonly<Record<number, number>>): void {
-  lockstep.set((state) => {
-    for (let n = 0; n < 16; n++) state.setGeneral(n, BigInt(registers[n] ?? 0));
-    state.setGeneral(4, BigInt(STACK));
-    state.flags = 2n;
-    state.set(STATE.rip, BigInt(CODE));
-    state.setNumber(STATE.halted, 0);
-  });
-}
-
-/** To the end, in runs of a length that ends them everywhere. */
-function finish(lockstep: Lockstep, what: string): void {
-  lockstep.run(37, 400, what);
-  expect(lockstep.interpreter.state.getNumber(STATE.halted), `${what} comes to its end`).not.toBe(0);
-}
-
-/** Maps the first pages one by one; yields the address of FUNCTION's entry. */
-function mapEachPage(lockstep: Lockstep): number {
-  for (let page = 0; page < 0x40; page++) lockstep.write(PAGE_TABLE + page * 8, int64(page * 0x1000 + 3));
-  lockstep.write(PAGE_DIRECTORY, int64(PAGE_TABLE + 3));
-  return PAGE_TABLE + (FUNCTION / 0x1000) * 8;
 }
 
 describe("a function in another page", () => {
@@ -97,12 +72,11 @@ describe("a function in another page", () => {
 
   it("may be another one when its page is mapped anew", () => {
     const lockstep = new Lockstep(WARM);
-    const entry = mapEachPage(lockstep);
+    const entry = mapEachPage(lockstep, FUNCTION);
     // xor qword [rsi], FUNCTION ^ OTHER; invlpg [rdi]
     lockstep.write(CODE, loop([0x48, 0x81, 0x36, ...int32(FUNCTION ^ OTHER), 0x0f, 0x01, 0x3f]));
     lockstep.write(FUNCTION, [...INC_RAX, RET]);
     lockstep.write(OTHER, [...INC_RDX, RET]);
-    for (const cpu of [lockstep.interpreter, lockstep.compiled]) cpu.invalidateAll();
     start(lockstep, { 1: 300, 6: entry, 7: FUNCTION });
     finish(lockstep, "mapped anew");
     expect(lockstep.compiled.state.general(0)).toBe(150n);
@@ -146,10 +120,9 @@ describe("an instruction that crosses a page end", () => {
     // test cl, 15; jnz +10; xor qword [rsi], FUNCTION ^ OTHER; invlpg [rdi]
     const remap = [0x48, 0x81, 0x36, ...int32(FUNCTION ^ OTHER), 0x0f, 0x01, 0x3f];
     const lockstep = program([0xf6, 0xc1, 15, 0x75, remap.length, ...remap]);
-    const entry = mapEachPage(lockstep);
+    const entry = mapEachPage(lockstep, FUNCTION);
     const tail = [2, 2, 2, ...LOOP];
     lockstep.write(OTHER, [...tail, ...int32(-(FUNCTION + tail.length + 4 - START)), HLT]);
-    for (const cpu of lockstep.both()) cpu.invalidateAll();
     start(lockstep, { 1: 300, 6: entry, 7: FUNCTION });
     finish(lockstep, "mapped anew");
     expect(lockstep.compiled.state.general(0)).toBe(156n * 0x0101_0101n + 144n * 0x0202_0201n);
