@@ -267,12 +267,12 @@ export function createRouter(app: App) {
     },
     media: {
       changeDisc: os.media.changeDisc.handler(async ({ input }) => ({
-        changed: await changeDisc(registry.get(input.id), { ...input, driveId: input.driveId }),
+        changed: await changeDisc(context, registry.get(input.id), { ...input, driveId: input.driveId }),
       })),
       stageFile: os.media.stageFile.handler(({ input }) =>
         stageFile(registry.get(input.id), input.upload, input.name, Buffer.from(input.base64, "base64")),
       ),
-      handFiles: os.media.handFiles.handler(({ input }) => handStaged(registry.get(input.id), input.upload)),
+      handFiles: os.media.handFiles.handler(({ input }) => handStaged(context, registry.get(input.id), input.upload)),
       convert: os.media.convert.handler(({ input }) => convertImage(context, input.source, input.target)),
       describe: os.media.describe.handler(({ input }) => describeMedium(input.file)),
     },

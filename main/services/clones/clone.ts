@@ -12,6 +12,7 @@ import type { TaskHandle } from "../tasks.ts";
 import { type CloneSource, cloneSource } from "./clone-source.ts";
 import { copyParts } from "./full-clone.ts";
 import { freezePresent, linkParts } from "./linked-clone.ts";
+import { shareDiscs } from "./share.ts";
 
 export interface CloneOptions {
   /** Of several copies each gets a number behind it. */
@@ -72,7 +73,13 @@ export async function makeCopy(
       kind === "full"
         ? await copyParts(context, source, from, paths, task)
         : await linkParts(context, source, from, paths);
-    return { ...parts, encryption, origin: { kind, machineId: source.id, machineName: source.name } };
+    const opticalDrives = await shareDiscs(source, from.config, paths, final);
+    return {
+      ...parts,
+      config: { opticalDrives },
+      encryption,
+      origin: { kind, machineId: source.id, machineName: source.name },
+    };
   });
   copy.locked = false;
   void copy.log.write("info", `It is a ${KIND_NAMES[kind]} of ${source.name}`);

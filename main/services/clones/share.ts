@@ -1,7 +1,9 @@
 // Files that machines have in common. A disk layer that is not written any more gets one more name, in the folder of whoever shares it
 // (ADR 22): a machine's folder always holds everything it stands on, and the file system counts the users.
+import { existsSync } from "node:fs";
 import { constants, copyFile, link, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
+import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { syncFile, syncFolder } from "../../store/atomic-file.ts";
 import type { MachinePaths } from "../../store/data-folder.ts";
 import { systemErrorCode } from "../../store/io-error.ts";
@@ -44,6 +46,34 @@ export async function shareChain(
     format = "qcow2";
   }
   return path.join(target.disks, path.basename(top));
+}
+
+/**
+ * Discs in drives that were made for `source` and lie in its folder, such as those of files for its guest. Yields the drives with the files
+ * that the new machine will have.
+ */
+export async function shareDiscs(
+  source: Machine,
+  { opticalDrives }: Pick<MachineConfig, "opticalDrives">,
+  target: MachinePaths,
+  final: MachinePaths,
+): Promise<MachineConfig["opticalDrives"]> {
+  const drives: MachineConfig["opticalDrives"] = [];
+  for (const drive of opticalDrives) {
+    const isOwn = drive.file?.startsWith(source.paths.folder + path.sep) === true;
+    // One that is gone is told when the copy starts, as with its source.
+    if (drive.file === null || !isOwn || !existsSync(drive.file)) {
+      drives.push(drive);
+      continue;
+    }
+    const inner = path.relative(source.paths.folder, drive.file);
+    const file = path.join(target.folder, inner);
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await shareFile(drive.file, file);
+    await syncFolder(path.dirname(file));
+    drives.push({ ...drive, file: path.join(final.folder, inner) });
+  }
+  return drives;
 }
 
 /** A state of the new machine's own, made of the files of the source's: memory is never written again, so it costs nothing. */

@@ -10,6 +10,7 @@ import { checkDiscs } from "../media/discs.ts";
 import { applyAdapters } from "../network/adapters.ts";
 import { applySharedFolders } from "../shared-folders/shared-folders.ts";
 import { safetySnapshot } from "../snapshots/automatic.ts";
+import { scheduleCleanup } from "../snapshots/cleanup.ts";
 import { detached } from "../snapshots/independent.ts";
 import { removeFiles, topLayers } from "../snapshots/layers.ts";
 import { checkBoot, existingImage, validConfig } from "./creation.ts";
@@ -75,6 +76,8 @@ async function applyChanges(context: ServiceContext, machine: Machine, asked: Ma
     }));
     // The layer that the snapshot put on UEFI's variables where they are not wanted any more: nobody wrote to it.
     await removeFiles(machine, layersOnly(disksNow, disksBefore, [...wantedNow.disks, ...removed]));
+    // A disc that was made for it may be in no drive any more.
+    if (changes.some((change) => change.path === "opticalDrives")) scheduleCleanup(context, machine);
     return undo;
   } finally {
     reservation.dispose();

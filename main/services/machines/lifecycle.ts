@@ -78,7 +78,7 @@ export class Lifecycle {
       const vm = new RunningVm(client, request.dataSocket);
       vm.onLog((line) => void machine.log.write(line.level, line.message));
       vm.onStalled((message) => void this.#stalled(machine, vm, message));
-      vm.onEjected((driveId) => void discEjected(machine, driveId).catch(() => undefined));
+      vm.onEjected((driveId) => void discEjected(this.#context, machine, driveId).catch(() => undefined));
       vm.onDetached((diskId) => void diskDetached(machine, diskId).catch(() => undefined));
       machine.vm = vm;
       // Before the guest can write: should everything end now, the disks count as touched. A saved state stays valid until the

@@ -4,8 +4,10 @@ import path from "node:path";
 import { AppError } from "../../../native-core/common/errors.ts";
 import type { MachineConfig } from "../../../native-core/config/machine-config.ts";
 import { ioFailure } from "../../store/io-error.ts";
+import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
+import { scheduleCleanup } from "../snapshots/cleanup.ts";
 
 export interface DiscChange {
   /** Undefined: the machine's only drive, or its first one. */
@@ -17,34 +19,42 @@ export interface DiscChange {
 }
 
 /** False: the guest uses the disc and was asked to let it go. */
-export async function changeDisc(machine: Machine, { driveId, file, force }: DiscChange): Promise<boolean> {
-  if (file !== null) await checkDisc(file);
-  return machine.operate(async () => {
-    const drive = findDrive(machine.record.config, driveId);
-    const { vm, state } = machine;
-    if (state === "saved" && drive.file !== file) {
-      throw new AppError("INVALID_STATE", `"${machine.name}" is saved, and its guest expects the disc it left`, {
-        field: "state",
-        consequence: "Nothing was changed.",
-        remedy: "Start the machine, then change the disc.",
-      });
-    }
-    if (vm) {
-      const { changed } = await vm.client.request("changeDisc", { driveId: drive.id, file, force });
-      if (!changed) return false;
-    } else if (!isStill(state)) {
-      throw new AppError("INVALID_STATE", `The disc can't be changed while the machine is ${state}`, {
-        field: "state",
-      });
-    }
-    await putDisc(machine, drive.id, file);
-    return true;
-  });
+export async function changeDisc(context: ServiceContext, machine: Machine, change: DiscChange): Promise<boolean> {
+  if (change.file !== null) await checkDisc(change.file);
+  return machine.operate(() => changeDiscNow(context, machine, change));
+}
+
+/** For callers that hold the machine's operations already, and know that the disc is one. */
+export async function changeDiscNow(
+  context: ServiceContext,
+  machine: Machine,
+  { driveId, file, force }: DiscChange,
+): Promise<boolean> {
+  const drive = findDrive(machine.record.config, driveId);
+  const { vm, state } = machine;
+  if (state === "saved" && drive.file !== file) {
+    throw new AppError("INVALID_STATE", `"${machine.name}" is saved, and its guest expects the disc it left`, {
+      field: "state",
+      consequence: "Nothing was changed.",
+      remedy: "Start the machine, then change the disc.",
+    });
+  }
+  if (vm) {
+    const { changed } = await vm.client.request("changeDisc", { driveId: drive.id, file, force });
+    if (!changed) return false;
+  } else if (!isStill(state)) {
+    throw new AppError("INVALID_STATE", `The disc can't be changed while the machine is ${state}`, {
+      field: "state",
+    });
+  }
+  await putDisc(context, machine, drive.id, file);
+  return true;
 }
 
 /** The guest opened the tray by itself. */
-export async function discEjected(machine: Machine, driveId: string): Promise<void> {
-  if (machine.record.config.opticalDrives.some(({ id }) => id === driveId)) await putDisc(machine, driveId, null);
+export async function discEjected(context: ServiceContext, machine: Machine, driveId: string): Promise<void> {
+  if (!machine.record.config.opticalDrives.some(({ id }) => id === driveId)) return;
+  await putDisc(context, machine, driveId, null);
 }
 
 /** Every disc that a machine is to start with is there, and its floppy disk. */
@@ -72,7 +82,7 @@ export async function checkDisc(file: string, field = "file"): Promise<void> {
   }
 }
 
-async function putDisc(machine: Machine, driveId: string, file: string | null): Promise<void> {
+async function putDisc(context: ServiceContext, machine: Machine, driveId: string, file: string | null): Promise<void> {
   await machine.update(({ config, changedSinceSnapshot }) => ({
     config: {
       ...config,
@@ -80,6 +90,8 @@ async function putDisc(machine: Machine, driveId: string, file: string | null): 
     },
     changedSinceSnapshot: changedSinceSnapshot || machine.vm !== null,
   }));
+  // The one that was there may be nobody's now.
+  scheduleCleanup(context, machine);
 }
 
 function findDrive(config: MachineConfig, driveId: string | undefined): MachineConfig["opticalDrives"][number] {

@@ -8,9 +8,12 @@ import { seedDisc } from "../../../native-core/media/seed-disc.ts";
 import { HANDED_FILES_MAX, HANDED_MAX_BYTES } from "../../contract/handed.ts";
 import { writeFileAtomic } from "../../store/atomic-file.ts";
 import { withIoFailures } from "../../store/io-error.ts";
+import type { ServiceContext } from "../context.ts";
 import { newId } from "../ids.ts";
 import type { Machine } from "../machines/machine.ts";
-import { changeDisc } from "./discs.ts";
+import { scheduleCleanup } from "../snapshots/cleanup.ts";
+import { changeDiscNow } from "./discs.ts";
+import { handedFolder } from "./handed-discs.ts";
 
 /** So many of the longest names fit the one block that a disc's folder has. */
 const NAME_MAX = 60;
@@ -52,7 +55,7 @@ export function stageFile(machine: Machine, uploadId: string, name: string, piec
 }
 
 /** Makes a disc of what was staged and puts it into a drive. @throws AppError NOT_FOUND without an upload, and as `changeDisc` */
-export async function handStaged(machine: Machine, uploadId: string): Promise<Handed> {
+export async function handStaged(context: ServiceContext, machine: Machine, uploadId: string): Promise<Handed> {
   const upload = uploads.get(machine);
   if (upload?.id !== uploadId) {
     throw new AppError("NOT_FOUND", "The files did not arrive, or were forgotten", {
@@ -62,7 +65,7 @@ export async function handStaged(machine: Machine, uploadId: string): Promise<Ha
   }
   forgetUpload(machine);
   const files = [...upload.files].map(([name, pieces]) => [name, Buffer.concat(pieces)] as const);
-  return handToDrive(machine, "HANDED", new Map(files));
+  return handToDrive(context, machine, "HANDED", new Map(files));
 }
 
 export interface Handed {
@@ -75,17 +78,25 @@ export interface Handed {
 
 /** A disc of these files in the machine's first empty drive, or instead of the disc in its first one. @throws AppError as `changeDisc`. */
 export async function handToDrive(
+  context: ServiceContext,
   machine: Machine,
   label: string,
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<Handed> {
-  const { id: driveId } = driveFor(machine.record.config);
-  const file = path.join(machine.paths.folder, "handed", `${newId()}.iso`);
-  await withIoFailures(file, NOTHING_CHANGED, async () => {
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(file, seedDisc(label, plainNames(files)));
+  const file = path.join(handedFolder(machine.paths), `${newId()}.iso`);
+  return machine.operate(async () => {
+    const { id: driveId } = driveFor(machine.record.config);
+    try {
+      await withIoFailures(file, NOTHING_CHANGED, async () => {
+        await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+        await writeFileAtomic(file, seedDisc(label, plainNames(files)));
+      });
+      return { changed: await changeDiscNow(context, machine, { driveId, file, force: false }), driveId, file };
+    } finally {
+      // A disc that no drive took is nobody's.
+      scheduleCleanup(context, machine);
+    }
   });
-  return { changed: await changeDisc(machine, { driveId, file, force: false }), driveId, file };
 }
 
 export function tooMuch(): AppError {

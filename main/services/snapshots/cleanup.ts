@@ -1,4 +1,4 @@
-// Gives space back: memory states and disk layers that nothing refers to any more. Runs in the background, at rest or beside a running
+// Gives space back: memory states, disk layers and handed discs that nothing refers to any more. Runs in the background, at rest or beside a running
 // guest, gives way to every other operation and can be cut off anywhere: nothing it does changes what a snapshot or the machine reads.
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -12,6 +12,7 @@ import type { ServiceContext } from "../context.ts";
 import { cancelled, failureOf } from "../failures.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill } from "../machines/states.ts";
+import { removeHanded } from "../media/handed-discs.ts";
 import { usageOf } from "../space/usage.ts";
 import type { TaskHandle } from "../tasks.ts";
 import { backingLinks, backingLinksOf, diskOnTop, disksAbove, namedLayers } from "./layers.ts";
@@ -70,6 +71,7 @@ async function cleanUp(context: ServiceContext, machine: Machine, signal: AbortS
   await removeStates(machine);
   await removeGivenUp(machine);
   await removeDropped(machine);
+  await removeHanded(machine);
   for (let link = await nextMerge(machine); link !== null && !signal.aborted; link = await nextMerge(machine)) {
     if (!(await merge(context, machine, link, signal))) return;
   }

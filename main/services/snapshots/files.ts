@@ -180,5 +180,5 @@ export async function handToGuest(
     if (bytes > HANDED_MAX_BYTES) throw tooMuch();
     offset = piece.nextOffset;
   }
-  return handToDrive(machine, "RESTORED", new Map([[place.path, Buffer.concat(pieces)]]));
+  return handToDrive(context, machine, "RESTORED", new Map([[place.path, Buffer.concat(pieces)]]));
 }

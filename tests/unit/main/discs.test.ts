@@ -102,7 +102,7 @@ describe("a machine for a disc", () => {
     };
     // There was nothing to lose yet.
     expect(await start()).toEqual([]);
-    await changeDisc(machine, { file: await isoFile("rescue.iso", "Rescue"), force: false });
+    await changeDisc(app.context, machine, { file: await isoFile("rescue.iso", "Rescue"), force: false });
     const taken = ["safety Before booting from rescue.iso"];
     expect(await start(true)).toEqual(taken);
     expect(await start()).toEqual(taken);
@@ -131,39 +131,41 @@ describe("a machine for a disc", () => {
 describe("a disc", () => {
   it("is changed while the machine is off and while it runs", async () => {
     const machine = await fromDisc(null);
-    expect(await changeDisc(machine, { file: iso, force: false })).toBe(true);
+    expect(await changeDisc(app.context, machine, { file: iso, force: false })).toBe(true);
     expect(disc(machine)).toBe(iso);
     await app.lifecycle.start(machine);
     const other = await isoFile("other.iso", "OTHER");
-    expect(await changeDisc(machine, { driveId: "cd0", file: other, force: false })).toBe(true);
+    expect(await changeDisc(app.context, machine, { driveId: "cd0", file: other, force: false })).toBe(true);
     expect(disc(machine)).toBe(other);
   });
 
   it("stays where it is while the guest keeps it, unless it is forced out", async () => {
     const machine = await fromDisc();
     await app.lifecycle.start(machine);
-    expect(await changeDisc(machine, { file: null, force: false })).toBe(false);
+    expect(await changeDisc(app.context, machine, { file: null, force: false })).toBe(false);
     expect(disc(machine)).toBe(iso);
-    expect(await changeDisc(machine, { file: null, force: true })).toBe(true);
+    expect(await changeDisc(app.context, machine, { file: null, force: true })).toBe(true);
     expect(disc(machine)).toBeNull();
   });
 
   it("is out after the guest ejected it", async () => {
     const machine = await fromDisc();
-    await discEjected(machine, "cd0");
-    await discEjected(machine, "gone");
+    await discEjected(app.context, machine, "cd0");
+    await discEjected(app.context, machine, "gone");
     expect(disc(machine)).toBeNull();
   });
 
   it("is not changed under a saved guest, nor in a drive that is not there", async () => {
     const machine = await fromDisc();
-    await expect(changeDisc(machine, { driveId: "cd7", file: iso, force: false })).rejects.toMatchObject({
+    await expect(changeDisc(app.context, machine, { driveId: "cd7", file: iso, force: false })).rejects.toMatchObject({
       code: "NOT_FOUND",
       details: { field: "driveId" },
     });
     await app.lifecycle.start(machine);
     await app.lifecycle.stop(machine, "save");
-    await expect(changeDisc(machine, { file: null, force: true })).rejects.toMatchObject({ code: "INVALID_STATE" });
+    await expect(changeDisc(app.context, machine, { file: null, force: true })).rejects.toMatchObject({
+      code: "INVALID_STATE",
+    });
     expect(disc(machine)).toBe(iso);
   });
 });
