@@ -197,9 +197,9 @@ export class EmbeddedEngine implements Engine {
     return { ...this.#metrics.sample(machine, counters()), ...networkMetrics(network) };
   }
 
-  configureNetwork({ adapters }: EngineArgument<"configureNetwork">): Promise<null> {
+  configureNetwork({ adapters, portsElsewhere }: EngineArgument<"configureNetwork">): Promise<null> {
     return this.#order(["running", "paused"], "given other networks", async ({ network, plugging }) => {
-      await network.configure(adapters, plugging);
+      await network.configure(adapters, plugging, portsElsewhere);
       return null;
     });
   }

@@ -128,11 +128,12 @@ export class RunningMachine {
       events.stalled(message);
     };
     this.optical = optical;
-    this.network = new NetworkSet(config.adapters, {
+    const networkParts = {
       machineId: request.machineId,
       hubSocket: request.hubSocket ?? null,
-      warn: (message) => events.warn(message),
-    });
+      warn: (message: string) => events.warn(message),
+    };
+    this.network = new NetworkSet(config.adapters, networkParts, request.portsElsewhere);
     const consoles = [this.#console(request, 0, events), this.#console(request, 1, events)] as const;
     this.#consoles = consoles;
     let processor: CoreProcessor | undefined;

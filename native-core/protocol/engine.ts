@@ -10,7 +10,7 @@ import { DISK_BUSES, DRIVE_BUSES, machineConfigSchema } from "../config/machine-
 import { ADAPTER_MODELS, adaptersSchema } from "../config/network-settings.ts";
 import { sharedFoldersSchema } from "../config/shared-folders.ts";
 
-import { adapterStatusSchema, networkMetricsSchema } from "./network.ts";
+import { adapterStatusSchema, networkMetricsSchema, portElsewhereSchema } from "./network.ts";
 
 /** Both sides must have the same number; the hello message carries it. */
 export const ENGINE_PROTOCOL_VERSION = 1;
@@ -74,6 +74,7 @@ export const startRequestSchema = z.strictObject({
   dataSocket: z.string(),
   /** Where the network process listens (hub-server.ts); null when the machine has nothing to do with it. */
   hubSocket: z.string().nullable().optional(),
+  portsElsewhere: z.array(portElsewhereSchema).optional(),
   /** A saved state or snapshot memory folder to continue from instead of booting. */
   restoreFrom: z.string().nullable(),
   startPaused: z.boolean(),
@@ -201,7 +202,10 @@ export const ENGINE_REQUESTS = {
    * New settings of the adapters, in force when it answers; also one adapter more or less. Rejects, with everything as before, when they
    * can't be had.
    */
-  configureNetwork: [z.strictObject({ adapters: adaptersSchema }), z.null()],
+  configureNetwork: [
+    z.strictObject({ adapters: adaptersSchema, portsElsewhere: z.array(portElsewhereSchema).optional() }),
+    z.null(),
+  ],
   /** Shares these folders of the host instead of those before, in force when it answers. */
   shareFolders: [z.strictObject({ folders: sharedFoldersSchema }), z.null()],
   networkStatus: [z.null(), z.array(adapterStatusSchema)],

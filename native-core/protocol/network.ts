@@ -1,5 +1,6 @@
 // What an engine and the network process say about networks; part of the contracts in engine.ts and of the hub's own.
 import { z } from "zod";
+import { portForwardSchema } from "../config/network-settings.ts";
 
 export const leaseSchema = z.object({ address: z.string(), mac: z.string(), hostName: z.string() });
 
@@ -21,6 +22,12 @@ export const adapterStatusSchema = z.object({
   problems: z.array(z.string()),
 });
 export type AdapterStatus = z.infer<typeof adapterStatusSchema>;
+
+/** A port of the host that another machine forwards, so that who can't have it may be told who has. */
+export const portElsewhereSchema = portForwardSchema
+  .pick({ protocol: true, hostAddress: true, hostPort: true })
+  .extend({ machineName: z.string() });
+export type PortElsewhere = z.infer<typeof portElsewhereSchema>;
 
 export const networkMetricsSchema = z.object({
   receivedBytes: z.number(),

@@ -342,7 +342,20 @@ describe.each(TRANSPORTS)("the contract over %s", (_, connect) => {
     expect(networks.find(({ kind }) => kind === "nat")?.members).toContainEqual(
       expect.objectContaining({ machineName: "Networked", adapterId: "nic0", mac: adapter.mac }),
     );
-    await client.machines.stop({ id, how: "power-off" });
+
+    const other = await client.machines.createStarter({ name: "Other" });
+    const inside = { network: "internal" as const, networkName: "lab", forwards: [forward(2)] };
+    const internal = { ...adapter, id: "nic1", mac: "52:54:00:00:00:01", ...inside };
+    const adapters = [{ ...adapter, forwards: [forward(1)] }, internal];
+    await client.machines.configure({ id: other.id, config: { ...other.config, adapters } });
+    await client.machines.start({ id: other.id });
+    // Whoever can't have a port is told which machine has it; a port of an internal network is none of the host's.
+    const ofOther = { code: "PORT_TAKEN", message: expect.stringMatching(/taken, Other has 1$/) };
+    expect(await failureOf(change([{ ...adapter, forwards: [forward(1)] }]))).toMatchObject(ofOther);
+    const pattern = "typed lines.*";
+    const { match } = await client.machines.waitForOutput({ id: other.id, pattern, timeoutMs: 5000, fromOffset: 0 });
+    expect(match).toContain("Networked has 8080");
+    for (const each of [id, other.id]) await client.machines.stop({ id: each, how: "power-off" });
   });
 
   it("lose none of several changes that are made to one machine at the same time", async () => {

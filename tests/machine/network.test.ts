@@ -165,7 +165,8 @@ describe("a machine on the NAT", () => {
       const probe = await webServer("");
       const hostPort = portOf(probe);
       const forward = { protocol: "tcp", hostAddress: "127.0.0.1", hostPort, guestAddress: "", guestPort: 80 } as const;
-      await expect(configure({ forwards: [forward] })).rejects.toMatchObject({ code: "PORT_TAKEN" });
+      const taken = { code: "PORT_TAKEN", message: expect.stringMatching(/another program uses it/) };
+      await expect(configure({ forwards: [forward] })).rejects.toMatchObject(taken);
       await new Promise((resolve) => probe.close(resolve));
       await configure({ forwards: [forward] });
       const page = await (await fetch(`http://127.0.0.1:${hostPort}/`)).text();

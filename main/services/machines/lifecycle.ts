@@ -19,7 +19,7 @@ import type { ServiceContext } from "../context.ts";
 import { explained, failureOf } from "../failures.ts";
 import { newGenerationId, newId } from "../ids.ts";
 import { checkDiscs, discEjected } from "../media/discs.ts";
-import { needsHub } from "../network/adapters.ts";
+import { needsHub, portsElsewhere } from "../network/adapters.ts";
 import { ownTops } from "../snapshots/layers.ts";
 import { checkBoot } from "./creation.ts";
 import { diskDetached } from "./disks.ts";
@@ -343,6 +343,7 @@ export class Lifecycle {
       disks,
       opticalDrives: config.opticalDrives,
       hubSocket: await this.#hubSocket(config),
+      portsElsewhere: portsElsewhere(this.#context, machine),
       chunkFolder: store.data.chunks,
       logFolder: machine.paths.logs,
       dataSocket: await dataSocketPath(store.data, machine.id),

@@ -7,6 +7,7 @@ import {
   exchangesHardware,
   sameHardware,
 } from "../../../native-core/config/network-settings.ts";
+import type { PortElsewhere } from "../../../native-core/protocol/network.ts";
 import type { ServiceContext } from "../context.ts";
 import type { Machine } from "../machines/machine.ts";
 import { isStill, STATE_NAMES } from "../machines/states.ts";
@@ -59,5 +60,17 @@ export async function applyAdapters(
   }
   if (isStill(machine.state) || machine.vm === null) return;
   if (needsHub(adapters)) await context.hub.ensure();
-  await machine.vm.client.request("configureNetwork", { adapters: [...adapters] });
+  const taken = portsElsewhere(context, machine);
+  await machine.vm.client.request("configureNetwork", { adapters: [...adapters], portsElsewhere: taken });
+}
+
+/** What the machines that run beside this one forward. */
+export function portsElsewhere({ registry }: ServiceContext, machine: Machine): PortElsewhere[] {
+  const others = registry.list().filter((each) => each !== machine && each.vm !== null);
+  return others.flatMap(({ name: machineName, record }) =>
+    record.config.adapters
+      .filter(({ network }) => network === "nat" || network === "host-only")
+      .flatMap(({ forwards }) => forwards)
+      .map(({ protocol, hostAddress, hostPort }) => ({ protocol, hostAddress, hostPort, machineName })),
+  );
 }

@@ -8,7 +8,8 @@ import { Link, type LinkSettings } from "../../network/link.ts";
 import { hostOnlyPlan, NAT_PLAN } from "../../network/nat/address-plan.ts";
 import { Nat, type NatSettings } from "../../network/nat/nat.ts";
 import type { PortForward } from "../../network/nat/port-forwards.ts";
-import type { AdapterStatus } from "../../protocol/network.ts";
+import type { AdapterStatus, PortElsewhere } from "../../protocol/network.ts";
+import { withHolder } from "./bind-error.ts";
 import { readBootFile } from "./boot-folder.ts";
 import { CaptureFile } from "./capture-file.ts";
 import { HostOnlyEnd } from "./host-only-end.ts";
@@ -22,6 +23,8 @@ export interface SlotParts {
   readonly machineId: string;
   /** Where the network process listens; null where there is none. */
   readonly hubSocket: string | null;
+  /** What the host's other machines forward now. */
+  portsElsewhere(): readonly PortElsewhere[];
   warn(message: string): void;
 }
 
@@ -181,8 +184,8 @@ export class AdapterSlot {
 
   async #forward(config: AdapterConfig): Promise<Error[]> {
     if (!this.#nat) return [];
-    const failures = (await this.#nat.forward(config.forwards.map(portForward))).map(({ error }) =>
-      error instanceof Error ? error : new Error(String(error)),
+    const failures = (await this.#nat.forward(config.forwards.map(portForward))).map(({ forward, error }) =>
+      withHolder(error instanceof Error ? error : new Error(String(error)), forward, this.#parts.portsElsewhere()),
     );
     this.#forwardProblems = failures.map(({ message }) => message);
     return failures;

@@ -2,7 +2,7 @@
 import { AppError } from "../../common/errors.ts";
 import { type AdapterConfig, exchangesHardware } from "../../config/network-settings.ts";
 import type { NetworkPart } from "../../machine/cards.ts";
-import type { AdapterStatus, NetworkMetrics } from "../../protocol/network.ts";
+import type { AdapterStatus, NetworkMetrics, PortElsewhere } from "../../protocol/network.ts";
 import { AdapterSlot, type SlotParts } from "./adapter-slot.ts";
 
 /** Puts adapters into the running machine, and takes them out: false when the guest keeps one. */
@@ -13,13 +13,19 @@ interface AdapterPlugging {
 
 export class NetworkSet {
   readonly #parts: SlotParts;
+  #portsElsewhere: readonly PortElsewhere[];
   #slots: readonly AdapterSlot[];
   #config: readonly AdapterConfig[];
 
-  constructor(adapters: readonly AdapterConfig[], parts: SlotParts) {
+  constructor(
+    adapters: readonly AdapterConfig[],
+    parts: Omit<SlotParts, "portsElsewhere">,
+    portsElsewhere: readonly PortElsewhere[] = [],
+  ) {
     this.#config = adapters;
-    this.#parts = parts;
-    this.#slots = adapters.map((adapter) => new AdapterSlot(adapter, parts));
+    this.#portsElsewhere = portsElsewhere;
+    this.#parts = { ...parts, portsElsewhere: () => this.#portsElsewhere };
+    this.#slots = adapters.map((adapter) => new AdapterSlot(adapter, this.#parts));
   }
 
   get parts(): readonly NetworkPart[] {
@@ -31,7 +37,12 @@ export class NetworkSet {
   }
 
   /** New settings, and at most one adapter more or less. Rejects, with all as it was, when they can't be had. */
-  async configure(adapters: readonly AdapterConfig[], plugging: AdapterPlugging): Promise<void> {
+  async configure(
+    adapters: readonly AdapterConfig[],
+    plugging: AdapterPlugging,
+    portsElsewhere: readonly PortElsewhere[] = [],
+  ): Promise<void> {
+    this.#portsElsewhere = portsElsewhere;
     const before = this.#config;
     const added = adapters.filter(({ id }) => !before.some((adapter) => adapter.id === id));
     const removed = this.#slots.filter(({ id }) => !adapters.some((adapter) => adapter.id === id));

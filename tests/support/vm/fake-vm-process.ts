@@ -37,6 +37,11 @@ function writeState(folder: string): SnapshotResult {
   return { pauseMs: 1.5, writtenBytes: 100, newPages: 1, totalPages: 1, thumbnailPng: PNG_1X1 };
 }
 
+/** Which ports other machines are said to have. */
+function takenBy({ portsElsewhere = [] }: Pick<EngineArgument<"start">, "portsElsewhere">): string {
+  return portsElsewhere.map(({ machineName, hostPort }) => `, ${machineName} has ${hostPort}`).join("");
+}
+
 function stop(reason: string, message: string | null = null): void {
   send({ kind: "runState", state: "stopped", reason, message });
   server.close();
@@ -64,7 +69,7 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     rmSync(argument.dataSocket, { force: true });
     await new Promise<void>((resolve) => server.listen(argument.dataSocket, resolve));
     const menu = argument.kernelFile === null ? `, boot menu ${argument.config.boot.menuSeconds} s` : "";
-    print(`booted ${argument.config.memoryMiB} MiB, typed lines: ${typedLines}${menu}\n`);
+    print(`booted ${argument.config.memoryMiB} MiB, typed lines: ${typedLines}${menu}${takenBy(argument)}\n`);
     return {
       capabilities: {
         engine: "fake",
@@ -131,9 +136,9 @@ const handlers: { [N in EngineRequestName]: (argument: EngineArgument<N>) => unk
     if (!folders.some(({ name }) => name === "refused")) return null;
     throw new AppError("UNSUPPORTED", "no folder can be shared now", { field: "sharedFolders" });
   },
-  configureNetwork: ({ adapters }) => {
+  configureNetwork: ({ adapters, portsElsewhere }) => {
     const taken = adapters.flatMap(({ forwards }) => forwards).find(({ hostPort }) => hostPort === 1);
-    if (taken) throw new AppError("PORT_TAKEN", "port 1 is taken");
+    if (taken) throw new AppError("PORT_TAKEN", `port 1 is taken${takenBy({ portsElsewhere })}`);
     return null;
   },
   networkStatus: () => [],

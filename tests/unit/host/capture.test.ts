@@ -16,7 +16,10 @@ let slot: AdapterSlot;
 
 beforeEach(() => {
   const config = { ...defaultAdapter("nic0", "52:54:00:12:34:56"), network: "none" } as const;
-  slot = new AdapterSlot(config, { machineId: "0123456789ab", hubSocket: null, warn: (text) => warnings.push(text) });
+  slot = new AdapterSlot(config, {
+    ...{ machineId: "0123456789ab", hubSocket: null, portsElsewhere: () => [] },
+    warn: (text) => warnings.push(text),
+  });
 });
 afterEach(async () => {
   setStream(original);
