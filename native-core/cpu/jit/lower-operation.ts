@@ -12,6 +12,7 @@ import { CELLS, GUEST_MEMORY } from "../mmu/memory-layout.ts";
 import type { CompiledOperation } from "./block-source.ts";
 import type { Address } from "./known-pages.ts";
 import { type Place, writeLoad, writeStore, writeStoreBack } from "./lower-memory.ts";
+import { maskedBits, NarrowValues } from "./narrow-values.ts";
 import { type Constant, OperationConstants } from "./operation-constants.ts";
 import { OUTCOME } from "./outcome.ts";
 import { bitsOf, blockedCheck, isArithmetic, raises } from "./prepared-forms.ts";
@@ -53,6 +54,7 @@ class OperationLowering {
   readonly #locals: (Local | undefined)[];
   readonly #constants: OperationConstants;
   readonly #vectors: VectorValues;
+  readonly #narrow: NarrowValues;
   /** Host addresses left by loads for writing, by the id of their linear address. */
   #hosts: ReadonlyMap<number, Host> = NO_HOSTS;
   #hasLoadedForWrite = false;
@@ -73,6 +75,7 @@ class OperationLowering {
     this.#exit = exit;
     this.#locals = new Array(operation.prepared.fragment.valueCount);
     this.#constants = new OperationConstants(operation, region.isFlat, () => region.unblocked);
+    this.#narrow = new NarrowValues(region, this.#constants, this.#locals, (value) => this.#value(value));
     this.#vectors = new VectorValues(region, operation, this.#constants, this.#locals, (value) => this.#value(value));
   }
 
@@ -99,6 +102,7 @@ class OperationLowering {
     region.pages.forgetAll();
     region.flags.forgetForm();
     region.dirty |= this.#operation.effect.written;
+    region.narrow &= ~this.#operation.effect.written;
     this.#round = region.f.open("loop");
     this.#branches++;
     this.#body(body);
@@ -121,6 +125,7 @@ class OperationLowering {
     const region = this.#region;
     const { f } = region;
     region.flags.forgetForm();
+    region.narrow &= ~this.#operation.effect.written;
     const label = f.open("loop");
     this.#body(body);
     region.flags.forgetForm();
@@ -244,15 +249,20 @@ class OperationLowering {
     const joins = this.#operation.prepared.flagBranches.has(statement);
     if (joins) region.flags.forgetForm();
     const before = region.flags.knowledge;
+    const { narrow } = region;
     const label = f.open("if", undefined, raises(statement.then) ? false : undefined);
     this.#branch(statement.then, joins);
+    let narrowBehind = narrow & region.narrow;
     if (statement.otherwise.length > 0) {
       region.flags.knowledge = before;
+      region.narrow = narrow;
       f.otherwise();
       this.#branch(statement.otherwise, joins);
+      narrowBehind &= region.narrow;
     }
     f.close(label);
     region.flags.knowledge = before;
+    region.narrow = narrowBehind;
     region.unblocked |= blockedCheck(statement);
   }
 
@@ -330,20 +340,25 @@ class OperationLowering {
   // --- registers ------------------------------------------------------------------------------------------------------------
 
   #readGeneral(register: number, size: Size): void {
-    const { f } = this.#region;
+    const region = this.#region;
+    const { f } = region;
     if (register === PSEUDO_REGISTERS.ZERO) return f.i64(0);
     if (register === PSEUDO_REGISTERS.BLOCK_RIP) {
       // Fields are relative to the block's start.
       const { at, fields } = this.#operation;
-      return this.#region.ripAt(at - fields.start)(f);
+      return region.ripAt(at - fields.start)(f);
     }
-    if (register === PSEUDO_REGISTERS.ADDRESS) return f.get(this.#region.addressRegister);
+    if (register === PSEUDO_REGISTERS.ADDRESS) return f.get(region.addressRegister);
     f.get(this.#register(register));
     if (register & 7) {
       f.i64(8);
       f.emit("i64.shr_u");
     }
-    if (size === 8) return;
+    if (size === 8 || (size === 4 && region.narrow & (1 << (register >> 3)))) return;
+    if (size === 4) {
+      f.emit("i32.wrap_i64");
+      return f.emit("i64.extend_i32_u");
+    }
     f.i64(SIZE_MASKS[size]);
     f.emit("i64.and");
   }
@@ -371,44 +386,24 @@ class OperationLowering {
     const { pages } = this.#region;
     const address = this.#isWholeAddress(size) && this.#branches === 0 ? this.#addressOf(value) : undefined;
     // The value is computed first: it may read the register, and leave.
-    const written = (): void => {
-      this.#region.dirty |= 1 << (register >> 3);
-      pages.setRegister(register >> 3, address);
-    };
-    if (size === 8 || size === 16) {
-      this.#value(value);
-      written();
-      return f.set(local);
-    }
-    const mask = SIZE_MASKS[size];
-    const shift = register & 7 ? 8n : 0n;
-    this.#value(value);
-    if (!this.#isMasked(value, mask)) {
-      f.i64(mask);
-      f.emit("i64.and");
-    }
-    if (shift) {
-      f.i64(8);
-      f.emit("i64.shl");
-    }
-    if (size !== 4) {
+    const bit = 1 << (register >> 3);
+    const isNarrow = size >= 4 && (size === 4 || this.#narrow.widthOf(value) <= 32);
+    this.#narrow.masked(value, Math.min(size * 8, 64));
+    if (size < 4) {
+      const shift = register & 7 ? 8n : 0n;
+      if (shift) {
+        f.i64(8);
+        f.emit("i64.shl");
+      }
       f.get(local);
-      f.i64(~(mask << shift));
+      f.i64(~(SIZE_MASKS[size as Size] << shift));
       f.emit("i64.and");
       f.emit("i64.or");
-    }
-    written();
+    } else if (isNarrow) this.#region.narrow |= bit;
+    else this.#region.narrow &= ~bit;
+    this.#region.dirty |= bit;
+    pages.setRegister(register >> 3, address);
     f.set(local);
-  }
-
-  #isMasked({ node }: Value, mask: bigint): boolean {
-    if (node.op === "pure" && node.name === "i64.and") {
-      const b = this.#constants.valueOf(node.args[1] as Value);
-      return typeof b === "bigint" && (b & ~mask) === 0n;
-    }
-    if (node.op === "load" || node.op === "readRegister")
-      return node.size !== 16 && (SIZE_MASKS[node.size] & ~mask) === 0n;
-    return node.op === "pure" && node.name === "i64.extend_i32_u" && mask === SIZE_MASKS[4];
   }
 
   // --- values ---------------------------------------------------------------------------------------------------------------
@@ -506,6 +501,7 @@ class OperationLowering {
     region.reload(ALL_REGISTERS)(f);
     region.pages.forgetAll();
     region.unblocked = 0;
+    region.narrow = 0;
   }
 
   #load(size: Size | 16, address: Value, forWrite: boolean): void {
@@ -559,12 +555,15 @@ class OperationLowering {
   #pure(value: Value, name: PureOpName, args: readonly Value[], immediate: readonly number[] | undefined): void {
     const { f, runtime } = this.#region;
     const [x, y, z] = args as readonly [Value, Value, Value];
-    const bits = bitsOf(value);
-    if (bits) return this.#vectors.float(bits.type, bits.bits);
+    const float = bitsOf(value);
+    if (float) return this.#vectors.float(float.type, float.bits);
     if (name === "i64.add" || name === "i64.or" || name === "i64.sub" || name === "i64.shl") {
       if (this.#constants.valueOf(y) === 0n) return this.#value(x);
       if ((name === "i64.add" || name === "i64.or") && this.#constants.valueOf(x) === 0n) return this.#value(y);
     }
+    if (name === "i32.wrap_i64") return this.#narrow.lowHalf(x);
+    const bits = name === "i64.and" ? maskedBits(this.#constants.valueOf(y)) : undefined;
+    if (bits !== undefined) return this.#narrow.masked(x, bits);
     switch (name) {
       case "v128.select":
         return choose("v128", this.#code(z), this.#code(x), this.#code(y))(f);

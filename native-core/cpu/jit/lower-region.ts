@@ -95,9 +95,10 @@ class RegionLowering {
   #block(node: RegionNode, index: number): void {
     const writer = this.#writer;
     const { block } = node;
-    const { dirty, unblocked } = this.#registers[index] as NodeRegisters;
+    const { dirty, unblocked, narrow } = this.#registers[index] as NodeRegisters;
     writer.dirty = dirty;
     writer.unblocked = unblocked;
+    writer.narrow = narrow;
     for (const operation of block.operations) {
       lowerOperation(writer, operation, (exit, isVoid) => {
         const { prepared, next } = operation;

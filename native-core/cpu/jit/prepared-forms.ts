@@ -26,6 +26,8 @@ export interface RegisterUse {
   /** Looked at; or written in part, or only perhaps, so that the rest of it stays. */
   readonly reads: boolean;
   readonly writes: boolean;
+  /** What a write does to bits 63..32 of a general register: leaves them, clears them, or anything. */
+  readonly upperHalf: "kept" | "cleared" | "any";
 }
 
 export interface PreparedForm {
@@ -320,9 +322,21 @@ const nameOf = (selector: RegisterSelector): string | number =>
 
 function registersOf(body: readonly Statement[], statements: readonly Statement[]): RegisterUse[] {
   const uses = new Map<string, RegisterUse>();
-  const note = (file: RegisterFile, selector: RegisterSelector, reads: boolean, writes: boolean): void => {
+  const note = (
+    file: RegisterFile,
+    selector: RegisterSelector,
+    reads: boolean,
+    writes: boolean,
+    upperHalf: RegisterUse["upperHalf"] = "kept",
+  ): void => {
     if (file === "general" || file === "vector")
-      uses.set(`${file} ${nameOf(selector)} ${reads} ${writes}`, { file, selector, reads, writes });
+      uses.set(`${file} ${nameOf(selector)} ${reads} ${writes} ${upperHalf}`, {
+        file,
+        selector,
+        reads,
+        writes,
+        upperHalf,
+      });
   };
   const seen = new Set<Value>();
   const visit = (value: Value): void => {
@@ -337,7 +351,9 @@ function registersOf(body: readonly Statement[], statements: readonly Statement[
     for (const value of valuesOf(statement)) visit(value);
     if (statement.kind !== "writeRegister" || statement.highPart) continue;
     const { file, selector, size } = statement;
-    note(file, selector, !always.has(statement) || size < (file === "vector" ? 16 : 4), true);
+    const isCertain = always.has(statement);
+    const upperHalf = size > 4 ? "any" : size === 4 && isCertain ? "cleared" : "kept";
+    note(file, selector, !isCertain || size < (file === "vector" ? 16 : 4), true, upperHalf);
   }
   return [...uses.values()];
 }

@@ -15,6 +15,8 @@ export interface NodeRegisters {
   readonly live: number;
   /** Known to be zero at the start of the node (BLOCKED_SLOTS). */
   readonly unblocked: number;
+  /** General registers whose bits 63..32 are known to be zero there. */
+  readonly narrow: number;
 }
 
 export interface RegionRegisters {
@@ -31,6 +33,9 @@ export interface RegisterEffect {
   /** Looked at, or changed only in part or only perhaps. */
   readonly read: number;
   readonly written: number;
+  /** General registers whose upper half it clears, and those of which it may set it. */
+  readonly narrowed: number;
+  readonly widened: number;
 }
 
 export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters {
@@ -39,22 +44,28 @@ export function registersOfRegion(nodes: readonly RegionNode[]): RegionRegisters
   const dirty = dirtyAtStart(nodes, blocks);
   const live = liveAtStart(nodes, blocks, dirty);
   const unblocked = unblockedAtStart(nodes);
+  const narrow = narrowAtStart(nodes, blocks);
   return {
     nodes: nodes.map((_, n) => ({
       dirty: dirty[n] as number,
       live: live[n] as number,
       unblocked: unblocked[n] as number,
+      narrow: narrow[n] as number,
     })),
     used: blocks.reduce((used, { read, written }) => used | read | written, 0),
     dirtySets: dirtySets(effects, dirty),
   };
 }
 
-export function effectOf({ registers }: PreparedForm, fields: OperationFields): RegisterEffect {
+const ALL_GENERAL = (1 << FIRST_VECTOR) - 1;
+
+export function effectOf({ registers, mayBlock }: PreparedForm, fields: OperationFields): RegisterEffect {
   let read = 0;
   let written = 0;
+  let narrowed = 0;
+  let widened = mayBlock ? ALL_GENERAL : 0;
   for (let n = 0; n < registers.length; n++) {
-    const { file, selector, reads, writes } = registers[n] as RegisterUse;
+    const { file, selector, reads, writes, upperHalf } = registers[n] as RegisterUse;
     const register = selector.kind === "fixed" ? selector.register : fields[selector.field];
     const number = file === "general" ? register >> 3 : register;
     // Pseudo registers.
@@ -62,17 +73,21 @@ export function effectOf({ registers }: PreparedForm, fields: OperationFields): 
     const bit = 1 << (file === "general" ? number : FIRST_VECTOR + number);
     if (reads) read |= bit;
     if (writes) written |= bit;
+    if (upperHalf === "cleared") narrowed |= bit;
+    if (upperHalf === "any") widened |= bit;
   }
-  return { read, written };
+  return { read, written, narrowed: narrowed & ~widened, widened: widened & ALL_GENERAL };
 }
 
 function sequence(effects: readonly RegisterEffect[]): RegisterEffect {
-  let [read, written] = [0, 0];
+  let [read, written, narrowed, widened] = [0, 0, 0, 0];
   for (const effect of effects) {
     read |= effect.read & ~written;
     written |= effect.written;
+    narrowed = (narrowed & ~effect.widened) | effect.narrowed;
+    widened = (widened & ~effect.narrowed) | effect.widened;
   }
-  return { read, written };
+  return { read, written, narrowed, widened };
 }
 
 /** Forward to a fixed point. A call leaves nothing dirty behind. */
@@ -123,6 +138,25 @@ function unblockedAtStart(nodes: readonly RegionNode[]): number[] {
     for (const [n, { successors }] of nodes.entries()) {
       for (const [kind, to] of successors) {
         const out = kind === "return" || !kept[n] ? 0 : (start[n] as number) | (found[n] as number);
+        if (((start[to] as number) & out) === start[to]) continue;
+        start[to] = (start[to] as number) & out;
+        changed = true;
+      }
+    }
+  }
+  return start;
+}
+
+/** Forward to a fixed point: what holds on every way to a node. Whoever is called may write all of each register. */
+function narrowAtStart(nodes: readonly RegionNode[], blocks: readonly RegisterEffect[]): number[] {
+  const start = nodes.map((_, n) => (n === 0 ? 0 : ALL_GENERAL));
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const [n, { successors }] of nodes.entries()) {
+      const { narrowed, widened } = blocks[n] as RegisterEffect;
+      const end = ((start[n] as number) & ~widened) | narrowed;
+      for (const [kind, to] of successors) {
+        const out = kind === "return" ? 0 : end;
         if (((start[to] as number) & out) === start[to]) continue;
         start[to] = (start[to] as number) & out;
         changed = true;

@@ -90,6 +90,7 @@ export interface Knowledge {
   readonly flags: FlagKnowledge;
   readonly dirty: number;
   readonly unblocked: number;
+  readonly narrow: number;
   readonly pages: KnownPages["knowledge"];
 }
 
@@ -111,6 +112,8 @@ export class RegionWriter {
   dirty = 0;
   /** Slots that are known to be zero there (BLOCKED_SLOTS). */
   unblocked = 0;
+  /** General registers whose bits 63..32 are known to be zero there. */
+  narrow = 0;
   readonly #dirtySets: readonly number[];
   /** On the ways out that are shared: where the region is left and how (placeToLeave), and what an outcome has beside it. */
   readonly #place: Local;
@@ -161,14 +164,16 @@ export class RegionWriter {
       flags: this.flags.knowledge,
       dirty: this.dirty,
       unblocked: this.unblocked,
+      narrow: this.narrow,
       pages: this.pages.knowledge,
     };
   }
 
-  set knowledge({ flags, dirty, unblocked, pages }: Knowledge) {
+  set knowledge({ flags, dirty, unblocked, narrow, pages }: Knowledge) {
     this.flags.knowledge = flags;
     this.dirty = dirty;
     this.unblocked = unblocked;
+    this.narrow = narrow;
     this.pages.restore(pages);
   }
 
@@ -398,6 +403,7 @@ export class RegionWriter {
     this.reload(live)(f);
     this.flags.areInMemory();
     this.dirty = 0;
+    this.narrow = 0;
     this.pages.forgetAll();
   }
 
