@@ -15,7 +15,7 @@ import { helperImports } from "./helper-imports.ts";
 import { BlockCache } from "./interpreter/block-cache.ts";
 import { Jit, type JitOptions } from "./jit/jit.ts";
 import { CoreLinearMemory } from "./mmu/linear-memory.ts";
-import { CELLS, CONTEXT_SIZE, PAGE_FLAGS, PAGE_SIZE, PARKED, VCPU_AREA } from "./mmu/memory-layout.ts";
+import { CELLS, CONTEXT_SIZE, CONTEXT_USER, PAGE_FLAGS, PAGE_SIZE, PARKED, VCPU_AREA } from "./mmu/memory-layout.ts";
 import { InterpreterVcpu } from "./vcpu.ts";
 import type { InterruptSource } from "./vcpu-contract.ts";
 
@@ -256,6 +256,7 @@ export class VcpuGroup implements CpuContext {
     }
     const block = this.decode(rip, undefined);
     if (!block) return 0;
+    if (context & CONTEXT_USER) this.jit?.userStarts();
     const outside = host === -1;
     this.#setCell(CELLS.blockSpansPages, outside || block.crossesPage ? 1 : 0);
     const second = block.crossesPage ? this.#code.secondHost : undefined;

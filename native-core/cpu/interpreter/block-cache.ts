@@ -26,6 +26,7 @@ import {
   TRAILER_SIZE,
 } from "./block-layout.ts";
 import { FORM_TRAIT, type HandlerTable, pairKey, readHandlerTable, VARIANT } from "./handler-table.ts";
+import { Sequences } from "./sequences.ts";
 import { PROFILE, PROFILED_TARGETS, profileSize } from "./target-profile.ts";
 
 interface Block {
@@ -70,14 +71,14 @@ export class BlockCache {
   readonly #view: DataView;
   readonly #flags: Uint8Array;
   readonly #handlers: HandlerTable;
+  readonly #sequences: Sequences;
   readonly #crossing = new Map<number, { readonly address: number; readonly secondHost: number }>();
   readonly #pages = new Map<number, Page>();
   readonly #end: number;
   #next: number = OPERATION_CACHE.address;
   /** Blocks of RAM that are alive, by address. */
   readonly #places = new Map<number, Block>();
-  /** Executions after which a block of 32- or 64-bit code is reported as hot; 0 for never. */
-  hotThreshold = 0;
+  #hotThreshold = 0;
   /** Told of each block that is void, or, without an address, that all are. */
   onVoid: (address?: number) => void = () => {};
 
@@ -97,6 +98,7 @@ export class BlockCache {
     this.#view = new DataView(core.memory.buffer);
     this.#flags = new Uint8Array(core.memory.buffer, PAGE_FLAGS.address);
     this.#handlers = readHandlerTable(core.memory.buffer);
+    this.#sequences = new Sequences(this.#handlers.sequences);
     this.#voidFirstHashEntries();
   }
 
@@ -110,6 +112,20 @@ export class BlockCache {
   /** A block translated before, or 0. `host` is the address of its first byte. */
   find(host: number, context: number): number {
     return this.#pages.get(host >>> PAGE_SHIFT)?.starts.get(startIn(host, context)) ?? 0;
+  }
+
+  /** Executions after which a block of 32- or 64-bit code is reported as hot; 0 for never. */
+  get hotThreshold(): number {
+    return this.#hotThreshold;
+  }
+
+  /** No block that is counted has longer to go than that. */
+  set hotThreshold(executions: number) {
+    this.#hotThreshold = executions;
+    for (const address of this.#places.keys()) {
+      const counter = (address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2;
+      if ((this.#words[counter] ?? 0) > executions) this.#words[counter] = executions;
+    }
   }
 
   /** Where a block that is alive comes from. */
@@ -149,7 +165,7 @@ export class BlockCache {
       if (findable) {
         page.starts.set(startIn(host, context), address);
         if ((context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
-          this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.hotThreshold;
+          this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.#hotThreshold;
       }
     }
     return address;
@@ -237,6 +253,7 @@ export class BlockCache {
       words[word + 2] = operation.disp;
       words[word + 3] = operation.imm;
     }
+    this.#sequences.join(words, at, count);
     at += count * 4;
     this.#voidSlots(at);
     words[at + (2 * LINK_SLOT.size) / 4] = instructionCount;
@@ -274,7 +291,7 @@ export class BlockCache {
   #fused(first: Operation, second: Operation | undefined): number | undefined {
     if (!second) return undefined;
     const pair = this.#handlers.pairs.get(pairKey(first.handler, second.handler));
-    return pair && (first.index === NO_INDEX ? pair.simple : pair.plain);
+    return pair && (!pair.simple || first.index === NO_INDEX) ? pair.handler : undefined;
   }
 
   /** Both slots compare the zero cell with 1, which never holds. `at`: index of the trailer's first word. */

@@ -2,7 +2,7 @@
 //
 // Each form gets a handler number (its id) and, where it pays, variants: without flags, without index register. Small frequent handlers
 // are written into the dispatch function, the others become functions in table 0.
-import type { Fragment } from "../../ir/nodes.ts";
+import type { Fragment, Statement } from "../../ir/nodes.ts";
 import { verifyFragment } from "../../ir/verifier.ts";
 import { allStatements } from "../../ir/walk.ts";
 import { get, i32, op, ret, seq } from "../../wasm/code.ts";
@@ -21,7 +21,8 @@ import { type InlineHandler, type OutcomeGlobals, writeDispatch } from "./dispat
 import { traitsOf } from "./form-traits.ts";
 import { branchCondition, fuseBranch, fusibleConditions } from "./fused-branch.ts";
 import { type FusedPair, HANDLER_TABLE, handlerTableBytes } from "./handler-table.ts";
-import { hasMemory, hotVariants, isHot } from "./hot-forms.ts";
+import { hasMemory, hotVariants, isHot, isHotPlain } from "./hot-forms.ts";
+import { HOT_SEQUENCES } from "./hot-sequences.ts";
 import { lowerFragment } from "./lower-fragment.ts";
 import { OUTCOME } from "./outcome.ts";
 import { declareRuntime, importHelpers } from "./runtime.ts";
@@ -31,14 +32,17 @@ import { defineNoteTarget } from "./target-profile.ts";
 /** Handlers of more instructions than this become functions of their own. */
 const MAX_INLINE_INSTRUCTIONS = 140;
 
+/** What only the last part of a sequence may have. */
+const ENDS: ReadonlySet<Statement["kind"]> = new Set(["exit", "loop", "hostCopy", "hostFill"]);
+
 const PLAIN: Variant = { quiet: false, simple: false };
 
 interface Handler {
   readonly form: Form;
   readonly fragment: Fragment;
   readonly variant: Variant;
-  /** The fragment ends with the branch that is the next operation. */
-  readonly fused?: boolean;
+  /** The fragment ends with the branch that is the next operation, of this form. */
+  readonly fused?: Form;
 }
 
 /** The Wasm binary. Imports: mmu/imports.ts and one function per helper. Exports: `run` and what cpu/vcpu uses. */
@@ -65,10 +69,11 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
   };
 
   const handlers: Handler[] = FORMS.map((form, id) => ({ form, fragment: fragments[id] as Fragment, variant: PLAIN }));
-  const inline = handlers.map((handler) => isInline(handler, runtime, globals));
+  const worthy = handlers.map((handler) => isInline(handler, runtime, globals));
+  const inline = worthy.map((is, id) => is && isHotPlain(FORMS[id] as Form));
   const numbers = FORMS.map((_, id) => [id, id, id, id]);
   for (const [id, form] of FORMS.entries()) {
-    if (!inline[id]) continue;
+    if (!worthy[id]) continue;
     for (const variant of variantsOf(form, fragments[id] as Fragment)) {
       const number = handlers.push({ form, fragment: fragments[id] as Fragment, variant }) - 1;
       inline.push(true);
@@ -87,40 +92,54 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
     return condition === undefined ? [] : [{ id, condition }];
   });
   for (const [id, form] of FORMS.entries()) {
-    if (!inline[id]) continue;
+    if (!worthy[id]) continue;
     for (const condition of fusibleConditions(form)) {
       const fragment = fuseBranch(fragments[id] as Fragment, condition);
       if (!fragment) continue;
-      const plain = handlers.push({ form, fragment, variant: PLAIN, fused: true }) - 1;
-      let simple = plain;
-      if (hasMemory(form))
-        simple = handlers.push({ form, fragment, variant: { quiet: false, simple: true }, fused: true }) - 1;
-      while (inline.length < handlers.length) inline.push(true);
-      for (const branch of branches) {
-        if (branch.condition === condition) pairs.push({ first: id, branch: branch.id, plain, simple });
-      }
+      const behind = branches.filter((branch) => branch.condition === condition);
+      const fused = behind[0] && FORMS[behind[0].id];
+      if (!fused) continue;
+      const simple = hasMemory(form);
+      const handler = handlers.push({ form, fragment, variant: { quiet: false, simple }, fused }) - 1;
+      inline.push(true);
+      for (const branch of behind) pairs.push({ first: id, branch: branch.id, handler, simple });
     }
   }
 
+  const sequences = findSequences(handlers.map((handler, number) => (inline[number] ? handler : undefined)));
   const table = module.table({ minimum: handlers.length });
   handlers.forEach((handler, number) => {
     if (!inline[number]) module.elements(table, number, [defineOutlined(module, handler, number, runtime, globals)]);
   });
   const noteTarget = defineNoteTarget(module, host.targetsMissed);
   const run = module.declare("run", [], ["i32"]);
-  const resync = handlers.length;
+  const resync = handlers.length + sequences.length;
   writeDispatch(
     module,
     run,
     blocks,
     runtime,
     globals,
-    [...handlers.map((handler, number) => (inline[number] ? inlineHandler(handler) : undefined)), undefined],
+    [
+      ...handlers.map((handler, number) => (inline[number] ? [inlineHandler(handler)] : undefined)),
+      ...sequences.map((parts) => parts.map((number) => inlineHandler(handlers[number] as Handler))),
+      undefined,
+    ],
     resync,
     { ...exportForRegions(module, runtime, globals.area, noteTarget), hotBlock: host.hotBlock, noteTarget },
   );
   const traits = FORMS.map((form, id) => traitsOf(form, fragments[id] as Fragment));
-  module.data(0, HANDLER_TABLE.address, handlerTableBytes(numbers, traits, pairs, resync));
+  module.data(
+    0,
+    HANDLER_TABLE.address,
+    handlerTableBytes(
+      numbers,
+      traits,
+      pairs,
+      sequences.map((parts, n) => ({ handler: handlers.length + n, parts })),
+      resync,
+    ),
+  );
   const exported: Record<string, FunctionReference> = {
     run,
     translate: tlb.translate,
@@ -136,8 +155,34 @@ export function buildInterpreter(): Uint8Array<ArrayBuffer> {
 
 const isLegacy = (form: Form): boolean => form.info.mode === "legacy";
 
-function inlineHandler({ form, fragment, variant, fused = false }: Handler): InlineHandler {
-  return { fused, write: (target) => lowerFragment(target, fragment, variant, isLegacy(form)) };
+function inlineHandler({ form, fragment, variant, fused }: Handler): InlineHandler {
+  return {
+    fused: fused !== undefined,
+    stores: allStatements(fragment.body).some(({ kind }) => kind === "store"),
+    write: (target) => lowerFragment(target, fragment, variant, isLegacy(form)),
+  };
+}
+
+/** The numbers of the handlers that each sequence consists of. */
+function findSequences(handlers: readonly (Handler | undefined)[]): readonly (readonly number[])[] {
+  const numbers = new Map(handlers.map((handler, number) => [handler ? nameOf(handler) : "", number]));
+  return HOT_SEQUENCES.map((sequence) =>
+    sequence.split(" | ").map((name, part, { length }) => {
+      const number = numbers.get(name);
+      if (number === undefined) throw new Error(`no inline handler is a ${name}`);
+      const mayEnd = allStatements(handlers[number]?.fragment.body ?? []).some(({ kind }) => ENDS.has(kind));
+      if (mayEnd && part < length - 1) throw new Error(`${name} may be the end of a block`);
+      return number;
+    }),
+  );
+}
+
+/** As hot-sequences.ts names it: `MOV Gv,Ev 8 [base] quiet JE`. */
+function nameOf({ form, variant, fused }: Handler): string {
+  const { mnemonic, operands } = form.row;
+  const memory = hasMemory(form) ? (variant.simple ? "[base]" : "[index]") : "";
+  const parts = [mnemonic, operands, form.info.size, memory, variant.quiet ? "quiet" : "", fused?.row.mnemonic ?? ""];
+  return parts.filter((part) => part !== "").join(" ");
 }
 
 function variantsOf(form: Form, fragment: Fragment): readonly Variant[] {

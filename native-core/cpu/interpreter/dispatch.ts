@@ -74,6 +74,7 @@ export interface OutcomeGlobals {
 export interface InlineHandler {
   /** Its exits belong to the operation behind it. */
   readonly fused: boolean;
+  readonly stores: boolean;
   readonly write: (target: LoweringTarget) => void;
 }
 
@@ -87,14 +88,14 @@ export interface RegionLinkage {
 
 const exitCounter = (outcome: Local): Code => shl32(and32(get(outcome), i32(7)), 3);
 
-/** `handlers[n]`: the inline handler of number n, or undefined where it is outlined (table slot n). */
+/** `handlers[n]`: the inline handler of number n, or several for operations in a row, or undefined where it is outlined (table slot n). */
 export function writeDispatch(
   module: ModuleWriter,
   reference: FunctionReference,
   blocks: BlockFunctions,
   runtime: Runtime,
   globals: OutcomeGlobals,
-  handlers: readonly (InlineHandler | undefined)[],
+  handlers: readonly (readonly InlineHandler[] | undefined)[],
   resyncHandler: number,
   regions: RegionLinkage,
 ): void {
@@ -167,7 +168,7 @@ export function writeDispatch(
   };
   const advance = seq(set(pc, add32(get(pc), i32(OPERATION_SIZE))), (w) => w.br(dispatch));
 
-  writeHandlers(f, handlers, inlineTarget, pc, { outlined, resync, enter }, resyncHandler, advance);
+  writeHandlers(f, handlers, inlineTarget, pc, { dispatch, outlined, resync, enter }, resyncHandler, advance);
   f.close(resync);
   // The page of this block was written: go on in a fresh translation.
   call(blocks.leaveAt, get(pc))(f);
@@ -297,10 +298,10 @@ export function writeDispatch(
 
 function writeHandlers(
   f: FunctionWriter,
-  handlers: readonly (InlineHandler | undefined)[],
+  handlers: readonly (readonly InlineHandler[] | undefined)[],
   target: LoweringTarget,
   pc: Local,
-  { outlined, resync, enter }: { outlined: Label; resync: Label; enter: Label },
+  { dispatch, outlined, resync, enter }: { dispatch: Label; outlined: Label; resync: Label; enter: Label },
   resyncHandler: number,
   advance: Code,
 ): void {
@@ -318,7 +319,15 @@ function writeHandlers(
     const label = labels[number];
     if (!handler || !label) return;
     f.close(label);
-    handler.write(handler.fused ? fusedTarget : target);
+    handler.forEach((part, n) => {
+      if (n > 0) {
+        toNext(f);
+        // A store may have voided the block: what is behind it must not be executed then.
+        if (handler[n - 1]?.stores)
+          unlikely(eq32(load("i32.load16_u", get(pc)), i32(resyncHandler)), [(w) => w.br(dispatch)])(f);
+      }
+      part.write(part.fused ? fusedTarget : target);
+    });
     advance(f);
   });
 }

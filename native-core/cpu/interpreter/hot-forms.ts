@@ -49,6 +49,23 @@ export function isHot(form: Form): boolean {
   return (hasMemory(form) ? known.memory : known.register).includes(size);
 }
 
+/** With an index register in the address, most are too rare: half of the instructions in this list, one in forty of what is executed. */
+const INDEXED: ReadonlySet<string> = new Set([
+  "MOV",
+  "MOVZX",
+  "MOVSXD",
+  "LEA",
+  "ADD",
+  "XOR",
+  "CALL",
+  "JMP",
+  "MOVUPS",
+  "MOVD",
+]);
+
+/** Whether a hot form is worth a place without a variant, too. */
+export const isHotPlain = (form: Form): boolean => !hasMemory(form) || INDEXED.has(form.row.mnemonic);
+
 export const hasMemory = (form: Form): boolean => form.info.operands.some(({ kind }) => kind === "memory");
 
 /** The variants of a hot form that are worth a place. `setsFlags`: its fragment does. */

@@ -75,14 +75,14 @@ export class BlockSource {
 
   constructor(memory: ArrayBuffer, handlers: HandlerTable) {
     this.#view = new DataView(memory);
-    const { numbers, pairs } = handlers;
+    const { numbers, pairs, sequences } = handlers;
     numbers.forEach((number, index) => {
       this.#forms.set(number, index >> 2);
     });
     // The branch of a fused pair has its own operation behind that of the pair.
-    for (const { first, plain, simple } of pairs.values()) {
-      for (const number of [plain, simple]) this.#forms.set(number, first);
-    }
+    for (const { first, handler } of pairs.values()) this.#forms.set(handler, first);
+    // So have the parts of a sequence.
+    for (const { handler, parts } of sequences) this.#forms.set(handler, this.#forms.get(parts[0] ?? 0) ?? 0);
   }
 
   /** Undefined if even the first instruction is not for the JIT, or the block is void. */

@@ -20,6 +20,8 @@ import { discoverRegion, type Region } from "./region.ts";
 export interface JitOptions {
   /** Executions after which a block is hot. */
   readonly threshold: number;
+  /** The same until there is user code. A boot executes much code a little, and the JIT's own code is cold. Default: `threshold`. */
+  readonly bootThreshold?: number;
   /** Regions compiled into one module. */
   readonly batch: number;
   /** Bytes of WebAssembly that may be alive at once; the engine's code for them is some ten times as large. Default: MAX_BYTES. */
@@ -35,6 +37,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 /** When there is too much, this share of it goes, the oldest first: what is still hot comes back after `threshold` executions. */
 const EVICTED_SHARE = 1 / 4;
+
+/** What machines have as `bootThreshold`. */
+export const BOOT_THRESHOLD = 24_000;
 
 export const DEFAULT_JIT_OPTIONS: JitOptions = { threshold: 8_000, batch: 24 };
 
@@ -123,7 +128,7 @@ export class Jit {
     this.#handlers = readHandlerTable(core.memory.buffer);
     this.#source = new BlockSource(core.memory.buffer, this.#handlers);
     this.#targets = new ExpectedTargets(core.memory.buffer, blocks, options.threshold);
-    blocks.hotThreshold = options.threshold;
+    blocks.hotThreshold = options.bootThreshold ?? options.threshold;
     blocks.onVoid = (address) => this.#drop(address);
   }
 
@@ -138,6 +143,12 @@ export class Jit {
     this.#queue.push(address);
     if (this.#queue.length >= this.#options.batch) this.#compileQueue();
     else this.#setCounter(address, Math.ceil(this.#options.threshold * PATIENCE));
+  }
+
+  /** There is user code: the guest's system has been started. */
+  userStarts(): void {
+    const { threshold } = this.#options;
+    if (this.#blocks.hotThreshold !== threshold) this.#blocks.hotThreshold = threshold;
   }
 
   /** A computed jump or call has led elsewhere than its regions expect for a while: called by compiled code that waits for the answer. */
@@ -234,7 +245,7 @@ export class Jit {
   /** A block that was executed more than by chance. Nobody counts blocks that span pages. */
   #readWarm(address: number, pageOffset: number): CompiledBlock | undefined {
     const left = this.#view.getInt32(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter, true);
-    const { threshold } = this.#options;
+    const threshold = this.#blocks.hotThreshold;
     if (left > threshold - threshold / 16 && !this.#counted.has(address)) return undefined;
     return this.#source.read(address, pageOffset);
   }

@@ -21,6 +21,19 @@ describe("self-modifying code", () => {
     expect(cpu.state.get(STATE.instructionCount)).toBe(3n);
   });
 
+  it("a push over the next one, which has its handler in common with it", () => {
+    const cpu = interpreterMachine();
+    // push rax three times; what the first one writes: inc rbx; hlt
+    cpu.ram.write(CODE, bytes(0x50, 0x50, 0x50, HLT));
+    cpu.state.setGeneral(0, 0xf4_c3ff48n);
+    cpu.state.setGeneral(3, 0n);
+    cpu.state.setGeneral(4, BigInt(CODE + 1 + 8));
+    expect(cpu.run(100)).toBe("halted");
+    expect(cpu.state.general(3)).toBe(1n);
+    expect(cpu.state.general(4)).toBe(BigInt(CODE + 1));
+    expect(cpu.state.get(STATE.instructionCount)).toBe(3n);
+  });
+
   it("a loop that changes an instruction before itself", () => {
     const cpu = interpreterMachine();
     // loop: add ebx, 1 (imm at CODE+2); mov byte [CODE+2], 5; dec ecx; jnz loop; hlt
