@@ -60,6 +60,7 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 hostname -F /etc/hostname
+sysctl -q -p
 ip link set lo up
 # Addresses come by DHCP as soon as there is a cable; \`udhcpc\` keeps asking in the background and the boot does not wait for it.
 for path in /sys/class/net/eth*; do
@@ -106,6 +107,13 @@ exit 0
   "etc/hostname": { text: "starter\n" },
   "etc/passwd": { text: "root::0:0:root:/root:/bin/sh\n" },
   "etc/group": { text: "root:x:0:\n" },
+  "etc/sysctl.conf": {
+    text: `# For a machine that rests when it has nothing to do: the kernel neither looks twice a second whether memory should be compacted
+# (it is when a large block is wanted), nor sums up its statistics every second.
+vm.compaction_proactiveness = 0
+vm.stat_interval = 10
+`,
+  },
   "etc/fstab": { text: "/dev/vda / ext4 rw,relatime 0 1\n" },
   "etc/os-release": {
     text: 'NAME="Starter Linux"\nID=starter\nPRETTY_NAME="Starter Linux (Debian kernel, busybox)"\n',
