@@ -3,8 +3,9 @@
 // compare that they are still in the page found then.
 //
 // A _root_ stands for a value that was once in a register. `root + delta` is an address. A known page keeps, in two locals, the offset in
-// the page and the host address of one such address. Host addresses never move, so the knowledge lasts until something other than this
-// code runs: a call, a helper, or a slow path, which sets the offset to one that no compare accepts.
+// the page and the host address of one such address. Host addresses never move, so the knowledge lasts until other code of the guest or a
+// helper runs. Slow paths of accesses leave it alone: they add to the TLB and take nothing away. A device may, if it is written to, have
+// translations dropped (mmu/tlb.ts), and then the region is left behind the store (slow-paths.ts).
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { Local } from "../../wasm/types.ts";
 
@@ -103,11 +104,6 @@ export class KnownPages {
   localsOf({ slot }: KnownPage): PageLocals {
     while (this.#locals.length <= slot) this.#locals.push({ offset: this.#f.local("i64"), host: this.#f.local("i32") });
     return this.#locals[slot] as PageLocals;
-  }
-
-  /** Pages that a slow path makes unknown. */
-  get offsets(): readonly Local[] {
-    return this.#now.pages.map((page) => this.localsOf(page).offset);
   }
 
   #use(page: KnownPage): void {

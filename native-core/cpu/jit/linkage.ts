@@ -8,6 +8,7 @@ import type { Routines } from "../routines/routines.ts";
 import { defineFlagFunctions } from "./flag-forms.ts";
 import { defineCallSystem, defineFollow } from "./follow.ts";
 import type { JitRuntime } from "./region-writer.ts";
+import { SlowPaths } from "./slow-paths.ts";
 
 /** Regions that can be alive at once. */
 export const MAX_REGIONS = 65536;
@@ -19,10 +20,8 @@ export const REGION_TABLE = "regions";
 export const REGION_TYPE = { params: ["i32", "i64"], results: ["i32"] } as const;
 
 const ACCESS = {
-  load: ["i64", "i32", "i32", "->i64"],
   loadForWrite: ["i64", "i32", "i32", "->i64"],
   load16: ["i64", "i32", "->v128"],
-  store: ["i64", "i64", "i32", "i32"],
   store16: ["i64", "v128", "i32"],
   loadNear: ["i64", "i32", "->i64"],
   storeNear: ["i64", "i64", "i32"],
@@ -87,8 +86,10 @@ export function importForRegions(module: ModuleWriter, helpers: ReadonlyMap<stri
         return [name, module.importFunction("interpreter", exportName(name), params, results)];
       }),
     ) as Record<K, FunctionReference>;
+  const access = imported(ACCESS);
   const runtime: JitRuntime = {
-    access: imported(ACCESS),
+    access,
+    slow: new SlowPaths(module, access),
     ...imported(ARITHMETIC),
     routines: importRoutines(module),
     regionType: module.typeIndex(REGION_TYPE),

@@ -21,8 +21,8 @@ import {
 } from "../../wasm/code.ts";
 import type { Local } from "../../wasm/types.ts";
 import { LOADS, STORES } from "../mmu/access.ts";
-import { exceptionPending, readCell } from "../mmu/cells.ts";
-import { AREA, CELLS, GUEST_MEMORY, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
+import { exceptionPending } from "../mmu/cells.ts";
+import { AREA, GUEST_MEMORY, PAGE_SIZE, TLB_ENTRY, TLB_MASK } from "../mmu/memory-layout.ts";
 import type { Address } from "./known-pages.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
@@ -44,6 +44,11 @@ function lookUp(region: RegionWriter, table: number, size: number, { linear, off
   );
 }
 
+const NOTHING = seq();
+
+/** No offset in a page, nor is any that is not too far from it (known-pages.ts). */
+const UNKNOWN = i64(-PAGE_SIZE);
+
 const hostAddress = (table: number, { offset, entry }: LookUp): Code =>
   add32(wrap(get(offset)), load("i32.load", get(entry), table + TLB_ENTRY.hostPage));
 
@@ -58,11 +63,9 @@ interface FastWay {
   readonly hit: Code;
   readonly host: Code;
   readonly offset: number;
-  /** For the slow path: the linear address, and what is unknown behind it. */
+  /** For the slow path: the linear address, and what it says of a page that would be known now. */
   readonly linear: Code;
-  readonly forget: Code;
-  /** The page was known: the TLB is the first to be looked in for another one. */
-  readonly isNear: boolean;
+  readonly unknown: Code;
   readonly release: () => void;
 }
 
@@ -77,8 +80,7 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
       host: get(host),
       offset: distance,
       linear: place.linear,
-      forget: forget(pages.offsets),
-      isNear: size !== 16,
+      unknown: NOTHING,
       release: () => {},
     };
   }
@@ -92,22 +94,12 @@ function fastWay(region: RegionWriter, place: Place, size: number, write: boolea
     host: page ? seq(set(page.offset, get(at.offset)), tee(page.host, host)) : host,
     offset: 0,
     linear: get(at.linear),
-    forget: forget(pages.offsets),
-    isNear: false,
+    unknown: page ? set(page.offset, UNKNOWN) : NOTHING,
     release: () => {
       for (const local of [at.linear, at.offset, at.entry]) f.release(local);
     },
   };
 }
-
-/** What follows a slow path: at once, or, behind loadNear and storeNear, if that is what they took. */
-const ifFar = (isNear: boolean, ...then: readonly Code[]): Code =>
-  isNear ? unlikely(readCell(CELLS.wentFar), then) : seq(...then);
-
-/** No offset in a page, nor is any that is not too far from it (known-pages.ts). */
-const UNKNOWN = i64(4 * PAGE_SIZE);
-
-const forget = (offsets: readonly Local[]): Code => seq(...offsets.map((offset) => set(offset, UNKNOWN)));
 
 /** Leaves the value of a load on the stack; `host` gets the host address, or -1. */
 export function writeLoad(
@@ -130,23 +122,17 @@ export function writeLoad(
   f.access(size === 16 ? "v128.load" : LOADS[size], 0, GUEST_MEMORY.address + (host ? 0 : way.offset));
   f.otherwise();
   if (host) set(host, i32(-1))(f);
-  region.storeCount()(f);
-  const { access } = runtime;
-  const isNear = way.isNear && !forWrite;
-  if (size === 16) call(access.load16, way.linear, i32(0))(f);
-  else if (isNear) call(access.loadNear, way.linear, i32(size))(f);
-  else call(forWrite ? access.loadForWrite : access.load, way.linear, i32(size), i32(0))(f);
-  ifFar(isNear, way.forget, unlikely(exceptionPending, [fault]))(f);
+  way.unknown(f);
+  // The value stays below the answer whether there is a fault.
+  unlikely(call(runtime.slow.load(size, forWrite), way.linear, get(region.count)), [fault])(f);
   f.close(label);
   way.release();
 }
 
-/** What follows a store that took the slow path: on a fault, and if it may have voided the code being executed. */
+/** What follows a store that took the slow path: on a fault, and if it has voided the code being executed, unless somebody looks later. */
 export interface SlowEnds {
   readonly fault: Code;
-  /** A load for writing came before it, which may have voided the code already. */
-  readonly isLate: boolean;
-  readonly voided: Code;
+  readonly voided: Code | undefined;
 }
 
 /** Stores `value`. */
@@ -159,7 +145,8 @@ export function writeStore(region: RegionWriter, size: Size | 16, place: Place, 
   f.get(value);
   f.access(size === 16 ? "v128.store" : STORES[size], 0, GUEST_MEMORY.address + way.offset);
   f.otherwise();
-  slowStore(region, size, ends.isLate ? { ...way, isNear: false } : way, value, ends)(f);
+  slowStore(region, size, way.linear, value, ends)(f);
+  way.unknown(f);
   f.close(label);
   way.release();
 }
@@ -180,25 +167,14 @@ export function writeStoreBack(
   f.get(value);
   f.access(STORES[size], 0, GUEST_MEMORY.address);
   f.otherwise();
-  slowStore(region, size, { linear: address, forget: forget(region.pages.offsets), isNear: false }, value, ends)(f);
+  slowStore(region, size, address, value, ends)(f);
   f.close(label);
 }
 
-function slowStore(
-  region: RegionWriter,
-  size: Size | 16,
-  { linear, forget, isNear }: Pick<FastWay, "linear" | "forget" | "isNear">,
-  value: Local,
-  ends: SlowEnds,
-): Code {
-  const { access } = region.runtime;
-  return seq(
-    region.storeCount(),
-    size === 16
-      ? call(access.store16, linear, get(value), i32(0))
-      : isNear
-        ? call(access.storeNear, linear, get(value), i32(size))
-        : call(access.store, linear, get(value), i32(size), i32(0)),
-    ifFar(isNear, forget, unlikely(exceptionPending, [ends.fault]), ends.voided),
-  );
+function slowStore(region: RegionWriter, size: Size | 16, linear: Code, value: Local, ends: SlowEnds): Code {
+  const { runtime, count } = region;
+  return unlikely(call(runtime.slow.store(size), linear, get(value), get(count)), [
+    unlikely(exceptionPending, [ends.fault]),
+    ends.voided ?? seq(),
+  ]);
 }

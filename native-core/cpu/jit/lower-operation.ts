@@ -2,7 +2,7 @@
 import { unreachable } from "../../common/assert.ts";
 import type { Exit, Size, Statement, Value } from "../../ir/nodes.ts";
 import { isRoutine, type PureOpName } from "../../ir/ops.ts";
-import { add32, type Code, choose, copy, fill, i32, seq, unlikely, wrap } from "../../wasm/code.ts";
+import { add32, type Code, choose, copy, fill, i32, unlikely, wrap } from "../../wasm/code.ts";
 import type { Label, Local } from "../../wasm/types.ts";
 import { OPERATION_SIZE } from "../../x86/operation.ts";
 import { PSEUDO_REGISTERS } from "../../x86/state-layout.ts";
@@ -57,7 +57,6 @@ class OperationLowering {
   readonly #narrow: NarrowValues;
   /** Host addresses left by loads for writing, by the id of their linear address. */
   #hosts: ReadonlyMap<number, Host> = NO_HOSTS;
-  #hasLoadedForWrite = false;
   /** Addresses by the id of a value that is in a local: registers may have changed since. */
   readonly #addresses: (Address | undefined)[] = [];
   /** Of an operation that may start over: where it does. */
@@ -152,29 +151,27 @@ class OperationLowering {
     return this.#region.resume(at - fields.start, address + OPERATION_SIZE);
   }
 
-  /** In the slow path of a plain store: if it has voided this code, ends the operation and leaves. */
-  #ifVoided(): Code {
+  /** In the slow path of a plain store that has voided this code: ends the operation and leaves. */
+  #ifVoided(): Code | undefined {
     const rest = this.#rest;
-    if (!rest) return seq();
-    return unlikely(readCell(CELLS.codeVoided), [
-      (w) => {
-        const region = this.#region;
-        const { knowledge } = region;
-        const locals = this.#locals.slice();
-        const hosts = this.#hosts;
-        this.#isVoid = true;
-        if (this.#body(rest)) this.#toNext()(w);
-        this.#isVoid = false;
-        for (let id = 0; id < locals.length; id++) {
-          const local = this.#locals[id];
-          if (!local || locals[id]) continue;
-          this.#locals[id] = undefined;
-          region.f.release(local);
-        }
-        this.#restoreHosts(hosts);
-        region.knowledge = knowledge;
-      },
-    ]);
+    if (!rest) return undefined;
+    return (w) => {
+      const region = this.#region;
+      const { knowledge } = region;
+      const locals = this.#locals.slice();
+      const hosts = this.#hosts;
+      this.#isVoid = true;
+      if (this.#body(rest)) this.#toNext()(w);
+      this.#isVoid = false;
+      for (let id = 0; id < locals.length; id++) {
+        const local = this.#locals[id];
+        if (!local || locals[id]) continue;
+        this.#locals[id] = undefined;
+        region.f.release(local);
+      }
+      this.#restoreHosts(hosts);
+      region.knowledge = knowledge;
+    };
   }
 
   /** Those found since are not known any more. */
@@ -320,11 +317,7 @@ class OperationLowering {
     const kept = f.borrow(value.type);
     this.#value(value);
     f.set(kept);
-    const ends = {
-      fault: this.#fault,
-      isLate: this.#hasLoadedForWrite,
-      voided: this.#isVoid ? seq() : this.#ifVoided(),
-    };
+    const ends = { fault: this.#fault, voided: this.#isVoid ? undefined : this.#ifVoided() };
     const known = this.#hosts.get(address.id);
     if (known && known.size === size && size !== 16) {
       writeStoreBack(this.#region, size, known.local, this.#code(address), kept, ends);
@@ -507,7 +500,6 @@ class OperationLowering {
   #load(size: Size | 16, address: Value, forWrite: boolean): void {
     const { f } = this.#region;
     let host: Local | undefined;
-    this.#hasLoadedForWrite ||= forWrite;
     if (forWrite && size !== 16) {
       host = f.borrow("i32");
       this.#hosts = new Map(this.#hosts).set(address.id, { local: host, size });

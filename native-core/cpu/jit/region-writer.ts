@@ -46,6 +46,7 @@ import { KnownPages } from "./known-pages.ts";
 import { NOT_TO_FOLLOW, OUTCOME, OUTCOME_BITS, SYSTEM_CALLER } from "./outcome.ts";
 import { type FlagKnowledge, RegionFlags } from "./region-flags.ts";
 import { FIRST_VECTOR, type RegionRegisters } from "./region-registers.ts";
+import type { ImportedAccess, SlowPaths } from "./slow-paths.ts";
 
 /** Nested guest calls; each takes a frame of the host's stack. */
 const MAX_DEPTH = 100;
@@ -63,9 +64,11 @@ const NOTHING = seq();
 
 const vectorOffset = (register: number): number => VECTOR_OFFSET + (register - FIRST_VECTOR) * VECTOR_STRIDE;
 
-export interface JitRuntime extends Runtime, FlagFunctions {
+export interface JitRuntime extends Omit<Runtime, "access">, FlagFunctions {
+  readonly access: ImportedAccess;
   readonly follow: FunctionReference;
   readonly callSystem: FunctionReference;
+  readonly slow: SlowPaths;
   /** Index of REGION_TYPE in the module. */
   readonly regionType: number;
 }

@@ -63,10 +63,7 @@ export interface AccessFunctions {
   readonly store: FunctionReference;
   /** (linear: i64, value: v128, operation: i32) */
   readonly store16: FunctionReference;
-  /**
-   * As load, for compiled code that expected the bytes in another page: (linear: i64, size: i32) -> i64. CELLS.wentFar says whether more
-   * had to be done than to look in the TLB: what compiled code knows of pages may then be wrong.
-   */
+  /** As load, for compiled code, which may have expected the bytes in another page only: looks in the TLB first. (linear: i64, size: i32) -> i64. */
   readonly loadNear: FunctionReference;
   /** As store: (linear: i64, value: i64, size: i32). */
   readonly storeNear: FunctionReference;
@@ -333,11 +330,9 @@ function defineNear(module: ModuleWriter, { loadNear, storeNear, load: far, stor
       set(entry, add32(entryOffset(get(linear)), ownAddress(area))),
       set(offset, add64(get(linear), load("i64.load", get(entry), table + TLB_ENTRY.negatedTag))),
       when(op("i64.le_u", get(offset), extendU(sub32(i32(PAGE_SIZE), get(size)))), [
-        writeCell(CELLS.wentFar, i32(0)),
         set(entry, add32(wrap(get(offset)), load("i32.load", get(entry), table + TLB_ENTRY.hostPage))),
         bySize(size, (bytes) => found(bytes, entry)),
       ]),
-      writeCell(CELLS.wentFar, i32(1)),
     );
   };
   {

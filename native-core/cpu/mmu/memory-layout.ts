@@ -58,8 +58,6 @@ export const CELLS = {
   romBase: CONTEXT_SIZE + 0x108,
   romBytes: CONTEXT_SIZE + 0x110,
   romHost: CONTEXT_SIZE + 0x114,
-  /** Set by loadNear and storeNear (mmu/access.ts) if more had to be done than to find the page in the TLB. */
-  wentFar: CONTEXT_SIZE + 0x118,
   /** Attributes of the last page walk: PAGE_GLOBAL, PAGE_LARGE, PAGE_WRITABLE. */
   walkAttributes: CONTEXT_SIZE + 0x24,
   /** Set by a page walk whose result must not be kept in the TLB. */
@@ -74,7 +72,7 @@ export const CELLS = {
   wantedContext: CONTEXT_SIZE + 0x3c,
   /** Set by JavaScript when the block it made spans two pages: valid for one mapping generation only. */
   blockSpansPages: CONTEXT_SIZE + 0x40,
-  /** Set when translated code was voided: compiled code that may have voided itself looks here. */
+  /** Set when translated code was voided, or translations dropped: compiled code that may have caused it looks here. */
   codeVoided: CONTEXT_SIZE + 0x44,
   /** Flags that compiled code has left as what says all about them (cpu/jit/flag-forms.ts): form, or 0; u64 left, right, overrides. */
   flagForm: CONTEXT_SIZE + 0x48,

@@ -285,6 +285,8 @@ function defineDropTranslations(module: ModuleWriter, reference: FunctionReferen
       store("i64.store", ownAddress(i32(area + table)), i64(EMPTY_TAG_OF_0), TLB_ENTRY.negatedTag)(f);
   }
   writeCell(CELLS.tlbLogLength, i32(0))(f);
+  // Compiled code knows pages besides.
+  writeCell(CELLS.codeVoided, i32(1))(f);
 }
 
 function defineFlush(module: ModuleWriter, functions: TlbFunctions): void {
