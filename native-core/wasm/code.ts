@@ -167,6 +167,9 @@ export const or64 = (a: Code, b: Code): Code => op("i64.or", a, b);
 export const shl64 = (a: Code, b: number): Code => op("i64.shl", a, i64(b));
 export const shrU64 = (a: Code, b: number): Code => op("i64.shr_u", a, i64(b));
 export const eq64 = (a: Code, b: Code): Code => op("i64.eq", a, b);
+/** Not zero if they differ: several of these in one `or` need one branch and no 0 or 1 in between. */
+export const xor32 = (a: Code, b: Code): Code => op("i32.xor", a, b);
+export const xor64 = (a: Code, b: Code): Code => op("i64.xor", a, b);
 export const ne64 = (a: Code, b: Code): Code => op("i64.ne", a, b);
 export const wrap = (a: Code): Code => op("i32.wrap_i64", a);
 export const extendU = (a: Code): Code => op("i64.extend_i32_u", a);

@@ -16,6 +16,8 @@ import {
   shl64,
   shrU64,
   wrap,
+  xor32,
+  xor64,
 } from "../../wasm/code.ts";
 import { STATE } from "../../x86/state-layout.ts";
 import { readSlot, readSlot32, writeSlot, writeSlot32 } from "../mmu/cells.ts";
@@ -25,8 +27,6 @@ const carry = readSlot(STATE.flagCarry);
 const aux32 = readSlot32(STATE.flagAux);
 const aux64 = readSlot(STATE.flagAux);
 
-const xor64 = (a: Code, b: Code): Code => op("i64.xor", a, b);
-const xor32 = (a: Code, b: Code): Code => op("i32.xor", a, b);
 const isNegative = (a: Code): Code => op("i64.lt_s", a, i64(0));
 
 /** Bit 63 says whether SF differs from nothing: the result's sign, inverted by bit 8 of flagAux. */

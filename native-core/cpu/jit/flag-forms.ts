@@ -39,6 +39,7 @@ import {
   test64,
   when,
   wrap,
+  xor64,
 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
@@ -252,7 +253,6 @@ function storeKnownFlags(form: number, { left, right }: FlagLocals, scratch: Loc
   return lazy.setFlags(operation === "compare" ? "sub" : operation, size, a, b, result, kept);
 }
 
-const xor64 = (a: Code, b: Code): Code => op("i64.xor", a, b);
 const isNegative = (a: Code): Code => op("i64.lt_s", a, i64(0));
 
 function signExtended(value: Code, size: Size): Code {

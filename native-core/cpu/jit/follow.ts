@@ -7,14 +7,17 @@ import {
   call,
   eq32,
   eq64,
+  extendU,
   get,
   i32,
   i64,
   load,
   ne32,
+  ne64,
   not32,
   op,
   or32,
+  or64,
   ret,
   seq,
   set,
@@ -24,6 +27,8 @@ import {
   tee,
   unlikely,
   when,
+  xor32,
+  xor64,
 } from "../../wasm/code.ts";
 import type { ModuleWriter } from "../../wasm/module-writer.ts";
 import type { FunctionReference, Local } from "../../wasm/types.ts";
@@ -53,8 +58,8 @@ export function defineFollow(
   const isJump = op("i32.eqz", and32(get(outcome), i32((1 << OUTCOME_BITS) - 1)));
   const giveUp = [ret(get(outcome))];
   const counterOf = (block: Code): Code => load("i32.load", sub32(block, i32(BLOCK_HEADER_SIZE)), BLOCK_HEADER.counter);
-  const validCell = (base: Local, cell: number, check: number): Code =>
-    eq32(load("i32.load", load("i32.load", get(base), cell)), load("i32.load", get(base), check));
+  const isVoid = (base: Local, cell: number, check: number): Code =>
+    xor32(load("i32.load", load("i32.load", get(base), cell)), load("i32.load", get(base), check));
 
   set(rip, readSlot(STATE.rip))(f);
   when(
@@ -67,12 +72,12 @@ export function defineFollow(
         add32((w) => w.index("global.get", area), ripHashOffset(get(rip), get(rip))),
       ),
       unlikely(
-        op(
-          "i32.eqz",
-          and32(
-            eq64(load("i64.load", get(slot), AREA.ripHash + RIP_HASH.rip), get(rip)),
-            validCell(slot, AREA.ripHash + RIP_HASH.cell, AREA.ripHash + RIP_HASH.check),
+        ne64(
+          or64(
+            xor64(load("i64.load", get(slot), AREA.ripHash + RIP_HASH.rip), get(rip)),
+            extendU(isVoid(slot, AREA.ripHash + RIP_HASH.cell, AREA.ripHash + RIP_HASH.check)),
           ),
+          i64(0),
         ),
         giveUp,
       ),
@@ -81,7 +86,7 @@ export function defineFollow(
     ],
     [
       set(slot, shrU32(get(outcome), OUTCOME_BITS)),
-      unlikely(op("i32.eqz", validCell(slot, LINK_SLOT.cell, LINK_SLOT.check)), giveUp),
+      unlikely(isVoid(slot, LINK_SLOT.cell, LINK_SLOT.check), giveUp),
       set(slot, load("i32.load", get(slot), LINK_SLOT.block)),
     ],
   )(f);

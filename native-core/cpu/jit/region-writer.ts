@@ -18,13 +18,16 @@ import {
   call,
   eq32,
   eq64,
+  extendU,
   get,
   i32,
   i64,
   load,
   ne32,
+  ne64,
   op,
   or32,
+  or64,
   seq,
   set,
   shrU64,
@@ -33,6 +36,8 @@ import {
   unlikely,
   when,
   wrap,
+  xor32,
+  xor64,
 } from "../../wasm/code.ts";
 import type { FunctionWriter } from "../../wasm/function-writer.ts";
 import type { FunctionReference, Label, Local } from "../../wasm/types.ts";
@@ -314,13 +319,13 @@ export class RegionWriter {
   /** Leaves by a link slot unless it leads to the block at `address` now, which is in another page. */
   guard(target: number, slot: number, blockOffset: number, address: number): Code {
     const at = (offset: number): Code => load("i32.load", i32(slot), offset);
-    const holds = and32(
-      eq32(load("i32.load", at(LINK_SLOT.cell)), at(LINK_SLOT.check)),
-      eq32(at(LINK_SLOT.block), i32(address)),
+    const differs = or32(
+      xor32(load("i32.load", at(LINK_SLOT.cell)), at(LINK_SLOT.check)),
+      xor32(at(LINK_SLOT.block), i32(address)),
     );
     return (w) => {
       const { knowledge } = this;
-      unlikely(op("i32.eqz", holds), [this.leaveByLinkRarely(target, 0, slot, blockOffset)])(w);
+      unlikely(differs, [this.leaveByLinkRarely(target, 0, slot, blockOffset)])(w);
       this.knowledge = knowledge;
     };
   }
@@ -391,11 +396,11 @@ export class RegionWriter {
   /** The region ends unless the function has returned to `returnOffset`. */
   #afterCall(returnOffset: number, live: number): void {
     const { f } = this;
-    const returned = and32(
-      and32(eq32(get(this.#outcome), i32(OUTCOME.indirect)), op("i32.eqz", readCell(CELLS.codeVoided))),
-      eq64(readSlot(STATE.rip), this.ripAt(returnOffset)),
+    const differs = or64(
+      extendU(or32(xor32(get(this.#outcome), i32(OUTCOME.indirect)), readCell(CELLS.codeVoided))),
+      xor64(readSlot(STATE.rip), this.ripAt(returnOffset)),
     );
-    unlikely(op("i32.eqz", returned), [get(this.#outcome), op("return")])(f);
+    unlikely(ne64(differs, i64(0)), [get(this.#outcome), op("return")])(f);
     this.#takeOver(live);
   }
 
