@@ -1,8 +1,8 @@
 // What compiled code must get exactly right: the state at a fault, code that changes itself, and where a run stops.
 import { describe, expect, it } from "vitest";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
-import { Lockstep } from "../../../support/cpu/lockstep.ts";
-import { CODE, DATA, HANDLERS, STACK } from "../../../support/cpu/long-mode.ts";
+import { COMPILE_AT_ONCE, Lockstep } from "../../../support/cpu/lockstep.ts";
+import { CODE, DATA, HANDLERS, interpreterMachine, quadwords, STACK } from "../../../support/cpu/long-mode.ts";
 
 const HLT = 0xf4;
 /** Outside the only page that is mapped. */
@@ -82,6 +82,41 @@ describe("vector registers that the system takes away", () => {
       });
       own.run(steps, 200, `steps of ${steps}`);
       expect(own.compiled.state.get(STATE.rip)).toBe(BigInt(NO_DEVICE_HANDLER + 1));
+    }
+  });
+});
+
+describe("a device that is written to", () => {
+  it("may have memory mapped elsewhere, which the next instruction sees", () => {
+    const PD1 = 0x3008;
+    const SECOND_2_MIB = 0x20_0000;
+    let remaps = false;
+    const cpu = interpreterMachine(
+      undefined,
+      undefined,
+      {
+        readMmio: () => 0xffff_ffff,
+        writeMmio: () => {
+          if (!remaps) return;
+          cpu.ram.write(PD1, quadwords(BigInt(SECOND_2_MIB) | 0x87n));
+          cpu.dropLater("all");
+          cpu.dropNow();
+        },
+      },
+      COMPILE_AT_ONCE,
+    );
+    cpu.ram.write(PD1, quadwords(0x87n));
+    cpu.ram.write(DATA, quadwords(1n, 2n));
+    // mov rax, [rbx]; mov [rdx], ecx; mov rsi, [rbx + 8]; hlt
+    cpu.ram.write(CODE, Uint8Array.of(0x48, 0x8b, 0x03, 0x89, 0x0a, 0x48, 0x8b, 0x73, 0x08, HLT));
+    for (const expected of [2n, 2n, (1n << 64n) - 1n]) {
+      remaps = expected !== 2n;
+      cpu.state.setGeneral(3, BigInt(SECOND_2_MIB + DATA));
+      cpu.state.setGeneral(2, 0x10_0000n);
+      cpu.state.set(STATE.rip, BigInt(CODE));
+      cpu.state.setNumber(STATE.halted, 0);
+      cpu.run(100);
+      expect(cpu.state.general(6)).toBe(expected);
     }
   });
 });
