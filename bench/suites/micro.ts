@@ -22,6 +22,7 @@ const LOOPS = [
   "5 M double mul/add/div",
   "10 M unpredictable branches",
   "400 MB rep movsq",
+  "20 M bytecodes by a switch",
 ] as const;
 
 /** The loops as PID 1's children, between markers. */

@@ -121,7 +121,9 @@ export const profileOf = (lastOperation: Code): Code => load("i32.load", lastOpe
 // --- as the JIT reads it ------------------------------------------------------------------------------------------------------
 
 export interface ProfiledTarget {
+  /** From the page that the jump is in. */
   readonly distance: number;
+  /** Address of the block that was there last. */
   readonly block: number;
   readonly times: number;
 }

@@ -17,11 +17,11 @@ import { type ComputedTargets, computedTargets, MAX_DISTANCE } from "./computed-
 import { type PreparedForm, preparedForm } from "./prepared-forms.ts";
 import { effectOf, type RegisterEffect } from "./region-registers.ts";
 
-/** Where a computed jump is expected to lead, the most frequent target first. */
-export type JumpKind = `jump ${number}`;
+/** To where a computed jump or call is expected to lead: index in `expected`. */
+export type WayKind = `way ${number}`;
 
-/** Ways on: by an exit, to the function that a call calls, to where it returns, to where a computed jump is expected to lead. */
-export type TargetKind = "relative" | "next" | "call" | "return" | JumpKind;
+/** Ways on: by an exit, to the function that a call calls, to where it returns, to where it is expected to. */
+export type TargetKind = "relative" | "next" | "call" | "return" | WayKind;
 
 export type OperationFields = Readonly<Record<Exclude<FieldName, "handler" | "imm64">, number>>;
 
@@ -59,7 +59,7 @@ export interface CompiledBlock {
   /** Whether its link slots have led anywhere yet. */
   readonly usesTaken: boolean;
   readonly usesNext: boolean;
-  /** The target of the call or jump at its end is computed: `targets` has those that are expected, of a call only the first. */
+  /** The target of the call or jump at its end is computed: `targets` has those that are expected. */
   readonly computed: ComputedTargets | undefined;
   readonly isReturn: boolean;
   /** Its only instruction crosses a page end: whoever leads to it has to look at a link, even in its own page. */
@@ -162,10 +162,7 @@ export class BlockSource {
     const isCall = mnemonic === "CALL";
     if (profile === 0 || !last.prepared.exits.has("indirect") || (mnemonic !== "JMP" && !isCall)) return undefined;
     const computed = computedTargets(this.#view, profile, isCall, pageOffset & -PAGE_SIZE);
-    for (const [n, { offset }] of computed.expected.entries()) {
-      if (!isCall) targets.set(`jump ${n}`, offset);
-      else if (n === 0) targets.set("call", offset);
-    }
+    for (const [n, { offset }] of computed.expected.entries()) targets.set(`way ${n}`, offset);
     return computed;
   }
 

@@ -1,11 +1,7 @@
 // What a region expects of a computed jump or call, by the profile of where it has led (interpreter/target-profile.ts).
-import { readProfile, type TargetProfile } from "../interpreter/target-profile.ts";
+import { type ProfiledTarget, readProfile, type TargetProfile } from "../interpreter/target-profile.ts";
 
-interface Expected {
-  /** From the page that the jump is in. */
-  readonly distance: number;
-  /** Address of the block that was there last. */
-  readonly block: number;
+interface Expected extends ProfiledTarget {
   /** Of the times that were looked at. */
   readonly share: number;
 }
@@ -24,9 +20,7 @@ export interface ComputedTargets {
 }
 
 /** Share of the times that makes a target worth a way of its own: of a jump, where it costs a few bytes, and of a call. */
-const MIN_SHARE = { jump: 1 / 64, call: 1 / 4 } as const;
-/** A call compares with each of them in turn. */
-const MAX_CALLED = 2;
+const MIN_SHARE = { jump: 1 / 64, call: 1 / 8 } as const;
 /** Beyond this share nothing else is expected. */
 const ALWAYS = 0.98;
 
@@ -43,9 +37,8 @@ export function computedTargets(view: DataView, profile: number, isCall: boolean
 
 /** Most frequent first. */
 export function expectedOf({ targets, samples }: TargetProfile, isCall: boolean): readonly Expected[] {
-  const shares = targets.map(({ distance, block, times }) => ({ distance, block, share: times / samples }));
-  if (!isCall) return shares.filter(({ share }) => share >= MIN_SHARE.jump);
-  return shares.filter(({ share }) => share >= MIN_SHARE.call).slice(0, MAX_CALLED);
+  const shares = targets.map((target) => ({ ...target, share: target.times / samples }));
+  return shares.filter(({ share }) => share >= (isCall ? MIN_SHARE.call : MIN_SHARE.jump));
 }
 
 export const isAlways = ({ expected }: ComputedTargets): boolean => (expected[0]?.share ?? 0) >= ALWAYS;

@@ -24,6 +24,8 @@ export interface Frame {
 export interface Site {
   readonly block: CompiledBlock;
   readonly frame: Frame | undefined;
+  /** Behind one of several targets of a jump: has the room that is left, and does not use it for functions. */
+  readonly isRare: boolean;
   readonly edges: Map<EdgeKind, Site>;
 }
 
@@ -55,6 +57,17 @@ export const isSamePage = (a: number, b: number): boolean => a >> PAGE_SHIFT ===
 export const needsGuard = (from: CompiledBlock, to: CompiledBlock): boolean =>
   !isSamePage(from.pageOffset, to.pageOffset) || from.spansPages || to.spansPages;
 
+/** Whether a function begins there, that returns behind the block. */
+const isCallOf = ({ computed }: CompiledBlock, kind: TargetKind): boolean =>
+  kind === "call" || (computed?.isCall === true && kind !== "return");
+
+/** Share of a computed jump below which what is there is rare: one case of a switch, which has more than there is room for. */
+const RARE_SHARE = 1 / 2;
+
+/** How often a block goes that way, if that is known. */
+const shareOf = ({ computed }: CompiledBlock, kind: TargetKind): number =>
+  computed?.expected.find((_, n) => kind === `way ${n}`)?.share ?? 1;
+
 /** The entry's site; all others can be reached from it. */
 export function discoverSites(entry: CompiledBlock, find: BlockFinder, limits: RegionLimits): Site {
   return new Discovery(find, limits).run(entry);
@@ -66,6 +79,7 @@ class Discovery {
   /** By frame, then by offset. */
   readonly #sites = new Map<Frame | undefined, Map<number, Site>>();
   readonly #pending: Site[] = [];
+  readonly #rare: Site[] = [];
   #blocks = 0;
   #operations = 0;
 
@@ -75,13 +89,17 @@ class Discovery {
   }
 
   run(entry: CompiledBlock): Site {
-    const first = this.#add(entry, undefined);
-    for (let site = this.#pending.shift(); site; site = this.#pending.shift()) this.#expand(site);
+    const first = this.#add(entry, undefined, false);
+    for (let site = this.#next(); site; site = this.#next()) this.#expand(site);
     return first;
   }
 
-  #add(block: CompiledBlock, frame: Frame | undefined): Site {
-    const site: Site = { block, frame, edges: new Map() };
+  #next(): Site | undefined {
+    return this.#pending.shift() ?? this.#rare.shift();
+  }
+
+  #add(block: CompiledBlock, frame: Frame | undefined, isRare: boolean): Site {
+    const site: Site = { block, frame, isRare, edges: new Map() };
     let sites = this.#sites.get(frame);
     if (!sites) {
       sites = new Map();
@@ -90,7 +108,7 @@ class Discovery {
     sites.set(block.pageOffset, site);
     this.#blocks++;
     this.#operations += block.operations.length;
-    this.#pending.push(site);
+    (isRare ? this.#rare : this.#pending).push(site);
     return site;
   }
 
@@ -101,20 +119,22 @@ class Discovery {
       return;
     }
     for (const kind of block.targets.keys()) {
-      if (kind === "call") continue;
+      if (isCallOf(block, kind)) continue;
       const to = this.#follow(site, kind);
       if (to) site.edges.set(kind, to);
     }
     const returns = site.edges.get("return");
-    if (returns) this.#inline(site, returns);
+    if (!returns || site.isRare) return;
+    for (const kind of block.targets.keys()) if (isCallOf(block, kind)) this.#inline(site, kind, returns);
   }
 
-  #follow({ block, frame }: Site, kind: TargetKind): Site | undefined {
+  #follow({ block, frame, isRare }: Site, kind: TargetKind): Site | undefined {
     const offset = block.targets.get(kind) as number;
     const known = this.#sites.get(frame)?.get(offset);
     if (known) return known;
     const target = this.#target(block, kind);
-    return target && this.#fits(target.operations.length) ? this.#add(target, frame) : undefined;
+    const rare = isRare || shareOf(block, kind) < RARE_SHARE;
+    return target && this.#fits(target.operations.length) ? this.#add(target, frame, rare) : undefined;
   }
 
   #fits(operations: number): boolean {
@@ -135,14 +155,14 @@ class Discovery {
 
   // --- inlining -------------------------------------------------------------------------------------------------------------
 
-  #inline(site: Site, returns: Site): void {
+  #inline(site: Site, kind: TargetKind, returns: Site): void {
     const parent = site.frame;
     const depth = (parent?.depth ?? 0) + 1;
-    const callee = this.#target(site.block, "call");
+    const callee = this.#target(site.block, kind);
     if (!callee || depth > this.#limits.maxDepth || isRunning(callee.address, parent)) return;
     const size = this.#sizeOf(callee);
     if (size === undefined || !this.#fits(size)) return;
-    site.edges.set("call", this.#add(callee, { parent, depth, callee: callee.address, returns }));
+    site.edges.set(kind, this.#add(callee, { parent, depth, callee: callee.address, returns }, false));
   }
 
   /** Operations of a function; undefined if it is too large, or if none of its returns was found. */
@@ -156,7 +176,7 @@ class Discovery {
       if (operations > this.#limits.maxInlined) return undefined;
       returns ||= block.isReturn;
       for (const [kind, offset] of block.targets) {
-        if (kind === "call" || seen.has(offset)) continue;
+        if (isCallOf(block, kind) || seen.has(offset)) continue;
         seen.add(offset);
         const target = this.#target(block, kind);
         if (target) pending.push(target);

@@ -7,7 +7,7 @@ import { expectedOf } from "./computed-targets.ts";
 import type { Region } from "./region.ts";
 
 /** Share of the threshold: times looked at, one in 16 or so, that a jump leads elsewhere before its profile is looked at. */
-const PATIENCE = 1 / 16;
+const PATIENCE = 1 / 2;
 /** After each look, patience for the next one is so many times as long. */
 const LONGER = 4;
 /** Times that regions are made anew because of one jump. */
@@ -16,14 +16,12 @@ const MAX_RENEWALS = 4;
 const WORTH = 1 / 4;
 
 interface Expectation {
-  /** Regions that contain the jump, by the address of their first block. */
-  readonly regions: Set<number>;
+  /** Regions that contain the jump, by the address of their first block: distances of what they go on with, or call by a link. */
+  readonly regions: Map<number, ReadonlySet<number>>;
   /** Link slots by distance. */
   readonly links: Map<number, number>;
   isCall: boolean;
-  /** Distances of what the newest region goes on with, or calls by a link. */
-  expected: ReadonlySet<number>;
-  /** Times that each distance had when that region was made. */
+  /** Times that each distance had when patience began. */
   times: ReadonlyMap<number, number>;
   patience: number;
   renewals: number;
@@ -56,30 +54,31 @@ export class ExpectedTargets {
       if (!block.computed) continue;
       const { profile, isCall, expected } = block.computed;
       const expectation = this.#of(profile);
-      expectation.regions.add(entry);
+      const isReached = (n: number): boolean => isCall || successors.has(`way ${n}`);
+      const reached = expected.filter((_, n) => isReached(n)).map(({ distance }) => distance);
+      expectation.regions.set(entry, new Set(reached));
       expectation.isCall = isCall;
-      const isReached = (n: number): boolean => isCall || successors.has(`jump ${n}`);
-      expectation.expected = new Set(expected.filter((_, n) => isReached(n)).map(({ distance }) => distance));
       this.#startOver(profile, expectation);
     }
   }
 
-  /** A profile's time has come (PROFILE.untilTold): regions that are to be made anew, by the address of their first block. */
-  toRenew(profile: number): readonly number[] {
+  /** A profile's time has come (PROFILE.untilTold): the region that is to be made anew, by the address of its first block. */
+  toRenew(profile: number): number | undefined {
     const expectation = this.#expectations.get(profile);
-    if (!expectation) return [];
-    const { expected, times, patience, isCall } = expectation;
-    const now = readProfile(this.#view, profile);
-    const timesNow = new Map(now.targets.map((target) => [target.distance, target.times]));
-    const gained = expectedOf(now, isCall)
-      .filter(({ distance }) => !expected.has(distance))
-      .reduce((sum, { distance }) => sum + (timesNow.get(distance) ?? 0) - (times.get(distance) ?? 0), 0);
+    if (!expectation) return undefined;
+    const { regions, times, patience, isCall } = expectation;
+    const expected = expectedOf(readProfile(this.#view, profile), isCall);
+    const gain = (reached: ReadonlySet<number>): number =>
+      expected
+        .filter(({ distance }) => !reached.has(distance))
+        .reduce((sum, target) => sum + target.times - (times.get(target.distance) ?? 0), 0);
+    // One at a time: regions with the same jump have much else in common, and it may be all that is entered from now on.
+    const outdated = [...regions].find(([, reached]) => gain(reached) >= patience * WORTH)?.[0];
+    if (outdated !== undefined) expectation.renewals++;
     expectation.patience *= LONGER;
     this.#startOver(profile, expectation);
-    if (gained < patience * WORTH || expectation.renewals++ >= MAX_RENEWALS) return [];
-    const regions = [...expectation.regions];
-    expectation.regions.clear();
-    return regions;
+    if (outdated !== undefined) regions.delete(outdated);
+    return outdated;
   }
 
   /** A block is void, or all are. */
@@ -94,10 +93,9 @@ export class ExpectedTargets {
     const known = this.#expectations.get(profile);
     if (known) return known;
     const expectation: Expectation = {
-      regions: new Set(),
+      regions: new Map(),
       links: new Map(),
       isCall: false,
-      expected: new Set(),
       times: new Map(),
       patience: this.#patience,
       renewals: 0,
@@ -109,7 +107,7 @@ export class ExpectedTargets {
   #startOver(profile: number, expectation: Expectation): void {
     const { targets } = readProfile(this.#view, profile);
     expectation.times = new Map(targets.map(({ distance, times }) => [distance, times]));
-    const patience = expectation.renewals > MAX_RENEWALS ? 0 : expectation.patience;
+    const patience = expectation.renewals >= MAX_RENEWALS ? 0 : expectation.patience;
     this.#view.setInt32(profile + PROFILE.untilTold, patience, true);
   }
 }

@@ -114,6 +114,8 @@ export class Jit {
   readonly #guests = new Map<number, Set<number>>();
   /** Blocks that were covered when they had become hot: their counters have begun anew. */
   readonly #counted = new Set<number>();
+  /** Blocks whose regions are to be made anew. */
+  readonly #renewed = new Set<number>();
   #free: number[] = [];
   #next = 0;
 
@@ -153,10 +155,12 @@ export class Jit {
 
   /** A computed jump or call has led elsewhere than its regions expect for a while: called by compiled code that waits for the answer. */
   targetsMissed(profile: number): void {
-    for (const entry of this.#targets.toRenew(profile)) {
-      this.#covered.delete(entry);
-      this.#uninstall(entry, 1);
-    }
+    const entry = this.#targets.toRenew(profile);
+    if (entry === undefined || !this.#compiled.has(entry)) return;
+    this.#uninstall(entry, 1);
+    // It is hot still, whatever covers it: the next execution has it compiled.
+    this.#renewed.add(entry);
+    this.#queue.push(entry);
   }
 
   /** A run of the processor begins: compiles what has been waiting for a batch to fill for a while. */
@@ -201,7 +205,8 @@ export class Jit {
 
   /** Part of a region already: most executions will be there, so it must be hot for longer to be entered on its own. */
   #isCovered(address: number): boolean {
-    if (!this.#covered.delete(address)) return false;
+    const isRenewed = this.#renewed.delete(address);
+    if (!this.#covered.delete(address) || isRenewed) return false;
     this.#counted.add(address);
     this.#setCounter(address, this.#options.threshold * COVERED_FACTOR);
     return true;
@@ -335,6 +340,7 @@ export class Jit {
       this.#compiled.clear();
       this.#covered.clear();
       this.#counted.clear();
+      this.#renewed.clear();
       this.#guests.clear();
       this.#source.originalHandlers.clear();
       this.#queue = [];
@@ -342,6 +348,7 @@ export class Jit {
     }
     this.#covered.delete(address);
     this.#counted.delete(address);
+    this.#renewed.delete(address);
     for (const entry of this.#guests.get(address) ?? []) this.#uninstall(entry);
     this.#guests.delete(address);
     const compiled = this.#compiled.get(address);

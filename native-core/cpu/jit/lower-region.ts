@@ -189,7 +189,7 @@ class RegionLowering {
   /** Where it leads in the region. */
   #waysOf({ block, successors }: RegionNode, { profile, expected }: ComputedTargets): readonly Way[] {
     return expected.flatMap(({ offset, distance, share }, n): Way[] => {
-      const successor = successors.get(`jump ${n}`) ?? (n === 0 ? successors.get("call") : undefined);
+      const successor = successors.get(`way ${n}`);
       if (successor === undefined) return [];
       if (!needsGuard(block, (this.#nodes[successor] as RegionNode).block)) return [{ offset, share, successor }];
       const slot = this.#setting.linkTo(profile, distance);

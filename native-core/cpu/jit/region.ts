@@ -35,7 +35,8 @@ export function discoverRegion(entry: CompiledBlock, find: BlockFinder, limits: 
 
 /** Where a call is inlined, only the function's returns lead to what is behind it, unless it sometimes calls another one. */
 function reachable({ edges, block }: Site): ReadonlyMap<EdgeKind, Site> {
-  if (!edges.has("call") || (block.computed && !isAlways(block.computed))) return edges;
+  const isInlined = edges.has("call") || (block.computed && edges.has("way 0") && isAlways(block.computed));
+  if (!isInlined) return edges;
   return new Map([...edges].filter(([kind]) => kind !== "return"));
 }
 

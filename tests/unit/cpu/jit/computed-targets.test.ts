@@ -122,6 +122,20 @@ describe("a switch", () => {
     finish(lockstep, "changed case");
   });
 
+  it("may have a case that raises an exception", () => {
+    const lockstep = new Lockstep(WARM);
+    const cases = casesAt(CODE + 0x400, 6, 0x20);
+    writeSwitch(lockstep, { select: random(6), jump: JUMP_BY_TABLE, cases });
+    // In front of the fourth case: cmp rcx, 20; ja +2; ud2
+    const fourth = cases[3] as number;
+    lockstep.write(fourth - 8, [0x48, 0x83, 0xf9, 20, 0x77, 2, 0x0f, 0x0b]);
+    lockstep.write(DATA + 3 * 8, int64(fourth - 8));
+    start(lockstep, { [RCX]: 400, [RSI]: DATA, [R8]: 5 });
+    lockstep.run(37, 400, "exception");
+    expect(lockstep.interpreter.state.general(RCX)).toBeLessThanOrEqual(20n);
+    expect(lockstep.interpreter.state.general(RCX)).toBeGreaterThan(0n);
+  });
+
   it("may change its own table", () => {
     const lockstep = new Lockstep(WARM);
     const cases = casesAt(CODE + 0x400, 6);
