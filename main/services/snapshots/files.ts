@@ -44,13 +44,17 @@ export async function readSnapshotFile(
     const found = (await fileSystemsOf(image)).filter(
       ({ partition }) => place.partition === undefined || partition.number === place.partition,
     );
+    let damage: AppError | undefined;
     for (const { fileSystem } of found) {
       try {
         return await pieceOf(fileSystem.read(place.path), offset);
       } catch (error) {
-        if (!isAppError(error) || error.code !== "NOT_FOUND") throw error;
+        if (!isAppError(error) || (error.code !== "NOT_FOUND" && error.code !== "INVALID_FILE")) throw error;
+        // Another one may have the file.
+        if (error.code === "INVALID_FILE") damage ??= error;
       }
     }
+    if (damage) throw damage;
     throw new AppError("NOT_FOUND", `There is no file ${place.path} in "${snapshot.name}"`, {
       field: "path",
       remedy: "Give the path within its file system, and the disk and partition if there are several.",

@@ -25,6 +25,8 @@ const INODE_FLAG = { extents: 0x80000, inlineData: 0x10000000 } as const;
 const EXTENT_MAGIC = 0xf30a;
 const KINDS: Readonly<Record<number, NodeKind>> = { 0x4: "folder", 0x8: "file", 0xa: "link" };
 const READ_BYTES = 1 << 20;
+/** Blocks of a file have 32-bit numbers. */
+const FILE_MAX_BLOCKS = 2 ** 32;
 /** The most that mke2fs makes. */
 const JOURNAL_MAX_BLOCKS = 10_240_000;
 
@@ -218,20 +220,23 @@ class Ext4 implements FileSystem {
       return;
     }
     const size = this.#blockSize;
+    if (sizeBytes > FILE_MAX_BLOCKS * size) throw damagedFileSystem(`inode ${inode.number} has an impossible size`);
+    // Folders have no holes, whatever size a damaged one claims: nothing in a hole would be an entry.
+    const hole = KINDS[inode.mode >> 12] === "folder" ? () => [] : zeroes;
     let done = 0;
     for await (const run of this.#runs(inode)) {
       if (run.first * size < done) throw damagedFileSystem(`inode ${inode.number} has blocks out of order`);
       const end = Math.min((run.first + run.blocks) * size, sizeBytes);
-      yield* zeroes(Math.min(run.first * size, sizeBytes) - done);
+      yield* hole(Math.min(run.first * size, sizeBytes) - done);
       done = Math.max(done, Math.min(run.first * size, sizeBytes));
       while (done < end) {
         const length = Math.min(READ_BYTES, end - done);
-        if (run.start === undefined) yield new Uint8Array(length);
+        if (run.start === undefined) yield* hole(length);
         else yield await this.#source.bytes(run.start * size + (done - run.first * size), length);
         done += length;
       }
     }
-    yield* zeroes(sizeBytes - done);
+    yield* hole(sizeBytes - done);
   }
 
   #runs({ flags, map, sizeBytes }: Inode): AsyncIterable<Run> {
@@ -264,7 +269,8 @@ class Ext4 implements FileSystem {
   /** Twelve blocks, then one, two and three levels of tables of blocks. */
   async *#blockMap(map: DataView, sizeBytes: number): AsyncIterable<Run> {
     const total = Math.ceil(sizeBytes / this.#blockSize);
-    if (total > this.#blockCount * 8 + 1024) throw damagedFileSystem("file size");
+    const blocks = Math.min(this.#blockCount, this.#source.sizeBytes / this.#blockSize);
+    if (total > blocks * 8 + 1024) throw damagedFileSystem("file size");
     const position = { next: 0 };
     for (let index = 0; index < 15 && position.next < total; index++) {
       yield* this.#mapped(map.getUint32(index * 4, true), Math.max(0, index - 11), position, total);

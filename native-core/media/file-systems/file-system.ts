@@ -73,6 +73,10 @@ export class CachedSource {
     this.#source = source;
   }
 
+  get sizeBytes(): number {
+    return this.#source.sizeBytes;
+  }
+
   async bytes(offset: number, length: number): Promise<Uint8Array> {
     if (offset < 0 || length < 0 || offset + length > this.#source.sizeBytes) {
       throw damagedFileSystem("it points outside of itself");

@@ -1,4 +1,5 @@
 // The file systems of a disk, whatever they are, and how two of them differ.
+import { type AppError, isAppError } from "../../common/errors.ts";
 import { openExt4 } from "./ext4.ts";
 import { openFat } from "./fat.ts";
 import { type BlockSource, type FileNode, type FileSystem, type NodeKind, sectionOf } from "./file-system.ts";
@@ -10,15 +11,52 @@ export interface FoundFileSystem {
   readonly fileSystem: FileSystem;
 }
 
-/** Those that can be read; partitions with anything else are left out. */
+const KINDS = { ext4: openExt4, ntfs: openNtfs, fat: openFat } as const;
+
+/** Those of known kinds; partitions with anything else are left out. One that is damaged says so when it is used, the others can be read. */
 export async function fileSystemsOf(disk: BlockSource): Promise<FoundFileSystem[]> {
   const found: FoundFileSystem[] = [];
   for (const partition of await partitionsOf(disk)) {
-    const section = sectionOf(disk, partition.offset, partition.sizeBytes);
-    const fileSystem = (await openExt4(section)) ?? (await openNtfs(section)) ?? (await openFat(section));
+    const fileSystem = await openAny(sectionOf(disk, partition.offset, partition.sizeBytes));
     if (fileSystem) found.push({ partition, fileSystem });
   }
   return found;
+}
+
+async function openAny(section: BlockSource): Promise<FileSystem | undefined> {
+  for (const [kind, open] of Object.entries(KINDS)) {
+    try {
+      const fileSystem = await open(section);
+      if (fileSystem) return fileSystem;
+    } catch (error) {
+      if (!isAppError(error) || error.code !== "INVALID_FILE") throw error;
+      return new DamagedFileSystem(kind as keyof typeof KINDS, error);
+    }
+  }
+  return undefined;
+}
+
+class DamagedFileSystem implements FileSystem {
+  readonly kind: FileSystem["kind"];
+  readonly label = "";
+  readonly #error: AppError;
+
+  constructor(kind: FileSystem["kind"], error: AppError) {
+    this.kind = kind;
+    this.#error = error;
+  }
+
+  get sizeBytes(): number {
+    throw this.#error;
+  }
+
+  list(): AsyncIterable<FileNode> {
+    throw this.#error;
+  }
+
+  read(): AsyncIterable<Uint8Array> {
+    throw this.#error;
+  }
 }
 
 export interface FileChange {

@@ -108,6 +108,13 @@ describe.skipIf(!hasTools)("a damaged ext4", () => {
     });
   });
 
+  it("with a file that is larger than any can be is refused, which nobody could read to its end", async () => {
+    const { file } = JournalledImage.make(folder);
+    execFileSync(DEBUGFS, ["-w", "-R", "set_inode_field data size 0x0b00000000000000", file], { stdio: "ignore" });
+    const pieces = (await onlyFileSystem(readFileSync(file))).read("/data")[Symbol.asyncIterator]();
+    await expect(pieces.next()).rejects.toMatchObject({ message: expect.stringMatching(/impossible size/) });
+  });
+
   it("is read as far as it goes or refused, never more", async () => {
     const { image } = makeExt4();
     const original = readFileSync(image);
@@ -242,6 +249,29 @@ describe("partitions", () => {
       { number: 5, offset: (2048 + 32) * 512, sizeBytes: 500 * 512 },
       { number: 6, offset: (2048 + 1024 + 16) * 512, sizeBytes: 100 * 512 },
     ]);
+  });
+
+  it.skipIf(!hasTools)("with a damaged file system don't keep others from being read", async () => {
+    const { file } = JournalledImage.make(folder);
+    const damaged = readFileSync(file);
+    // It needs a journal that is on another disk.
+    damaged.writeUInt32LE(damaged.readUInt32LE(1024 + 96) | 4, 1024 + 96);
+    damaged.writeUInt32LE(0, 1024 + 224);
+    const { bytes: sound } = makeFat16();
+    const bytes = Buffer.concat([Buffer.alloc(32 * 512), damaged, sound]);
+    mbr(bytes, 0, [
+      [0x83, 32, damaged.length / 512],
+      [0x06, 32 + damaged.length / 512, sound.length / 512],
+    ]);
+    const [first, second] = (await fileSystemsOf(sourceOf(bytes))).map(({ fileSystem }) => fileSystem);
+    if (!first || !second) throw new Error("there are two");
+    expect([first.kind, second.kind]).toEqual(["ext4", "fat"]);
+    await expect(pathsOf(first)).rejects.toMatchObject({
+      message: expect.stringMatching(/journal is on another disk/),
+    });
+    await expect(compareFileSystems(first, second)).rejects.toMatchObject({ code: "INVALID_FILE" });
+    expect(() => first.sizeBytes).toThrow(/journal/);
+    expect(await pathsOf(second)).toContain("/SUB folder 0");
   });
 
   it("of a GPT are found by their entries", async () => {
