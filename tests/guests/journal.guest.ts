@@ -19,6 +19,7 @@ const run = promisify(execFile);
 
 const E2FSCK = "/usr/sbin/e2fsck";
 const ROUNDS = 20;
+const TIMEOUT_MS = 600_000;
 const [, overWebSocket] = TRANSPORTS[0] ?? [];
 
 /** All that there is, with everything that tells a change. */
@@ -30,7 +31,7 @@ async function everythingOn(source: BlockSource): Promise<string[]> {
   return nodes.sort();
 }
 
-describe("A file system that a guest writes to without a pause", { timeout: 600_000 }, () => {
+describe("A file system that a guest writes to without a pause", { timeout: TIMEOUT_MS }, () => {
   let folder: string;
   let app: App;
   let connected: Connected;
@@ -46,7 +47,7 @@ describe("A file system that a guest writes to without a pause", { timeout: 600_
     id = (await client.machines.createStarter({ memoryMiB: 128 })).id;
     await client.machines.start({ id });
     await waitForPrompt(client, id);
-  });
+  }, TIMEOUT_MS);
 
   afterAll(async () => {
     await connected.close();
