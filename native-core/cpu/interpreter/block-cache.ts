@@ -18,28 +18,29 @@ import {
   VCPU_AREA,
 } from "../mmu/memory-layout.ts";
 import {
+  BLOCK_CONTEXT_SHIFT,
   BLOCK_HEADER,
   BLOCK_HEADER_SIZE,
   BLOCK_MARKER,
   BLOCK_SPANS_PAGES,
   LINK_SLOT,
+  NO_HOST,
   TRAILER_SIZE,
 } from "./block-layout.ts";
 import { FORM_TRAIT, type HandlerTable, pairKey, readHandlerTable, VARIANT } from "./handler-table.ts";
 import { Sequences } from "./sequences.ts";
 import { PROFILE, PROFILED_TARGETS, profileSize } from "./target-profile.ts";
 
-interface Block {
-  /** Address of the first operation. */
-  readonly address: number;
-  /** Host address of the first byte of code, and the context: the key it is found by. */
+/** Where a block comes from, which is what it is found by. */
+interface BlockPlace {
+  /** Host address of the first byte of code. */
   readonly host: number;
   readonly context: number;
 }
 
 interface Page {
-  /** All with bytes in the page. */
-  readonly blocks: Block[];
+  /** Addresses of all with bytes in the page, of void ones too. A guest has tens of thousands: what else there is to know is in their headers. */
+  readonly blocks: number[];
   /** Addresses of those that are found by where they begin in it (startIn): keys are small integers, which maps are fast with. */
   readonly starts: Map<number, number>;
 }
@@ -76,8 +77,6 @@ export class BlockCache {
   readonly #pages = new Map<number, Page>();
   readonly #end: number;
   #next: number = OPERATION_CACHE.address;
-  /** Blocks of RAM that are alive, by address. */
-  readonly #places = new Map<number, Block>();
   #hotThreshold = 0;
   /** Told of each block that is void, or, without an address, that all are. */
   onVoid: (address?: number) => void = () => {};
@@ -122,15 +121,22 @@ export class BlockCache {
   /** No block that is counted has longer to go than that. */
   set hotThreshold(executions: number) {
     this.#hotThreshold = executions;
-    for (const address of this.#places.keys()) {
-      const counter = (address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2;
-      if ((this.#words[counter] ?? 0) > executions) this.#words[counter] = executions;
+    for (const { blocks } of this.#pages.values()) {
+      for (const address of blocks) {
+        const counter = headerWord(address, BLOCK_HEADER.counter);
+        if ((this.#words[counter] ?? 0) > executions) this.#words[counter] = executions;
+      }
     }
   }
 
-  /** Where a block that is alive comes from. */
-  placeOf(address: number): { readonly host: number; readonly context: number } | undefined {
-    return this.#places.get(address);
+  /** Where a block of RAM that is alive comes from. */
+  placeOf(address: number): BlockPlace | undefined {
+    // What is behind was there before the cache was emptied.
+    if (address >= this.#next) return undefined;
+    const first = this.#words[headerWord(address, BLOCK_HEADER.marker)] ?? 0;
+    const host = this.#words[headerWord(address, BLOCK_HEADER.host)] ?? NO_HOST;
+    if (host === NO_HOST || (first & 0xffff) !== BLOCK_MARKER) return undefined;
+    return { host, context: first >>> BLOCK_CONTEXT_SHIFT };
   }
 
   /** A block translated before that spans two pages, and where its second page was; the caller checks that it is still there. */
@@ -151,21 +157,20 @@ export class BlockCache {
     const address = this.#next + BLOCK_HEADER_SIZE;
     this.#next += size + profileBytes;
     const findable = host !== undefined && !block.crossesPage;
-    this.#write(block, address, findable ? 0 : BLOCK_SPANS_PAGES);
+    this.#write(block, address, (context << BLOCK_CONTEXT_SHIFT) | (findable ? 0 : BLOCK_SPANS_PAGES << 16));
+    this.#words[headerWord(address, BLOCK_HEADER.host)] = host ?? NO_HOST;
     if (profileBytes > 0) this.#startProfile(address, profileBytes);
     if (host !== undefined) {
-      const entry: Block = { address, host, context };
       const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
-      const page = this.#register(entry, host, firstLength);
+      const page = this.#register(address, host, firstLength);
       if (secondHost !== undefined) {
-        this.#register(entry, secondHost, block.length - firstLength);
+        this.#register(address, secondHost, block.length - firstLength);
         this.#crossing.set(key(host, context), { address, secondHost });
       }
-      this.#places.set(address, entry);
       if (findable) {
         page.starts.set(startIn(host, context), address);
         if ((context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
-          this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = this.#hotThreshold;
+          this.#words[headerWord(address, BLOCK_HEADER.counter)] = this.#hotThreshold;
       }
     }
     return address;
@@ -187,7 +192,7 @@ export class BlockCache {
     this.#flags[hostPage] = (this.#flags[hostPage] ?? 0) & ~PAGE_FLAG.code;
     this.#clearCodeMap(hostPage);
     if (!page) return;
-    for (const block of page.blocks) this.#void(block);
+    for (const address of page.blocks) this.#void(address);
     this.#words[CELLS.codeVoided >> 2] = 1;
     this.#unlink();
   }
@@ -211,7 +216,6 @@ export class BlockCache {
     }
     this.#pages.clear();
     this.#crossing.clear();
-    this.#places.clear();
     this.onVoid();
     this.#words[CELLS.codeVoided >> 2] = 1;
     const hash = BLOCK_HASH.address >> 2;
@@ -224,12 +228,12 @@ export class BlockCache {
 
   // --- writing ----------------------------------------------------------------------------------------------------------------
 
-  #write({ operations, length, instructionCount }: DecodedBlock, address: number, flags: number): void {
+  /** `flags`: upper half of the header's first word. The header's host address is the caller's. */
+  #write({ operations, instructionCount }: DecodedBlock, address: number, flags: number): void {
     const words = this.#words;
     const count = operations.length;
     let at = (address - BLOCK_HEADER_SIZE) >> 2;
-    words[at] = BLOCK_MARKER | (flags << 16);
-    words[at + 1] = length;
+    words[at] = BLOCK_MARKER | flags;
     words[at + 2] = count * OPERATION_SIZE + TRAILER_SIZE;
     words[at + 3] = 0;
     at += 4;
@@ -306,13 +310,17 @@ export class BlockCache {
     this.#words[at + LINK_SLOT.check / 4] = 1;
   }
 
-  #void({ address, host, context }: Block): void {
+  #void(address: number): void {
+    const place = this.placeOf(address);
+    // It was in two pages.
+    if (!place) return;
+    const { host, context } = place;
     const size = this.#view.getInt32(address - BLOCK_HEADER_SIZE + 8, true);
     const trailer = address + size - TRAILER_SIZE;
     for (let at = address; at < trailer; at += OPERATION_SIZE) this.#view.setUint16(at, this.#handlers.resync, true);
     this.#voidSlots(trailer >> 2);
-    this.#words[(address - BLOCK_HEADER_SIZE + BLOCK_HEADER.counter) >> 2] = 0;
-    this.#places.delete(address);
+    this.#words[headerWord(address, BLOCK_HEADER.counter)] = 0;
+    this.#words[headerWord(address, BLOCK_HEADER.host)] = NO_HOST;
     this.onVoid(address);
     const starts = this.#pages.get(host >>> PAGE_SHIFT)?.starts;
     if (starts?.get(startIn(host, context)) === address) starts.delete(startIn(host, context));
@@ -327,7 +335,7 @@ export class BlockCache {
 
   // --- pages ------------------------------------------------------------------------------------------------------------------
 
-  #register(block: Block, host: number, length: number): Page {
+  #register(address: number, host: number, length: number): Page {
     const number = host >>> PAGE_SHIFT;
     let page = this.#pages.get(number);
     if (!page) {
@@ -336,7 +344,7 @@ export class BlockCache {
       this.#flags[number] = (this.#flags[number] ?? 0) | PAGE_FLAG.code;
       this.#dropWriteEntries(number);
     }
-    page.blocks.push(block);
+    page.blocks.push(address);
     const first = granuleOf(host & 0xfff);
     const last = granuleOf((host & 0xfff) + length - 1);
     const map = codeMapOf(number);
@@ -381,6 +389,9 @@ export class BlockCache {
 function areasOf(vcpu: number): readonly number[] {
   return [AREA.supervisor, AREA.user].map((area) => area + vcpu * VCPU_AREA.size);
 }
+
+/** Index of a word of a block's header. */
+const headerWord = (address: number, field: number): number => (address - BLOCK_HEADER_SIZE + field) >> 2;
 
 function key(host: number, context: number): number {
   return (host >>> 0) * 64 + context;
