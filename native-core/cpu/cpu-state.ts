@@ -17,6 +17,8 @@ import {
 /** Bits of RFLAGS that the arithmetic slots hold: CF PF AF ZF SF OF. */
 export const ARITHMETIC_FLAGS = 0x8d5;
 
+const TWO_TO_32 = 0x1_0000_0000;
+
 /** Within a vector register, in bytes. */
 const UPPER_HALF = 16;
 
@@ -49,17 +51,20 @@ export class CpuState {
     else this.setNumber(slot, Number(BigInt.asUintN(32, value)));
   }
 
-  /** For slots of up to 32 bits (a u64 slot must hold a value below 2^53). */
-  getNumber(slot: StateSlot): number {
-    if (slot.type === "u16") return this.#view.getUint16(slot.offset, true);
-    if (slot.type === "u32") return this.#view.getUint32(slot.offset, true);
-    return Number(this.#view.getBigUint64(slot.offset, true));
+  /** For slots of up to 32 bits (a u64 slot must hold a value below 2^53), without a bigint, for exceptions look at dozens of them. */
+  getNumber({ type, offset }: StateSlot): number {
+    if (type === "u16") return this.#view.getUint16(offset, true);
+    const low = this.#view.getUint32(offset, true);
+    return type === "u32" ? low : this.#view.getUint32(offset + 4, true) * TWO_TO_32 + low;
   }
 
   setNumber(slot: StateSlot, value: number): void {
     if (slot.type === "u16") this.#view.setUint16(slot.offset, value, true);
     else if (slot.type === "u32") this.#view.setUint32(slot.offset, value, true);
-    else this.#view.setBigUint64(slot.offset, BigInt(value), true);
+    else {
+      this.#view.setUint32(slot.offset, value, true);
+      this.#view.setUint32(slot.offset + 4, Math.floor(value / TWO_TO_32), true);
+    }
   }
 
   general(register: number): bigint {

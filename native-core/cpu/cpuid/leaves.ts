@@ -47,10 +47,14 @@ export const MONITOR_LINE_BYTES = 64;
 /** Bytes of the XSAVE area: x87, SSE and header; with AVX state. Both formats have the same size. */
 export const XSAVE_AREA = { legacy: 576, withAvx: 832 } as const;
 
-const key = (leaf: number, subleaf: number): string => `${leaf} ${subleaf}`;
+/** Subleaves that are told apart; the last one stands for all behind it, too, and has nothing. */
+const SUBLEAVES = 64;
+
+/** A number: guests ask some thirty times per program that they start. */
+const key = (leaf: number, subleaf: number): number => leaf * SUBLEAVES + Math.min(subleaf, SUBLEAVES - 1);
 
 export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"] {
-  const leaves = new Map<string, [number, number, number, number]>();
+  const leaves = new Map<number, [number, number, number, number]>();
   const leaf = (number: number, registers: Registers): void => {
     leaves.set(key(number, 0), [...registers]);
   };
@@ -90,7 +94,7 @@ export function cpuidLeaves(features: readonly FeatureName[]): CpuModel["cpuid"]
   }
   const basic = [1, 7, 0xd].filter((number) => leaves.has(key(number, 0)));
   leaf(0, vendor(Math.max(...basic)));
-  return (number, subleaf) => leaves.get(key(number >>> 0, hasSubleaves(number) ? subleaf : 0)) ?? ZERO;
+  return (number, subleaf) => leaves.get(key(number >>> 0, hasSubleaves(number) ? subleaf >>> 0 : 0)) ?? ZERO;
 }
 
 const hasSubleaves = (leaf: number): boolean => leaf === 7 || leaf === 0xd;

@@ -1,4 +1,4 @@
-// Integer instructions too wide or too rare for IR: 128-bit division, nested ENTER, HLT.
+// Integer instructions too wide or too rare for IR: signed 128-bit division, nested ENTER, HLT.
 import { VECTOR } from "../../x86/registers.ts";
 import { type CpuContext, CpuException, type Helper } from "../context.ts";
 import { StackCursor } from "./stack.ts";
@@ -14,15 +14,6 @@ function writeQuotient({ state }: CpuContext, quotient: bigint, remainder: bigin
 }
 
 /** (divisor): RDX:RAX / divisor. The semantics have raised #DE for zero. */
-const divideUnsigned128: Helper = (cpu, divisorValue) => {
-  const { state } = cpu;
-  const divisor = BigInt.asUintN(64, divisorValue ?? 0n);
-  const dividend = (state.general(RDX) << 64n) | state.general(RAX);
-  const quotient = dividend / divisor;
-  if (quotient >> 64n) throw new CpuException(VECTOR.DE);
-  return writeQuotient(cpu, quotient, dividend % divisor);
-};
-
 const divideSigned128: Helper = (cpu, divisorValue) => {
   const { state } = cpu;
   const divisor = BigInt.asIntN(64, divisorValue ?? 0n);
@@ -56,7 +47,6 @@ const enterNested: Helper = (cpu, sizeValue, bytes, levelValue) => {
 };
 
 export const INTEGER_HELPERS: Record<string, Helper> = {
-  divideUnsigned128,
   divideSigned128,
   enterNested,
   halt: (cpu) => {

@@ -7,6 +7,7 @@ import type { FunctionReference } from "../../wasm/types.ts";
 import * as aes from "./aes.ts";
 import { carrylessMultiply } from "./carryless.ts";
 import { crc32c } from "./crc32.ts";
+import { divideWide } from "./divide.ts";
 import { fused, fusedInexact } from "./fused.ts";
 import { multiplyHigh } from "./multiply.ts";
 import { compareStrings } from "./string-compare.ts";
@@ -20,6 +21,7 @@ type Body = (f: FunctionWriter, routines: Routines) => void;
 const BODIES: Readonly<Record<RoutineName, Body>> = {
   "i64.mul_high_u": multiplyHigh,
   "i64.mul_high_s": (f, routines) => multiplyHigh(f, routines, true),
+  "i64.div_wide_u": divideWide,
   "i64.crc32c": crc32c,
   "v128.carryless_multiply": carrylessMultiply,
   "v128.aes_encrypt": aes.encrypt,

@@ -6,12 +6,20 @@ import { fusedDoubles, fusedDoublesInexact, fusedSingles, fusedSinglesInexact } 
 import { compareStrings } from "./string-compare.ts";
 import { define, type PureOp } from "./types.ts";
 
+function divideWide(high: bigint, low: bigint, by: bigint): bigint {
+  const [upper, divisor] = [BigInt.asUintN(64, high), BigInt.asUintN(64, by)];
+  if (upper >= divisor) return 0n;
+  return BigInt.asIntN(64, ((upper << 64n) | BigInt.asUintN(64, low)) / divisor);
+}
+
 export const ROUTINE_OPS = {
   // The upper 64 bits of the 128-bit product.
   ...define("i64", ["i64", "i64"], "i64", {
     mul_high_u: (a: bigint, b: bigint) => (BigInt.asUintN(64, a) * BigInt.asUintN(64, b)) >> 64n,
     mul_high_s: (a: bigint, b: bigint) => (a * b) >> 64n,
   }),
+  // The quotient of a 128-bit dividend, upper half first, and a divisor; 0 where it has more than 64 bits, or the divisor is 0.
+  ...define("i64", ["i64", "i64", "i64"], "i64", { div_wide_u: divideWide }),
   /** (register, data, bytes): the register in the low half, zero above. */
   ...define("i64", ["i64", "i64", "i32"], "i64", { crc32c }),
   ...define("v128", ["i64", "i64"], "v128", { carryless_multiply: carrylessMultiply }),

@@ -81,14 +81,19 @@ const divide: Semantics = (i) => {
   const divisor = i.read(0);
   i.if(i.isZero(divisor), () => i.raise(DIVIDE_ERROR));
   if (i.size === 8) {
-    // Nearly always RDX is zero; the 128-bit case is left to a helper.
+    // Mostly RDX is zero.
     i.if(
       i.isZero(i.readGeneral(GPR.RDX)),
       () => {
         const value = i.readGeneral(GPR.RAX);
         writeQuotient(i, i.pure("i64.div_u", [value, divisor]), i.pure("i64.rem_u", [value, divisor]));
       },
-      () => i.callHelper("divideUnsigned128", [divisor]),
+      () => {
+        const [high, low] = [i.readGeneral(GPR.RDX), i.readGeneral(GPR.RAX)];
+        i.if(i.pure("i64.ge_u", [high, divisor]), () => i.raise(DIVIDE_ERROR));
+        const quotient = i.pure("i64.div_wide_u", [high, low, divisor]);
+        writeQuotient(i, quotient, i.sub(low, i.mul(quotient, divisor)));
+      },
     );
     return;
   }

@@ -97,6 +97,22 @@ describe("external interrupts", () => {
 });
 
 describe("exceptions", () => {
+  it.each([
+    ["fits", 6n, undefined, (6n << 64n) / 8n],
+    ["has more than 64 bits", 8n, 0, 0n],
+  ])(
+    "come from a division of RDX:RAX if the quotient has more than 64 bits: it %s (RDX %s)",
+    (_, high, vector, quotient) => {
+      // div rbx; hlt
+      const { cpu } = machine([0x48, 0xf7, 0xf3, HLT]);
+      cpu.state.setGeneral(2, high);
+      cpu.state.setGeneral(3, 8n);
+      expect(cpu.run(100)).toBe("halted");
+      expect(cpu.state.get(STATE.rip)).toBe(vector === undefined ? BigInt(CODE + 4) : inHandler(vector));
+      expect(cpu.state.general(0)).toBe(quotient);
+    },
+  );
+
   it("point at the instruction that faulted, with the instructions before it retired", () => {
     // nop; nop; mov rax, [0x40000000]
     const { cpu } = machine([NOP, NOP, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0x40]);
