@@ -556,6 +556,7 @@ class OperationLowering {
     if (name === "i32.wrap_i64") return this.#narrow.lowHalf(x);
     const bits = name === "i64.and" ? maskedBits(this.#constants.valueOf(y)) : undefined;
     if (bits !== undefined) return this.#narrow.masked(x, bits);
+    if (name === "i8x16.swizzle" && this.#vectors.shuffle(x, this.#constants.valueOf(y))) return;
     switch (name) {
       case "v128.select":
         return choose("v128", this.#code(z), this.#code(x), this.#code(y))(f);

@@ -67,6 +67,10 @@ export class NarrowValues {
         return z.type === "i32" ? Math.max(width(x), width(y)) : 64;
       case "i64.extend_i32_u":
         return 32;
+      case "i64.clz":
+      case "i64.ctz":
+      case "i64.popcnt":
+        return 7;
       default:
         return 64;
     }

@@ -61,7 +61,7 @@ export class OperationConstants {
     if (known !== undefined) return known;
     if (name === "i64.shl" && constants[0] === 0n) return 0n;
     if (name === "i64.and" && (constants[0] === 0n || constants[1] === 0n)) return 0n;
-    if (value.type === "v128" || constants.some((constant) => constant === undefined)) return undefined;
+    if (constants.some((constant) => constant === undefined)) return undefined;
     const operands = args.map((arg, n): Value => ({ ...arg, node: { op: "const", value: constants[n] as Constant } }));
     const folded = foldPure(name, operands, immediate);
     return folded?.op === "const" ? folded.value : undefined;

@@ -98,6 +98,21 @@ export class VectorValues {
     return local;
   }
 
+  /** A swizzle whose indices are constant and all in the vector; false if they are not. Hosts have better instructions for it. */
+  shuffle(vector: Value, indices: bigint | number | undefined): boolean {
+    if (indices === undefined) return false;
+    const lanes = Array.from({ length: 16 }, (_, n) => Number((BigInt(indices) >> BigInt(8 * n)) & 0xffn));
+    if (lanes.some((lane) => lane > 15)) return false;
+    const { f } = this.#region;
+    const kept = f.borrow("v128");
+    this.#value(vector);
+    f.tee(kept);
+    f.get(kept);
+    f.lanes("i8x16.shuffle", lanes);
+    f.release(kept);
+    return true;
+  }
+
   // --- variables ------------------------------------------------------------------------------------------------------------
 
   /** Gives the locals of all variables back: the operation is done. */
