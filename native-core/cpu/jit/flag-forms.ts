@@ -34,7 +34,9 @@ import {
   seq,
   set,
   shl64,
+  shrU32,
   shrU64,
+  tee,
   test32,
   test64,
   when,
@@ -92,6 +94,8 @@ export interface FlagWords {
 export const OVERRIDE = { CF: 64, OF: 128, PF: 256 } as const;
 export type OverridableFlag = keyof typeof OVERRIDE;
 const OVERRIDES = 64 | 128 | 256;
+/** Above them: the form of an INC or DEC behind all that, of which CELLS.flagStep has the result. */
+const STEP_SHIFT = 9;
 const POSITION: Record<OverridableFlag, number> = { CF: 0, OF: 1, PF: 2 };
 
 export const isOverridable = (flag: FlagName): flag is OverridableFlag => flag in OVERRIDE;
@@ -115,8 +119,6 @@ export interface FlagFunctions {
   readonly settleFlags: FunctionReference;
   /** (form: i32, overrides: i64): settles, then overrides flags in the words; of the form, only OVERRIDE counts. */
   readonly patchFlags: FunctionReference;
-  /** (form: i32, result: i64): settles, then counts as INC or DEC does. */
-  readonly stepFlags: FunctionReference;
 }
 
 export function defineFlagFunctions(module: ModuleWriter): FlagFunctions {
@@ -124,7 +126,6 @@ export function defineFlagFunctions(module: ModuleWriter): FlagFunctions {
   return {
     settleFlags,
     patchFlags: definePatchFlags(module, settleFlags),
-    stepFlags: defineStepFlags(module, settleFlags),
   };
 }
 
@@ -145,6 +146,13 @@ function defineSettleFlags(module: ModuleWriter): FunctionReference {
     set(locals.overrides, readCell64(CELLS.flagOverrides)),
     storeOverrides(form, locals.overrides),
   ])(f);
+  const kept = { set: (value: Code) => set(scratch, value), get: get(scratch) };
+  const step = (n: number): Code =>
+    isStep(n) ? seq(setStepFlags(n, get(locals.left), kept), ret()) : op("unreachable");
+  when(tee(form, shrU32(get(form), STEP_SHIFT)), [
+    set(locals.left, readCell64(CELLS.flagStep)),
+    (w) => byForm(w, form, step),
+  ])(f);
   return reference;
 }
 
@@ -154,20 +162,6 @@ function definePatchFlags(module: ModuleWriter, settle: FunctionReference): Func
   const [form, overrides] = f.params as [Local, Local];
   settleIfKept(settle)(f);
   storeOverrides(form, overrides)(f);
-  return reference;
-}
-
-function defineStepFlags(module: ModuleWriter, settle: FunctionReference): FunctionReference {
-  const reference = module.declare("stepFlags", ["i32", "i64"]);
-  const f = module.define(reference);
-  const [form, result] = f.params as [Local, Local];
-  const scratch = f.local("i64");
-  const kept = { set: (value: Code) => set(scratch, value), get: get(scratch) };
-  settleIfKept(settle)(f);
-  byForm(f, form, (n) => {
-    if (!isStep(n)) return op("unreachable");
-    return seq(setStepFlags(n, get(result), kept), ret());
-  });
   return reference;
 }
 
@@ -226,7 +220,14 @@ export function keepFlags(form: number, { left, right, overrides }: FlagLocals):
   );
 }
 
-/** The same for a form that a local holds, which may be IN_MEMORY. */
+/** Adds an INC or DEC to what memory holds, in place of one that it has added before. */
+export const keepStep = (step: number, result: Local): Code =>
+  seq(
+    writeCell(CELLS.flagForm, or32(test32(readCell(CELLS.flagForm), (1 << STEP_SHIFT) - 1), i32(step << STEP_SHIFT))),
+    writeCell64(CELLS.flagStep, get(result)),
+  );
+
+/** As keepFlags for a form that a local holds, which may be IN_MEMORY. */
 export function keepDynamicFlags(form: Local, { left, right, overrides }: FlagLocals, patch: FunctionReference): Code {
   return when(get(form), [
     when(

@@ -33,7 +33,6 @@ const ARITHMETIC = {
   writeArithmeticFlags: ["i64"],
   settleFlags: [],
   patchFlags: ["i32", "i64"],
-  stepFlags: ["i32", "i64"],
   follow: ["i32", "i32", "i64", "->i32"],
   callSystem: ["i32", "i64", "->i32"],
 } as const;

@@ -20,6 +20,7 @@ import {
   isOverridable,
   keepDynamicFlags,
   keepFlags,
+  keepStep,
   knownCondition,
   knownFlag,
   memoryCondition,
@@ -173,13 +174,13 @@ export class RegionFlags {
   toMemory(): Code {
     return (w) => {
       const { form, overrides, step } = this.knowledge;
-      const { patchFlags, stepFlags } = this.#runtime;
+      const { patchFlags } = this.#runtime;
       if (form === DYNAMIC) {
         if (overrides) set(this.#form, op("i32.or", get(this.#form), i32(overrides)))(w);
         this.keepDynamic(w);
       } else if (form !== IN_MEMORY) keepFlags(form | overrides, this.#locals)(w);
       else if (overrides) call(patchFlags, i32(overrides), get(this.#locals.overrides))(w);
-      if (step) call(stepFlags, i32(step), get(this.#stepped))(w);
+      if (step) keepStep(step, this.#stepped)(w);
       this.knowledge = inMemory;
     };
   }

@@ -74,10 +74,11 @@ export const CELLS = {
   blockSpansPages: CONTEXT_SIZE + 0x40,
   /** Set when translated code was voided, or translations dropped: compiled code that may have caused it looks here. */
   codeVoided: CONTEXT_SIZE + 0x44,
-  /** Flags that compiled code has left as what says all about them (cpu/jit/flag-forms.ts): form, or 0; u64 left, right, overrides. */
+  /** Flags that compiled code has left as what says all about them (cpu/jit/flag-forms.ts): form, or 0; u64 left, right, step, overrides. */
   flagForm: CONTEXT_SIZE + 0x48,
   flagLeft: CONTEXT_SIZE + 0x50,
   flagRight: CONTEXT_SIZE + 0x58,
+  flagStep: CONTEXT_SIZE + 0x60,
   flagOverrides: CONTEXT_SIZE + 0x68,
 } as const;
 
