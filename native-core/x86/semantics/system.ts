@@ -120,13 +120,23 @@ function requireRegister(i: InstructionBuilder, n: number): void {
   i.if(i.isZero(i.and(bit, i.i64(1))), () => i.raise(INVALID_OPCODE));
 }
 
-function readSpecial(helper: string): Semantics {
-  return (i) => {
-    requireRegister(i, 1);
-    requireSupervisor(i);
-    i.write(0, i.callHelper(helper, [registerNumber(i, 1)]));
-  };
-}
+const readDebug: Semantics = (i) => {
+  requireRegister(i, 1);
+  requireSupervisor(i);
+  i.write(0, i.callHelper("readDebug", [registerNumber(i, 1)]));
+};
+
+/** What page faults leave is read after each of them. */
+const readControl: Semantics = (i) => {
+  requireRegister(i, 1);
+  requireSupervisor(i);
+  const number = registerNumber(i, 1);
+  i.if(
+    i.eq(number, i.i64(2)),
+    () => i.write(0, i.readState(STATE.cr2)),
+    () => i.write(0, i.callHelper("readControl", [number])),
+  );
+};
 
 function writeSpecial(helper: string): Semantics {
   return (i) => {
@@ -336,8 +346,8 @@ export const SYSTEM_ROWS: readonly InstructionRow[] = [
   row("CLTS", "0F 06", "", clearTaskSwitched, PRIVILEGED_END),
   row("INVD", "0F 08", "", flushCaches, PRIVILEGED),
   row("WBINVD", "0F 09", "", flushCaches, PRIVILEGED),
-  row("MOV", "0F 20", "Ry,Cy", readSpecial("readControl"), CONTROL),
-  row("MOV", "0F 21", "Ry,Dy", readSpecial("readDebug"), CONTROL),
+  row("MOV", "0F 20", "Ry,Cy", readControl, CONTROL),
+  row("MOV", "0F 21", "Ry,Dy", readDebug, CONTROL),
   row("MOV", "0F 22", "Cy,Ry", writeSpecial("writeControl"), { ...CONTROL, endsBlock: true }),
   row("MOV", "0F 23", "Dy,Ry", writeSpecial("writeDebug"), { ...CONTROL, endsBlock: true }),
   row("WRMSR", "0F 30", "", writeMsr, PRIVILEGED_END),
