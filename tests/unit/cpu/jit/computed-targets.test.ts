@@ -16,7 +16,7 @@ import {
   waysOut,
 } from "../../../support/cpu/hot-program.ts";
 import { Lockstep } from "../../../support/cpu/lockstep.ts";
-import { CODE, DATA } from "../../../support/cpu/long-mode.ts";
+import { CODE, DATA, enterProtectedMode } from "../../../support/cpu/long-mode.ts";
 
 const OTHER_PAGE = CODE + 0x1000;
 const THIRD_PAGE = CODE + 0x2000;
@@ -255,5 +255,39 @@ describe("a computed call", () => {
     start(lockstep, { [RCX]: 100, [RSI]: DATA });
     lockstep.set((state) => state.setGeneral(4, BigInt(CODE + 0x800)));
     finish(lockstep, "stack in code");
+  });
+});
+
+describe("in 32-bit code", () => {
+  /** CODE: edi = (edi + 1) modulo `count`; `go` to [esi + edi * 4]; CODE + 0x20: dec ecx; jnz CODE; hlt */
+  function program(count: number, go: number, functions: readonly number[]): Lockstep {
+    const lockstep = new Lockstep(WARM);
+    for (const cpu of lockstep.both()) {
+      enterProtectedMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
+      cpu.modeChanged();
+    }
+    const head = [0x47, 0x83, 0xff, count, 0x72, 2, 0x31, 0xff, 0xff, go, 0xbe];
+    const filled = [...head, ...new Array<number>(0x20 - head.length).fill(0x90)];
+    lockstep.write(CODE, [...filled, 0x49, 0x0f, 0x85, ...int32(-0x27), HLT]);
+    lockstep.write(DATA, functions.flatMap(int32));
+    start(lockstep, { [RCX]: 400, [RSI]: DATA });
+    return lockstep;
+  }
+
+  it("a switch goes to its cases, in other pages too", () => {
+    const cases = casesAt(CODE + 0x800, 8, 0x180);
+    const lockstep = program(8, 0x24, cases);
+    // add eax, imm32; jmp CODE + 0x20
+    for (const at of cases) lockstep.write(at, [0x05, ...int32(at), 0xe9, ...int32(CODE + 0x20 - at - 10)]);
+    finish(lockstep, "switch");
+    expect(lockstep.compiled.jit?.statistics.regions).toBeGreaterThan(0);
+  });
+
+  it("calls go to each function", () => {
+    const functions = casesAt(OTHER_PAGE, 3, 0x400);
+    const lockstep = program(3, 0x14, functions);
+    for (const at of functions) lockstep.write(at, [0x05, ...int32(at), RET]);
+    finish(lockstep, "calls", 37, 1000);
+    expect(lockstep.compiled.jit?.statistics.regions).toBeGreaterThan(0);
   });
 });
