@@ -38,12 +38,11 @@ interface BlockPlace {
   readonly context: number;
 }
 
-interface Page {
-  /** Addresses of all with bytes in the page, of void ones too. A guest has tens of thousands: what else there is to know is in their headers. */
-  readonly blocks: number[];
-  /** Addresses of those that are found by where they begin in it (startIn): keys are small integers, which maps are fast with. */
-  readonly starts: Map<number, number>;
-}
+/**
+ * Addresses of all blocks with bytes in a page, of void ones too. A guest has tens of thousands of blocks: what there is to know of one is in its
+ * header. A page has a dozen, so they are looked through.
+ */
+type Page = number[];
 
 /** In a context: 64-bit code, and 32-bit code. */
 export const CODE_MODE_64 = 8;
@@ -104,13 +103,23 @@ export class BlockCache {
   /** Blocks that are alive. */
   get size(): number {
     let size = 0;
-    for (const { starts } of this.#pages.values()) size += starts.size;
+    for (const [number, page] of this.#pages)
+      size += page.filter((address) => (this.placeOf(address)?.host ?? NO_HOST) >>> PAGE_SHIFT === number).length;
     return size;
   }
 
   /** A block translated before, or 0. `host` is the address of its first byte. */
   find(host: number, context: number): number {
-    return this.#pages.get(host >>> PAGE_SHIFT)?.starts.get(startIn(host, context)) ?? 0;
+    const page = this.#pages.get(host >>> PAGE_SHIFT);
+    if (!page) return 0;
+    const words = this.#words;
+    const first = BLOCK_MARKER | (context << BLOCK_CONTEXT_SHIFT);
+    for (let n = page.length - 1; n >= 0; n--) {
+      const address = page[n] as number;
+      if (words[headerWord(address, BLOCK_HEADER.host)] !== host) continue;
+      if (words[headerWord(address, BLOCK_HEADER.marker)] === first) return address;
+    }
+    return 0;
   }
 
   /** Executions after which a block of 32- or 64-bit code is reported as hot; 0 for never. */
@@ -121,8 +130,8 @@ export class BlockCache {
   /** No block that is counted has longer to go than that. */
   set hotThreshold(executions: number) {
     this.#hotThreshold = executions;
-    for (const { blocks } of this.#pages.values()) {
-      for (const address of blocks) {
+    for (const page of this.#pages.values()) {
+      for (const address of page) {
         const counter = headerWord(address, BLOCK_HEADER.counter);
         if ((this.#words[counter] ?? 0) > executions) this.#words[counter] = executions;
       }
@@ -162,16 +171,13 @@ export class BlockCache {
     if (profileBytes > 0) this.#startProfile(address, profileBytes);
     if (host !== undefined) {
       const firstLength = Math.min(block.length, (1 << PAGE_SHIFT) - (host & 0xfff));
-      const page = this.#register(address, host, firstLength);
+      this.#register(address, host, firstLength);
       if (secondHost !== undefined) {
         this.#register(address, secondHost, block.length - firstLength);
         this.#crossing.set(key(host, context), { address, secondHost });
       }
-      if (findable) {
-        page.starts.set(startIn(host, context), address);
-        if ((context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
-          this.#words[headerWord(address, BLOCK_HEADER.counter)] = this.#hotThreshold;
-      }
+      if (findable && (context & (CODE_MODE_64 | CODE_MODE_32)) !== 0)
+        this.#words[headerWord(address, BLOCK_HEADER.counter)] = this.#hotThreshold;
     }
     return address;
   }
@@ -192,7 +198,7 @@ export class BlockCache {
     this.#flags[hostPage] = (this.#flags[hostPage] ?? 0) & ~PAGE_FLAG.code;
     this.#clearCodeMap(hostPage);
     if (!page) return;
-    for (const address of page.blocks) this.#void(address);
+    for (const address of page) this.#void(address);
     this.#words[CELLS.codeVoided >> 2] = 1;
     this.#unlink();
   }
@@ -322,8 +328,6 @@ export class BlockCache {
     this.#words[headerWord(address, BLOCK_HEADER.counter)] = 0;
     this.#words[headerWord(address, BLOCK_HEADER.host)] = NO_HOST;
     this.onVoid(address);
-    const starts = this.#pages.get(host >>> PAGE_SHIFT)?.starts;
-    if (starts?.get(startIn(host, context)) === address) starts.delete(startIn(host, context));
     if (this.#crossing.get(key(host, context))?.address === address) this.#crossing.delete(key(host, context));
     const index = Math.imul(host, BLOCK_HASH.multiplier) >>> BLOCK_HASH.shift;
     const hash = (BLOCK_HASH.address + index * BLOCK_HASH.entrySize) >> 2;
@@ -335,22 +339,21 @@ export class BlockCache {
 
   // --- pages ------------------------------------------------------------------------------------------------------------------
 
-  #register(address: number, host: number, length: number): Page {
+  #register(address: number, host: number, length: number): void {
     const number = host >>> PAGE_SHIFT;
     let page = this.#pages.get(number);
     if (!page) {
-      page = { blocks: [], starts: new Map() };
+      page = [];
       this.#pages.set(number, page);
       this.#flags[number] = (this.#flags[number] ?? 0) | PAGE_FLAG.code;
       this.#dropWriteEntries(number);
     }
-    page.blocks.push(address);
+    page.push(address);
     const first = granuleOf(host & 0xfff);
     const last = granuleOf((host & 0xfff) + length - 1);
     const map = codeMapOf(number);
     this.#words[map] = (this.#words[map] ?? 0) | bits(first, last);
     this.#words[map + 1] = (this.#words[map + 1] ?? 0) | bits(first - 32, last - 32);
-    return page;
   }
 
   /** Write TLB entries of a page that now holds code: its stores must take the slow path. Other vCPUs follow before they run. */
@@ -396,9 +399,6 @@ const headerWord = (address: number, field: number): number => (address - BLOCK_
 function key(host: number, context: number): number {
   return (host >>> 0) * 64 + context;
 }
-
-/** Where a block begins in its page, and in which context. */
-const startIn = (host: number, context: number): number => ((host & 0xfff) << 6) | context;
 
 /** Index of a page's code map: 64 bits, one for each granule, the first word has the lower ones. */
 const codeMapOf = (page: number): number => (CODE_MAP.address + page * CODE_MAP.entrySize) >> 2;
