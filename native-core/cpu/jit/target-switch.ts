@@ -52,15 +52,16 @@ interface PerfectHash {
 const hashOf = (offset: number, multiplier: number, bits: number): number =>
   Math.imul(offset, multiplier) >>> (32 - bits);
 
-/** Of 2^32 divided by the golden ratio; its odd multiples are tried in turn. */
+/** 2^32 divided by the golden ratio, made odd; its powers are tried in turn. */
 const GOLDEN = 0x9e37_79b1 | 0;
 const TRIALS = 64;
 
 /** No two of the numbers, which differ from each other, have the same hash. The smallest such table that is found quickly. */
 export function perfectHash(numbers: readonly number[]): PerfectHash {
   for (let bits = Math.ceil(Math.log2(numbers.length)); ; bits++) {
+    let multiplier = 1;
     for (let n = 0; n < TRIALS; n++) {
-      const multiplier = Math.imul(GOLDEN, 2 * n + 1);
+      multiplier = Math.imul(multiplier, GOLDEN);
       if (new Set(numbers.map((number) => hashOf(number, multiplier, bits))).size === numbers.length)
         return { multiplier, bits };
     }

@@ -23,8 +23,8 @@ export class Lockstep {
   readonly interpreter: InterpreterVcpu = interpreterMachine();
   readonly compiled: InterpreterVcpu;
 
-  constructor(jit = COMPILE_AT_ONCE) {
-    this.compiled = interpreterMachine(undefined, undefined, undefined, jit);
+  constructor(jit = COMPILE_AT_ONCE, operationCacheBytes?: number) {
+    this.compiled = interpreterMachine(undefined, undefined, undefined, jit, operationCacheBytes);
     for (const cpu of this.both()) {
       enableAvx(cpu.state);
       cpu.modeChanged();

@@ -68,6 +68,7 @@ export function interpreterMachine(
   interrupts: Interrupts = NO_INTERRUPTS,
   bus = BUS,
   jit?: JitOptions,
+  operationCacheBytes?: number,
 ): InterpreterVcpu {
   const cpu = createVcpu({
     ramBytes,
@@ -77,6 +78,7 @@ export function interpreterMachine(
     bus,
     model: MODEL,
     jit,
+    operationCacheBytes,
   });
   enterLongMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
   cpu.invalidateAll();

@@ -136,6 +136,17 @@ describe("a switch", () => {
     expect(lockstep.interpreter.state.general(RCX)).toBeGreaterThan(0n);
   });
 
+  it("may change one of its cases until there is no room for blocks, and all of them go", () => {
+    const lockstep = new Lockstep(WARM, 0x1000);
+    const cases = casesAt(OTHER_PAGE, 6);
+    // test cl, 15; jnz +7; inc byte [a case's constant]
+    const change = [0xf6, 0xc1, 15, 0x75, 7, 0xfe, 0x04, 0x25, ...int32((cases[2] as number) + 2)];
+    writeSwitch(lockstep, { select: [...change, ...random(6)], jump: JUMP_BY_TABLE, cases });
+    start(lockstep, { [RCX]: 500, [RSI]: DATA, [R8]: 7 });
+    finish(lockstep, "full cache");
+    expect(lockstep.compiled.jit?.statistics.regions).toBeGreaterThan(3);
+  });
+
   it("may change its own table", () => {
     const lockstep = new Lockstep(WARM);
     const cases = casesAt(CODE + 0x400, 6);

@@ -1,9 +1,8 @@
 // The operation cache when it is full: it empties itself while the guest runs, and nobody may hold on to what was in it.
 import { describe, expect, it } from "vitest";
 import type { InterpreterVcpu } from "../../../../native-core/cpu/vcpu.ts";
-import { createVcpu } from "../../../../native-core/cpu/vcpu-group.ts";
 import { STATE } from "../../../../native-core/x86/state-layout.ts";
-import { CODE, enterLongMode, interpreterModule, MODEL, PLATFORM, RAM_BYTES } from "../../../support/cpu/long-mode.ts";
+import { CODE, interpreterMachine } from "../../../support/cpu/long-mode.ts";
 
 const PIECES = 200;
 const PIECE_BYTES = 0x40;
@@ -16,16 +15,7 @@ function le32(value: number): number[] {
 
 /** A chain of blocks `inc rax; jmp next` over four pages, round and round; each takes about 100 bytes of the cache. */
 function machine(operationCacheBytes: number): InterpreterVcpu {
-  const cpu = createVcpu({
-    ramBytes: RAM_BYTES,
-    interpreterModule: interpreterModule(),
-    platform: PLATFORM,
-    interrupts: { hasInterrupt: () => false, acknowledge: () => undefined },
-    bus: { readMmio: () => 0, writeMmio: () => {} },
-    model: MODEL,
-    operationCacheBytes,
-  });
-  enterLongMode({ state: cpu.state, write: (address, bytes) => cpu.ram.write(address, bytes) });
+  const cpu = interpreterMachine(undefined, undefined, undefined, undefined, operationCacheBytes);
   for (let n = 0; n < PIECES - 1; n++) {
     // Every third piece leads on through a register: the RIP hash instead of a link.
     const at = CODE + n * PIECE_BYTES;
