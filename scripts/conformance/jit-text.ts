@@ -51,7 +51,7 @@ function titleOf({ row, info }: Form): string {
 function textOf(prepared: PreparedForm): string {
   const f = new FunctionWriter("operation", REGION_TYPE, true);
   const runtime = importForRegions(new ModuleWriter(), prepared.helpers);
-  const setting = { user: true, isFlat: false, shared: false };
+  const setting = { user: true, isFlat: false, shared: false, linkTo: () => 0 };
   const region = new RegionWriter(f, runtime, setting, { nodes: [], used: ALL_REGISTERS, dirtySets: [0] }, 0);
   region.open(0);
   const begin = f.instructions.length;

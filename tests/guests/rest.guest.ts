@@ -37,15 +37,23 @@ async function wakeUps(commandLine: string, script: string): Promise<number> {
   return woken / SECONDS;
 }
 
-it("Starter Linux wakes up at most three times a second at rest, and its date still follows the host's", async () => {
-  const settings = ROOT_FILES["etc/sysctl.conf"]?.text;
-  const rate = await wakeUps(STARTER_COMMAND_LINE, `cat > /settings <<'END'\n${settings}END\nsysctl -q -p /settings`);
-  expect(rate).toBeGreaterThan(0);
-  expect(rate).toBeLessThanOrEqual(3);
-}, LIMIT_MS);
+it(
+  "Starter Linux wakes up at most three times a second at rest, and its date still follows the host's",
+  async () => {
+    const settings = ROOT_FILES["etc/sysctl.conf"]?.text;
+    const rate = await wakeUps(STARTER_COMMAND_LINE, `cat > /settings <<'END'\n${settings}END\nsysctl -q -p /settings`);
+    expect(rate).toBeGreaterThan(0);
+    expect(rate).toBeLessThanOrEqual(3);
+  },
+  LIMIT_MS,
+);
 
-it("a Linux as it comes wakes up at most a dozen times a second", async () => {
-  const rate = await wakeUps("console=ttyS0 quiet", "");
-  expect(rate).toBeGreaterThan(0);
-  expect(rate).toBeLessThanOrEqual(12);
-}, LIMIT_MS);
+it(
+  "a Linux as it comes wakes up at most a dozen times a second",
+  async () => {
+    const rate = await wakeUps("console=ttyS0 quiet", "");
+    expect(rate).toBeGreaterThan(0);
+    expect(rate).toBeLessThanOrEqual(12);
+  },
+  LIMIT_MS,
+);
