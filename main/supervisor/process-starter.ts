@@ -5,8 +5,8 @@ import { freemem } from "node:os";
 import type { VmLauncher } from "./launcher.ts";
 import { VmClient, type VmTimeouts } from "./vm-client.ts";
 
-/** Not beside the start that was asked for. */
-const READY_DELAY_MS = 1000;
+/** Not beside the start that was asked for, nor beside a boot behind it: one keeps two processors busy, and each waits for the others. */
+const READY_DELAY_MS = { boots: 3000, continues: 1000 } as const;
 const REST_DELAY_MS = 10_000;
 /** A process that waits takes about 150 MB; a host with less than this free needs them more. */
 const READY_MIN_FREE_BYTES = 2 ** 30;
@@ -27,12 +27,12 @@ export class ProcessStarter {
   }
 
   /** A machine runs: has a process wait for the next one, in a moment. */
-  keepReady(module: string): void {
+  keepReady(module: string, machine: keyof typeof READY_DELAY_MS): void {
     if (!this.#keepsReady) return;
     clearTimeout(this.#soon);
     this.#soon = setTimeout(() => {
       if (freemem() >= READY_MIN_FREE_BYTES) this.prepare(module);
-    }, READY_DELAY_MS);
+    }, READY_DELAY_MS[machine]);
     this.#soon.unref();
   }
 

@@ -100,7 +100,7 @@ export class Lifecycle {
         await client.request("resume", null);
       }
       machine.transition("running");
-      this.#processes.keepReady(engine.module);
+      this.#processes.keepReady(engine.module, restoring ? "continues" : "boots");
       void machine.log.write(
         "info",
         `The machine ${restoring ? "continues" : "started"} (${Math.round(started.startMs)} ms)`,

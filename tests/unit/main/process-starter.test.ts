@@ -42,7 +42,7 @@ afterEach(() => void vi.useRealTimers());
 describe("processes that wait", () => {
   it("come up a moment after a machine runs, and are what the next start gets", async () => {
     const processes = new ProcessStarter(launch, DEFAULT_TIMEOUTS, true);
-    processes.keepReady("engine");
+    processes.keepReady("engine", "continues");
     expect(alive()).toBe(0);
     await vi.advanceTimersByTimeAsync(2000);
     expect(alive()).toBe(1);
@@ -51,9 +51,19 @@ describe("processes that wait", () => {
     processes.dispose();
   });
 
+  it("leave a boot alone", async () => {
+    const processes = new ProcessStarter(launch, DEFAULT_TIMEOUTS, true);
+    processes.keepReady("engine", "boots");
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(alive()).toBe(0);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(alive()).toBe(1);
+    processes.dispose();
+  });
+
   it("outlive a machine that goes back to a snapshot, but not for long", async () => {
     const processes = new ProcessStarter(launch, DEFAULT_TIMEOUTS, true);
-    processes.keepReady("engine");
+    processes.keepReady("engine", "continues");
     await vi.advanceTimersByTimeAsync(2000);
     processes.restSoon();
     processes.release();
@@ -65,7 +75,7 @@ describe("processes that wait", () => {
 
   it("are not kept where nobody asked for that", async () => {
     const processes = new ProcessStarter(launch, DEFAULT_TIMEOUTS, false);
-    processes.keepReady("engine");
+    processes.keepReady("engine", "continues");
     await vi.advanceTimersByTimeAsync(5000);
     expect(started).toEqual([]);
     processes.prepare("engine");
