@@ -39,7 +39,7 @@ interface BlockPlace {
 }
 
 /**
- * Addresses of all blocks with bytes in a page, of void ones too. A guest has tens of thousands of blocks: what there is to know of one is in its
+ * Addresses of all blocks with bytes in a page. A guest has tens of thousands of blocks: what there is to know of one is in its
  * header. A page has a dozen, so they are looked through.
  */
 type Page = number[];
@@ -328,7 +328,13 @@ export class BlockCache {
     this.#words[headerWord(address, BLOCK_HEADER.counter)] = 0;
     this.#words[headerWord(address, BLOCK_HEADER.host)] = NO_HOST;
     this.onVoid(address);
-    if (this.#crossing.get(key(host, context))?.address === address) this.#crossing.delete(key(host, context));
+    const crossing = this.#crossing.get(key(host, context));
+    if (crossing?.address === address) {
+      this.#crossing.delete(key(host, context));
+      // Else a guest that changes one of the pages for ever would have the list of the other grow for ever.
+      this.#forget(address, host >>> PAGE_SHIFT);
+      this.#forget(address, crossing.secondHost >>> PAGE_SHIFT);
+    }
     const index = Math.imul(host, BLOCK_HASH.multiplier) >>> BLOCK_HASH.shift;
     const hash = (BLOCK_HASH.address + index * BLOCK_HASH.entrySize) >> 2;
     if (this.#words[hash + BLOCK_HASH.block / 4] === address) {
@@ -354,6 +360,12 @@ export class BlockCache {
     const map = codeMapOf(number);
     this.#words[map] = (this.#words[map] ?? 0) | bits(first, last);
     this.#words[map + 1] = (this.#words[map + 1] ?? 0) | bits(first - 32, last - 32);
+  }
+
+  #forget(address: number, hostPage: number): void {
+    const page = this.#pages.get(hostPage);
+    const at = page?.lastIndexOf(address) ?? -1;
+    if (at >= 0) page?.splice(at, 1);
   }
 
   /** Write TLB entries of a page that now holds code: its stores must take the slow path. Other vCPUs follow before they run. */
