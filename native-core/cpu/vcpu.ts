@@ -421,7 +421,11 @@ export class InterpreterVcpu implements Vcpu {
     const flags = state.getNumber(STATE.systemFlags);
     if (!(flags & RFLAGS.RF)) {
       const hits = this.#instructionHits();
-      if (hits !== 0) return this.#deliverDebug(BigInt(hits), { fault: true });
+      if (hits !== 0) {
+        // Nothing is retired, for ever where the handler has a breakpoint itself and RF is not saved, as in real mode.
+        this.#exceptions++;
+        return this.#deliverDebug(BigInt(hits), { fault: true });
+      }
     }
     state.setNumber(STATE.interruptShadow, 0);
     state.setNumber(STATE.trapInhibited, 0);

@@ -26,13 +26,17 @@ const FOUR_BYTES = 3;
 let cpu: InterpreterVcpu;
 
 function run(code: readonly number[], breakpoints: readonly bigint[], dr7: bigint): void {
+  prepare(code, breakpoints, dr7);
+  expect(cpu.run(10_000)).toBe("halted");
+}
+
+function prepare(code: readonly number[], breakpoints: readonly bigint[], dr7: bigint): void {
   cpu.ram.write(CODE, Uint8Array.from(code));
   for (const [n, slot] of [STATE.dr0, STATE.dr1, STATE.dr2, STATE.dr3].entries())
     cpu.state.set(slot, breakpoints[n] ?? 0n);
   cpu.state.set(STATE.dr7, dr7 | 0x400n);
   cpu.state.set(STATE.cr4, cpu.state.get(STATE.cr4) | 8n);
   cpu.invalidateAll();
-  expect(cpu.run(10_000)).toBe("halted");
 }
 
 /** RIP that the handler of #DB would return to; undefined if it was not called. */
@@ -65,6 +69,13 @@ describe("an instruction breakpoint", () => {
     run([0xff, 0xc3, 0xeb, 0xfc], [BigInt(CODE)], enable(0, EXECUTE));
     expect(interrupted()).toBe(BigInt(CODE));
     expect(cpu.state.general(3) & 0xffn).toBe(1n);
+  });
+
+  it("takes time where its handler has one, too, and nothing is retired for ever", () => {
+    prepare(code, [BigInt(CODE), DB_HANDLER], enable(0, EXECUTE) | enable(1, EXECUTE));
+    const before = cpu.state.get(STATE.instructionCount);
+    expect(cpu.run(50)).toBe("deadline");
+    expect(cpu.state.get(STATE.instructionCount) - before).toBe(50n);
   });
 
   it("does nothing while it is not enabled", () => {
